@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/device.h"
+
+namespace bertha::cpu {
+
+/// Instruction sets the kernels are written for, best first wins at run time. The environment
+/// variable BERTHA_MAX_ISA (avx2, avx512, avx512_bf16, amx) lowers it, for tests and comparisons.
+enum class Isa : uint8_t { kAvx2, kAvx512, kAvx512Bf16, kAmx };
+Isa best_isa();
+const char* name_of(Isa isa);
+
+/// The processor this program runs on. Work is done when a call returns.
+class CpuDevice : public Device {
+ public:
+  CpuDevice();
+
+  DeviceKind kind() const override { return DeviceKind::kCpu; }
+  std::string description() const override;
+  bool has_bf16() const override { return best_isa() >= Isa::kAvx512Bf16; }
+
+  Buffer allocate(int64_t size_bytes) override;
+  void free(std::byte* base, int64_t size_bytes) noexcept override;
+  void write(Out to, const void* host) override;
+  void read(const Tensor& from, void* host) override;
+  void zero(Out to) override;
+  void run(const Segment& segment, BodyRef body) override;
+  void synchronize() override {}
+  void parameters_changed() override { ++parameter_version_; }
+
+  /// Counts parameters_changed(); prepared weights of an older version are stale.
+  uint64_t parameter_version() const { return parameter_version_; }
+
+ private:
+  uint64_t parameter_version_ = 0;
+};
+
+}  // namespace bertha::cpu

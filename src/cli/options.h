@@ -1,0 +1,78 @@
+#pragma once
+
+// The option table of a command: each option is declared once (field, name, default, help) and
+// serves parsing, --help and the run header. It reads a command line as Python's argparse does, so
+// that the recipe's command lines work unchanged: `--name value`, `--name=value`, unique prefixes;
+// `-` and `_` mean the same in every name.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bertha::cli {
+
+class Options {
+ public:
+  /// `command` as typed ("bertha tokenize"), `about` one paragraph for --help.
+  Options(std::string command, std::string about);
+
+  /// Starts a group of options in --help.
+  Options& heading(std::string title);
+
+  /// An option with a value. What the field holds now is the default shown in --help. A bool field
+  /// takes a text: "true" in any case is true, all else false (the recipe's rule).
+  Options& value(const std::string& name, std::string& field, const std::string& help);
+  Options& value(const std::string& name, int64_t& field, const std::string& help);
+  Options& value(const std::string& name, double& field, const std::string& help);
+  Options& value(const std::string& name, bool& field, const std::string& help);
+  /// As above; stays empty when the option is not given.
+  Options& value(const std::string& name, std::optional<std::string>& field,
+                 const std::string& help);
+  Options& value(const std::string& name, std::optional<int64_t>& field, const std::string& help);
+  /// One value or more after the name, up to the next option.
+  Options& values(const std::string& name, std::vector<std::string>& field,
+                  const std::string& help);
+  /// An option without a value: present means true.
+  Options& flag(const std::string& name, bool& field, const std::string& help);
+  /// Accepted because command lines of the recipe carry it; `why` says why it does nothing here
+  /// and is shown when it is given.
+  Options& accepted(const std::string& name, bool takes_value, const std::string& why);
+  /// Another name of an option declared before.
+  Options& alias(const std::string& name, const std::string& of);
+  /// The last declared option must be given.
+  Options& required();
+  /// Arguments that are not options: at least `least`.
+  Options& positional(const std::string& name, std::vector<std::string>& field, size_t least,
+                      const std::string& help);
+
+  /// Fills the fields. Throws Error with one line for an unknown or ambiguous option, a missing or
+  /// malformed value. Returns false when --help was asked for (the text is help()).
+  bool parse(std::span<const std::string> arguments);
+
+  std::string help() const;
+  /// The `why` of every accepted option that was given, as "--name: why".
+  const std::vector<std::string>& notes() const { return notes_; }
+  /// Whether the option was on the command line.
+  bool given(const std::string& name) const;
+  /// Name and present value of every option, as declared: the run header and the log's Config.
+  std::vector<std::pair<std::string, std::string>> settings() const;
+
+ private:
+  struct Option;
+  Option& add(const std::string& name, const std::string& metavar, const std::string& help);
+  size_t find(const std::string& typed) const;
+
+  std::string command_;
+  std::string about_;
+  std::vector<Option> options_;
+  std::vector<std::string>* positional_ = nullptr;
+  std::string positional_name_;
+  std::string positional_help_;
+  size_t positional_least_ = 0;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace bertha::cli

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "core/tensor.h"
+
+namespace bertha {
+
+enum class DeviceKind : uint8_t { kCpu, kCuda };
+
+/// A callable borrowed for the length of a call; copies nothing, allocates nothing.
+class BodyRef {
+ public:
+  template <typename F, typename = std::enable_if_t<!std::is_same_v<std::decay_t<F>, BodyRef>>>
+  BodyRef(F&& body)  // NOLINT(google-explicit-constructor): a parameter type, made at the call
+      : object_(const_cast<void*>(static_cast<const void*>(&body))),
+        call_([](void* object) { (*static_cast<std::remove_reference_t<F>*>(object))(); }) {}
+  void operator()() const { call_(object_); }
+
+ private:
+  void* object_;
+  void (*call_)(void*);
+};
+
+/// A named piece of a step. Two runs with an equal Segment do the same work on the same views, so
+/// a device may capture the first and replay it.
+struct Segment {
+  std::string_view name;
+  int64_t bucket = 0;  ///< rounded token count
+  DType dtype = DType::kF32;
+};
+
+/// Where tensors live and ops run. Ops are queued in order; host reads wait for them.
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  virtual DeviceKind kind() const = 0;
+  /// For the log: processor or card, threads, instruction sets.
+  virtual std::string description() const = 0;
+  /// True when bf16 products run in hardware.
+  virtual bool has_bf16() const = 0;
+
+  /// Zeroed memory, aligned to kAlignmentBytes. Throws Error when there is too little.
+  virtual Buffer allocate(int64_t size_bytes) = 0;
+  virtual void free(std::byte* base, int64_t size_bytes) noexcept = 0;
+
+  /// Copies size_bytes() of the tensor from / to host memory; returns when `host` may be reused.
+  virtual void write(Out to, const void* host) = 0;
+  virtual void read(const Tensor& from, void* host) = 0;
+  /// Sets every byte of the tensor to zero.
+  virtual void zero(Out to) = 0;
+
+  /// Runs `body`, or replays what an equal segment did.
+  virtual void run(const Segment& segment, BodyRef body) = 0;
+  /// Waits until all queued work is done.
+  virtual void synchronize() = 0;
+  /// Says that parameter buffers were written: prepared copies of weights are no longer valid.
+  virtual void parameters_changed() = 0;
+};
+
+}  // namespace bertha

@@ -1,0 +1,63 @@
+#pragma once
+
+// The optimizer's passes over the flat buffers. What changes from step to step is a device scalar.
+
+#include <cstdint>
+#include <span>
+
+#include "core/context.h"
+
+namespace bertha::ops {
+
+/// One parameter's place in the flat buffers, in elements, and whether weight decay acts on it.
+struct ParameterSpan {
+  int64_t offset = 0;
+  int64_t size = 0;
+  bool decay = false;
+};
+
+/// The flat buffers, f32 [P] each: weights, gradients, first and second moments; `shadow` bf16 [P]
+/// or absent is a rounded copy of the weights, written with them.
+struct OptimizerBuffers {
+  Tensor weights;
+  Tensor gradients;
+  Tensor first;
+  Tensor second;
+  Tensor shadow;
+};
+
+/// Device scalars of a step, f32 [4].
+enum StepScalar : int {
+  kRate = 0,             ///< learning rate
+  kGradientScale = 1,    ///< gradients are multiplied by this (clipping, 1 / loss scale)
+  kFirstCorrection = 2,  ///< 1 / (1 - beta1^t), or 1 without bias correction
+  kSecondCorrection = 3  ///< 1 / (1 - beta2^t), or 1
+};
+inline constexpr int64_t kStepScalars = 4;
+
+struct AdamSettings {
+  float beta1 = 0.9F;
+  float beta2 = 0.999F;
+  float eps = 1e-6F;
+  float weight_decay = 0.01F;
+};
+
+/// norm f32 [1] = √Σ g², summed in double in a fixed order; NaN or Inf in g comes through.
+void global_norm(Context& context, const Tensor& gradients, Out norm);
+
+/// NVLAMB (You et al. 2019, algorithm 2, as NVIDIA's recipe has it): g' = gradient scale * g;
+/// m = beta1 m + (1 - beta1) g', v = beta2 v + (1 - beta2) g'²;
+/// u = m c1 / (√(v c2) + eps) + decay w; w -= rate * ratio * u, ratio = ‖w‖ / ‖u‖ per parameter
+/// that decays and has both norms above 0, else 1. Gradients are used up as scratch (they hold u).
+void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+          const AdamSettings& settings, const Tensor& scalars);
+
+/// AdamW (Loshchilov, Hutter 2019): m and v as above; w -= rate * (m c1 / (√(v c2) + eps) + decay
+/// w).
+void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+           const AdamSettings& settings, const Tensor& scalars);
+
+/// to = from, f32 rounded to bf16 or bf16 widened to f32; sizes equal.
+void convert(Context& context, const Tensor& from, Out to);
+
+}  // namespace bertha::ops
