@@ -39,7 +39,7 @@ TEST(RelativeError, IsInfiniteForNanAndForAnotherSize) {
   EXPECT_TRUE(std::isinf(error_of({1}, {1, 2})));
 }
 TEST(RelativeError, OfAZeroReferenceIsAbsolute) {
-  EXPECT_FLOAT_EQ(error_of({3, 4}, {0, 0}), 5);
+  EXPECT_DOUBLE_EQ(error_of({3, 4}, {0, 0}), 5);
 }
 
 TEST(Dual, GivesTheDerivative) {
