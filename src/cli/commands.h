@@ -10,6 +10,10 @@ namespace bertha::cli {
 
 using Arguments = std::span<const std::string>;
 
+/// Finds the command of argv[1] and runs it: the whole program. Returns the exit status: 0 done, 1
+/// an error was printed, 2 the command line is wrong, 75 stopped by a signal after saving.
+int run_program(int argc, char** argv);
+
 int run_fill(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);

@@ -61,7 +61,21 @@ class Options {
   std::vector<std::pair<std::string, std::string>> settings() const;
 
  private:
-  struct Option;
+  /// One row of the table. `set` reads the typed value, `show` prints the present one.
+  struct Option {
+    std::string name;     ///< kebab-case, without dashes in front
+    std::string metavar;  ///< empty: takes no value
+    std::string help;
+    std::string heading;  ///< group that starts with this option
+    std::vector<std::string> aliases;
+    std::function<void(const std::string&)> set;
+    std::function<std::string()> show;
+    std::string accepted_why;
+    bool many = false;
+    bool required = false;
+    bool given = false;
+  };
+
   Option& add(const std::string& name, const std::string& metavar, const std::string& help);
   size_t find(const std::string& typed) const;
 

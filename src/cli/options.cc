@@ -1,0 +1,293 @@
+#include "cli/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <type_traits>
+
+#include "core/error.h"
+
+namespace bertha::cli {
+
+namespace {
+
+/// Option names compare with `_` as `-`.
+std::string canonical(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', '-');
+  return text;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+template <typename T>
+T parse_number(const std::string& name, const std::string& text, const char* kind) {
+  T number{};
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [rest, failure] =
+      std::from_chars(begin + (text.starts_with('+') ? 1 : 0), end, number);
+  if (failure != std::errc() || rest != end) {
+    fail("--{}: expected {}, got \"{}\"", name, kind, text);
+  }
+  return number;
+}
+
+int64_t parse_integer(const std::string& name, const std::string& text) {
+  return parse_number<int64_t>(name, text, "a whole number");
+}
+
+double parse_real(const std::string& name, const std::string& text) {
+  const auto number = parse_number<double>(name, text, "a number");
+  if (!std::isfinite(number)) fail("--{}: expected a finite number, got \"{}\"", name, text);
+  return number;
+}
+
+bool is_number(const std::string& text) {
+  double number = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc() && rest == text.data() + text.size();
+}
+
+/// "-1" and "-" are values, "-x" and "--x" are options.
+bool looks_like_option(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && !is_number(word);
+}
+
+std::string wrap(const std::string& text, size_t indent, size_t width) {
+  std::string result;
+  size_t column = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    if (column > 0 && column + 1 + end - begin > width - indent) {
+      result += "\n" + std::string(indent, ' ');
+      column = 0;
+    }
+    if (column > 0) {
+      result += ' ';
+      ++column;
+    }
+    result += text.substr(begin, end - begin);
+    column += end - begin;
+    begin = end + 1;
+  }
+  return result;
+}
+
+}  // namespace
+
+Options::Options(std::string command, std::string about)
+    : command_(std::move(command)), about_(std::move(about)) {}
+
+Options::Option& Options::add(const std::string& name, const std::string& metavar,
+                              const std::string& help) {
+  Option option;
+  option.name = canonical(name);
+  option.metavar = metavar;
+  option.help = help;
+  // heading() leaves an unnamed row, which the next option takes over.
+  if (!options_.empty() && options_.back().name.empty()) {
+    option.heading = options_.back().heading;
+    options_.pop_back();
+  }
+  options_.push_back(std::move(option));
+  return options_.back();
+}
+
+Options& Options::heading(std::string title) {
+  options_.emplace_back().heading = std::move(title);
+  return *this;
+}
+
+Options& Options::value(const std::string& name, std::string& field, const std::string& help) {
+  Option& option = add(name, "TEXT", help);
+  option.set = [&field](const std::string& text) { field = text; };
+  option.show = [&field] { return field; };
+  return *this;
+}
+
+Options& Options::value(const std::string& name, int64_t& field, const std::string& help) {
+  Option& option = add(name, "N", help);
+  option.set = [&field, name](const std::string& text) { field = parse_integer(name, text); };
+  option.show = [&field] { return std::to_string(field); };
+  return *this;
+}
+
+Options& Options::value(const std::string& name, double& field, const std::string& help) {
+  Option& option = add(name, "X", help);
+  option.set = [&field, name](const std::string& text) { field = parse_real(name, text); };
+  option.show = [&field] { return fmt::format("{}", field); };
+  return *this;
+}
+
+Options& Options::value(const std::string& name, bool& field, const std::string& help) {
+  Option& option = add(name, "true|false", help);
+  option.set = [&field](const std::string& text) { field = lower(text) == "true"; };
+  option.show = [&field] { return std::string(field ? "true" : "false"); };
+  return *this;
+}
+
+Options& Options::value(const std::string& name, std::optional<std::string>& field,
+                        const std::string& help) {
+  Option& option = add(name, "TEXT", help);
+  option.set = [&field](const std::string& text) { field = text; };
+  option.show = [&field] { return field.value_or(""); };
+  return *this;
+}
+
+Options& Options::value(const std::string& name, std::optional<int64_t>& field,
+                        const std::string& help) {
+  Option& option = add(name, "N", help);
+  option.set = [&field, name](const std::string& text) { field = parse_integer(name, text); };
+  option.show = [&field] { return field ? std::to_string(*field) : std::string(); };
+  return *this;
+}
+
+Options& Options::values(const std::string& name, std::vector<std::string>& field,
+                         const std::string& help) {
+  Option& option = add(name, "TEXT...", help);
+  option.many = true;
+  option.set = [&field](const std::string& text) { field.push_back(text); };
+  option.show = [&field] { return fmt::format("{}", fmt::join(field, " ")); };
+  return *this;
+}
+
+Options& Options::flag(const std::string& name, bool& field, const std::string& help) {
+  Option& option = add(name, "", help);
+  option.set = [&field](const std::string&) { field = true; };
+  option.show = [&field] { return std::string(field ? "true" : "false"); };
+  return *this;
+}
+
+Options& Options::accepted(const std::string& name, bool takes_value, const std::string& why) {
+  Option& option = add(name, takes_value ? "X" : "", "accepted, does nothing: " + why);
+  option.accepted_why = why;
+  option.set = [](const std::string&) {};
+  option.show = [] { return std::string(); };
+  return *this;
+}
+
+Options& Options::alias(const std::string& name, const std::string& of) {
+  options_[find(canonical(of))].aliases.push_back(canonical(name));
+  return *this;
+}
+
+Options& Options::required() {
+  options_.back().required = true;
+  return *this;
+}
+
+Options& Options::positional(const std::string& name, std::vector<std::string>& field, size_t least,
+                             const std::string& help) {
+  positional_ = &field;
+  positional_name_ = name;
+  positional_least_ = least;
+  positional_help_ = help;
+  return *this;
+}
+
+size_t Options::find(const std::string& typed) const {
+  std::vector<size_t> prefixed;
+  for (size_t i = 0; i < options_.size(); ++i) {
+    const Option& option = options_[i];
+    bool prefix = option.name.starts_with(typed);
+    if (option.name == typed) return i;
+    for (const std::string& other : option.aliases) {
+      if (other == typed) return i;
+      prefix = prefix || other.starts_with(typed);
+    }
+    if (prefix) prefixed.push_back(i);
+  }
+  if (prefixed.size() == 1) return prefixed[0];
+  if (prefixed.empty()) {
+    fail("unknown option --{}; {} --help lists what there is", typed, command_);
+  }
+  std::string matches;
+  for (const size_t i : prefixed) matches += " --" + options_[i].name;
+  fail("--{} could be any of{}", typed, matches);
+}
+
+bool Options::parse(std::span<const std::string> arguments) {
+  bool only_positional = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--help" || word == "-h") return false;
+    if (word == "--" && !only_positional) {
+      only_positional = true;
+      continue;
+    }
+    if (only_positional || !looks_like_option(word)) {
+      if (positional_ == nullptr) fail("{}: \"{}\" is not an option", command_, word);
+      positional_->push_back(word);
+      continue;
+    }
+    if (!word.starts_with("--")) fail("unknown option {}; options start with --", word);
+    const size_t equals = word.find('=');
+    Option& option = options_[find(canonical(word.substr(2, equals - 2)))];
+    option.given = true;
+    if (!option.accepted_why.empty())
+      notes_.push_back("--" + option.name + ": " + option.accepted_why);
+    if (option.metavar.empty()) {
+      if (equals != std::string::npos) fail("--{} takes no value", option.name);
+      option.set("");
+    } else if (equals != std::string::npos) {
+      option.set(word.substr(equals + 1));
+    } else {
+      if (i + 1 >= arguments.size() || looks_like_option(arguments[i + 1])) {
+        fail("--{} needs a value ({})", option.name, option.metavar);
+      }
+      do {
+        option.set(arguments[++i]);
+      } while (option.many && i + 1 < arguments.size() && !looks_like_option(arguments[i + 1]));
+    }
+  }
+  for (const Option& option : options_) {
+    if (option.required && !option.given) fail("{}: --{} is required", command_, option.name);
+  }
+  if (positional_ != nullptr && positional_->size() < positional_least_) {
+    fail("{}: {} is required: {}", command_, positional_name_, positional_help_);
+  }
+  return true;
+}
+
+bool Options::given(const std::string& name) const {
+  return options_[find(canonical(name))].given;
+}
+
+std::vector<std::pair<std::string, std::string>> Options::settings() const {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const Option& option : options_) {
+    if (option.accepted_why.empty()) result.emplace_back(option.name, option.show());
+  }
+  return result;
+}
+
+std::string Options::help() const {
+  constexpr size_t kIndent = 6;
+  constexpr size_t kWidth = 96;
+  std::string text = "usage: " + command_ + " [options]";
+  if (positional_ != nullptr) text += " " + positional_name_;
+  text += "\n\n" + wrap(about_, 0, kWidth) + "\n";
+  if (positional_ != nullptr) {
+    text += "\n  " + positional_name_ + "\n" + std::string(kIndent, ' ') +
+            wrap(positional_help_, kIndent, kWidth) + "\n";
+  }
+  for (const Option& option : options_) {
+    if (!option.heading.empty()) text += "\n" + option.heading + "\n";
+    text += "  --" + option.name + (option.metavar.empty() ? "" : " " + option.metavar);
+    for (const std::string& other : option.aliases) text += ", --" + other;
+    const std::string shown = option.metavar.empty() ? "" : option.show();
+    std::string help = option.help;
+    if (option.required) help += " (required)";
+    if (!option.required && !shown.empty()) help += " (default: " + shown + ")";
+    text += "\n" + std::string(kIndent, ' ') + wrap(help, kIndent, kWidth) + "\n";
+  }
+  return text;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,81 @@
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.h"
+#include "core/error.h"
+
+namespace bertha::cli {
+namespace {
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(Arguments);
+};
+
+constexpr std::array kCommands = {
+    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare},
+    Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
+    Command{"tokenize", "show how text becomes word pieces", run_tokenize},
+    Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
+    Command{"fill", "predict the [MASK] of a sentence", run_fill},
+};
+
+std::string usage() {
+  std::string text =
+      "bertha: pre-train, fine-tune and serve BERT, in one program\n\n"
+      "usage: bertha COMMAND [options]\n\n";
+  for (const Command& command : kCommands) {
+    text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+  }
+  return text + "\nbertha COMMAND --help explains a command and its options.\n";
+}
+
+void log_to_stderr() {
+  auto logger = spdlog::stderr_color_mt("bertha");
+  logger->set_pattern("%^%l%$: %v");
+  spdlog::set_default_logger(logger);
+}
+
+/// Library defects and out-of-memory also end as one line and a non-zero status.
+int run_guarded(const Command& command, Arguments arguments) {
+  try {
+    return command.run(arguments);
+  } catch (const Error& error) {
+    spdlog::error("{}", error.what());
+  } catch (const std::bad_alloc&) {
+    spdlog::error("{}: out of memory", command.name);
+  } catch (const std::exception& error) {
+    spdlog::error("internal error in bertha {}: {}", command.name, error.what());
+  }
+  return 1;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  log_to_stderr();
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    std::fputs(usage().c_str(), words.empty() ? stderr : stdout);
+    return words.empty() ? 2 : 0;
+  }
+  if (words[0] == "--version") {
+    std::puts("bertha " BERTHA_VERSION);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == words[0]) return run_guarded(command, Arguments(words).subspan(1));
+  }
+  spdlog::error("unknown command \"{}\"; bertha --help lists them", words[0]);
+  return 2;
+}
+
+}  // namespace bertha::cli
