@@ -1,0 +1,64 @@
+#include <immintrin.h>
+
+#include "ops/dropout_mask.h"
+
+namespace bertha::ops {
+namespace {
+
+/// Keep bits of the 64 elements of Philox blocks [block, block + 8). A vector holds one word of
+/// eight blocks, in the low halves of its 64-bit lanes, where the multiplier reads them; the high
+/// halves hold what is left over. Blocks stand in the order 0 4 1 5 2 6 3 7, so that joining pairs
+/// of words at the end leaves the elements in order.
+inline uint64_t keep_64(const DropoutStream& stream, uint64_t block) {
+  const __m512i multiplier0 = _mm512_set1_epi64(0xD2511F53);
+  const __m512i multiplier1 = _mm512_set1_epi64(0xCD9E8D57);
+  __m512i c0 = _mm512_add_epi64(_mm512_set1_epi64(static_cast<int64_t>(block)),
+                                _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
+  __m512i c1 = _mm512_srli_epi64(c0, 32);
+  __m512i c2 = _mm512_set1_epi64(stream.site);
+  __m512i c3 = _mm512_set1_epi64(stream.draw);
+  auto key0 = static_cast<uint32_t>(stream.seed);
+  auto key1 = static_cast<uint32_t>(stream.seed >> 32);
+  constexpr int kXor3 = 0x96;
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    const __m512i product0 = _mm512_mul_epu32(c0, multiplier0);
+    const __m512i product1 = _mm512_mul_epu32(c2, multiplier1);
+    c0 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product1, 32), c1, _mm512_set1_epi64(key0),
+                                   kXor3);
+    c2 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product0, 32), c3, _mm512_set1_epi64(key1),
+                                   kXor3);
+    c1 = product1;
+    c3 = product0;
+    key0 += 0x9E3779B9U;
+    key1 += 0xBB67AE85U;
+  }
+  const __m512i first = _mm512_mask_blend_epi32(0xAAAA, c0, _mm512_slli_epi64(c1, 32));
+  const __m512i second = _mm512_mask_blend_epi32(0xAAAA, c2, _mm512_slli_epi64(c3, 32));
+  const __m512i threshold = _mm512_set1_epi16(static_cast<int16_t>(stream.dropped_of_65536));
+  const uint64_t low = _mm512_cmpge_epu16_mask(_mm512_unpacklo_epi64(first, second), threshold);
+  const uint64_t high = _mm512_cmpge_epu16_mask(_mm512_unpackhi_epi64(first, second), threshold);
+  return low | high << 32;
+}
+
+}  // namespace
+
+void dropout_mask_avx512(const DropoutStream& stream, int64_t first, int64_t n, uint64_t* bits) {
+  const int64_t words = (n + 63) / 64;
+  if (words <= 0) return;
+  auto block = static_cast<uint64_t>(first) / 8;
+  const int shift = static_cast<int>(first % 8);
+  if (shift == 0) {
+    for (int64_t w = 0; w < words; ++w, block += 8) bits[w] = keep_64(stream, block);
+  } else {
+    uint64_t current = keep_64(stream, block);
+    for (int64_t w = 0; w < words; ++w) {
+      const uint64_t next = keep_64(stream, block += 8);
+      bits[w] = current >> shift | next << (64 - shift);
+      current = next;
+    }
+  }
+  if (n % 64 != 0) bits[words - 1] &= (uint64_t{1} << (n % 64)) - 1;
+}
+
+}  // namespace bertha::ops
