@@ -1,0 +1,230 @@
+#include "bert/encoder.h"
+
+#include "core/error.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+
+namespace bertha::bert {
+namespace {
+
+using ops::Activation;
+using ops::Write;
+
+// Dropout sites: 0 for the embedding, three a layer.
+constexpr uint32_t kEmbeddingSite = 0;
+constexpr uint32_t site_of(int64_t layer, uint32_t which) {
+  return 1 + 3 * static_cast<uint32_t>(layer) + which;
+}
+constexpr uint32_t kAttentionSite = 0;
+constexpr uint32_t kAttentionOutputSite = 1;
+constexpr uint32_t kLayerOutputSite = 2;
+
+}  // namespace
+
+Encoder::Encoder(const Config& config, const ParameterStore& parameters)
+    : config_(config), parameters_(parameters) {}
+
+const LayerIndices& Encoder::indices(int64_t layer) const {
+  return parameters_.table().indices().layers[static_cast<size_t>(layer)];
+}
+
+Dropout Encoder::hidden_dropout(const EncoderInputs& inputs, uint32_t site) const {
+  if (inputs.dropout_seed.empty()) return {};
+  return make_dropout(config_.hidden_dropout_prob, site, inputs.dropout_seed);
+}
+
+Dropout Encoder::attention_dropout(const EncoderInputs& inputs, int64_t layer) const {
+  if (inputs.dropout_seed.empty()) return {};
+  return make_dropout(config_.attention_probs_dropout_prob, site_of(layer, kAttentionSite),
+                      inputs.dropout_seed);
+}
+
+ops::AttentionShape Encoder::attention_shape() const {
+  return {.heads = config_.num_attention_heads, .max_length = config_.max_position_embeddings};
+}
+
+Tensor Encoder::embed(Context& context, const EncoderInputs& inputs,
+                      EmbeddingContext& saved) const {
+  const int64_t tokens = inputs.tokens();
+  const ModelIndices& i = parameters_.table().indices();
+  const Tensor y = context.make({tokens, config_.hidden_size}, parameters_.compute_dtype());
+  saved.z = context.make({tokens, config_.hidden_size}, parameters_.compute_dtype());
+  saved.mean = context.make({tokens}, DType::kF32);
+  saved.rstd = context.make({tokens}, DType::kF32);
+  ops::embedding(context, inputs.ids,
+                 {.word = parameters_.weight(i.word),
+                  .position = parameters_.weight(i.position),
+                  .segment = parameters_.weight(i.segment)},
+                 parameters_.weight(i.embedding_gamma), parameters_.weight(i.embedding_beta),
+                 static_cast<float>(config_.layer_norm_eps), hidden_dropout(inputs, kEmbeddingSite),
+                 out(saved.z), out(y), out(saved.mean), out(saved.rstd));
+  return y;
+}
+
+void Encoder::attention_block(Context& context, const EncoderInputs& inputs, int64_t layer,
+                              LayerContext& saved) const {
+  const int64_t tokens = inputs.tokens();
+  const int64_t hidden = config_.hidden_size;
+  const DType dtype = parameters_.compute_dtype();
+  const LayerIndices& i = indices(layer);
+
+  saved.qkv = context.make({tokens, 3 * hidden}, dtype);
+  ops::linear(context, saved.x, parameters_.qkv_matrix(i), parameters_.qkv_bias(i),
+              Activation::kNone, out(saved.qkv), Out());
+  saved.attended = context.make({tokens, hidden}, dtype);
+  saved.lse = context.make({tokens, config_.num_attention_heads}, DType::kF32);
+  ops::attention(context, saved.qkv, inputs.seq_start, attention_shape(),
+                 attention_dropout(inputs, layer), out(saved.attended), out(saved.lse));
+  saved.z1 = context.make({tokens, hidden}, dtype);
+  ops::linear(context, saved.attended, parameters_.matrix(i.output_weight),
+              parameters_.weight(i.output_bias), Activation::kNone, out(saved.z1), Out());
+  saved.h = context.make({tokens, hidden}, dtype);
+  saved.mean1 = context.make({tokens}, DType::kF32);
+  saved.rstd1 = context.make({tokens}, DType::kF32);
+  ops::layer_norm(context, inout(saved.z1), saved.x, parameters_.weight(i.attention_gamma),
+                  parameters_.weight(i.attention_beta), static_cast<float>(config_.layer_norm_eps),
+                  hidden_dropout(inputs, site_of(layer, kAttentionOutputSite)), out(saved.h),
+                  out(saved.mean1), out(saved.rstd1));
+}
+
+void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, int64_t layer,
+                                 Tensor y, LayerContext& saved) const {
+  const int64_t tokens = inputs.tokens();
+  const DType dtype = parameters_.compute_dtype();
+  const LayerIndices& i = indices(layer);
+
+  saved.intermediate = context.make({tokens, config_.intermediate_size}, dtype);
+  saved.activated = context.make({tokens, config_.intermediate_size}, dtype);
+  ops::linear(context, saved.h, parameters_.matrix(i.intermediate_weight),
+              parameters_.weight(i.intermediate_bias), Activation::kGelu, out(saved.activated),
+              out(saved.intermediate));
+  saved.z2 = context.make({tokens, config_.hidden_size}, dtype);
+  ops::linear(context, saved.activated, parameters_.matrix(i.down_weight),
+              parameters_.weight(i.down_bias), Activation::kNone, out(saved.z2), Out());
+  saved.mean2 = context.make({tokens}, DType::kF32);
+  saved.rstd2 = context.make({tokens}, DType::kF32);
+  ops::layer_norm(context, inout(saved.z2), saved.h, parameters_.weight(i.gamma),
+                  parameters_.weight(i.beta), static_cast<float>(config_.layer_norm_eps),
+                  hidden_dropout(inputs, site_of(layer, kLayerOutputSite)), out(y),
+                  out(saved.mean2), out(saved.rstd2));
+}
+
+void Encoder::layer_forward(Context& context, const EncoderInputs& inputs, int64_t layer, Tensor y,
+                            LayerContext& saved) const {
+  attention_block(context, inputs, layer, saved);
+  feed_forward_block(context, inputs, layer, y, saved);
+}
+
+void Encoder::forward(Context& context, const EncoderInputs& inputs, Keep keep,
+                      EncoderContext& saved) const {
+  const Shape shape = {inputs.tokens(), config_.hidden_size};
+  saved.layers.resize(static_cast<size_t>(config_.num_hidden_layers));
+  Tensor x = embed(context, inputs, saved.embedding);
+  Tensor spare =
+      keep == Keep::kNothing ? context.make(shape, parameters_.compute_dtype()) : Tensor();
+  for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    LayerContext& kept = saved.layers[static_cast<size_t>(layer)];
+    kept.x = x;
+    if (keep == Keep::kAll) {
+      x = context.make(shape, parameters_.compute_dtype());
+      layer_forward(context, inputs, layer, x, kept);
+      continue;
+    }
+    const Tensor y =
+        keep == Keep::kInputs ? context.make(shape, parameters_.compute_dtype()) : spare;
+    spare = x;
+    const Context::Scope scope(context);
+    layer_forward(context, inputs, layer, y, kept);
+    x = y;
+  }
+  saved.y = x;
+}
+
+void Encoder::feed_forward_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
+                                    const LayerContext& saved, InOut d) const {
+  const int64_t tokens = inputs.tokens();
+  const DType dtype = parameters_.compute_dtype();
+  const LayerIndices& i = indices(layer);
+  const Context::Scope scope(context);
+
+  const Dropout dropout = hidden_dropout(inputs, site_of(layer, kLayerOutputSite));
+  const Tensor d_down =
+      dropout.active() ? context.make({tokens, config_.hidden_size}, dtype) : d.tensor();
+  ops::layer_norm_backward(context, saved.z2, saved.mean2, saved.rstd2, parameters_.weight(i.gamma),
+                           dropout, d, dropout.active() ? out(d_down) : Out(),
+                           inout(parameters_.gradient(i.gamma)),
+                           inout(parameters_.gradient(i.beta)));
+  const Tensor d_activated = context.make({tokens, config_.intermediate_size}, dtype);
+  ops::linear_backward(context, saved.activated, parameters_.matrix(i.down_weight), Tensor(),
+                       Activation::kNone, inout(d_down), inout(d_activated), Write::kSet,
+                       inout(parameters_.gradient(i.down_weight)),
+                       inout(parameters_.gradient(i.down_bias)));
+  // d holds the residual's gradient; the block's is added to it.
+  ops::linear_backward(context, saved.h, parameters_.matrix(i.intermediate_weight),
+                       saved.intermediate, Activation::kGelu, inout(d_activated), d, Write::kAdd,
+                       inout(parameters_.gradient(i.intermediate_weight)),
+                       inout(parameters_.gradient(i.intermediate_bias)));
+}
+
+void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
+                                 const LayerContext& saved, InOut d) const {
+  const Shape shape = {inputs.tokens(), config_.hidden_size};
+  const DType dtype = parameters_.compute_dtype();
+  const LayerIndices& i = indices(layer);
+  const Context::Scope scope(context);
+
+  const Dropout dropout = hidden_dropout(inputs, site_of(layer, kAttentionOutputSite));
+  const Tensor d_output = dropout.active() ? context.make(shape, dtype) : d.tensor();
+  ops::layer_norm_backward(
+      context, saved.z1, saved.mean1, saved.rstd1, parameters_.weight(i.attention_gamma), dropout,
+      d, dropout.active() ? out(d_output) : Out(), inout(parameters_.gradient(i.attention_gamma)),
+      inout(parameters_.gradient(i.attention_beta)));
+  const Tensor d_attended = context.make(shape, dtype);
+  ops::linear_backward(context, saved.attended, parameters_.matrix(i.output_weight), Tensor(),
+                       Activation::kNone, inout(d_output), inout(d_attended), Write::kSet,
+                       inout(parameters_.gradient(i.output_weight)),
+                       inout(parameters_.gradient(i.output_bias)));
+  const Tensor d_qkv = context.make({inputs.tokens(), 3 * config_.hidden_size}, dtype);
+  ops::attention_backward(context, saved.qkv, inputs.seq_start, attention_shape(),
+                          attention_dropout(inputs, layer), saved.attended, saved.lse, d_attended,
+                          out(d_qkv));
+  ops::linear_backward(context, saved.x, parameters_.qkv_matrix(i), Tensor(), Activation::kNone,
+                       inout(d_qkv), d, Write::kAdd, inout(parameters_.d_qkv_matrix(i)),
+                       inout(parameters_.d_qkv_bias(i)));
+}
+
+void Encoder::layer_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
+                             const LayerContext& saved, InOut d) const {
+  feed_forward_backward(context, inputs, layer, saved, d);
+  attention_backward(context, inputs, layer, saved, d);
+}
+
+void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
+                       const EncoderContext& saved, InOut d) const {
+  BERTHA_CHECK(kept != Keep::kNothing);
+  for (int64_t layer = config_.num_hidden_layers - 1; layer >= 0; --layer) {
+    const LayerContext& of_layer = saved.layers[static_cast<size_t>(layer)];
+    if (kept == Keep::kAll) {
+      layer_backward(context, inputs, layer, of_layer, d);
+      continue;
+    }
+    const Context::Scope scope(context);
+    LayerContext again;
+    again.x = of_layer.x;
+    const Tensor y =
+        context.make({inputs.tokens(), config_.hidden_size}, parameters_.compute_dtype());
+    layer_forward(context, inputs, layer, y, again);
+    layer_backward(context, inputs, layer, again, d);
+  }
+  const ModelIndices& i = parameters_.table().indices();
+  ops::embedding_backward(context, inputs.ids, saved.embedding.z, saved.embedding.mean,
+                          saved.embedding.rstd, parameters_.weight(i.embedding_gamma),
+                          hidden_dropout(inputs, kEmbeddingSite), d,
+                          {.word = parameters_.gradient(i.word),
+                           .position = parameters_.gradient(i.position),
+                           .segment = parameters_.gradient(i.segment)},
+                          inout(parameters_.gradient(i.embedding_gamma)),
+                          inout(parameters_.gradient(i.embedding_beta)));
+}
+
+}  // namespace bertha::bert

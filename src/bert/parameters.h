@@ -1,0 +1,147 @@
+#pragma once
+
+// The parameter table: one list, in the recipe's model order, of every parameter's name as in the
+// checkpoint, its shape, its initialisation and whether weight decay acts on it. Initialisation,
+// load, save, optimizer and all-reduce all walk this list; nothing else knows a parameter's name.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bert/config.h"
+#include "core/context.h"
+#include "ops/optimizer.h"
+
+namespace bertha::bert {
+
+/// What a model has above the encoder.
+struct Heads {
+  bool pooler = true;
+  bool pretraining = false;         ///< masked language model and next sentence
+  bool question_answering = false;  ///< start and end logits of each token
+  int64_t classes = 0;              ///< outputs of a classifier over [CLS]; 0: none
+
+  static Heads for_pretraining() { return {.pretraining = true}; }
+};
+
+/// How a parameter starts.
+enum class Init : uint8_t {
+  kNormal,        ///< normal, standard deviation `initializer_range`
+  kZero,          ///< 0
+  kOne,           ///< 1
+  kUniformFanIn,  ///< uniform in ±1/√fan_in: the recipe's layers with an activation, weight and
+                  ///< bias
+};
+/// `--init recipe` keeps kUniformFanIn; `--init bert` (Devlin et al.) makes those normal and zero.
+enum class InitStyle : uint8_t { kRecipe, kBert };
+
+struct Parameter {
+  std::string name;
+  Shape shape;
+  Init init = Init::kNormal;
+  bool decay = true;
+  int64_t fan_in = 0;
+  int64_t offset = 0;  ///< first element in the flat buffers
+  int64_t size() const { return shape.size(); }
+};
+
+/// Indices into the table for one encoder layer.
+struct LayerIndices {
+  int query_weight, query_bias, key_weight, key_bias, value_weight, value_bias;
+  int output_weight, output_bias, attention_gamma, attention_beta;
+  int intermediate_weight, intermediate_bias, down_weight, down_bias, gamma, beta;
+};
+
+/// Indices of the parameters outside the layers; -1 where the model has no such head.
+struct ModelIndices {
+  int word = -1, position = -1, segment = -1, embedding_gamma = -1, embedding_beta = -1;
+  std::vector<LayerIndices> layers;
+  int pooler_weight = -1, pooler_bias = -1;
+  int mlm_bias = -1, transform_weight = -1, transform_bias = -1, transform_gamma = -1,
+      transform_beta = -1;
+  int nsp_weight = -1, nsp_bias = -1;
+  int qa_weight = -1, qa_bias = -1;
+  int classifier_weight = -1, classifier_bias = -1;
+};
+
+class ParameterTable {
+ public:
+  ParameterTable(const Config& config, const Heads& heads);
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  const Parameter& operator[](int index) const { return parameters_[static_cast<size_t>(index)]; }
+  const ModelIndices& indices() const { return indices_; }
+  /// Index of a name, -1 when there is none.
+  int find(const std::string& name) const;
+  /// Elements of a flat buffer, gaps for alignment included.
+  int64_t flat_size() const { return flat_size_; }
+  /// Elements of all parameters.
+  int64_t parameter_count() const;
+  /// Offset, size and decay of each parameter, for the optimizer.
+  std::vector<ops::ParameterSpan> spans() const;
+
+ private:
+  int add(const std::string& name, Shape shape, Init init, int64_t fan_in = 0);
+  LayerIndices add_layer(const Config& config, int64_t layer);
+  void add_heads(const Config& config, const Heads& heads);
+  void lay_out();
+  int64_t place(int index, int64_t offset);
+
+  std::vector<Parameter> parameters_;
+  ModelIndices indices_;
+  int64_t flat_size_ = 0;
+};
+
+/// The flat buffers of a model on a device, and views in them. Query, key and value of a layer lie
+/// next to each other, so one view [3H, H] is all three.
+class ParameterStore {
+ public:
+  /// Weights f32; with compute dtype bf16 also a rounded shadow that products read. Gradients only
+  /// when `trainable`.
+  ParameterStore(Device& device, const Config& config, const Heads& heads, DType compute,
+                 bool trainable);
+
+  const ParameterTable& table() const { return table_; }
+  Device& device() const { return device_; }
+  DType compute_dtype() const { return compute_; }
+
+  /// Fresh values from `seed`, the same on every device.
+  void initialise(InitStyle style, const Config& config, uint64_t seed);
+  /// Fresh values for one parameter.
+  void initialise_one(int index, InitStyle style, const Config& config, uint64_t seed);
+  /// Copies one parameter's f32 elements in or out (host order as in the table's shape).
+  void write(int index, const float* values);
+  void read(int index, float* values) const;
+  /// Must follow write() or initialise(): renews the shadow and prepared weights.
+  void weights_changed();
+
+  /// f32 view of a parameter, for norms, biases and tables.
+  Tensor weight(int index) const;
+  /// View in compute dtype, for products.
+  Tensor matrix(int index) const;
+  Tensor gradient(int index) const;
+  /// [3H, H] in compute dtype, [3H] f32, and their gradients.
+  Tensor qkv_matrix(const LayerIndices& layer) const;
+  Tensor qkv_bias(const LayerIndices& layer) const;
+  Tensor d_qkv_matrix(const LayerIndices& layer) const;
+  Tensor d_qkv_bias(const LayerIndices& layer) const;
+
+  /// Whole flat buffers [P].
+  Tensor flat_weights() const;
+  Tensor flat_gradients() const;
+  /// bf16 [P]; absent when computing in f32.
+  Tensor flat_shadow() const;
+
+ private:
+  Tensor view(const Buffer& buffer, DType dtype, int index, Shape shape) const;
+
+  Device& device_;
+  ParameterTable table_;
+  DType compute_;
+  Buffer weights_;
+  Buffer gradients_;
+  Buffer shadow_;
+};
+
+}  // namespace bertha::bert
