@@ -1,0 +1,140 @@
+#include "train/pretraining_trainer.h"
+
+#include <array>
+#include <cmath>
+
+#include "core/error.h"
+#include "optim/step_scalars.h"
+
+namespace bertha::train {
+namespace {
+
+// Slots of the scalar buffer, in units of kAlignmentBytes.
+enum Slot : int64_t { kScalars, kNorm, kMasked, kNextSentence, kSlots };
+
+Tensor slot_view(const Buffer& buffer, Slot slot, int64_t count) {
+  return Tensor(&buffer, slot * kAlignmentBytes, DType::kF32, {count});
+}
+
+}  // namespace
+
+LossSums& LossSums::operator+=(const LossSums& other) {
+  masked += other.masked;
+  next_sentence += other.next_sentence;
+  masked_count += other.masked_count;
+  sequence_count += other.sequence_count;
+  masked_right += other.masked_right;
+  next_sentence_right += other.next_sentence_right;
+  return *this;
+}
+
+PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& config,
+                                       bert::ParameterStore& parameters,
+                                       const TrainerSettings& settings)
+    : device_(device),
+      parameters_(parameters),
+      settings_(settings),
+      batch_(device, settings.limits),
+      arena_(device, measure_arena(config)),
+      context_(device, arena_),
+      model_(config, parameters),
+      spans_(parameters.table().spans()),
+      first_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
+      second_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
+      scalars_(device.allocate(kSlots * kAlignmentBytes)) {}
+
+int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
+  Arena measure;
+  Context context(device_, measure);
+  bert::PretrainingModel model(config, parameters_);
+  const Tensor result(nullptr, 0, DType::kF32, {2});
+  model.train(context, batch_.largest(true), settings_.recompute, {result, result});
+  model.evaluate(context, batch_.largest(false), {result, result});
+  return measure.peak_bytes();
+}
+
+LossSums PretrainingTrainer::read_results(const PretrainingBatch& batch) {
+  std::array<float, 2> masked{};
+  std::array<float, 2> next_sentence{};
+  device_.read(slot_view(scalars_, kMasked, 2), masked.data());
+  device_.read(slot_view(scalars_, kNextSentence, 2), next_sentence.data());
+  return {.masked = double{masked[0]},
+          .next_sentence = double{next_sentence[0]},
+          .masked_count = std::ssize(batch.masked_rows),
+          .sequence_count = batch.sequences(),
+          .masked_right = std::lround(masked[1]),
+          .next_sentence_right = std::lround(next_sentence[1])};
+}
+
+LossSums PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
+  const double share = 1 / static_cast<double>(settings_.accumulation * settings_.ranks);
+  const DeviceBatch::Scales scales = {
+      .masked = static_cast<float>(share / static_cast<double>(batch.masked_rows.size())),
+      .next_sentence = static_cast<float>(share / static_cast<double>(batch.sequences()))};
+  const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
+  const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
+                                            slot_view(scalars_, kNextSentence, 2)};
+  device_.run({"micro-batch", inputs.encoder.tokens(), settings_.compute},
+              [&] { model_.train(context_, inputs, settings_.recompute, results); });
+  const LossSums sums = read_results(batch);
+  finite_ = finite_ && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
+  return sums;
+}
+
+LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
+  const bert::PretrainingInputs inputs = batch_.upload_for_evaluation(batch);
+  const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
+                                            slot_view(scalars_, kNextSentence, 2)};
+  device_.run({"evaluation", inputs.encoder.tokens(), settings_.compute},
+              [&] { model_.evaluate(context_, inputs, results); });
+  return read_results(batch);
+}
+
+UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
+  const Tensor norm = slot_view(scalars_, kNorm, 1);
+  device_.run({"gradient norm", 0, settings_.compute},
+              [&] { ops::global_norm(context_, parameters_.flat_gradients(), out(norm)); });
+  float value = 0;
+  device_.read(norm, &value);
+  UpdateResult result{.gradient_norm = double{value}, .skipped = !finite_ || !std::isfinite(value)};
+  finite_ = true;
+  if (!result.skipped) {
+    const std::array<float, ops::kStepScalars> scalars =
+        optim::step_scalars(settings_.adam, {.step = step,
+                                             .rate = rate,
+                                             .gradient_norm = result.gradient_norm,
+                                             .max_norm = settings_.max_gradient_norm});
+    const Tensor device_scalars = slot_view(scalars_, kScalars, ops::kStepScalars);
+    device_.write(out(device_scalars), scalars.data());
+    const ops::OptimizerBuffers buffers = {
+        .weights = parameters_.flat_weights(),
+        .gradients = parameters_.flat_gradients(),
+        .first = Tensor(&first_, 0, DType::kF32, {parameters_.table().flat_size()}),
+        .second = Tensor(&second_, 0, DType::kF32, {parameters_.table().flat_size()}),
+        .shadow = parameters_.flat_shadow()};
+    device_.run({"update", 0, settings_.compute}, [&] {
+      const auto pass = settings_.optimizer == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
+      pass(context_, buffers, spans_, settings_.adam, device_scalars);
+    });
+    device_.parameters_changed();
+  }
+  device_.zero(out(parameters_.flat_gradients()));
+  return result;
+}
+
+Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {
+  const bert::Parameter& parameter = parameters_.table()[index];
+  return Tensor(&buffer, parameter.offset * size_of(DType::kF32), DType::kF32, parameter.shape);
+}
+
+void PretrainingTrainer::read_moments(int index, float* first, float* second) const {
+  device_.read(moment(first_, index), first);
+  device_.read(moment(second_, index), second);
+}
+
+void PretrainingTrainer::write_moments(int index, const float* first, const float* second) {
+  device_.write(out(moment(first_, index)), first);
+  device_.write(out(moment(second_, index)), second);
+}
+
+}  // namespace bertha::train

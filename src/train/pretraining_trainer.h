@@ -1,0 +1,99 @@
+#pragma once
+
+// The steps of pre-training on one device: micro-batches add gradients, then one update. What
+// surrounds a step (data, rates, log, checkpoints) is the run's (pretraining_run.h).
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "bert/parameters.h"
+#include "bert/pretraining.h"
+#include "core/ragged_batch.h"
+#include "ops/optimizer.h"
+#include "train/device_batch.h"
+
+namespace bertha::train {
+
+enum class OptimizerKind : uint8_t { kLamb, kAdamW };
+
+struct TrainerSettings {
+  DType compute = DType::kF32;
+  bool recompute = false;    ///< run layers again in the backward pass instead of keeping them
+  int64_t accumulation = 1;  ///< micro-batches an update, on this rank
+  int64_t ranks = 1;         ///< gradients average over accumulation * ranks micro-batches
+  OptimizerKind optimizer = OptimizerKind::kLamb;
+  ops::AdamSettings adam;
+  double max_gradient_norm = 1;  ///< 0: no clipping
+  uint64_t seed = 0;             ///< of dropout
+  BatchLimits limits;            ///< of one micro-batch
+};
+
+/// Sums of one micro-batch or of an evaluation.
+struct LossSums {
+  double masked = 0;  ///< sum of the language model's losses
+  double next_sentence = 0;
+  int64_t masked_count = 0;
+  int64_t sequence_count = 0;
+  int64_t masked_right = 0;
+  int64_t next_sentence_right = 0;
+
+  double masked_mean() const { return masked / static_cast<double>(masked_count); }
+  double next_sentence_mean() const { return next_sentence / static_cast<double>(sequence_count); }
+  /// The recipe's loss: mean over masked tokens plus mean over sentence pairs.
+  double total() const { return masked_mean() + next_sentence_mean(); }
+  LossSums& operator+=(const LossSums& other);
+};
+
+/// What an update did.
+struct UpdateResult {
+  double gradient_norm = 0;
+  bool skipped = false;  ///< a loss or gradient was not finite; the weights are as before
+};
+
+class PretrainingTrainer {
+ public:
+  /// Allocates everything a step needs; steady steps allocate nothing. `device` and `parameters`
+  /// (trainable) must outlive the trainer.
+  PretrainingTrainer(Device& device, const bert::Config& config, bert::ParameterStore& parameters,
+                     const TrainerSettings& settings);
+
+  /// Forward and backward of one micro-batch; gradients add up until update(). `draw` numbers the
+  /// micro-batch in the run, for dropout.
+  LossSums micro_batch(const PretrainingBatch& batch, uint32_t draw);
+
+  /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
+  /// (from 1) of the bias corrections; then gradients are zero again.
+  UpdateResult update(double rate, int64_t step);
+
+  /// Forward alone, without dropout.
+  LossSums evaluate(const PretrainingBatch& batch);
+
+  /// First and second moments f32 of one parameter, in host order.
+  void read_moments(int index, float* first, float* second) const;
+  void write_moments(int index, const float* first, const float* second);
+
+  /// Bytes of activations a micro-batch of the limits' size takes.
+  int64_t arena_bytes() const { return arena_.capacity_bytes(); }
+
+ private:
+  int64_t measure_arena(const bert::Config& config) const;
+  LossSums read_results(const PretrainingBatch& batch);
+  Tensor moment(const Buffer& buffer, int index) const;
+
+  Device& device_;
+  bert::ParameterStore& parameters_;
+  TrainerSettings settings_;
+  DeviceBatch batch_;
+  Arena arena_;
+  Context context_;
+  bert::PretrainingModel model_;
+  std::vector<ops::ParameterSpan> spans_;
+  Buffer first_;
+  Buffer second_;
+  Buffer scalars_;  ///< StepScalar, then the gradient norm, then the results, aligned each
+  bool finite_ = true;
+};
+
+}  // namespace bertha::train
