@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "backend/cpu/onednn.h"
 #include "backend/cpu/view.h"
 #include "core/error.h"
 #include "core/threads.h"
@@ -88,7 +89,10 @@ const char* name_of(Isa isa) {
 
 CpuDevice::CpuDevice() {
   best_isa();
+  products_ = std::make_unique<MatrixProducts>();
 }
+
+CpuDevice::~CpuDevice() = default;
 
 std::string CpuDevice::description() const {
   return fmt::format("{}, {} thread{}, {}", processor_name(), thread_count(),
@@ -105,6 +109,7 @@ Buffer CpuDevice::allocate(int64_t size_bytes) {
 }
 
 void CpuDevice::free(std::byte* base, int64_t size_bytes) noexcept {
+  products_->forget(base, size_bytes);
   munmap(base, static_cast<size_t>(align_up(size_bytes, 4096)));
 }
 

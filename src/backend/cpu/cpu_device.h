@@ -14,10 +14,13 @@ enum class Isa : uint8_t { kAvx2, kAvx512, kAvx512Bf16, kAmx };
 Isa best_isa();
 const char* name_of(Isa isa);
 
+class MatrixProducts;
+
 /// The processor this program runs on. Work is done when a call returns.
 class CpuDevice : public Device {
  public:
   CpuDevice();
+  ~CpuDevice() override;
 
   DeviceKind kind() const override { return DeviceKind::kCpu; }
   std::string description() const override;
@@ -34,8 +37,11 @@ class CpuDevice : public Device {
 
   /// Counts parameters_changed(); prepared weights of an older version are stale.
   uint64_t parameter_version() const { return parameter_version_; }
+  /// The library's matrix products, with what they keep between calls.
+  MatrixProducts& products() { return *products_; }
 
  private:
+  std::unique_ptr<MatrixProducts> products_;
   uint64_t parameter_version_ = 0;
 };
 

@@ -1,0 +1,362 @@
+#include "backend/cpu/onednn.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "backend/cpu/cpu_device.h"
+#include "backend/cpu/view.h"
+#include "core/error.h"
+
+namespace bertha::cpu {
+namespace {
+
+using dnnl::matmul;
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+/// Tokens of a weight-gradient product taken at a time: the two copies stay in the caches.
+constexpr int64_t kTokenChunk = 1024;
+
+/// oneDNN obeys the same limit as our own kernels; it must hear of it before its first primitive.
+void limit_isa() {
+  static const bool done = [] {
+    const std::array isas = {dnnl::cpu_isa::avx2, dnnl::cpu_isa::avx512_core,
+                             dnnl::cpu_isa::avx512_core_bf16};
+    const auto isa = static_cast<size_t>(best_isa());
+    if (isa < isas.size()) dnnl::set_max_cpu_isa(isas[isa]);
+    return true;
+  }();
+  (void)done;
+}
+
+memory::data_type type_of(DType dtype) {
+  BERTHA_CHECK(dtype == DType::kF32 || dtype == DType::kBF16, "product of {}", name_of(dtype));
+  return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+dnnl::primitive_attr attributes(Epilogue epilogue, bool add) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops post_ops;
+  if (add) post_ops.append_sum(1.0F);
+  if (epilogue == Epilogue::kGelu) {
+    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_gelu_erf, 0, 0);
+  }
+  if (epilogue == Epilogue::kTanh) {
+    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_tanh, 0, 0);
+  }
+  attributes.set_post_ops(post_ops);
+  return attributes;
+}
+
+enum class Kind : uint8_t { kForward, kBackwardData, kBackwardWeights };
+
+/// What tells one primitive from another.
+struct Key {
+  Kind kind;
+  DType dtype;
+  int64_t tokens;
+  int64_t rows;     ///< of w
+  int64_t columns;  ///< of w
+  bool bias = false;
+  bool add = false;
+  Epilogue epilogue = Epilogue::kNone;
+
+  auto operator<=>(const Key&) const = default;
+};
+
+/// A primitive and the memory objects it is run with; their addresses change from call to call.
+struct Product {
+  dnnl::primitive primitive{};
+  memory source{};
+  memory weights{};
+  memory target{};
+  memory bias{};
+  memory scratch{};
+  dnnl::reorder copy_source{};  ///< of a weight gradient: from the tensors' layout to the kernel's
+  dnnl::reorder copy_weights{};
+  memory plain_source{};
+  memory plain_weights{};
+};
+
+/// A weight in the layout a product wants.
+struct Prepared {
+  memory copy;
+  dnnl::reorder reorder;
+  memory plain;
+  uint64_t version;
+};
+
+struct PreparedKey {
+  const void* address;
+  Kind kind;
+  int64_t rows;
+  int64_t columns;
+
+  auto operator<=>(const PreparedKey&) const = default;
+};
+
+dnnl_exec_arg_t argument(int index, const memory& value) {
+  return {index, value.get()};
+}
+
+}  // namespace
+
+struct MatrixProducts::State {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  std::map<Key, Product> products;
+  std::map<PreparedKey, std::vector<Prepared>> prepared;
+  /// Three blocks that only grow: oneDNN's own scratch, and the copies of a weight gradient.
+  std::array<memory, 3> blocks;
+  std::mutex mutex;  ///< products of several threads take turns; each uses all cores
+
+  memory empty(const memory::desc& desc) { return {desc, engine, nullptr}; }
+
+  /// Address of block `index`, made at least `size_bytes` long.
+  void* block(size_t index, size_t size_bytes) {
+    memory& have = blocks[index];
+    if (!have || have.get_desc().get_size() < size_bytes) {
+      const auto bytes = static_cast<int64_t>(std::max<size_t>(size_bytes, 64));
+      have = memory({{bytes}, memory::data_type::u8, Tag::a}, engine);
+    }
+    return have.get_data_handle();
+  }
+
+  template <size_t kCount>
+  void execute(const dnnl::primitive& primitive, const std::array<dnnl_exec_arg_t, kCount>& args,
+               size_t count = kCount) {
+    const auto status =
+        dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(count), args.data());
+    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
+  }
+
+  void copy(const dnnl::reorder& reorder, const memory& from, const memory& to) {
+    execute(reorder, std::array{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)});
+  }
+
+  const memory& prepare(const PreparedKey& key, const memory::desc& plain,
+                        const memory::desc& wanted, uint64_t version);
+  Product& find(const Key& key);
+  Product make(const Key& key);
+  Product make_inner_product(const Key& key);
+  Product make_matmul(const Key& key);
+  Product make_weight_gradient(const Key& key);
+  void run(Product& product, const void* bias);
+};
+
+/// The weight at key.address in the layout `wanted`, copied when there is no copy of `version`.
+const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memory::desc& plain,
+                                             const memory::desc& wanted, uint64_t version) {
+  std::vector<Prepared>& copies = prepared[key];
+  auto found = std::ranges::find_if(
+      copies, [&](const Prepared& one) { return one.copy.get_desc() == wanted; });
+  if (found == copies.end()) {
+    const memory from(plain, engine, const_cast<void*>(key.address));
+    const memory to(wanted, engine);
+    copies.push_back({to, dnnl::reorder(from, to), from, version + 1});
+    found = copies.end() - 1;
+  }
+  if (found->version != version) {
+    copy(found->reorder, found->plain, found->copy);
+    found->version = version;
+  }
+  return found->copy;
+}
+
+Product& MatrixProducts::State::find(const Key& key) {
+  const auto found = products.find(key);
+  if (found != products.end()) return found->second;
+  return products.emplace(key, make(key)).first->second;
+}
+
+Product MatrixProducts::State::make(const Key& key) {
+  if (key.kind == Kind::kBackwardWeights) return make_weight_gradient(key);
+  return key.dtype == DType::kF32 ? make_inner_product(key) : make_matmul(key);
+}
+
+/// f32 forward: with plain layouts oneDNN runs its packed GEMM, bias included.
+Product MatrixProducts::State::make_inner_product(const Key& key) {
+  const auto type = memory::data_type::f32;
+  const memory::desc x({key.tokens, key.columns}, type, Tag::ab);
+  const memory::desc w({key.rows, key.columns}, type, Tag::ab);
+  const memory::desc y({key.tokens, key.rows}, type, Tag::ab);
+  const memory::desc b({key.rows}, type, Tag::a);
+  using Forward = dnnl::inner_product_forward;
+  const auto inference = dnnl::prop_kind::forward_inference;
+  const auto desc =
+      key.bias ? Forward::desc(inference, x, w, b, y) : Forward::desc(inference, x, w, y);
+  const Forward::primitive_desc made(desc, attributes(key.epilogue, key.add), engine);
+  return {.primitive = Forward(made),
+          .source = empty(x),
+          .weights = empty(w),
+          .target = empty(y),
+          .bias = empty(b),
+          .scratch = empty(made.scratchpad_desc())};
+}
+
+/// bf16 forward (x wᵀ) and data gradient (d_y w): weights in whatever layout the kernel asks for.
+Product MatrixProducts::State::make_matmul(const Key& key) {
+  const auto type = type_of(key.dtype);
+  const bool forward = key.kind == Kind::kForward;
+  const int64_t inner = forward ? key.columns : key.rows;
+  const int64_t outer = forward ? key.rows : key.columns;
+  const memory::desc source({key.tokens, inner}, type, Tag::ab);
+  const memory::desc weights({inner, outer}, type, Tag::any);
+  const memory::desc target({key.tokens, outer}, type, Tag::ab);
+  const memory::desc b({1, outer}, memory::data_type::f32, Tag::ab);
+  const auto desc =
+      key.bias ? matmul::desc(source, weights, b, target) : matmul::desc(source, weights, target);
+  const matmul::primitive_desc made(desc, attributes(key.epilogue, key.add), engine);
+  return {.primitive = matmul(made),
+          .source = empty(source),
+          .weights = empty(made.weights_desc()),
+          .target = empty(target),
+          .bias = empty(b),
+          .scratch = empty(made.scratchpad_desc())};
+}
+
+/// bf16 weight gradient of up to kTokenChunk tokens: d_yᵀ is copied to rows, x to what is asked
+/// for.
+Product MatrixProducts::State::make_weight_gradient(const Key& key) {
+  const auto type = type_of(key.dtype);
+  const memory::desc transposed({key.rows, key.tokens}, type, Tag::ba);
+  const memory::desc x({key.tokens, key.columns}, type, Tag::ab);
+  const memory::desc source({key.rows, key.tokens}, type, Tag::ab);
+  const memory::desc weights({key.tokens, key.columns}, type, Tag::any);
+  const memory::desc target({key.rows, key.columns}, memory::data_type::f32, Tag::ab);
+  const matmul::primitive_desc made({source, weights, target}, attributes(Epilogue::kNone, true),
+                                    engine);
+  Product product{.primitive = matmul(made),
+                  .source = empty(source),
+                  .weights = empty(made.weights_desc()),
+                  .target = empty(target),
+                  .scratch = empty(made.scratchpad_desc()),
+                  .plain_source = empty(transposed),
+                  .plain_weights = empty(x)};
+  product.copy_source = dnnl::reorder(product.plain_source, product.source);
+  product.copy_weights = dnnl::reorder(product.plain_weights, product.weights);
+  return product;
+}
+
+void MatrixProducts::State::run(Product& product, const void* bias) {
+  product.scratch.set_data_handle(block(0, product.scratch.get_desc().get_size()));
+  std::array args{
+      argument(DNNL_ARG_SRC, product.source), argument(DNNL_ARG_WEIGHTS, product.weights),
+      argument(DNNL_ARG_DST, product.target), argument(DNNL_ARG_SCRATCHPAD, product.scratch),
+      argument(DNNL_ARG_BIAS, product.bias)};
+  if (bias != nullptr) product.bias.set_data_handle(const_cast<void*>(bias));
+  execute(product.primitive, args, bias == nullptr ? args.size() - 1 : args.size());
+}
+
+MatrixProducts::MatrixProducts() {
+  limit_isa();
+  state_ = std::make_unique<State>();
+}
+
+MatrixProducts::~MatrixProducts() = default;
+
+bool MatrixProducts::supports(DType dtype) {
+  if (dtype == DType::kF32) return true;
+  limit_isa();
+  try {
+    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    const memory::desc square({16, 16}, type_of(dtype), Tag::ab);
+    matmul::primitive_desc({square, square, square}, engine);
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue,
+                             Out y, uint64_t version) {
+  const std::lock_guard lock(state_->mutex);
+  Product& product = state_->find({.kind = Kind::kForward,
+                                   .dtype = x.dtype(),
+                                   .tokens = x.dim(0),
+                                   .rows = w.dim(0),
+                                   .columns = w.dim(1),
+                                   .bias = !b.empty(),
+                                   .epilogue = epilogue});
+  product.source.set_data_handle(address(x));
+  product.target.set_data_handle(address(y.tensor()));
+  if (x.dtype() == DType::kF32) {
+    product.weights.set_data_handle(address(w));
+  } else {
+    const memory::desc plain({w.dim(1), w.dim(0)}, type_of(w.dtype()), Tag::ba);
+    product.weights = state_->prepare({address(w), Kind::kForward, w.dim(0), w.dim(1)}, plain,
+                                      product.weights.get_desc(), version);
+  }
+  state_->run(product, address(b));
+}
+
+void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add, InOut d_x,
+                                   uint64_t version) {
+  const int64_t tokens = d_y.dim(0);
+  if (d_y.dtype() == DType::kF32) {
+    const auto status =
+        dnnl_sgemm('N', 'N', tokens, w.dim(1), w.dim(0), 1.0F, data<float>(d_y), w.dim(0),
+                   data<float>(w), w.dim(1), add ? 1.0F : 0.0F, data<float>(d_x), w.dim(1));
+    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
+    return;
+  }
+  const std::lock_guard lock(state_->mutex);
+  Product& product = state_->find({.kind = Kind::kBackwardData,
+                                   .dtype = d_y.dtype(),
+                                   .tokens = tokens,
+                                   .rows = w.dim(0),
+                                   .columns = w.dim(1),
+                                   .add = add});
+  product.source.set_data_handle(address(d_y));
+  product.target.set_data_handle(address(d_x.tensor()));
+  const memory::desc plain({w.dim(0), w.dim(1)}, type_of(w.dtype()), Tag::ab);
+  product.weights = state_->prepare({address(w), Kind::kBackwardData, w.dim(0), w.dim(1)}, plain,
+                                    product.weights.get_desc(), version);
+  state_->run(product, nullptr);
+}
+
+void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w) {
+  const int64_t tokens = x.dim(0);
+  const int64_t rows = d_y.dim(1);
+  const int64_t columns = x.dim(1);
+  if (x.dtype() == DType::kF32) {
+    const auto status = dnnl_sgemm('T', 'N', rows, columns, tokens, 1.0F, data<float>(d_y), rows,
+                                   data<float>(x), columns, 1.0F, data<float>(d_w), columns);
+    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
+    return;
+  }
+  const std::lock_guard lock(state_->mutex);
+  State& state = *state_;
+  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
+    const int64_t count = std::min(kTokenChunk, tokens - begin);
+    Product& product = state.find({.kind = Kind::kBackwardWeights,
+                                   .dtype = x.dtype(),
+                                   .tokens = count,
+                                   .rows = rows,
+                                   .columns = columns});
+    product.plain_source.set_data_handle(address(d_y.rows(begin, count)));
+    product.plain_weights.set_data_handle(address(x.rows(begin, count)));
+    product.source.set_data_handle(state.block(1, product.source.get_desc().get_size()));
+    product.weights.set_data_handle(state.block(2, product.weights.get_desc().get_size()));
+    product.target.set_data_handle(address(d_w.tensor()));
+    state.copy(product.copy_source, product.plain_source, product.source);
+    state.copy(product.copy_weights, product.plain_weights, product.weights);
+    state.run(product, nullptr);
+  }
+}
+
+void MatrixProducts::forget(const void* base, int64_t size_bytes) {
+  const std::lock_guard lock(state_->mutex);
+  const auto* begin = static_cast<const std::byte*>(base);
+  std::erase_if(state_->prepared, [&](const auto& entry) {
+    const auto* at = static_cast<const std::byte*>(entry.first.address);
+    return at >= begin && at < begin + size_bytes;
+  });
+}
+
+}  // namespace bertha::cpu
