@@ -1,0 +1,77 @@
+#include "ops/embedding.h"
+
+#include "core/error.h"
+#include "ops/embedding_cpu.h"
+#include "ops/layer_norm_cpu.h"
+
+namespace bertha::ops {
+namespace {
+
+void check_vector(const Tensor& vector, DType dtype, int64_t size, const char* what) {
+  BERTHA_CHECK(vector.dtype() == dtype && vector.size() == size, "{} is {} {}, not {} [{}]", what,
+               name_of(vector.dtype()), vector.shape().to_string(), name_of(dtype), size);
+}
+
+void check_table(const Tensor& table, int64_t columns, const char* what) {
+  BERTHA_CHECK(table.dtype() == DType::kF32 && table.shape().rank() == 2 && table.dim(1) == columns,
+               "{} table is {} {}", what, name_of(table.dtype()), table.shape().to_string());
+}
+
+/// What both passes take; `rows` is z in the one, d in the other.
+void check(const EmbeddingIds& ids, const EmbeddingTables& tables, const Tensor& gamma,
+           const Tensor& beta, const Tensor& z, const Tensor& rows, const Tensor& mean,
+           const Tensor& rstd) {
+  BERTHA_CHECK(z.shape().rank() == 2 && z.dim(1) >= 1 && z.dim(1) <= kMaxColumns, "z {}",
+               z.shape().to_string());
+  BERTHA_CHECK(z.dtype() == DType::kF32 || z.dtype() == DType::kBF16, "z is {}",
+               name_of(z.dtype()));
+  BERTHA_CHECK(rows.dtype() == z.dtype() && rows.shape() == z.shape(), "y or d is {} {}",
+               name_of(rows.dtype()), rows.shape().to_string());
+  check_vector(ids.word, DType::kI32, z.dim(0), "word ids");
+  check_vector(ids.position, DType::kI32, z.dim(0), "positions");
+  check_vector(ids.segment, DType::kI32, z.dim(0), "segments");
+  check_table(tables.word, z.dim(1), "word");
+  check_table(tables.position, z.dim(1), "position");
+  check_table(tables.segment, z.dim(1), "segment");
+  check_vector(gamma, DType::kF32, z.dim(1), "gamma");
+  check_vector(beta, DType::kF32, z.dim(1), "beta");
+  check_vector(mean, DType::kF32, z.dim(0), "mean");
+  check_vector(rstd, DType::kF32, z.dim(0), "rstd");
+}
+
+}  // namespace
+
+void embedding(Context& context, const EmbeddingIds& ids, const EmbeddingTables& tables,
+               const Tensor& gamma, const Tensor& beta, float eps, const Dropout& dropout, Out z,
+               Out y, Out mean, Out rstd) {
+  check(ids, tables, gamma, beta, z.tensor(), y.tensor(), mean.tensor(), rstd.tensor());
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  embedding_cpu(ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
+}
+
+void embedding_backward(Context& context, const EmbeddingIds& ids, const Tensor& z,
+                        const Tensor& mean, const Tensor& rstd, const Tensor& gamma,
+                        const Dropout& dropout, InOut d, const EmbeddingTables& d_tables,
+                        InOut d_gamma, InOut d_beta) {
+  check(ids, d_tables, gamma, d_beta.tensor(), z, d.tensor(), mean, rstd);
+  check_vector(d_gamma.tensor(), DType::kF32, z.dim(1), "d_gamma");
+  const Context::Scope scope = context.scope();
+  const Tensor partials = context.make(gradient_partials(z.dim(0), z.dim(1)), DType::kF32);
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  layer_norm_backward_cpu({.z = z,
+                           .mean = mean,
+                           .rstd = rstd,
+                           .gamma = gamma,
+                           .after = dropout,
+                           .before = {},
+                           .d = d,
+                           .d_x = {},
+                           .d_gamma = d_gamma,
+                           .d_beta = d_beta,
+                           .partials = partials});
+  embedding_scatter_cpu(ids, d.tensor(), d_tables);
+}
+
+}  // namespace bertha::ops

@@ -1,0 +1,68 @@
+#include "ops/layer_norm.h"
+
+#include "core/error.h"
+#include "ops/layer_norm_cpu.h"
+
+namespace bertha::ops {
+namespace {
+
+void check_vector(const Tensor& vector, int64_t size, const char* what) {
+  BERTHA_CHECK(vector.dtype() == DType::kF32 && vector.size() == size, "{} is {} {}, not f32 [{}]",
+               what, name_of(vector.dtype()), vector.shape().to_string(), size);
+}
+
+void check_rows(const Tensor& rows, const Tensor& like, const char* what) {
+  BERTHA_CHECK(rows.dtype() == like.dtype() && rows.shape() == like.shape(), "{} is {} {}", what,
+               name_of(rows.dtype()), rows.shape().to_string());
+}
+
+void check(const Tensor& z, const Tensor& gamma, const Tensor& mean, const Tensor& rstd) {
+  BERTHA_CHECK(z.shape().rank() == 2 && z.dim(1) >= 1 && z.dim(1) <= kMaxColumns, "z {}",
+               z.shape().to_string());
+  BERTHA_CHECK(z.dtype() == DType::kF32 || z.dtype() == DType::kBF16, "z is {}",
+               name_of(z.dtype()));
+  check_vector(gamma, z.dim(1), "gamma");
+  check_vector(mean, z.dim(0), "mean");
+  check_vector(rstd, z.dim(0), "rstd");
+}
+
+}  // namespace
+
+void layer_norm(Context& context, InOut z, const Tensor& residual, const Tensor& gamma,
+                const Tensor& beta, float eps, const Dropout& dropout, Out y, Out mean, Out rstd) {
+  check(z.tensor(), gamma, mean.tensor(), rstd.tensor());
+  check_vector(beta, z.tensor().dim(1), "beta");
+  check_rows(y.tensor(), z.tensor(), "y");
+  if (!residual.empty()) check_rows(residual, z.tensor(), "residual");
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  layer_norm_cpu(z, residual, gamma, beta, eps, dropout, y, mean, rstd);
+}
+
+void layer_norm_backward(Context& context, const Tensor& z, const Tensor& mean, const Tensor& rstd,
+                         const Tensor& gamma, const Dropout& dropout, InOut d, Out d_x,
+                         InOut d_gamma, InOut d_beta) {
+  check(z, gamma, mean, rstd);
+  check_rows(d.tensor(), z, "d");
+  BERTHA_CHECK(d_x.empty() != dropout.active(), "d_x goes with dropout");
+  if (!d_x.empty()) check_rows(d_x.tensor(), z, "d_x");
+  check_vector(d_gamma.tensor(), z.dim(1), "d_gamma");
+  check_vector(d_beta.tensor(), z.dim(1), "d_beta");
+  const Context::Scope scope = context.scope();
+  const Tensor partials = context.make(gradient_partials(z.dim(0), z.dim(1)), DType::kF32);
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  layer_norm_backward_cpu({.z = z,
+                           .mean = mean,
+                           .rstd = rstd,
+                           .gamma = gamma,
+                           .after = {},
+                           .before = dropout,
+                           .d = d,
+                           .d_x = d_x,
+                           .d_gamma = d_gamma,
+                           .d_beta = d_beta,
+                           .partials = partials});
+}
+
+}  // namespace bertha::ops
