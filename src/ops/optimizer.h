@@ -1,6 +1,8 @@
 #pragma once
 
 // The optimizer's passes over the flat buffers. What changes from step to step is a device scalar.
+// Spans are in order of offset and do not overlap; what lies between them is not touched. Norms are
+// summed in double, by blocks of fixed size in order, and do not depend on the thread count.
 
 #include <cstdint>
 #include <span>
@@ -35,11 +37,12 @@ enum StepScalar : int {
 };
 inline constexpr int64_t kStepScalars = 4;
 
+/// In double: 1 - beta2 of a rounded 0.999 would be off by 1e-5.
 struct AdamSettings {
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float eps = 1e-6F;
-  float weight_decay = 0.01F;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-6;
+  double weight_decay = 0.01;
 };
 
 /// norm f32 [1] = √Σ g², summed in double in a fixed order; NaN or Inf in g comes through.
@@ -56,6 +59,14 @@ void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const Par
 /// w).
 void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
            const AdamSettings& settings, const Tensor& scalars);
+
+/// gradients *= min(1, max_norm / (norm + 1e-6)), norm f32 [1] being global_norm's: the clipping of
+/// torch.nn.utils.clip_grad_norm_. A norm of NaN changes nothing.
+void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_norm);
+
+/// The same for each parameter on its own, with its own norm.
+void clip_norm_each(Context& context, InOut gradients, std::span<const ParameterSpan> spans,
+                    float max_norm);
 
 /// to = from, f32 rounded to bf16 or bf16 widened to f32; sizes equal.
 void convert(Context& context, const Tensor& from, Out to);

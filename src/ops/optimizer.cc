@@ -1,0 +1,107 @@
+#include "ops/optimizer.h"
+
+#include <array>
+
+#include "core/error.h"
+#include "ops/optimizer_cpu.h"
+
+namespace bertha::ops {
+namespace {
+
+void check_flat(const Tensor& tensor, DType dtype, int64_t size, const char* what) {
+  BERTHA_CHECK(tensor.dtype() == dtype && tensor.size() == size, "{} is {} {}, not {} [{}]", what,
+               name_of(tensor.dtype()), tensor.shape().to_string(), name_of(dtype), size);
+}
+
+void check_spans(std::span<const ParameterSpan> spans, int64_t size) {
+  int64_t end = 0;
+  for (const ParameterSpan& span : spans) {
+    BERTHA_CHECK(span.offset >= end && span.size > 0, "span of {} at {} after {}", span.size,
+                 span.offset, end);
+    end = span.offset + span.size;
+  }
+  BERTHA_CHECK(end <= size, "spans end at {} of {}", end, size);
+}
+
+void check(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+           const Tensor& scalars) {
+  const int64_t size = buffers.weights.size();
+  check_flat(buffers.weights, DType::kF32, size, "weights");
+  check_flat(buffers.gradients, DType::kF32, size, "gradients");
+  check_flat(buffers.first, DType::kF32, size, "first moments");
+  check_flat(buffers.second, DType::kF32, size, "second moments");
+  if (!buffers.shadow.empty()) check_flat(buffers.shadow, DType::kBF16, size, "shadow");
+  check_flat(scalars, DType::kF32, kStepScalars, "scalars");
+  check_spans(spans, size);
+}
+
+void check_device(const Context& context) {
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+}
+
+NormScratch make_scratch(Context& context, std::span<const ParameterSpan> spans) {
+  const auto count = static_cast<int64_t>(spans.size());
+  return {.blocks = context.make({norm_blocks(spans), 2}, DType::kF64),
+          .factors = context.make({count}, DType::kF32)};
+}
+
+}  // namespace
+
+void global_norm(Context& context, const Tensor& gradients, Out norm) {
+  check_flat(gradients, DType::kF32, gradients.size(), "gradients");
+  check_flat(norm.tensor(), DType::kF32, 1, "norm");
+  const Context::Scope scope = context.scope();
+  const std::array<ParameterSpan, 1> whole = {ParameterSpan{.size = gradients.size()}};
+  const NormScratch scratch = make_scratch(context, whole);
+  if (context.dry()) return;
+  check_device(context);
+  global_norm_cpu(gradients, norm, scratch);
+}
+
+void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_norm) {
+  check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
+  check_flat(norm, DType::kF32, 1, "norm");
+  if (context.dry()) return;
+  check_device(context);
+  clip_norm_cpu(gradients, norm, max_norm);
+}
+
+void clip_norm_each(Context& context, InOut gradients, std::span<const ParameterSpan> spans,
+                    float max_norm) {
+  check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
+  check_spans(spans, gradients.tensor().size());
+  const Context::Scope scope = context.scope();
+  const NormScratch scratch = make_scratch(context, spans);
+  if (context.dry()) return;
+  check_device(context);
+  clip_norm_each_cpu(gradients, spans, max_norm, scratch);
+}
+
+void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+          const AdamSettings& settings, const Tensor& scalars) {
+  check(buffers, spans, scalars);
+  const Context::Scope scope = context.scope();
+  const NormScratch scratch = make_scratch(context, spans);
+  if (context.dry()) return;
+  check_device(context);
+  lamb_cpu(buffers, spans, settings, scalars, scratch);
+}
+
+void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+           const AdamSettings& settings, const Tensor& scalars) {
+  check(buffers, spans, scalars);
+  if (context.dry()) return;
+  check_device(context);
+  adamw_cpu(buffers, spans, settings, scalars);
+}
+
+void convert(Context& context, const Tensor& from, Out to) {
+  const bool narrows = from.dtype() == DType::kF32;
+  check_flat(from, narrows ? DType::kF32 : DType::kBF16, from.size(), "from");
+  check_flat(to.tensor(), narrows ? DType::kBF16 : DType::kF32, from.size(), "to");
+  if (context.dry()) return;
+  check_device(context);
+  convert_cpu(from, to);
+}
+
+}  // namespace bertha::ops
