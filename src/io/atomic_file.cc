@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -114,6 +115,10 @@ void AtomicFile::write(std::string_view data) {
 void AtomicFile::overwrite(int64_t offset, std::span<const std::byte> data) {
   BERTHA_CHECK(offset >= 0 && offset + static_cast<int64_t>(data.size()) <= size_bytes(),
                "{}: overwrites past the end", path_);
+  if (offset >= flushed_bytes_) {
+    std::copy(data.begin(), data.end(), buffer_.begin() + (offset - flushed_bytes_));
+    return;
+  }
   flush();
   if (const int error = write_all(descriptor_, data, offset)) fail_with("cannot write", error);
 }
