@@ -9,15 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "text/unicode.h"
 #include "text/vocabulary.h"
 
 namespace bertha::text {
-
-/// Two programs define the same tokens but for rare text.
-enum class TokenRules : uint8_t {
-  kRecipe,  ///< tokenization.py of the PyTorch recipe, under Python 3.10 (Unicode 13)
-  kHf,      ///< Hugging Face tokenizers 0.22
-};
 
 struct TokenizerOptions {
   bool lower_case = true;  ///< lower case and no accents, as the uncased models

@@ -1,0 +1,58 @@
+#pragma once
+
+// What the token rules need to know of a code point, and the changes they make to a word.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "text/unicode_tables.h"
+
+namespace bertha::text {
+
+/// Two programs define the same tokens but for rare text.
+enum class TokenRules : uint8_t {
+  kRecipe,  ///< tokenization.py of the PyTorch recipe, under Python 3.10 (Unicode 13)
+  kHf,      ///< Hugging Face tokenizers 0.22
+};
+
+/// A code point of a word and where it came from, as the index of a code point of the text.
+struct Letter {
+  char32_t code_point = 0;
+  int64_t origin = 0;
+};
+
+class CharacterRules {
+ public:
+  /// Bits of properties().
+  static constexpr uint8_t kDropped = 1;  ///< removed: control, unassigned (recipe), U+FFFD, …
+  static constexpr uint8_t kSpace = 2;    ///< ends a word
+  static constexpr uint8_t kChinese = 4;  ///< a word of its own
+  static constexpr uint8_t kPunctuation = 8;  ///< a token of its own inside a word
+  static constexpr uint8_t kMark = 16;        ///< an accent (nonspacing mark)
+
+  static const CharacterRules& of(TokenRules rules);
+
+  uint8_t properties(char32_t code_point) const {
+    return code_point < basic_.size() ? basic_[code_point] : search(code_point);
+  }
+
+  /// Lower case, canonical decomposition (NFD), accents off, in the order of the rules.
+  void lower_and_strip(std::vector<Letter>& word) const;
+
+ private:
+  explicit CharacterRules(TokenRules rules);
+  uint8_t search(char32_t code_point) const;
+  void fill(std::span<const tables::Range> ranges, uint8_t bit);
+  bool decomposes(char32_t code_point) const;
+  void decompose(std::vector<Letter>& word) const;
+  void strip_marks(std::vector<Letter>& word) const;
+
+  TokenRules rules_;
+  std::span<const tables::Range> dropped_;
+  std::span<const tables::Range> punctuation_;
+  std::span<const tables::Range> marks_;
+  std::array<uint8_t, 0x10000> basic_{};  // properties below U+10000
+};
+
+}  // namespace bertha::text

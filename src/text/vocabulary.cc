@@ -1,0 +1,126 @@
+#include "text/vocabulary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "core/error.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace bertha::text {
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+std::string read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) fail("{}: cannot open the vocabulary", path);
+  std::string contents;
+  std::string block(size_t{1} << 16, '\0');
+  while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
+    contents.append(block, 0, count);
+    if (contents.size() > static_cast<size_t>(Vocabulary::kMaxFileBytes)) {
+      fail("{}: over {} bytes; expected a vocabulary with one piece a line", path,
+           Vocabulary::kMaxFileBytes);
+    }
+  }
+  if (std::ferror(file.get()) != 0) fail("{}: cannot read the vocabulary", path);
+  return contents;
+}
+
+// What Python's str.strip() removes: also the separators U+001C to U+001F and U+0085.
+bool is_blank(char32_t c) {
+  if ((c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) || c == 0x85) return true;
+  const CharacterRules& rules = CharacterRules::of(TokenRules::kRecipe);
+  return (rules.properties(c) & CharacterRules::kSpace) != 0;
+}
+
+std::string_view strip(std::string_view line) {
+  size_t begin = 0;
+  size_t end = 0;  // past the last character that is not blank
+  bool started = false;
+  for (size_t at = 0; at < line.size();) {
+    const Decoded decoded = decode_utf8(line.data() + at, line.data() + line.size());
+    const size_t next = at + static_cast<size_t>(decoded.length);
+    if (!is_blank(decoded.code_point)) {
+      if (!started) begin = at;
+      started = true;
+      end = next;
+    }
+    at = next;
+  }
+  return line.substr(begin, end - begin);
+}
+
+}  // namespace
+
+Vocabulary Vocabulary::load(const std::string& path) {
+  return Vocabulary(read_file(path), path);
+}
+
+Vocabulary Vocabulary::parse(std::string_view contents, const std::string& name) {
+  return Vocabulary(contents, name);
+}
+
+Vocabulary::Vocabulary(std::string_view contents, std::string name)
+    : name_(std::move(name)), text_(contents.begin(), contents.end()) {
+  if (contents.empty()) fail("{}: empty; expected a vocabulary with one piece a line", name_);
+  const std::string_view text(text_.data(), text_.size());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
+    add_line(text.substr(begin, end - begin));
+    begin = end + (text.substr(end, 2) == "\r\n" ? 2 : 1);
+  }
+  ids_.reserve(pieces_.size());
+  std::vector<std::string_view> distinct;
+  for (size_t line = 0; line < pieces_.size(); ++line) {
+    const auto [entry, added] = ids_.insert_or_assign(pieces_[line], static_cast<int32_t>(line));
+    if (added) distinct.push_back(entry->first);
+  }
+  distinct_ids_.reserve(distinct.size());
+  for (const std::string_view piece : distinct) distinct_ids_.push_back(ids_.at(piece));
+}
+
+void Vocabulary::add_line(std::string_view line) {
+  const size_t number = pieces_.size() + 1;
+  if (line.size() > static_cast<size_t>(kMaxPieceBytes)) {
+    fail("{}: line {} has {} bytes; expected one piece of at most {}", name_, number, line.size(),
+         kMaxPieceBytes);
+  }
+  if (line.find('\0') != std::string_view::npos) {
+    fail("{}: line {} holds a NUL byte; expected UTF-8 text", name_, number);
+  }
+  if (const int64_t at = find_invalid_utf8(line); at >= 0) {
+    fail("{}: line {}, byte {} is not UTF-8", name_, number, at);
+  }
+  pieces_.push_back(strip(line));
+}
+
+std::optional<int32_t> Vocabulary::find(std::string_view piece) const {
+  const auto found = ids_.find(piece);
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+int32_t Vocabulary::id(std::string_view piece) const {
+  const std::optional<int32_t> found = find(piece);
+  if (!found) fail("{}: no {} among its {} pieces", name_, piece, size());
+  return *found;
+}
+
+std::string_view Vocabulary::piece(int32_t id) const {
+  BERTHA_CHECK(id >= 0 && id < size(), "id {} of {}", id, size());
+  return pieces_[static_cast<size_t>(id)];
+}
+
+SpecialIds Vocabulary::specials() const {
+  return {id("[PAD]"), id("[UNK]"), id("[CLS]"), id("[SEP]"), id("[MASK]")};
+}
+
+}  // namespace bertha::text
