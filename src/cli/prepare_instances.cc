@@ -1,0 +1,277 @@
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/prepare_stages.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "dataset/hdf5_shard.h"
+#include "dataset/instances.h"
+#include "dataset/workers.h"
+#include "io/atomic_file.h"
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+namespace bertha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A share of [UNK] from which the vocabulary probably belongs to other text.
+constexpr double kSuspectUnknown = 0.2;
+
+struct Settings {
+  std::string vocab_file;
+  std::string input;
+  std::string output;
+  bool lower_case = true;  ///< as the reference: true whether or not --do_lower_case is given
+  bool cased = false;
+  std::string token_rules = "recipe";
+  int64_t threads = thread_count();
+  dataset::InstanceOptions instances;
+};
+
+/// Text files that become one shard.
+struct Job {
+  std::vector<std::string> inputs;
+  std::string output;
+  uintmax_t bytes = 0;
+};
+
+struct Counts {
+  int64_t documents = 0;
+  int64_t sentences = 0;
+  int64_t tokens = 0;
+  int64_t instances = 0;
+  uintmax_t bytes = 0;
+
+  Counts& operator+=(const Counts& other) {
+    documents += other.documents;
+    sentences += other.sentences;
+    tokens += other.tokens;
+    instances += other.instances;
+    bytes += other.bytes;
+    return *this;
+  }
+};
+
+Options declare(Settings& settings) {
+  Options options("bertha prepare instances",
+                  "Makes pre-training instances (masked tokens, next-sentence pairs) of text with "
+                  "one sentence a line and a blank line between documents. Same text, vocabulary "
+                  "and seed give the shard that create_pretraining_data.py gives, whatever the "
+                  "number of threads.");
+  dataset::InstanceOptions& instances = settings.instances;
+  options.value("vocab_file", settings.vocab_file, "vocabulary, one piece a line").required();
+  options.value("input_file", settings.input, "a text file, or a folder of .txt files").required();
+  options
+      .value("output_file", settings.output,
+             "the shard; for a folder of text the folder of shards, <name>.hdf5 each, or one "
+             "shard of all the text when this ends in .hdf5")
+      .required();
+  options.value("max_seq_length", instances.max_seq_length,
+                "tokens an instance, specials included");
+  options.value("max_predictions_per_seq", instances.max_predictions_per_seq,
+                "masked tokens an instance, at most");
+  options.value("masked_lm_prob", instances.masked_lm_prob, "share of tokens to mask");
+  options.value("short_seq_prob", instances.short_seq_prob, "share of instances to keep short");
+  options.value("dupe_factor", instances.dupe_factor, "passes over the text, masked anew");
+  options.value("random_seed", instances.random_seed, "seed, the same for every shard");
+  options.flag("do_lower_case", settings.lower_case,
+               "lower case, no accents: the default; --do_lower_case 0 is --cased");
+  options.flag("cased", settings.cased, "keep case and accents, for a cased vocabulary");
+  options.value("token_rules", settings.token_rules, "recipe or hf: whose rules for rare text");
+  options.value("threads", settings.threads, "threads to use");
+  options.accepted("bert_model", true, "the vocabulary and --cased say what it would");
+  return options;
+}
+
+/// The recipe has --do_lower_case as a switch that cannot be turned off. Here a 0 or 1 may follow.
+std::vector<std::string> without_case_values(Arguments arguments) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string word = arguments[i];
+    std::string value;
+    if (const size_t equals = word.find('='); equals != std::string::npos) {
+      value = word.substr(equals + 1);
+      word.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[i + 1];
+    }
+    const bool is_switch = word == "--do_lower_case" || word == "--do-lower-case";
+    if (!is_switch || (value != "0" && value != "1")) {
+      words.push_back(arguments[i]);
+      continue;
+    }
+    words.emplace_back(value == "0" ? "--cased" : "--do_lower_case");
+    if (word.size() == arguments[i].size()) ++i;
+  }
+  return words;
+}
+
+text::TokenRules rules_of(const std::string& name) {
+  if (name == "recipe") return text::TokenRules::kRecipe;
+  if (name == "hf") return text::TokenRules::kHf;
+  fail("--token-rules \"{}\": expected recipe or hf", name);
+}
+
+uintmax_t size_bytes(const std::string& path) {
+  std::error_code error;
+  const uintmax_t bytes = fs::file_size(path, error);
+  if (error) fail("{}: cannot read: {}", path, error.message());
+  return bytes;
+}
+
+std::vector<std::string> text_files(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> files;
+  auto entry = fs::directory_iterator(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == ".txt" && entry->is_regular_file()) {
+      files.push_back(entry->path().string());
+    }
+  }
+  if (error) fail("{}: cannot read the folder: {}", folder, error.message());
+  if (files.empty()) fail("{}: no .txt file in this folder", folder);
+  std::ranges::sort(files);
+  return files;
+}
+
+std::string shard_in(const std::string& folder, const std::string& text_file) {
+  return (fs::path(folder) / fs::path(text_file).stem()).string() + ".hdf5";
+}
+
+std::vector<Job> plan(const Settings& settings) {
+  std::vector<Job> jobs;
+  if (!fs::is_directory(settings.input)) {
+    const bool into_folder = fs::is_directory(settings.output);
+    jobs.push_back({{settings.input},
+                    into_folder ? shard_in(settings.output, settings.input) : settings.output});
+  } else if (settings.output.ends_with(".hdf5")) {
+    jobs.push_back({text_files(settings.input), settings.output});
+  } else {
+    for (const std::string& file : text_files(settings.input)) {
+      jobs.push_back({{file}, shard_in(settings.output, file)});
+    }
+  }
+  for (Job& job : jobs) {
+    for (const std::string& input : job.inputs) job.bytes += size_bytes(input);
+  }
+  // The long ones first, so that no thread begins one when the others are done.
+  std::ranges::stable_sort(jobs, std::greater<>(), &Job::bytes);
+  return jobs;
+}
+
+/// One line on a terminal that is written over, else a line a shard.
+class Progress {
+ public:
+  explicit Progress(size_t jobs) : jobs_(jobs), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  void add(const Job& job, const Counts& counts) {
+    const std::lock_guard lock(mutex_);
+    total_ += counts;
+    ++done_;
+    if (!terminal_) {
+      spdlog::info("{} of {}: {}, {} instances", done_, jobs_, job.output, counts.instances);
+      return;
+    }
+    fmt::print(stderr, "\r{} of {} shards, {} instances{}", done_, jobs_, total_.instances,
+               done_ == jobs_ ? "\n" : "");
+    std::fflush(stderr);
+  }
+  const Counts& total() const { return total_; }
+
+ private:
+  std::mutex mutex_;
+  Counts total_;
+  size_t jobs_;
+  size_t done_ = 0;
+  bool terminal_;
+};
+
+/// A vocabulary of another language or case shows in the share of unknown words.
+void check_unknown(const Job& job, const dataset::Corpus& corpus,
+                   const text::Vocabulary& vocabulary) {
+  const auto unknown = std::ranges::count(corpus.ids, vocabulary.specials().unk);
+  const auto tokens = static_cast<int64_t>(corpus.ids.size());
+  if (unknown == tokens) {
+    fail("{}: every token is [UNK]: {} is not a vocabulary of this text", job.inputs.front(),
+         vocabulary.name());
+  }
+  const double share = static_cast<double>(unknown) / static_cast<double>(tokens);
+  if (share > kSuspectUnknown) {
+    spdlog::warn("{}: {:.0f} % of the tokens are [UNK]; is {} the right vocabulary?",
+                 job.inputs.front(), 100 * share, vocabulary.name());
+  }
+}
+
+Counts make_shard(const Job& job, const Settings& settings, const text::Tokenizer& tokenizer,
+                  int64_t threads) {
+  dataset::Corpus corpus = dataset::read_corpus(job.inputs, tokenizer, threads);
+  check_unknown(job, corpus, tokenizer.vocabulary());
+  Counts counts{corpus.documents(), corpus.segments(), static_cast<int64_t>(corpus.ids.size()), 0,
+                job.bytes};
+  const dataset::InstanceSet set(std::move(corpus), tokenizer.vocabulary(), settings.instances);
+  counts.instances = set.size();
+  dataset::write_shard(
+      job.output, set.shape(),
+      [&set](int64_t row, const dataset::ShardRow& out) { set.fill_row(row, out); }, threads);
+  return counts;
+}
+
+void remove_leftovers(const std::vector<Job>& jobs) {
+  std::set<std::string> folders;
+  for (const Job& job : jobs) folders.insert(fs::path(job.output).parent_path().string());
+  for (const std::string& folder : folders) {
+    for (const std::string& name : io::remove_leftovers(folder.empty() ? "." : folder)) {
+      spdlog::info("removed {}, left by a run that was killed", name);
+    }
+  }
+}
+
+}  // namespace
+
+int prepare_instances(Arguments arguments) {
+  Settings settings;
+  Options options = declare(settings);
+  if (!options.parse(without_case_values(arguments))) {
+    fmt::print("{}", options.help());
+    return 0;
+  }
+  for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  dataset::check_options(settings.instances);
+  if (settings.threads < 1) fail("--threads {}: expected 1 or more", settings.threads);
+
+  const auto vocabulary = text::Vocabulary::load(settings.vocab_file);
+  vocabulary.specials();  // names the one that is missing before any text is read
+  const text::Tokenizer tokenizer(vocabulary, {!settings.cased, rules_of(settings.token_rules)});
+  const std::vector<Job> jobs = plan(settings);
+  remove_leftovers(jobs);
+
+  // Threads go to shards first, what is left of them to the work within each.
+  const auto begin = std::chrono::steady_clock::now();
+  const auto count = static_cast<int64_t>(jobs.size());
+  const int64_t threads_a_job = std::max<int64_t>(1, settings.threads / count);
+  Progress progress(jobs.size());
+  dataset::run_tasks(count, settings.threads, [&](int64_t i) {
+    const Job& job = jobs[static_cast<size_t>(i)];
+    progress.add(job, make_shard(job, settings, tokenizer, threads_a_job));
+  });
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  const Counts& total = progress.total();
+  fmt::print(
+      "{} shards, {} documents, {} sentences, {} tokens, {} instances in {:.1f} s ({:.1f} MB/s)\n",
+      jobs.size(), total.documents, total.sentences, total.tokens, total.instances, seconds.count(),
+      static_cast<double>(total.bytes) / 1e6 / seconds.count());
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+// The stages of `bertha prepare`, one file each. A stage gets the words after its name.
+
+#include "cli/commands.h"
+
+namespace bertha::cli {
+
+int prepare_instances(Arguments arguments);
+
+}  // namespace bertha::cli

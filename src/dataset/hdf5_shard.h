@@ -1,0 +1,78 @@
+#pragma once
+
+// Pre-training shards as the recipe's HDF5 files. An unpacked shard of n rows, S tokens and P
+// predictions has, in this order (docs: layout of create_pretraining_data.py):
+//   input_ids i4 [n,S], input_mask i1 [n,S], segment_ids i1 [n,S],
+//   masked_lm_positions i4 [n,P], masked_lm_ids i4 [n,P], next_sentence_labels i1 [n].
+// Files come from outside: everything read is checked, and the first fault is one Error that names
+// the file, the dataset and the row.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/ragged_batch.h"
+
+namespace bertha::dataset {
+
+struct ShardShape {
+  int64_t rows = 0;
+  int64_t seq_length = 0;       ///< S
+  int64_t max_predictions = 0;  ///< P
+  bool operator==(const ShardShape&) const = default;
+};
+
+/// One row of an unpacked shard, handed out filled with zeros.
+struct ShardRow {
+  std::span<int32_t> input_ids;            ///< [S]
+  std::span<int8_t> input_mask;            ///< [S] 1 = token
+  std::span<int8_t> segment_ids;           ///< [S]
+  std::span<int32_t> masked_lm_positions;  ///< [P] rising, 0-filled
+  std::span<int32_t> masked_lm_ids;        ///< [P] the tokens masked, 0-filled
+  int8_t& next_sentence_label;             ///< 1 = random next
+};
+
+/// Writes the values of row `row`. Called from several threads, once a row.
+using FillRow = std::function<void(int64_t row, const ShardRow& out)>;
+
+/// Writes an unpacked shard with gzip chunks of whole rows. The file appears under `path` when it
+/// is complete and on disk, or not at all; the folder is made when missing. The bytes depend on the
+/// values alone. Throws Error when the folder or the disk does not take it.
+void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
+                 int64_t threads);
+
+/// The shape of an unpacked shard, from its metadata. Throws Error for a file that is none, a
+/// packed shard included.
+ShardShape read_shard_shape(const std::string& path);
+
+/// What the model can take.
+struct ShardLimits {
+  int64_t vocab_size = 0;
+  int64_t max_position = 512;
+  int64_t max_predictions = 20;  ///< masked entries read of a row without a position 0
+};
+
+/// The rows of a shard without padding. A row is what a micro-batch counts: one sequence, or the
+/// several sequences of a packed row.
+struct RaggedShard {
+  std::vector<int32_t> ids;               ///< [T]
+  std::vector<uint8_t> segments;          ///< [T]
+  std::vector<int64_t> sequence_start;    ///< [N+1] first token of a sequence
+  std::vector<uint8_t> next_sentence;     ///< [N] 1 = random next
+  std::vector<int64_t> row_start;         ///< [R+1] first sequence of a row
+  std::vector<int32_t> masked_positions;  ///< [M] from the row's first token
+  std::vector<int32_t> masked_labels;     ///< [M]
+  std::vector<int64_t> masked_start;      ///< [R+1] first masked entry of a row
+
+  int64_t rows() const { return static_cast<int64_t>(row_start.size()) - 1; }
+  /// Adds row `row` at the end of `batch`.
+  void append_row(int64_t row, PretrainingBatch& batch) const;
+};
+
+/// Reads an unpacked shard. Masked entries end at the first position 0, else at
+/// limits.max_predictions.
+RaggedShard read_shard(const std::string& path, const ShardLimits& limits);
+
+}  // namespace bertha::dataset

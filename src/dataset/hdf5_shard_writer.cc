@@ -1,0 +1,198 @@
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+
+#include "core/error.h"
+#include "dataset/hdf5_handle.h"
+#include "dataset/hdf5_shard.h"
+#include "dataset/workers.h"
+#include "io/atomic_file.h"
+
+// Rows are cut into groups; a group is one chunk of every dataset. Groups are filled and deflated
+// in parallel and written in order, so at most a few groups a thread are in memory.
+
+namespace bertha::dataset {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "shards are little-endian");
+
+// What the files say of their compression is the recipe's gzip 4; any inflater reads any level.
+constexpr unsigned kRecordedLevel = 4;
+constexpr int kDeflateLevel = 4;
+constexpr int64_t kGroupBytes = int64_t{1} << 19;  // of input_ids: a chunk fits HDF5's chunk cache
+
+struct Column {
+  const char* name;
+  int64_t element_bytes;
+  int64_t ShardShape::*width;  ///< null: one value a row
+};
+
+enum ColumnIndex : size_t { kIds, kMask, kSegments, kPositions, kLabels, kNext, kColumns };
+constexpr std::array<Column, kColumns> kLayout = {{
+    {"input_ids", 4, &ShardShape::seq_length},
+    {"input_mask", 1, &ShardShape::seq_length},
+    {"segment_ids", 1, &ShardShape::seq_length},
+    {"masked_lm_positions", 4, &ShardShape::max_predictions},
+    {"masked_lm_ids", 4, &ShardShape::max_predictions},
+    {"next_sentence_labels", 1, nullptr},
+}};
+
+int64_t width_of(const Column& column, const ShardShape& shape) {
+  return column.width == nullptr ? 1 : shape.*column.width;
+}
+
+struct DeflaterDeleter {
+  void operator()(libdeflate_compressor* deflater) const { libdeflate_free_compressor(deflater); }
+};
+
+/// A group of rows on its way: plain values, then their deflated chunks.
+class Group {
+ public:
+  Group(const ShardShape& shape, int64_t group_rows)
+      : shape_(shape), rows_(group_rows), deflater_(libdeflate_alloc_compressor(kDeflateLevel)) {
+    BERTHA_CHECK(deflater_ != nullptr);
+    for (size_t i = 0; i < kColumns; ++i) {
+      const auto bytes =
+          static_cast<size_t>(rows_ * width_of(kLayout[i], shape) * kLayout[i].element_bytes);
+      plain_[i].resize(bytes);
+      chunk_[i].resize(libdeflate_zlib_compress_bound(deflater_.get(), bytes));
+    }
+  }
+
+  /// Rows past the last are zeros: HDF5 stores whole chunks.
+  void make(int64_t first_row, const FillRow& fill) {
+    for (std::vector<std::byte>& values : plain_) std::ranges::fill(values, std::byte{0});
+    const int64_t rows = std::min(rows_, shape_.rows - first_row);
+    for (int64_t row = 0; row < rows; ++row) {
+      fill(first_row + row, {values<int32_t>(kIds, row), values<int8_t>(kMask, row),
+                             values<int8_t>(kSegments, row), values<int32_t>(kPositions, row),
+                             values<int32_t>(kLabels, row), values<int8_t>(kNext, row).front()});
+    }
+    for (size_t i = 0; i < kColumns; ++i) {
+      chunk_bytes_[i] = libdeflate_zlib_compress(
+          deflater_.get(), plain_[i].data(), plain_[i].size(), chunk_[i].data(), chunk_[i].size());
+      BERTHA_CHECK(chunk_bytes_[i] > 0);
+    }
+  }
+
+  std::span<const std::byte> chunk(size_t column) const {
+    return std::span(chunk_[column]).first(chunk_bytes_[column]);
+  }
+
+ private:
+  template <typename T>
+  std::span<T> values(size_t column, int64_t row) {
+    const auto width = static_cast<size_t>(width_of(kLayout[column], shape_));
+    return {reinterpret_cast<T*>(plain_[column].data()) + static_cast<size_t>(row) * width, width};
+  }
+
+  ShardShape shape_;
+  int64_t rows_;
+  std::unique_ptr<libdeflate_compressor, DeflaterDeleter> deflater_;
+  std::array<std::vector<std::byte>, kColumns> plain_;
+  std::array<std::vector<std::byte>, kColumns> chunk_;
+  std::array<size_t, kColumns> chunk_bytes_{};
+};
+
+/// The file being written, under its temporary name.
+class ShardFile {
+ public:
+  ShardFile(const io::AtomicFile& target, const ShardShape& shape, int64_t group_rows)
+      : path_(target.path()), group_rows_(group_rows) {
+    const Hdf5Lock lock;
+    const Hdf5Handle access = hdf5_access();
+    file_ = Hdf5Handle(
+        H5Fcreate(target.temporary_path().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()),
+        H5Fclose);
+    check(file_.valid());
+    for (size_t i = 0; i < kColumns; ++i) datasets_[i] = create(kLayout[i], shape);
+  }
+
+  void write(int64_t first_row, const Group& group) {
+    const Hdf5Lock lock;
+    for (size_t i = 0; i < kColumns; ++i) {
+      const std::array<hsize_t, 2> offset = {static_cast<hsize_t>(first_row), 0};
+      const std::span<const std::byte> chunk = group.chunk(i);
+      check(H5Dwrite_chunk(datasets_[i].id(), H5P_DEFAULT, 0, offset.data(), chunk.size(),
+                           chunk.data()) >= 0);
+    }
+  }
+
+  void close() {
+    const Hdf5Lock lock;
+    for (Hdf5Handle& dataset : datasets_) check(dataset.close());
+    check(file_.close());
+  }
+
+ private:
+  Hdf5Handle create(const Column& column, const ShardShape& shape) const {
+    const int rank = column.width == nullptr ? 1 : 2;
+    const auto width = static_cast<hsize_t>(width_of(column, shape));
+    const std::array<hsize_t, 2> extent = {static_cast<hsize_t>(shape.rows), width};
+    const std::array<hsize_t, 2> chunk = {static_cast<hsize_t>(group_rows_), width};
+    const Hdf5Handle space(H5Screate_simple(rank, extent.data(), nullptr), H5Sclose);
+    const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    check(H5Pset_chunk(creation.id(), rank, chunk.data()) >= 0);
+    check(H5Pset_deflate(creation.id(), kRecordedLevel) >= 0);
+    // The clock must not enter the bytes.
+    check(H5Pset_obj_track_times(creation.id(), false) >= 0);
+    Hdf5Handle dataset(H5Dcreate2(file_.id(), column.name,
+                                  column.element_bytes == 4 ? H5T_STD_I32LE : H5T_STD_I8LE,
+                                  space.id(), H5P_DEFAULT, creation.id(), H5P_DEFAULT),
+                       H5Dclose);
+    check(dataset.valid());
+    return dataset;
+  }
+
+  void check(bool done) const {
+    if (!done) fail("{}: cannot write: {}", path_, hdf5_error_text());
+  }
+
+  std::string path_;
+  int64_t group_rows_;
+  Hdf5Handle file_;
+  std::array<Hdf5Handle, kColumns> datasets_;
+};
+
+void make_folder(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail("{}: cannot make the folder: {}", folder.string(), error.message());
+}
+
+}  // namespace
+
+void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
+                 int64_t threads) {
+  BERTHA_CHECK(shape.rows > 0 && shape.seq_length > 0 && shape.max_predictions > 0);
+  const int64_t group_rows =
+      std::min(shape.rows, std::clamp<int64_t>(kGroupBytes / (4 * shape.seq_length), 16, 4096));
+  const int64_t groups = (shape.rows + group_rows - 1) / group_rows;
+  make_folder(path);
+  io::AtomicFile target(path);
+  ShardFile file(target, shape, group_rows);
+  const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);
+  std::vector<Group> window;
+  for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(shape, group_rows);
+  for (int64_t first = 0; first < groups; first += in_flight) {
+    const int64_t count = std::min(in_flight, groups - first);
+    run_tasks(count, threads, [&](int64_t i) {
+      window[static_cast<size_t>(i)].make((first + i) * group_rows, fill);
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      file.write((first + i) * group_rows, window[static_cast<size_t>(i)]);
+    }
+  }
+  file.close();
+  target.commit();
+}
+
+}  // namespace bertha::dataset

@@ -1,0 +1,250 @@
+#include "dataset/pretraining_loader.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+#include "core/error.h"
+#include "core/philox.h"
+
+namespace bertha::dataset {
+namespace {
+
+std::vector<std::string> list_shards(const std::string& folder, const char* part) {
+  std::error_code error;
+  std::vector<std::string> found;
+  auto entry = std::filesystem::directory_iterator(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.find(part) == std::string::npos || !name.ends_with(".hdf5")) continue;
+    // The name as the user wrote the folder: checkpoints record it.
+    if (entry->is_regular_file(error)) found.push_back(entry->path().string());
+  }
+  if (error) fail("{}: cannot read the folder: {}", folder, error.message());
+  if (found.empty())
+    fail("{}: no shard in this folder (names with '{}' that end in .hdf5)", folder, part);
+  std::ranges::sort(found);
+  return found;
+}
+
+template <typename T>
+void permute(PhiloxStream stream, std::vector<T>& items) {
+  std::iota(items.begin(), items.end(), T{0});
+  for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[stream.below(i)]);
+}
+
+// Streams of a seed: number 0 of an epoch permutes the shards, 1 + s the rows of shard s.
+PhiloxStream stream_of(uint64_t seed, int64_t epoch, int64_t number) {
+  return {seed, static_cast<uint64_t>(epoch) << 32 | static_cast<uint64_t>(number)};
+}
+
+std::vector<ShardShape> read_shapes(const std::vector<std::string>& files) {
+  if (files.empty()) fail("no shard to train on");
+  std::vector<ShardShape> shapes;
+  for (const std::string& file : files) shapes.push_back(read_shard_shape(file));
+  return shapes;
+}
+
+std::vector<int64_t> rows_of(const std::vector<ShardShape>& shapes) {
+  std::vector<int64_t> rows;
+  for (const ShardShape& shape : shapes) rows.push_back(shape.rows);
+  return rows;
+}
+
+}  // namespace
+
+std::vector<std::string> find_shards(const std::string& folder) {
+  return list_shards(folder, "training");
+}
+
+std::vector<std::string> find_test_shards(const std::string& folder) {
+  return list_shards(folder, "_test_");
+}
+
+RowOrder::RowOrder(std::vector<int64_t> shard_rows, uint64_t seed)
+    : shard_rows_(std::move(shard_rows)),
+      rows_(std::accumulate(shard_rows_.begin(), shard_rows_.end(), int64_t{0})),
+      seed_(seed) {
+  BERTHA_CHECK(rows_ > 0);
+}
+
+void RowOrder::shard_order(int64_t epoch, std::vector<int32_t>& order) const {
+  order.resize(shard_rows_.size());
+  permute(stream_of(seed_, epoch, 0), order);
+}
+
+void RowOrder::row_order(int64_t epoch, int32_t shard, std::vector<uint32_t>& order) const {
+  order.resize(static_cast<size_t>(shard_rows_[static_cast<size_t>(shard)]));
+  permute(stream_of(seed_, epoch, 1 + shard), order);
+}
+
+void RowCursor::move_to(int64_t position) {
+  const int64_t epoch = position / order_.rows();
+  const int64_t in_epoch = position % order_.rows();
+  if (epoch != epoch_) order_.shard_order(epoch, shards_);
+  if (epoch != epoch_ || in_epoch < shard_begin_) {
+    epoch_ = epoch;
+    index_ = 0;
+    shard_begin_ = 0;
+  }
+  const auto rows = [&] { return order_.rows_of(shards_[static_cast<size_t>(index_)]); };
+  for (; in_epoch - shard_begin_ >= rows(); ++index_) shard_begin_ += rows();
+  row_ = in_epoch - shard_begin_;
+}
+
+PretrainingLoader::PretrainingLoader(std::vector<std::string> files, const LoaderOptions& options)
+    : files_(std::move(files)),
+      options_(options),
+      shapes_(read_shapes(files_)),
+      order_(rows_of(shapes_), options.seed),
+      cursor_(order_) {
+  BERTHA_CHECK(options_.micro_batch > 0 && options_.prefetch >= 0);
+  BERTHA_CHECK(options_.rank >= 0 && options_.rank < options_.ranks);
+  for (const ShardShape& shape : shapes_) {
+    max_seq_length_ = std::max(max_seq_length_, shape.seq_length);
+  }
+  slots_.resize(static_cast<size_t>(options_.prefetch + 1));
+  for (PretrainingBatch& slot : slots_) reserve(slot);
+}
+
+PretrainingLoader::~PretrainingLoader() {
+  stop();
+}
+
+void PretrainingLoader::reserve(PretrainingBatch& batch) const {
+  const auto rows = static_cast<size_t>(options_.micro_batch);
+  const auto tokens =
+      rows * static_cast<size_t>(std::min(max_seq_length_, options_.limits.max_position));
+  batch.ids.reserve(tokens);
+  batch.segments.reserve(tokens);
+  batch.positions.reserve(tokens);
+  batch.seq_start.reserve(rows + 1);
+  batch.next_sentence.reserve(rows);
+  // Rows may mask more than max_predictions, though never more than their shard has room for.
+  int64_t masked = 0;
+  for (const ShardShape& shape : shapes_) masked = std::max(masked, shape.max_predictions);
+  batch.masked_rows.reserve(rows * static_cast<size_t>(masked));
+  batch.masked_labels.reserve(rows * static_cast<size_t>(masked));
+}
+
+const PretrainingBatch& PretrainingLoader::next() {
+  if (options_.prefetch == 0) {
+    fill(position_ + options_.rank * options_.micro_batch, slots_[0]);
+    position_ += stride();
+    return slots_[0];
+  }
+  if (!thread_.joinable()) start();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return consumed_ < produced_ || failure_; });
+  if (consumed_ == produced_) std::rethrow_exception(failure_);
+  const PretrainingBatch& batch = slots_[static_cast<size_t>(consumed_) % slots_.size()];
+  ++consumed_;
+  position_ += stride();
+  lock.unlock();
+  changed_.notify_one();
+  return batch;
+}
+
+void PretrainingLoader::seek(int64_t position) {
+  BERTHA_CHECK(position >= 0);
+  stop();
+  next_shard_ = {};  // waits, and drops a fault of a shard that may not come up now
+  position_ = position;
+}
+
+LoaderState PretrainingLoader::state() const {
+  RowCursor cursor(order_);
+  cursor.move_to(position_);
+  LoaderState state{position_, cursor.epoch(), cursor.index(), {}};
+  for (const int32_t shard : cursor.shard_order()) {
+    state.files.push_back(files_[static_cast<size_t>(shard)]);
+  }
+  return state;
+}
+
+void PretrainingLoader::start() {
+  produced_ = 0;
+  consumed_ = 0;
+  stopping_ = false;
+  failure_ = nullptr;
+  thread_ = std::thread(&PretrainingLoader::produce, this,
+                        position_ + options_.rank * options_.micro_batch);
+}
+
+void PretrainingLoader::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+/// The thread: fills free slots, `position` being the first row of the next, until it is stopped
+/// or a shard is faulty.
+void PretrainingLoader::produce(int64_t position) {
+  try {
+    while (true) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return stopping_ || produced_ - consumed_ < options_.prefetch; });
+      if (stopping_) return;
+      PretrainingBatch& slot = slots_[static_cast<size_t>(produced_) % slots_.size()];
+      lock.unlock();
+      fill(position, slot);
+      position += stride();
+      lock.lock();
+      ++produced_;
+      lock.unlock();
+      changed_.notify_one();
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    changed_.notify_one();
+  }
+}
+
+/// Rows [position, position + micro_batch) of the stream.
+void PretrainingLoader::fill(int64_t position, PretrainingBatch& batch) {
+  batch.clear();
+  for (int64_t row = 0; row < options_.micro_batch; ++row) {
+    cursor_.move_to(position + row);
+    open_shard(cursor_.epoch(), cursor_.index());
+    shard_.rows.append_row(shard_.order[static_cast<size_t>(cursor_.row())], batch);
+  }
+}
+
+/// Makes shard_ the one at `index` of the epoch's order, and has the one after it read meanwhile.
+void PretrainingLoader::open_shard(int64_t epoch, int64_t index) {
+  if (shard_.is(epoch, index)) return;
+  if (order_.shards() == 1 && shard_.epoch >= 0) {
+    order_.row_order(epoch, 0, shard_.order);
+    shard_.epoch = epoch;
+    return;
+  }
+  OpenShard ready;
+  if (next_shard_.valid()) ready = next_shard_.get();
+  shard_ = {};  // not three shards in memory at once
+  shard_ = ready.is(epoch, index) ? std::move(ready) : load(epoch, index);
+  if (options_.prefetch == 0 || order_.shards() == 1) return;
+  const bool last = index + 1 == order_.shards();
+  next_shard_ = std::async(std::launch::async, &PretrainingLoader::load, this,
+                           epoch + (last ? 1 : 0), last ? 0 : index + 1);
+}
+
+PretrainingLoader::OpenShard PretrainingLoader::load(int64_t epoch, int64_t index) const {
+  std::vector<int32_t> shards;
+  order_.shard_order(epoch, shards);
+  const int32_t shard = shards[static_cast<size_t>(index)];
+  OpenShard open{read_shard(files_[static_cast<size_t>(shard)], options_.limits), {}, epoch, index};
+  order_.row_order(epoch, shard, open.order);
+  if (open.order.size() != static_cast<size_t>(open.rows.rows())) {
+    fail("{}: has {} rows, had {} when training began", files_[static_cast<size_t>(shard)],
+         open.rows.rows(), open.order.size());
+  }
+  return open;
+}
+
+}  // namespace bertha::dataset
