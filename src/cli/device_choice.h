@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/options.h"
+#include "core/device.h"
+
+namespace bertha::cli {
+
+/// Which device a command runs on and in which arithmetic; declared once for every command that
+/// computes.
+struct DeviceChoice {
+  std::string device = "cpu";  ///< cpu, cuda
+  bool use_habana = false;     ///< the recipe's flag: the best accelerator present
+  bool strict = false;         ///< a missing accelerator is an error
+  std::string precision;       ///< "", fp32, bf16
+  bool autocast = false;
+  bool hmp = false;
+
+  /// Declares the options.
+  void declare(Options& options);
+  /// Makes the device and says, in one line, which it is.
+  std::unique_ptr<Device> open() const;
+  /// True for bf16 arithmetic. Throws Error when flags exclude each other; warns and answers false
+  /// on a device without bf16.
+  bool bf16(const Device& device) const;
+};
+
+}  // namespace bertha::cli

@@ -1,0 +1,222 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/device_choice.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "train/pretraining_run.h"
+
+namespace bertha::cli {
+namespace {
+
+using train::PretrainingOptions;
+
+constexpr int kExitStopped = 75;  // EX_TEMPFAIL: saved, start the same command again
+
+std::atomic<bool> stop_requested{false};
+
+void stop_on_signals() {
+  struct sigaction action {};
+  // A second signal finds the default action and ends the program at once.
+  action.sa_handler = [](int) { stop_requested = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaction(number, &action, nullptr);
+}
+
+/// Values as typed, before they become PretrainingOptions.
+struct Typed {
+  PretrainingOptions options;
+  DeviceChoice device;
+  std::string bert_model = "bert-large-uncased";
+  std::string optimizer = "lamb";
+  std::string init = "recipe";
+  double max_steps = 1000;
+  double log_freq = 1;
+  int64_t max_seq_length = 512;
+  bool packed = true;
+  bool do_train = false;
+  bool disable_progress_bar = false;
+  bool enable_tensorboard = false;
+  bool fp16 = false;
+};
+
+void declare_data(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("data");
+  table.value("input_dir", o.input_dir, "folder of HDF5 shards, <dataset>_training_<i>.hdf5");
+  table.required();
+  table.value("max_seq_length", typed.max_seq_length,
+              "shown in the log; rows have the length of the shards");
+  table.value("max_predictions_per_seq", o.max_predictions_per_seq,
+              "masked tokens read of a row at most");
+  table.value("enable_packed_data_mode", typed.packed,
+              "packed shards, several sequences a row; when not given, as the shards are");
+  table.value("eval_dir", o.eval_dir,
+              "folder of held-out shards, <dataset>_test_<i>.hdf5, to evaluate on");
+  table.value("eval_interval", o.eval_interval, "steps between evaluations; 0: at the end alone");
+  table.value("eval_batches", o.eval_batches, "micro-batches an evaluation reads at most");
+}
+
+void declare_model(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("model");
+  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
+  table.required();
+  table.value("bert_model", typed.bert_model, "a name for the log");
+  table.value("init_checkpoint", o.init_checkpoint,
+              "weights to start from, with moments if the file has them; step 0");
+  table.value(
+      "init", typed.init,
+      "recipe: layers with an activation start uniform in 1/sqrt(inputs); bert: all normal");
+  table.flag("checkpoint_activations", o.checkpoint_activations,
+             "keep each layer's input alone and run the layer again in the backward pass");
+}
+
+void declare_optimisation(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("optimisation");
+  table.value("train_batch_size", o.train_batch_size, "rows an update, on each rank");
+  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
+              "micro-batches the rows of an update are cut into");
+  table.value("learning_rate", o.learning_rate, "highest learning rate");
+  table.value("warmup_proportion", o.warmup_proportion, "share of the steps with a rising rate");
+  table.value("max_steps", typed.max_steps, "updates of this phase");
+  table.value("steps_this_run", o.steps_this_run,
+              "stop at this step, counted from the phase's start; -1: at the last");
+  table.value("optimizer", typed.optimizer, "lamb or adamw");
+  table.value("seed", o.seed, "of initial weights, dropout and order of rows");
+  table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
+}
+
+void declare_run(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("checkpoints and phases");
+  table.value("output_dir", o.output_dir, "folder of checkpoints, losses.tsv and loss.svg");
+  table.required();
+  table.value("num_steps_per_checkpoint", o.num_steps_per_checkpoint,
+              "steps between checkpoints; the three newest of a run are kept");
+  table.flag("skip_checkpoint", o.skip_checkpoint, "write no checkpoint");
+  table.flag("resume_from_checkpoint", o.resume_from_checkpoint,
+             "go on from the newest checkpoint of --output_dir, whoever wrote it; this very "
+             "command goes on with its own without the flag");
+  table.value("resume_step", o.resume_step, "the checkpoint's number; -1: the newest");
+  table.flag("phase2", o.phase2, "second phase: steps count from --phase1_end_step");
+  table.value("phase1_end_step", o.phase1_end_step, "number of the first phase's last checkpoint");
+  table.heading("log");
+  table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
+  table.value("log_freq", typed.log_freq, "steps between log lines");
+  table.flag("disable_progress_bar", typed.disable_progress_bar, "no progress line");
+  table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
+  table.flag("enable-tensorboard-logging", typed.enable_tensorboard,
+             "TensorBoard event files below --output_dir");
+}
+
+void declare_accepted(Options& table, Typed& typed) {
+  table.heading("options of the recipe");
+  table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
+  table.alias("amp", "fp16");
+  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
+  table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
+  table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe");
+  table.accepted("local_rank", true, "ranks come from mpirun");
+  table.accepted("use_env", false, "ranks come from mpirun");
+  table.accepted("allreduce_post_accumulation", false, "gradients are always reduced once a step");
+  table.accepted("allreduce_post_accumulation_fp16", false,
+                 "gradients are reduced in fp32, as on Gaudi");
+  table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
+  table.accepted("use_zero_optimizer", true, "optimizer state is not sharded on one rank");
+  table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph");
+  table.accepted("profile", true, "see bench/ for a profile by operation");
+  table.accepted("profile_steps", true, "see bench/ for a profile by operation");
+  table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
+  table.accepted("no_compiled_autograd", false, "there is no autograd");
+  table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged");
+}
+
+/// A count that the recipe's parser takes as a float: "10", "1e3", "7038.0".
+int64_t whole(const char* name, double value) {
+  if (!(value >= 1 && value < 1e15)) fail("--{} is {}; it must be at least 1", name, value);
+  return std::llround(std::floor(value));
+}
+
+PretrainingOptions settle(const Typed& typed, const Options& table) {
+  PretrainingOptions o = typed.options;
+  if (!typed.do_train) fail("--do_train is required: bertha pretrain does nothing else");
+  o.max_steps = whole("max_steps", typed.max_steps);
+  o.log_freq = whole("log_freq", typed.log_freq);
+  if (typed.optimizer != "lamb" && typed.optimizer != "adamw") {
+    fail("--optimizer {}: expected lamb or adamw", typed.optimizer);
+  }
+  o.optimizer =
+      typed.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
+  if (typed.init != "recipe" && typed.init != "bert") {
+    fail("--init {}: expected recipe or bert", typed.init);
+  }
+  o.init = typed.init == "recipe" ? bert::InitStyle::kRecipe : bert::InitStyle::kBert;
+  if (table.given("enable_packed_data_mode")) o.packed = typed.packed;
+  o.progress = !typed.disable_progress_bar;
+  if (typed.enable_tensorboard && o.tensorboard_dir.empty()) {
+    o.tensorboard_dir = o.output_dir + "/tensorboard";
+  }
+  return o;
+}
+
+/// The log's Config record: the recipe prints its argparse Namespace there.
+std::string namespace_text(const Options& table, const std::string& device) {
+  std::string text = "Namespace(";
+  for (const auto& [name, value] : table.settings()) {
+    std::string field = name;
+    std::replace(field.begin(), field.end(), '-', '_');
+    text += fmt::format("{}='{}', ", field, value);
+  }
+  return text + fmt::format("device='{}')", device);
+}
+
+}  // namespace
+
+int run_pretrain(Arguments arguments) {
+  Typed typed;
+  Options table(
+      "bertha pretrain",
+      "Pre-trains BERT on shards that bertha prepare made: masked words and next "
+      "sentences. Phase 1 runs on rows of 128 tokens, phase 2 (--phase2, "
+      "--resume_from_checkpoint) goes on from its checkpoint on rows of 512. Every option "
+      "of the recipe's run_pretraining.py works here. Ctrl-C or SIGTERM saves and ends "
+      "with status 75; the same command again goes on where it stopped.");
+  declare_data(table, typed);
+  declare_model(table, typed);
+  declare_optimisation(table, typed);
+  declare_run(table, typed);
+  typed.device.declare(table);
+  declare_accepted(table, typed);
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  for (const std::string& note : table.notes()) spdlog::info("{}", note);
+  PretrainingOptions options = settle(typed, table);
+  if (typed.fp16) {
+    spdlog::info("--fp16: bf16 is used in its place");
+    typed.device.precision = "bf16";
+  }
+  const std::unique_ptr<Device> device = typed.device.open();
+  options.bf16 = typed.device.bf16(*device);
+  stop_on_signals();
+  train::PretrainingRun run(
+      options, *device, [](const std::string& line) { std::puts(line.c_str()); },
+      namespace_text(table, device->description()));
+  if (run.run(stop_requested) == train::RunEnd::kStopped) {
+    spdlog::warn("stopped by a signal; the same command goes on from here");
+    return kExitStopped;
+  }
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,66 @@
+#pragma once
+
+// ckpt_<number>.pt: the recipe's checkpoint (CONTRACT: model, optimizer, files, epoch), which
+// torch.load reads, with one more entry, `bertha`, that makes a resume bit-identical. The one place
+// that knows the file's tree.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bert/parameters.h"
+#include "train/pretraining_trainer.h"
+
+namespace bertha::train {
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// What a run of this program keeps of itself: the `bertha` entry.
+struct RunRecord {
+  std::string run_id;         ///< random; the same over all restarts of a run
+  Settings settings;          ///< what makes two commands the same run
+  int64_t rows_consumed = 0;  ///< position in the stream of training rows
+  int64_t skipped_steps = 0;
+  std::vector<std::string> written;  ///< names of this run's checkpoints, oldest first
+};
+
+/// A checkpoint without its tensors.
+struct CheckpointState {
+  int64_t step = 0;                ///< updates done in this phase
+  std::vector<std::string> files;  ///< the epoch's shard order
+  int64_t file_index = 0;          ///< one ahead of the shard being read
+  int64_t epoch = 0;
+  std::optional<RunRecord> run;  ///< absent in a file of the recipe
+};
+
+/// The optimizer's settings that a checkpoint's groups carry.
+struct OptimizerRecord {
+  double rate = 0;
+  double initial_rate = 0;
+  double warmup = 0;
+  int64_t total_steps = 0;
+  double max_gradient_norm = 1;
+  ops::AdamSettings adam;
+};
+
+/// Checkpoints of `folder` by number, highest first. A `.pt` whose name is not ckpt_<number>.pt is
+/// not one.
+std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder);
+
+/// Writes weights, moments and state; the file is whole under `path` or not there.
+void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
+                     const PretrainingTrainer& trainer, const CheckpointState& state,
+                     const OptimizerRecord& optimizer);
+
+/// Checks the whole file (every entry's CRC) and reads its state alone. Throws Error when it is
+/// damaged or no checkpoint.
+CheckpointState read_checkpoint_state(const std::string& path);
+
+/// Loads weights and, where the file has them and `moments` asks, the optimizer's moments. Throws
+/// Error for a parameter that is missing or has another shape.
+void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
+                     PretrainingTrainer& trainer, bool moments);
+
+}  // namespace bertha::train

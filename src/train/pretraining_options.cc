@@ -1,0 +1,69 @@
+#include "train/pretraining_options.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace bertha::train {
+
+void check_options(const PretrainingOptions& o) {
+  const auto at_least = [](const char* name, int64_t value, int64_t least) {
+    if (value < least) fail("--{} is {}; it must be at least {}", name, value, least);
+  };
+  at_least("train_batch_size", o.train_batch_size, 1);
+  at_least("gradient_accumulation_steps", o.gradient_accumulation_steps, 1);
+  at_least("max_predictions_per_seq", o.max_predictions_per_seq, 1);
+  at_least("max_steps", o.max_steps, 1);
+  at_least("num_steps_per_checkpoint", o.num_steps_per_checkpoint, 1);
+  at_least("log_freq", o.log_freq, 1);
+  at_least("eval_interval", o.eval_interval, 0);
+  at_least("eval_batches", o.eval_batches, 1);
+  if (o.train_batch_size % o.gradient_accumulation_steps != 0) {
+    fail("--train_batch_size {} is not a multiple of --gradient_accumulation_steps {}",
+         o.train_batch_size, o.gradient_accumulation_steps);
+  }
+  if (!(o.learning_rate > 0)) fail("--learning_rate is {}; it must be above 0", o.learning_rate);
+  if (!(o.warmup_proportion >= 0 && o.warmup_proportion < 1)) {
+    fail("--warmup_proportion is {}; it must be at least 0 and below 1", o.warmup_proportion);
+  }
+  if (o.last_step() > o.max_steps) {
+    fail("--steps_this_run {} is past --max_steps {}: the learning rate has no value there",
+         o.steps_this_run, o.max_steps);
+  }
+  at_least("steps_this_run", o.last_step(), 1);
+  at_least("phase1_end_step", o.phase1_end_step, 0);
+}
+
+Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
+                      const std::string& data) {
+  return {{"phase", o.phase2 ? "2" : "1"},
+          {"phase1_end_step", o.phase2 ? fmt::format("{}", o.phase1_end_step) : "-"},
+          {"init_checkpoint", o.init_checkpoint.value_or("-")},
+          {"training data", data},
+          {"train_batch_size", fmt::format("{}", o.train_batch_size)},
+          {"gradient_accumulation_steps", fmt::format("{}", o.gradient_accumulation_steps)},
+          {"max_predictions_per_seq", fmt::format("{}", o.max_predictions_per_seq)},
+          {"max_steps", fmt::format("{}", o.max_steps)},
+          {"learning_rate", fmt::format("{}", o.learning_rate)},
+          {"warmup_proportion", fmt::format("{}", o.warmup_proportion)},
+          {"seed", fmt::format("{}", o.seed)},
+          {"optimizer", o.optimizer == OptimizerKind::kLamb ? "lamb" : "adamw"},
+          {"precision", o.bf16 ? "bf16" : "fp32"},
+          {"config_file", bert::recipe_config_json(config)}};
+}
+
+std::string describe_differences(const Settings& here, const Settings& there) {
+  std::string text;
+  for (const auto& [name, value] : here) {
+    const auto other = std::find_if(there.begin(), there.end(),
+                                    [&name](const auto& entry) { return entry.first == name; });
+    const std::string theirs = other == there.end() ? "not set" : other->second;
+    if (theirs == value) continue;
+    if (!text.empty()) text += "; ";
+    text += name == "config_file" ? "config_file describes another model"
+                                  : fmt::format("{} is {} here, {} there", name, value, theirs);
+  }
+  return text;
+}
+
+}  // namespace bertha::train

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bert/config.h"
+#include "bert/parameters.h"
+#include "train/checkpoint.h"
+
+namespace bertha::train {
+
+/// What `bertha pretrain` was asked for; names and defaults are the recipe's.
+struct PretrainingOptions {
+  std::string input_dir;
+  std::string config_file;
+  std::string output_dir;
+  std::optional<std::string> init_checkpoint;
+  std::string json_summary = "results/dllogger.json";
+  std::string tensorboard_dir;          ///< empty: no event files
+  std::optional<std::string> eval_dir;  ///< held-out shards
+  int64_t eval_interval = 0;            ///< steps between evaluations; 0: at the end alone
+  int64_t eval_batches = 50;            ///< micro-batches an evaluation reads at most
+
+  int64_t train_batch_size = 32;  ///< rows an update and rank
+  int64_t gradient_accumulation_steps = 1;
+  int64_t max_predictions_per_seq = 80;
+  int64_t max_steps = 1000;
+  int64_t steps_this_run = -1;  ///< absolute step to stop at; -1: max_steps
+  double learning_rate = 5e-5;
+  double warmup_proportion = 0.01;
+  int64_t seed = 42;
+  OptimizerKind optimizer = OptimizerKind::kLamb;
+  bert::InitStyle init = bert::InitStyle::kRecipe;
+  bool bf16 = false;
+  bool checkpoint_activations = false;  ///< run layers again in the backward pass
+  std::optional<bool> packed;           ///< absent: as the shards are
+
+  bool resume_from_checkpoint = false;
+  int64_t resume_step = -1;
+  bool phase2 = false;
+  int64_t phase1_end_step = 7038;
+  int64_t num_steps_per_checkpoint = 100;
+  bool skip_checkpoint = false;
+  int64_t log_freq = 1;
+  bool progress = true;
+
+  int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }
+  int64_t last_step() const { return steps_this_run < 0 ? max_steps : steps_this_run; }
+  /// What is added to a step for a checkpoint's number.
+  int64_t step_offset() const { return phase2 && !init_checkpoint ? phase1_end_step : 0; }
+};
+
+/// Throws Error, before anything is read or written, for options that do not fit each other.
+void check_options(const PretrainingOptions& options);
+
+/// What makes two commands the same run: everything that decides its weights. `data` names the
+/// training rows (shards and their number); paths may change, a dataset may be moved.
+Settings run_settings(const PretrainingOptions& options, const bert::Config& config,
+                      const std::string& data);
+
+/// "learning_rate is 0.004 here and 0.006 there; …"; empty when equal.
+std::string describe_differences(const Settings& here, const Settings& there);
+
+}  // namespace bertha::train

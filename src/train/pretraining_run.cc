@@ -1,0 +1,348 @@
+#include "train/pretraining_run.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <random>
+
+#include "core/error.h"
+#include "io/atomic_file.h"
+
+namespace bertha::train {
+namespace {
+
+constexpr int64_t kKeptCheckpoints = 3;
+constexpr int64_t kSkipsBeforeStop = 5;
+
+double seconds_between(WallTime from, WallTime to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+/// Names the run in its checkpoints; chance alone decides it, the training does not see it.
+std::string make_run_id() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+dataset::LoaderOptions loader_options(const PretrainingOptions& options,
+                                      const bert::Config& config) {
+  dataset::LoaderOptions result;
+  result.micro_batch = options.micro_batch();
+  result.seed = static_cast<uint64_t>(options.seed);
+  result.limits = {.vocab_size = config.vocab_size,
+                   .max_position = config.max_position_embeddings,
+                   .max_predictions = options.max_predictions_per_seq};
+  return result;
+}
+
+}  // namespace
+
+PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device,
+                               DlLogger::Print print, std::string config_text)
+    : options_(options), print_(std::move(print)), config_text_(std::move(config_text)) {
+  check_options(options_);
+  schedule_ = {.kind = optim::ScheduleKind::kPolyWarmUp,
+               .base_rate = options_.learning_rate,
+               .warmup = options_.warmup_proportion,
+               .total_updates = options_.max_steps};
+  optim::check(schedule_);
+  config_ = bert::load_config(options_.config_file).padded();
+  open_data();
+  const std::string data = fmt::format("{} shards, {} rows", shards_.size(), loader_->rows());
+  record_ = {.run_id = make_run_id(),
+             .settings = run_settings(options_, config_, data),
+             .rows_consumed = 0,
+             .skipped_steps = 0,
+             .written = {}};
+  plan_ = plan_start(options_, record_.settings);
+  for (const std::string& warning : plan_.warnings) spdlog::warn("{}", warning);
+  build(device);
+  start();
+}
+
+void PretrainingRun::open_data() {
+  shards_ = dataset::find_shards(options_.input_dir);
+  const dataset::LoaderOptions settings = loader_options(options_, config_);
+  loader_ = std::make_unique<dataset::PretrainingLoader>(shards_, settings);
+  if (loader_->max_seq_length() > config_.max_position_embeddings) {
+    fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
+         loader_->max_seq_length(), config_.max_position_embeddings, options_.config_file);
+  }
+  if (options_.eval_dir) {
+    held_out_ = std::make_unique<dataset::PretrainingLoader>(
+        dataset::find_test_shards(*options_.eval_dir), settings);
+  }
+}
+
+void PretrainingRun::build(Device& device) {
+  const DType compute = options_.bf16 ? DType::kBF16 : DType::kF32;
+  parameters_ = std::make_unique<bert::ParameterStore>(
+      device, config_, bert::Heads::for_pretraining(), compute, true);
+  int64_t length = loader_->max_seq_length();
+  if (held_out_) length = std::max(length, held_out_->max_seq_length());
+  const int64_t rows = options_.micro_batch();
+  TrainerSettings settings;
+  settings.compute = compute;
+  settings.recompute = options_.checkpoint_activations;
+  settings.accumulation = options_.gradient_accumulation_steps;
+  settings.optimizer = options_.optimizer;
+  settings.seed = static_cast<uint64_t>(options_.seed);
+  settings.limits = {.tokens = rows * length,
+                     .sequences = rows,
+                     .masked = rows * std::min(options_.max_predictions_per_seq, length)};
+  trainer_ = std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings);
+}
+
+void PretrainingRun::start() {
+  step_ = plan_.step;
+  if (step_ > options_.last_step()) {
+    fail("{} is at step {}, past the last step {} of this command", plan_.path, step_,
+         options_.last_step());
+  }
+  parameters_->initialise(options_.init, config_, static_cast<uint64_t>(options_.seed));
+  if (plan_.kind != StartKind::kFresh) {
+    load_checkpoint(plan_.path, *parameters_, *trainer_, true);
+    spdlog::info("{} {}", plan_.kind == StartKind::kContinue ? "continuing" : "starting from",
+                 plan_.path);
+  }
+  if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
+  seek_data();
+  saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
+}
+
+void PretrainingRun::seek_data() {
+  loader_->seek(plan_.kind == StartKind::kContinue ? record_.rows_consumed : 0);
+}
+
+void PretrainingRun::open_logs() {
+  std::error_code failure;
+  std::filesystem::create_directories(options_.output_dir, failure);
+  if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
+  io::write_file(options_.output_dir + "/bert_config.json", bert::recipe_config_json(config_));
+  for (const std::string& name : io::remove_leftovers(options_.output_dir)) {
+    spdlog::info("removed {}, left by a run that was killed", name);
+  }
+  const bool resumed = plan_.kind != StartKind::kFresh;
+  const auto mode = resumed ? AppendFile::Start::kContinue : AppendFile::Start::kEmpty;
+  log_ = DlLogger(options_.json_summary, mode, print_);
+  if (!options_.tensorboard_dir.empty()) {
+    tensorboard_ = std::make_unique<TensorBoardWriter>(options_.tensorboard_dir);
+  }
+  history_ = std::make_unique<LossHistory>(options_.output_dir, options_.step_offset() + step_);
+  if (options_.progress) {
+    progress_ = std::make_unique<Progress>(
+        options_.phase2 ? "phase 2" : "phase 1", step_, options_.last_step(), stderr_terminal(),
+        [](std::string_view text) { fmt::print(stderr, "{}", text); });
+  }
+  log_.parameter("Config", std::vector<std::string>{config_text_});
+  log_.parameter("SEED", options_.seed);
+  log_.parameter("train_start", true);
+  log_.parameter("batch_size_per_pu", options_.micro_batch());
+  log_.parameter("learning_rate", options_.learning_rate);
+}
+
+RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
+  run_start_ = wall_now();
+  open_logs();
+  if (step_ == options_.last_step()) {
+    spdlog::info("{} is at the last step, {}: there is nothing left to train", plan_.path, step_);
+    return RunEnd::kFinished;
+  }
+  training_start_ = window_start_ = wall_now();
+  while (step_ < options_.last_step()) {
+    if (stop || !train_step(stop)) {
+      finish(true);
+      return RunEnd::kStopped;
+    }
+  }
+  finish(false);
+  return RunEnd::kFinished;
+}
+
+bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
+  const int64_t begin = loader_->position();
+  LossSums sums;
+  double loss_sum = 0;
+  int64_t tokens = 0;
+  for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
+    const auto draw = static_cast<uint32_t>(loader_->position() / options_.micro_batch());
+    const PretrainingBatch& batch = loader_->next();
+    const LossSums of_batch = trainer_->micro_batch(batch, draw);
+    tokens += batch.tokens();
+    last_loss_ = of_batch.total();
+    loss_sum += last_loss_;
+    sums += of_batch;
+    if (stop && i + 1 < options_.gradient_accumulation_steps) {
+      // The step is dropped: a resume starts it again from its first row.
+      record_.rows_consumed = begin;
+      return false;
+    }
+  }
+  last_rate_ = optim::learning_rate(schedule_, step_);
+  const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
+  record_.rows_consumed = loader_->position();
+  rows_trained_ += loader_->position() - begin;
+  loss_sum_ += loss_sum;
+  loss_count_ += options_.gradient_accumulation_steps;
+  guard_finite(result);
+  if (result.skipped) return true;
+  if (progress_) progress_->update(step_ + 1, sums.total(), tokens, sums.sequence_count);
+  after_step(result, sums);
+  return true;
+}
+
+void PretrainingRun::guard_finite(const UpdateResult& result) {
+  if (!result.skipped) {
+    skipped_in_a_row_ = 0;
+    return;
+  }
+  ++record_.skipped_steps;
+  ++skipped_in_a_row_;
+  if (progress_) progress_->clear();
+  spdlog::warn("step {}: a loss or gradient is not finite; the step is skipped ({} in a row)",
+               step_ + 1, skipped_in_a_row_);
+  log_.parameter("skipped_steps", record_.skipped_steps);
+  if (skipped_in_a_row_ >= kSkipsBeforeStop) {
+    fail(
+        "step {}: {} steps in a row had a loss or gradient that is not finite; the last good "
+        "checkpoint is kept. A lower --learning_rate or a longer --warmup_proportion may help",
+        step_ + 1, skipped_in_a_row_);
+  }
+}
+
+void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums) {
+  ++step_;
+  ++steps_done_here_;
+  const bool last = step_ == options_.last_step();
+  LossRecord record;
+  record.phase = options_.phase2 ? 2 : 1;
+  record.number = options_.step_offset() + step_;
+  record.masked = sums.masked_mean();
+  record.next_sentence = sums.next_sentence_mean();
+  record.masked_accuracy =
+      static_cast<double>(sums.masked_right) / static_cast<double>(sums.masked_count);
+  record.next_sentence_accuracy =
+      static_cast<double>(sums.next_sentence_right) / static_cast<double>(sums.sequence_count);
+  record.rate = last_rate_;
+  history_->add(record);
+  if (tensorboard_) {
+    tensorboard_->write(record.number, {{"loss/total", sums.total()},
+                                        {"loss/mlm", record.masked},
+                                        {"loss/nsp", record.next_sentence},
+                                        {"accuracy/mlm", record.masked_accuracy},
+                                        {"accuracy/nsp", record.next_sentence_accuracy},
+                                        {"optimizer/learning_rate", last_rate_},
+                                        {"optimizer/gradient_norm", result.gradient_norm}});
+  }
+  if (!last && steps_done_here_ % options_.log_freq == 0) log_step(false);
+  if (!last && steps_done_here_ % options_.num_steps_per_checkpoint == 0) save();
+  if (held_out_ && (last || (options_.eval_interval > 0 && step_ % options_.eval_interval == 0))) {
+    evaluate();
+  }
+}
+
+void PretrainingRun::log_step(bool last) {
+  const double seconds = seconds_between(window_start_, wall_now());
+  const double per_batch = seconds / static_cast<double>(std::max<int64_t>(loss_count_, 1));
+  const double average = loss_sum_ / static_cast<double>(std::max<int64_t>(loss_count_, 1));
+  const double rate = static_cast<double>(options_.micro_batch()) / per_batch;
+  if (progress_) progress_->clear();
+  const int64_t epoch = loader_->state().epoch;
+  LogData data;
+  if (last) {
+    data = {{"final_loss", average}};
+  } else {
+    data = {{"average_loss", average}, {"step_loss", last_loss_}, {"learning_rate", last_rate_}};
+  }
+  data.emplace_back("average_training_time_step", per_batch);
+  data.emplace_back("average_perf_per_step", rate);
+  log_.step(epoch, step_, data);
+  if (last) return;  // the summary still needs the mean
+  loss_sum_ = 0;
+  loss_count_ = 0;
+  window_start_ = wall_now();
+}
+
+void PretrainingRun::save() {
+  if (options_.skip_checkpoint || saved_step_ == step_) return;
+  if (progress_) progress_->clear();
+  log_.parameter("checkpoint_step", step_);
+  const std::string name = fmt::format("ckpt_{}.pt", options_.step_offset() + step_);
+  const dataset::LoaderState data = loader_->state();
+  std::erase(record_.written, name);
+  record_.written.push_back(name);
+  const CheckpointState state = {.step = step_,
+                                 .files = data.files,
+                                 .file_index = data.file_index + 1,
+                                 .epoch = data.epoch,
+                                 .run = record_};
+  const OptimizerRecord optimizer = {.rate = last_rate_,
+                                     .initial_rate = options_.learning_rate,
+                                     .warmup = options_.warmup_proportion,
+                                     .total_steps = options_.max_steps,
+                                     .max_gradient_norm = 1,
+                                     .adam = {}};
+  save_checkpoint(options_.output_dir + "/" + name, *parameters_, *trainer_, state, optimizer);
+  saved_step_ = step_;
+  prune_checkpoints();
+  history_->draw(options_.output_dir);
+}
+
+void PretrainingRun::prune_checkpoints() {
+  while (std::ssize(record_.written) > kKeptCheckpoints) {
+    std::error_code ignored;  // one that is gone already is what we want
+    std::filesystem::remove(options_.output_dir + "/" + record_.written.front(), ignored);
+    record_.written.erase(record_.written.begin());
+  }
+}
+
+void PretrainingRun::evaluate() {
+  held_out_->seek(0);
+  LossSums sums;
+  const int64_t available =
+      (held_out_->rows() + options_.micro_batch() - 1) / options_.micro_batch();
+  for (int64_t i = 0; i < std::min(options_.eval_batches, available); ++i) {
+    sums += trainer_->evaluate(held_out_->next());
+  }
+  LossRecord record;
+  record.phase = options_.phase2 ? 2 : 1;
+  record.number = options_.step_offset() + step_;
+  record.held_out = true;
+  record.masked = sums.masked_mean();
+  record.next_sentence = sums.next_sentence_mean();
+  record.masked_accuracy =
+      static_cast<double>(sums.masked_right) / static_cast<double>(sums.masked_count);
+  record.next_sentence_accuracy =
+      static_cast<double>(sums.next_sentence_right) / static_cast<double>(sums.sequence_count);
+  history_->add(record);
+  if (progress_) progress_->clear();
+  log_.step(loader_->state().epoch, step_,
+            {{"eval_mlm_loss", record.masked},
+             {"eval_mlm_accuracy", record.masked_accuracy},
+             {"eval_nsp_loss", record.next_sentence},
+             {"eval_nsp_accuracy", record.next_sentence_accuracy}});
+  if (tensorboard_) {
+    tensorboard_->write(record.number, {{"held_out/mlm_loss", record.masked},
+                                        {"held_out/mlm_accuracy", record.masked_accuracy},
+                                        {"held_out/nsp_accuracy", record.next_sentence_accuracy}});
+  }
+}
+
+void PretrainingRun::finish(bool stopped) {
+  if (progress_) progress_->finish();
+  const double final_loss = loss_sum_ / static_cast<double>(std::max<int64_t>(loss_count_, 1));
+  log_step(true);
+  if (steps_done_here_ > 0 || !stopped) save();
+  history_->draw(options_.output_dir);
+  const WallTime end = wall_now();
+  const double training_seconds = seconds_between(training_start_, end);
+  log_.summary(
+      {{"e2e_train_time", seconds_between(run_start_, end)},
+       {"training_sequences_per_second", static_cast<double>(rows_trained_) / training_seconds},
+       {"final_loss", final_loss},
+       {"raw_train_time", training_seconds}});
+}
+
+}  // namespace bertha::train

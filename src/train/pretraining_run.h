@@ -1,0 +1,90 @@
+#pragma once
+
+// One run of pre-training: data, model, start or resume, steps, log, evaluation, checkpoints.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "dataset/pretraining_loader.h"
+#include "optim/schedule.h"
+#include "train/dllogger.h"
+#include "train/loss_history.h"
+#include "train/pretraining_options.h"
+#include "train/pretraining_trainer.h"
+#include "train/progress.h"
+#include "train/start_plan.h"
+#include "train/tensorboard.h"
+
+namespace bertha::train {
+
+/// How a run ended.
+enum class RunEnd : uint8_t {
+  kFinished,
+  kStopped,  ///< a signal came; the last step is saved, the same command goes on
+};
+
+class PretrainingRun {
+ public:
+  /// Reads config and shard metadata, decides how to start and loads the weights. Throws Error
+  /// before anything is written when something does not fit. `print` gets the lines that the recipe
+  /// prints on standard output; `config_text` is the log's Config record.
+  PretrainingRun(const PretrainingOptions& options, Device& device, DlLogger::Print print,
+                 std::string config_text);
+
+  /// Trains until the last step or until `stop` is set. Throws Error when training cannot go on
+  /// (five steps in a row without a finite gradient, a full disk); the last good checkpoint stays.
+  RunEnd run(const std::atomic<bool>& stop);
+
+ private:
+  void open_data();
+  void build(Device& device);
+  void start();
+  void seek_data();
+  void open_logs();
+  bool train_step(const std::atomic<bool>& stop);
+  void after_step(const UpdateResult& result, const LossSums& sums);
+  void guard_finite(const UpdateResult& result);
+  void log_step(bool last);
+  void save();
+  void prune_checkpoints();
+  void evaluate();
+  void finish(bool stopped);
+
+  PretrainingOptions options_;
+  bert::Config config_;
+  optim::Schedule schedule_;
+  DlLogger::Print print_;
+  std::string config_text_;
+
+  std::vector<std::string> shards_;
+  std::unique_ptr<dataset::PretrainingLoader> loader_;
+  std::unique_ptr<dataset::PretrainingLoader> held_out_;
+  std::unique_ptr<bert::ParameterStore> parameters_;
+  std::unique_ptr<PretrainingTrainer> trainer_;
+  DlLogger log_;
+  std::unique_ptr<TensorBoardWriter> tensorboard_;
+  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<LossHistory> history_;
+
+  StartPlan plan_;
+  RunRecord record_;
+  int64_t step_ = 0;             ///< updates done in this phase
+  int64_t steps_done_here_ = 0;  ///< since this start
+  int64_t saved_step_ = -1;
+  int64_t skipped_in_a_row_ = 0;
+  double last_rate_ = 0;
+  // Since the last log line.
+  double loss_sum_ = 0;
+  int64_t loss_count_ = 0;
+  double last_loss_ = 0;
+  WallTime window_start_;
+  WallTime run_start_;
+  WallTime training_start_;
+  int64_t rows_trained_ = 0;
+};
+
+}  // namespace bertha::train
