@@ -1,0 +1,28 @@
+#include "ops/cross_entropy.h"
+
+#include "core/error.h"
+#include "ops/cross_entropy_cpu.h"
+
+namespace bertha::ops {
+
+void cross_entropy(Context& context, InOut logits, const Tensor& labels, const Tensor& scale,
+                   Out result) {
+  const Tensor& x = logits.tensor();
+  BERTHA_CHECK(x.dtype() == DType::kF32 || x.dtype() == DType::kBF16, "logits are {}",
+               name_of(x.dtype()));
+  BERTHA_CHECK(x.shape().rank() == 2 && x.dim(1) >= 1, "logits {}", x.shape().to_string());
+  BERTHA_CHECK(labels.dtype() == DType::kI32 && labels.shape() == Shape{x.dim(0)},
+               "labels are {} {}", name_of(labels.dtype()), labels.shape().to_string());
+  BERTHA_CHECK(scale.empty() || (scale.dtype() == DType::kF32 && scale.size() == 1),
+               "scale is {} {}", name_of(scale.dtype()), scale.shape().to_string());
+  BERTHA_CHECK(result.tensor().dtype() == DType::kF32 && result.tensor().size() == 2,
+               "result is {} {}", name_of(result.tensor().dtype()),
+               result.tensor().shape().to_string());
+  const Context::Scope scope = context.scope();
+  const Tensor row_results = context.make({x.dim(0), 2}, DType::kF64);
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  cross_entropy_cpu(logits, labels, scale, row_results, result);
+}
+
+}  // namespace bertha::ops

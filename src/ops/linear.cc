@@ -1,0 +1,65 @@
+#include "ops/linear.h"
+
+#include "core/error.h"
+#include "ops/linear_cpu.h"
+
+namespace bertha::ops {
+namespace {
+
+void check_matrix(const Tensor& matrix, DType dtype, int64_t rows, int64_t columns,
+                  const char* what) {
+  const Shape expected{rows, columns};
+  BERTHA_CHECK(matrix.dtype() == dtype && matrix.shape() == expected, "{} is {} {}, not {} {}",
+               what, name_of(matrix.dtype()), matrix.shape().to_string(), name_of(dtype),
+               expected.to_string());
+}
+
+void check_bias(const Tensor& bias, int64_t size, const char* what) {
+  if (bias.empty()) return;
+  BERTHA_CHECK(bias.dtype() == DType::kF32 && bias.shape() == Shape{size}, "{} is {} {}, not [{}]",
+               what, name_of(bias.dtype()), bias.shape().to_string(), size);
+}
+
+void check_inputs(const Tensor& x, const Tensor& w) {
+  BERTHA_CHECK(x.dtype() == DType::kF32 || x.dtype() == DType::kBF16, "x is {}",
+               name_of(x.dtype()));
+  BERTHA_CHECK(x.shape().rank() == 2 && w.shape().rank() == 2, "x {}, w {}", x.shape().to_string(),
+               w.shape().to_string());
+  check_matrix(w, x.dtype(), w.dim(0), x.dim(1), "w");
+}
+
+cpu::CpuDevice& cpu_of(Context& context) {
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  return static_cast<cpu::CpuDevice&>(context.device());
+}
+
+}  // namespace
+
+void linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& b,
+            Activation activation, Out y, Out saved) {
+  check_inputs(x, w);
+  check_bias(b, w.dim(0), "b");
+  check_matrix(y.tensor(), x.dtype(), x.dim(0), w.dim(0), "y");
+  if (!saved.empty()) {
+    BERTHA_CHECK(activation == Activation::kGelu, "saved goes with GELU");
+    check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
+  }
+  if (context.dry() || x.size() == 0) return;
+  linear_cpu(cpu_of(context), x, w, b, activation, y, saved);
+}
+
+void linear_backward(Context& context, const Tensor& x, const Tensor& w, const Tensor& saved,
+                     Activation activation, InOut d_y, InOut d_x, Write d_x_write, InOut d_w,
+                     InOut d_b) {
+  check_inputs(x, w);
+  check_matrix(d_y.tensor(), x.dtype(), x.dim(0), w.dim(0), "d_y");
+  BERTHA_CHECK(saved.empty() == (activation == Activation::kNone), "saved goes with an activation");
+  if (!saved.empty()) check_matrix(saved, x.dtype(), x.dim(0), w.dim(0), "saved");
+  if (!d_x.empty()) check_matrix(d_x.tensor(), x.dtype(), x.dim(0), x.dim(1), "d_x");
+  check_matrix(d_w.tensor(), DType::kF32, w.dim(0), w.dim(1), "d_w");
+  check_bias(d_b.tensor(), w.dim(0), "d_b");
+  if (context.dry() || x.size() == 0) return;
+  linear_backward_cpu(cpu_of(context), x, w, saved, activation, d_y, d_x, d_x_write, d_w, d_b);
+}
+
+}  // namespace bertha::ops

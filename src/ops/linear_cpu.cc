@@ -1,0 +1,117 @@
+#include "ops/linear_cpu.h"
+
+#include "backend/cpu/onednn.h"
+#include "backend/cpu/view.h"
+#include "core/threads.h"
+#include "ops/activation_kernels.h"
+
+namespace bertha::ops {
+namespace {
+
+/// Elements that make a parallel range worth its start.
+constexpr int64_t kGrain = 16384;
+/// Columns a thread works on at least, and in multiples of: two cache lines of bf16.
+constexpr int64_t kColumnGrain = 64;
+
+template <typename E>
+const ElementKernels<E>& kernels() {
+  static const ActivationKernels all = cpu::best_isa() >= cpu::Isa::kAvx512
+                                           ? activation_kernels_avx512()
+                                           : activation_kernels_avx2();
+  if constexpr (sizeof(E) == sizeof(float)) {
+    return all.f32;
+  } else {
+    return all.bf16;
+  }
+}
+
+/// The elements as kernels take them: bf16 as bits.
+template <typename E>
+E* elements(const Tensor& tensor) {
+  return static_cast<E*>(cpu::address(tensor));
+}
+
+cpu::Epilogue epilogue_of(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return cpu::Epilogue::kNone;
+    case Activation::kGelu:
+      return cpu::Epilogue::kGelu;
+    case Activation::kTanh:
+      return cpu::Epilogue::kTanh;
+  }
+  BERTHA_CHECK(false, "activation {}", static_cast<int>(activation));
+}
+
+template <typename E>
+void gelu(const Tensor& x, const Tensor& y) {
+  const E* from = elements<E>(x);
+  E* to = elements<E>(y);
+  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int) {
+    kernels<E>().gelu(from + begin, to + begin, end - begin);
+  });
+}
+
+/// Turns d_y into the gradient before the activation and adds its column sums to d_b. Threads share
+/// the columns out, so that no sum depends on their number.
+template <typename E>
+void activation_backward(const Tensor& d_y, const Tensor& saved, Activation activation,
+                         float* d_b) {
+  E* const d = elements<E>(d_y);
+  const E* const s = elements<E>(saved);
+  const int64_t columns = d_y.dim(1);
+  const int64_t groups = (columns + kColumnGrain - 1) / kColumnGrain;
+  const int64_t grain = std::max<int64_t>(1, kGrain / (d_y.dim(0) * kColumnGrain + 1));
+  parallel_ranges(groups, grain, [&](int64_t first, int64_t last, int) {
+    const int64_t left = first * kColumnGrain;
+    const ColumnBlock block{.rows = d_y.dim(0),
+                            .columns = std::min(last * kColumnGrain, columns) - left,
+                            .stride = columns};
+    float* const sums = d_b == nullptr ? nullptr : d_b + left;
+    if (activation == Activation::kGelu) {
+      kernels<E>().gelu_gradient(d + left, s + left, block, sums);
+    } else if (activation == Activation::kTanh) {
+      kernels<E>().tanh_gradient(d + left, s + left, block, sums);
+    } else {
+      kernels<E>().column_sums(d + left, block, sums);
+    }
+  });
+}
+
+}  // namespace
+
+void linear_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
+                Activation activation, Out y, Out saved) {
+  const uint64_t version = device.parameter_version();
+  if (saved.empty()) {
+    device.products().forward(x, w, b, epilogue_of(activation), y, version);
+    return;
+  }
+  device.products().forward(x, w, b, cpu::Epilogue::kNone, saved, version);
+  if (x.dtype() == DType::kF32) {
+    gelu<float>(saved.tensor(), y.tensor());
+  } else {
+    gelu<uint16_t>(saved.tensor(), y.tensor());
+  }
+}
+
+void linear_backward_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& w,
+                         const Tensor& saved, Activation activation, InOut d_y, InOut d_x,
+                         Write d_x_write, InOut d_w, InOut d_b) {
+  const Tensor& d = d_y.tensor();
+  if (activation != Activation::kNone || !d_b.empty()) {
+    auto* const sums = cpu::data<float>(d_b);
+    if (x.dtype() == DType::kF32) {
+      activation_backward<float>(d, saved, activation, sums);
+    } else {
+      activation_backward<uint16_t>(d, saved, activation, sums);
+    }
+  }
+  device.products().backward_weights(d, x, d_w);
+  if (!d_x.empty()) {
+    device.products().backward_data(d, w, d_x_write == Write::kAdd, d_x,
+                                    device.parameter_version());
+  }
+}
+
+}  // namespace bertha::ops
