@@ -12,6 +12,7 @@
 #include "text/piece_trie.h"
 #include "text/utf8.h"
 #include "text/word_table.h"
+#include "text/words.h"
 
 // Text is cut at blanks. A stretch that is printable ASCII takes the fast path: runs of letters and
 // digits are measured and lower cased sixteen bytes at a time and looked up whole; only words that
@@ -98,14 +99,11 @@ class Tokenizer::Impl {
   const TokenizerOptions options;
 
  private:
-  // Where the reading of a text stands. Buffers are kept from stretch to stretch.
-  struct Cursor {
-    const char* p;
-    const char* end;
-    int64_t index;  // code points before p
+  // Buffers are kept from stretch to stretch.
+  struct Cursor : TextCursor {
     std::vector<Letter> letters;
-    std::string bytes;
-    std::vector<int64_t> starts;  // for each byte of `bytes`, the letter it belongs to
+    std::string bytes;           // a word in UTF-8
+    std::vector<size_t> starts;  // for each byte of `bytes`, the letter it belongs to
   };
 
   template <bool kOffsets>
@@ -125,7 +123,6 @@ class Tokenizer::Impl {
   template <typename Emit>
   bool cut(const char* begin, const char* end, const Emit& emit) const;
 
-  void collect(Cursor& at) const;
   const std::string_view* special_at(const char* p, const char* end) const;
   bool is_special(const std::vector<Letter>& letters) const;
   int64_t max_word() const { return options.max_input_chars_per_word; }
@@ -263,45 +260,24 @@ bool Tokenizer::Impl::is_special(const std::vector<Letter>& letters) const {
   });
 }
 
-// Reads the letters of a stretch up to a blank, a Chinese character or, by Hugging Face's rules, a
-// special; a Chinese character at the start is a stretch of its own.
-void Tokenizer::Impl::collect(Cursor& at) const {
-  at.letters.clear();
-  const bool specials = options.rules == TokenRules::kHf;
-  while (at.p < at.end) {
-    const Decoded decoded = decode_utf8(at.p, at.end);
-    const uint8_t properties = rules_.properties(decoded.code_point);
-    if ((properties & CharacterRules::kSpace) != 0) break;
-    const bool chinese = (properties & CharacterRules::kChinese) != 0;
-    if (chinese && !at.letters.empty()) break;
-    if (specials && decoded.code_point == '[' && special_at(at.p, at.end) != nullptr) break;
-    if ((properties & CharacterRules::kDropped) == 0) {
-      at.letters.push_back({decoded.code_point, at.index});
-    }
-    at.p += decoded.length;
-    ++at.index;
-    if (chinese) break;
-  }
-}
-
 template <bool kOffsets>
 void Tokenizer::Impl::encode_general(Cursor& at, Sink<kOffsets>& sink) const {
-  if (options.rules == TokenRules::kHf && *at.p == '[') {
-    if (const std::string_view* special = special_at(at.p, at.end)) {
-      const auto length = static_cast<int64_t>(special->size());
-      sink.add(special_ids_[static_cast<size_t>(special - kSpecials.data())], at.index,
-               at.index + length);
-      at.p += length;
-      at.index += length;
-      return;
-    }
-  }
+  const bool hf = options.rules == TokenRules::kHf;
+  const auto special = [&](const char* p) {
+    return hf && *p == '[' ? special_at(p, at.end) : nullptr;
+  };
   const char* const before = at.p;
-  collect(at);
+  read_stretch(rules_, at, at.letters, special);
   if (!at.letters.empty()) encode_letters(at, sink);
-  if (at.p == before) {  // a blank beyond ASCII
-    at.p += decode_utf8(at.p, at.end).length;
-    ++at.index;
+  if (at.p != before) return;
+  if (const std::string_view* found = special(at.p)) {
+    const auto length = static_cast<int64_t>(found->size());
+    sink.add(special_ids_[static_cast<size_t>(found - kSpecials.data())], at.index,
+             at.index + length);
+    at.p += length;
+    at.index += length;
+  } else {
+    skip_character(at);  // a blank beyond ASCII
   }
 }
 
@@ -312,17 +288,8 @@ void Tokenizer::Impl::encode_letters(Cursor& at, Sink<kOffsets>& sink) const {
     return;
   }
   if (options.lower_case) rules_.lower_and_strip(at.letters);
-  const auto is_punctuation = [this](const Letter& letter) {
-    return (rules_.properties(letter.code_point) & CharacterRules::kPunctuation) != 0;
-  };
-  for (size_t i = 0; i < at.letters.size();) {
-    size_t end = i + 1;
-    if (!is_punctuation(at.letters[i])) {
-      while (end < at.letters.size() && !is_punctuation(at.letters[end])) ++end;
-    }
-    encode_word(at, i, end, sink);
-    i = end;
-  }
+  split_at_punctuation(rules_, at.letters,
+                       [&](size_t begin, size_t end) { encode_word(at, begin, end, sink); });
 }
 
 template <bool kOffsets>
@@ -335,13 +302,13 @@ void Tokenizer::Impl::encode_word(Cursor& at, size_t begin, size_t end,
     at.starts.clear();
     for (size_t i = begin; i < end; ++i) {
       append_utf8(at.letters[i].code_point, at.bytes);
-      if constexpr (kOffsets) at.starts.resize(at.bytes.size(), static_cast<int64_t>(i));
+      if constexpr (kOffsets) at.starts.resize(at.bytes.size(), i);
     }
     const char* const word = at.bytes.data();
     const auto emit = [&](int32_t id, const char* from, const char* to) {
       if constexpr (kOffsets) {
-        const auto first = static_cast<size_t>(at.starts[static_cast<size_t>(from - word)]);
-        const auto last = static_cast<size_t>(at.starts[static_cast<size_t>(to - word - 1)]);
+        const size_t first = at.starts[static_cast<size_t>(from - word)];
+        const size_t last = at.starts[static_cast<size_t>(to - word - 1)];
         sink.add(id, offset(first), offset(last) + 1);
       } else {
         sink.add(id, 0, 0);
@@ -355,7 +322,7 @@ void Tokenizer::Impl::encode_word(Cursor& at, size_t begin, size_t end,
 
 template <bool kOffsets>
 void Tokenizer::Impl::encode(std::string_view text, Sink<kOffsets>& sink) const {
-  Cursor at{text.data(), text.data() + text.size(), 0, {}, {}, {}};
+  Cursor at{{text.data(), text.data() + text.size(), 0}, {}, {}, {}};
   while (at.p < at.end) {
     if (kind_of(*at.p) == Byte::kSpace) {
       ++at.p;
