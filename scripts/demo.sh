@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# ./run demo: real English text becomes a small BERT, in demo/. Each stage is skipped when what it
+# makes is there; remove demo/ to start afresh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly bertha=build/release/bertha
+readonly text=demo/sharded/bible        # one verse a line, a blank line between chapters
+readonly training_shards=8
+readonly vocab=demo/vocab.txt
+readonly config=demo/bert_config.json
+readonly results=demo/results
+
+# The model and the length of the two phases; chosen for ten minutes on two cores.
+readonly layers=4 hidden=256 heads=4
+readonly phase1_steps=${DEMO_PHASE1_STEPS:-600}
+readonly phase2_steps=${DEMO_PHASE2_STEPS:-100}
+
+say() { printf '\n\033[1m[%s]\033[0m %s\n' "$1" "$2"; }
+
+hdf5_folder() {  # LENGTH MAX_PREDICTIONS
+  echo "demo/hdf5_lower_case_1_seq_len_$1_max_pred_$2_masked_lm_prob_0.15_random_seed_12345_dupe_factor_5/bible"
+}
+
+# Every 20th chapter is held out; the others go round the training shards.
+write_shards() {
+  local aside=demo/sharded/aside
+  rm -rf "$aside"
+  mkdir -p "$aside"
+  bible -f gen1:1-rev22:21 | awk -v folder="$aside" -v shards="$training_shards" '
+    {
+      chapter = $1
+      sub(/:.*/, "", chapter)
+      if (chapter != last) {
+        if (last != "") print "" > file
+        number++
+        file = folder "/bible_" (number % 20 == 0 ? "test_0" : "training_" number % shards) ".txt"
+        last = chapter
+      }
+      sub(/^[^ ]+ /, "")
+      print > file
+    }'
+  mv "$aside" "$text"
+}
+
+write_config() {
+  cat > "$config" << JSON
+{
+  "vocab_size": $(wc -l < "$vocab"),
+  "hidden_size": $hidden,
+  "num_hidden_layers": $layers,
+  "num_attention_heads": $heads,
+  "intermediate_size": $((4 * hidden)),
+  "hidden_act": "gelu",
+  "hidden_dropout_prob": 0.1,
+  "attention_probs_dropout_prob": 0.1,
+  "max_position_embeddings": 512,
+  "type_vocab_size": 2,
+  "initializer_range": 0.02
+}
+JSON
+}
+
+instances() {  # LENGTH MAX_PREDICTIONS
+  local folder shard
+  folder=$(hdf5_folder "$1" "$2")
+  mkdir -p "$folder"
+  for shard in "$text"/*.txt; do
+    local out
+    out=$folder/$(basename "$shard" .txt).hdf5
+    [[ -e $out ]] || "$bertha" prepare instances --input_file="$shard" --output_file="$out" \
+      --vocab_file="$vocab" --do_lower_case --max_seq_length="$1" --max_predictions_per_seq="$2" \
+      --masked_lm_prob=0.15 --random_seed=12345 --dupe_factor=5
+  done
+}
+
+pretrain() {  # LENGTH MAX_PREDICTIONS, then the options of the phase
+  local length=$1 predictions=$2
+  shift 2
+  "$bertha" pretrain --do_train --bert_model=bert-base-uncased --config_file="$config" \
+    --input_dir="$(hdf5_folder "$length" "$predictions")" --output_dir="$results" \
+    --json-summary="$results/dllogger.json" --tensorboard_logdir="$results/tensorboard" \
+    --autocast --use_fused_lamb --enable_packed_data_mode=False --log_freq=10 \
+    --max_seq_length="$length" --max_predictions_per_seq="$predictions" \
+    --num_steps_per_checkpoint=100 "$@"
+}
+
+mkdir -p demo/sharded
+
+say "1/6 text" "the King James Bible (Debian package bible-kjv) as shards: 1,189 chapters are the documents"
+[[ -d $text ]] || write_shards
+
+say "2/6 vocabulary" "8,000 word pieces trained on the training shards"
+[[ -e $vocab ]] || "$bertha" vocab --vocab_size=8000 --do_lower_case --output_file="$vocab" \
+  --input_files "$text"/bible_training_*.txt
+write_config
+
+say "3/6 instances" "masked words and next-sentence pairs for lengths 128 and 512"
+instances 128 20
+instances 512 80
+
+say "4/6 phase 1" "$phase1_steps steps at length 128, L=$layers H=$hidden A=$heads"
+[[ -e $results/ckpt_$phase1_steps.pt ]] || pretrain 128 20 --train_batch_size=64 \
+  --gradient_accumulation_steps=1 --max_steps="$phase1_steps" --warmup_proportion=0.2843 \
+  --learning_rate=0.006
+
+readonly last=$results/ckpt_$((phase1_steps + phase2_steps)).pt
+say "5/6 phase 2" "$phase2_steps steps at length 512, from phase 1's checkpoint"
+[[ -e $last ]] || pretrain 512 80 --train_batch_size=16 --gradient_accumulation_steps=1 \
+  --max_steps="$phase2_steps" --warmup_proportion=0.128 --learning_rate=0.004 \
+  --resume_from_checkpoint --phase1_end_step="$phase1_steps" --phase2
+
+say "6/6 fill" "what stands for [MASK]?"
+for sentence in "And the LORD spake unto [MASK], saying," \
+  "And God said, Let there be [MASK]: and there was light."; do
+  "$bertha" fill --init_checkpoint="$last" --config_file="$config" --vocab_file="$vocab" \
+    --do_lower_case "$sentence"
+done
+
+cat << TEXT
+
+  checkpoint  $last
+  log         $results/dllogger.json  (TensorBoard: $results/tensorboard)
+  loss        $results/loss.svg
+TEXT
