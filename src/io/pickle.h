@@ -109,6 +109,8 @@ class PickleTree {
   }
 
   int64_t size() const { return static_cast<int64_t>(values_.size()); }
+  /// All values, in the order they were made.
+  const std::deque<PickleValue>& values() const { return values_; }
 
  private:
   friend class PickleReader;
