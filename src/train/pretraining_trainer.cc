@@ -128,8 +128,8 @@ Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {
 }
 
 void PretrainingTrainer::read_moments(int index, float* first, float* second) const {
-  device_.read(moment(first_, index), first);
-  device_.read(moment(second_, index), second);
+  if (first != nullptr) device_.read(moment(first_, index), first);
+  if (second != nullptr) device_.read(moment(second_, index), second);
 }
 
 void PretrainingTrainer::write_moments(int index, const float* first, const float* second) {

@@ -70,7 +70,7 @@ class PretrainingTrainer {
   /// Forward alone, without dropout.
   LossSums evaluate(const PretrainingBatch& batch);
 
-  /// First and second moments f32 of one parameter, in host order.
+  /// First and second moments f32 of one parameter, in host order; null: not wanted.
   void read_moments(int index, float* first, float* second) const;
   void write_moments(int index, const float* first, const float* second);
 

@@ -1,5 +1,6 @@
 #include "train/start_plan.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
@@ -38,6 +39,11 @@ std::optional<Found> newest_whole(const PretrainingOptions& options,
   return std::nullopt;
 }
 
+bool is_phase2(const Settings& settings) {
+  return std::find(settings.begin(), settings.end(), Settings::value_type{"phase", "2"}) !=
+         settings.end();
+}
+
 /// A checkpoint of phase 1 that phase 2 starts from: its number less phase 1's steps is the step.
 StartPlan start_phase2(const PretrainingOptions& options, Found found) {
   if (found.number < options.phase1_end_step) {
@@ -61,7 +67,7 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
 /// --resume_from_checkpoint with a checkpoint that this command did not write: the recipe's way.
 StartPlan resume_other(const PretrainingOptions& options, Found found,
                        const std::string& differences) {
-  const bool of_phase2 = found.state.run && found.state.run->settings.front().second == "2";
+  const bool of_phase2 = found.state.run && is_phase2(found.state.run->settings);
   if (options.phase2 && !of_phase2) return start_phase2(options, std::move(found));
   if (!options.phase2 && of_phase2) {
     fail("{} is of phase 2; add --phase2 to go on with it", found.path);

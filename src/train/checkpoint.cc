@@ -1,0 +1,298 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <span>
+
+#include "core/error.h"
+#include "io/torch_file.h"
+
+namespace bertha::train {
+namespace {
+
+using io::PickleTree;
+using io::PickleValue;
+
+constexpr const char* kDecoder = "cls.predictions.decoder.weight";
+constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
+constexpr const char* kBeforeDecoder = "cls.predictions.transform.LayerNorm.bias";
+constexpr int64_t kRecordVersion = 1;
+
+/// Parameters in the order of the optimizer's integers: first all that decay, then the others.
+std::vector<int> optimizer_order(const bert::ParameterTable& table) {
+  std::vector<int> order;
+  for (const bool decay : {true, false}) {
+    for (int i = 0; i < static_cast<int>(table.parameters().size()); ++i) {
+      if (table[i].decay == decay) order.push_back(i);
+    }
+  }
+  return order;
+}
+
+std::vector<int64_t> extents_of(const Shape& shape) {
+  std::vector<int64_t> extents;
+  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+  return extents;
+}
+
+// ---- writing -------------------------------------------------------------------------------
+
+/// A tensor whose values `read` puts into host memory when the file is written.
+template <typename Read>
+const PickleValue& add_tensor(io::TorchWriter& writer, const Shape& shape, const Read& read) {
+  const int64_t size = shape.size();
+  return writer.tensor(DType::kF32, extents_of(shape), [size, read](const io::ByteSink& sink) {
+    std::vector<float> values(static_cast<size_t>(size));
+    read(values.data());
+    sink(std::as_bytes(std::span<const float>(values)));
+  });
+}
+
+const PickleValue& model_tree(io::TorchWriter& writer, const bert::ParameterStore& parameters) {
+  PickleTree& tree = writer.tree();
+  PickleValue& model = tree.ordered_dict();
+  const PickleValue* word = nullptr;
+  const auto& all = parameters.table().parameters();
+  for (int i = 0; i < static_cast<int>(all.size()); ++i) {
+    const bert::Parameter& parameter = parameters.table()[i];
+    const PickleValue& tensor = add_tensor(writer, parameter.shape,
+                                           [&parameters, i](float* to) { parameters.read(i, to); });
+    tree.set(model, parameter.name, tensor);
+    if (parameter.name == kWordEmbeddings) word = &tensor;
+    if (parameter.name == kBeforeDecoder && word != nullptr) tree.set(model, kDecoder, *word);
+  }
+  return model;
+}
+
+const PickleValue& moments_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
+                                const PretrainingTrainer& trainer, int64_t step) {
+  PickleTree& tree = writer.tree();
+  PickleValue& state = tree.dict();
+  int64_t number = 0;
+  for (const int index : optimizer_order(table)) {
+    const Shape& shape = table[index].shape;
+    PickleValue& entry = tree.dict();
+    tree.set(entry, "exp_avg", add_tensor(writer, shape, [&trainer, index](float* to) {
+               trainer.read_moments(index, to, nullptr);
+             }));
+    tree.set(entry, "exp_avg_sq", add_tensor(writer, shape, [&trainer, index](float* to) {
+               trainer.read_moments(index, nullptr, to);
+             }));
+    tree.set(entry, "step", tree.integer(step));
+    state.set(tree.integer(number++), entry);
+  }
+  return state;
+}
+
+const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, bool decayed,
+                              int64_t step, int64_t first, int64_t count) {
+  PickleValue& group = tree.dict();
+  PickleValue& betas = tree.tuple();
+  betas.append(tree.real(double{record.adam.beta1}));
+  betas.append(tree.real(double{record.adam.beta2}));
+  PickleValue& params = tree.list();
+  for (int64_t i = 0; i < count; ++i) params.append(tree.integer(first + i));
+  tree.set(group, "lr", tree.real(record.rate));
+  tree.set(group, "bias_correction", tree.boolean(true));
+  tree.set(group, "betas", betas);
+  tree.set(group, "eps", tree.real(1e-6));
+  tree.set(group, "weight_decay", tree.real(decayed ? 0.01 : 0.0));
+  tree.set(group, "grad_averaging", tree.boolean(true));
+  tree.set(group, "max_grad_norm", tree.real(record.max_gradient_norm));
+  tree.set(group, "initial_lr", tree.real(record.initial_rate));
+  tree.set(group, "step", tree.integer(step));
+  tree.set(group, "t_total", tree.integer(record.total_steps));
+  tree.set(group, "warmup", tree.real(record.warmup));
+  tree.set(group, "params", params);
+  return group;
+}
+
+const PickleValue& optimizer_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
+                                  const PretrainingTrainer& trainer, const OptimizerRecord& record,
+                                  int64_t step) {
+  PickleTree& tree = writer.tree();
+  const auto decayed = std::count_if(table.parameters().begin(), table.parameters().end(),
+                                     [](const bert::Parameter& p) { return p.decay; });
+  const int64_t rest = std::ssize(table.parameters()) - decayed;
+  PickleValue& groups = tree.list();
+  groups.append(group_tree(tree, record, true, step, 0, decayed));
+  groups.append(group_tree(tree, record, false, step, decayed, rest));
+  PickleValue& optimizer = tree.dict();
+  tree.set(optimizer, "state", moments_tree(writer, table, trainer, step));
+  tree.set(optimizer, "param_groups", groups);
+  return optimizer;
+}
+
+const PickleValue& files_tree(PickleTree& tree, const CheckpointState& state) {
+  PickleValue& files = tree.list();
+  files.append(tree.integer(state.file_index));
+  for (const std::string& file : state.files) files.append(tree.string(file));
+  return files;
+}
+
+const PickleValue& record_tree(PickleTree& tree, const RunRecord& record, int64_t step) {
+  PickleValue& settings = tree.dict();
+  for (const auto& [name, value] : record.settings) tree.set(settings, name, tree.string(value));
+  PickleValue& written = tree.list();
+  for (const std::string& name : record.written) written.append(tree.string(name));
+  PickleValue& entry = tree.dict();
+  tree.set(entry, "version", tree.integer(kRecordVersion));
+  tree.set(entry, "run_id", tree.string(record.run_id));
+  tree.set(entry, "settings", settings);
+  tree.set(entry, "step", tree.integer(step));
+  tree.set(entry, "rows_consumed", tree.integer(record.rows_consumed));
+  tree.set(entry, "skipped_steps", tree.integer(record.skipped_steps));
+  tree.set(entry, "written", written);
+  return entry;
+}
+
+// ---- reading -------------------------------------------------------------------------------
+
+const PickleValue& root_of(const io::TorchFile& file) {
+  if (!file.root().is(PickleValue::Kind::kDict) || file.root().find("model") == nullptr) {
+    fail("{}: expected a checkpoint, a dict with \"model\"; it holds {}", file.path(),
+         file.root().description());
+  }
+  return file.root();
+}
+
+RunRecord read_record(const PickleValue& entry, const std::string& path) {
+  const std::string what = path + ": bertha";
+  if (const int64_t version = entry.at("version", what).integer(what); version != kRecordVersion) {
+    fail("{}: written by a newer bertha (record version {}, this one knows {})", path, version,
+         kRecordVersion);
+  }
+  RunRecord record;
+  record.run_id = entry.at("run_id", what).string(what);
+  record.rows_consumed = entry.at("rows_consumed", what).integer(what);
+  record.skipped_steps = entry.at("skipped_steps", what).integer(what);
+  const auto settings = entry.at("settings", what).items();
+  for (size_t i = 0; i + 1 < settings.size(); i += 2) {
+    record.settings.emplace_back(settings[i]->string(what), settings[i + 1]->string(what));
+  }
+  for (const PickleValue* name : entry.at("written", what).items()) {
+    // Names alone: a path in a foreign file must not say what is removed.
+    const std::string text(name->string(what));
+    if (text.find('/') == std::string::npos) record.written.push_back(text);
+  }
+  if (record.rows_consumed < 0) fail("{}: rows_consumed is {}", what, record.rows_consumed);
+  return record;
+}
+
+/// Reads every tensor of a dict of tensors or of dicts of tensors, so that all sums are checked.
+void verify_tensors(const io::TorchFile& file, const PickleValue& values) {
+  const auto items = values.items();
+  for (size_t i = 1; i < items.size(); i += 2) {
+    if (io::TorchFile::is_tensor(*items[i])) {
+      file.tensor(*items[i], "checkpoint");
+    } else if (items[i]->is(PickleValue::Kind::kDict)) {
+      verify_tensors(file, *items[i]);
+    }
+  }
+}
+
+std::vector<float> read_values(const io::TorchFile& file, const PickleValue& value,
+                               const bert::Parameter& parameter, const std::string& name) {
+  const io::TensorData tensor = file.tensor(value, name);
+  if (tensor.shape != extents_of(parameter.shape)) {
+    fail("{}: {} has shape {}, the model needs {}", file.path(), name,
+         io::shape_string(tensor.shape), parameter.shape.to_string());
+  }
+  std::vector<float> values(static_cast<size_t>(parameter.size()));
+  io::convert_to_f32(tensor, values);
+  return values;
+}
+
+void load_moments(const io::TorchFile& file, const PickleValue& optimizer,
+                  const bert::ParameterTable& table, PretrainingTrainer& trainer) {
+  const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
+  int64_t number = 0;
+  for (const int index : optimizer_order(table)) {
+    const std::string name = fmt::format("optimizer state {} ({})", number, table[index].name);
+    const PickleValue* entry = state.find(number++);
+    if (entry == nullptr) fail("{}: {} is missing", file.path(), name);
+    const auto first = read_values(file, entry->at("exp_avg", name), table[index], name);
+    const auto second = read_values(file, entry->at("exp_avg_sq", name), table[index], name);
+    trainer.write_moments(index, first.data(), second.data());
+  }
+}
+
+}  // namespace
+
+std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder) {
+  std::vector<std::pair<int64_t, std::string>> found;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("ckpt_") || !name.ends_with(".pt")) continue;
+    int64_t number = -1;
+    const char* end = name.data() + name.size() - 3;
+    const auto [rest, bad] = std::from_chars(name.data() + 5, end, number);
+    if (bad == std::errc() && rest == end && number >= 0) {
+      found.emplace_back(number, entry.path().string());
+    }
+  }
+  std::sort(found.rbegin(), found.rend());
+  return found;
+}
+
+void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
+                     const PretrainingTrainer& trainer, const CheckpointState& state,
+                     const OptimizerRecord& optimizer) {
+  io::TorchWriter writer;
+  PickleTree& tree = writer.tree();
+  PickleValue& root = tree.dict();
+  tree.set(root, "model", model_tree(writer, parameters));
+  tree.set(root, "optimizer",
+           optimizer_tree(writer, parameters.table(), trainer, optimizer, state.step));
+  tree.set(root, "files", files_tree(tree, state));
+  tree.set(root, "epoch", tree.integer(state.epoch));
+  tree.set(root, "data_loader", tree.none());
+  if (state.run) tree.set(root, "bertha", record_tree(tree, *state.run, state.step));
+  writer.save(path, root);
+}
+
+CheckpointState read_checkpoint_state(const std::string& path) {
+  const io::TorchFile file(path);
+  const PickleValue& root = root_of(file);
+  verify_tensors(file, root.at("model", path));
+  CheckpointState state;
+  if (const PickleValue* optimizer = root.find("optimizer"); optimizer != nullptr) {
+    verify_tensors(file, optimizer->at("state", path + ": optimizer"));
+  }
+  if (const PickleValue* files = root.find("files"); files != nullptr && !files->items().empty()) {
+    state.file_index = files->items()[0]->integer(path + ": files");
+    for (const PickleValue* item : files->items().subspan(1)) {
+      state.files.emplace_back(item->string(path + ": files"));
+    }
+  }
+  if (const PickleValue* epoch = root.find("epoch"); epoch != nullptr) {
+    state.epoch = epoch->integer(path + ": epoch");
+  }
+  if (const PickleValue* record = root.find("bertha"); record != nullptr) {
+    state.run = read_record(*record, path);
+    state.step = record->at("step", path + ": bertha").integer(path + ": bertha");
+  }
+  return state;
+}
+
+void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
+                     PretrainingTrainer& trainer, bool moments) {
+  const io::TorchFile file(path);
+  const PickleValue& root = root_of(file);
+  const PickleValue& model = root.at("model", path);
+  const auto& all = parameters.table().parameters();
+  for (int i = 0; i < static_cast<int>(all.size()); ++i) {
+    const bert::Parameter& parameter = parameters.table()[i];
+    const PickleValue& value = model.at(parameter.name, path + ": model");
+    parameters.write(i, read_values(file, value, parameter, parameter.name).data());
+  }
+  parameters.weights_changed();
+  const PickleValue* optimizer = root.find("optimizer");
+  if (moments && optimizer != nullptr) {
+    load_moments(file, *optimizer, parameters.table(), trainer);
+  }
+}
+
+}  // namespace bertha::train
