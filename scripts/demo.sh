@@ -61,24 +61,28 @@ write_config() {
 JSON
 }
 
+# Training and held-out shards of one length lie in one folder, told apart by their names.
 instances() {  # LENGTH MAX_PREDICTIONS
-  local folder shard
+  local folder
   folder=$(hdf5_folder "$1" "$2")
   mkdir -p "$folder"
-  for shard in "$text"/*.txt; do
-    local out
-    out=$folder/$(basename "$shard" .txt).hdf5
-    [[ -e $out ]] || "$bertha" prepare instances --input_file="$shard" --output_file="$out" \
-      --vocab_file="$vocab" --do_lower_case --max_seq_length="$1" --max_predictions_per_seq="$2" \
-      --masked_lm_prob=0.15 --random_seed=12345 --dupe_factor=5
-  done
+  [[ $(count "$folder" hdf5) -eq $(count "$text" txt) ]] || "$bertha" prepare instances \
+    --input_file="$text" --output_file="$folder" --vocab_file="$vocab" --do_lower_case \
+    --max_seq_length="$1" --max_predictions_per_seq="$2" --masked_lm_prob=0.15 \
+    --random_seed=12345 --dupe_factor=5
+}
+
+count() {  # FOLDER EXTENSION
+  find "$1" -name "*.$2" | wc -l
 }
 
 pretrain() {  # LENGTH MAX_PREDICTIONS, then the options of the phase
   local length=$1 predictions=$2
   shift 2
-  "$bertha" pretrain --do_train --bert_model=bert-base-uncased --config_file="$config" \
-    --input_dir="$(hdf5_folder "$length" "$predictions")" --output_dir="$results" \
+  local folder
+  folder=$(hdf5_folder "$length" "$predictions")
+  "$bertha" pretrain --do_train --bert_model=demo --config_file="$config" \
+    --input_dir="$folder" --eval_dir="$folder" --eval_interval=100 --output_dir="$results" \
     --json-summary="$results/dllogger.json" --tensorboard_logdir="$results/tensorboard" \
     --autocast --use_fused_lamb --enable_packed_data_mode=False --log_freq=10 \
     --max_seq_length="$length" --max_predictions_per_seq="$predictions" \
@@ -92,7 +96,7 @@ say "1/6 text" "the King James Bible (Debian package bible-kjv) as shards: 1,189
 
 say "2/6 vocabulary" "8,000 word pieces trained on the training shards"
 [[ -e $vocab ]] || "$bertha" vocab --vocab_size=8000 --do_lower_case --output_file="$vocab" \
-  --input_files "$text"/bible_training_*.txt
+  "$text"/bible_training_*.txt
 write_config
 
 say "3/6 instances" "masked words and next-sentence pairs for lengths 128 and 512"
