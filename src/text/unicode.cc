@@ -126,6 +126,12 @@ void order_marks(std::vector<Letter>& word) {
 
 }  // namespace
 
+TokenRules parse_token_rules(const std::string& name) {
+  if (name == "hf") return TokenRules::kHf;
+  if (name == "recipe") return TokenRules::kRecipe;
+  fail("token rules \"{}\": expected hf or recipe", name);
+}
+
 CharacterRules::CharacterRules(TokenRules rules)
     : rules_(rules),
       dropped_(rules == TokenRules::kHf ? tables::hf_dropped() : tables::recipe_dropped()),

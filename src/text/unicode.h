@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "text/unicode_tables.h"
@@ -15,6 +16,9 @@ enum class TokenRules : uint8_t {
   kRecipe,  ///< tokenization.py of the PyTorch recipe, under Python 3.10 (Unicode 13)
   kHf,      ///< Hugging Face tokenizers 0.22
 };
+
+/// "hf" or "recipe", as --token-rules takes them; Error for anything else.
+TokenRules parse_token_rules(const std::string& name);
 
 /// A code point of a word and where it came from, as the index of a code point of the text.
 struct Letter {
