@@ -101,7 +101,7 @@ struct PreparedKey {
 };
 
 dnnl_exec_arg_t argument(int index, const memory& value) {
-  return {index, value.get()};
+  return {index, value.get(true)};  // an absent one is not among the arguments passed on
 }
 
 }  // namespace

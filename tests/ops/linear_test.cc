@@ -1,0 +1,278 @@
+#include "ops/linear.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <numbers>
+#include <tuple>
+
+#include "backend/cpu/onednn.h"
+#include "ops/linear_ref.h"
+#include "support/compare.h"
+#include "support/dual.h"
+#include "workbench.h"
+
+namespace bertha::ops {
+namespace {
+
+using test::Dual;
+using test::expect_close;
+using test::tolerance;
+using test::Workbench;
+using Values = std::vector<double>;
+
+struct Sizes {
+  int64_t tokens, inner, outer;
+};
+
+// dtype, activation, sizes
+using Case = std::tuple<DType, Activation, Sizes>;
+
+class Linear : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (!cpu::MatrixProducts::supports(dtype_)) {
+      GTEST_SKIP() << "oneDNN has no " << name_of(dtype_) << " products on this processor";
+    }
+  }
+
+  DType dtype_ = std::get<0>(GetParam());
+  Activation activation_ = std::get<1>(GetParam());
+  Sizes sizes_ = std::get<2>(GetParam());
+  Workbench bench_;
+  Values x_ = Workbench::random(sizes_.tokens * sizes_.inner, dtype_, 1);
+  Values w_ = Workbench::random(sizes_.outer * sizes_.inner, dtype_, 2,
+                                2 / std::sqrt(static_cast<double>(sizes_.inner)));
+  Values b_ = Workbench::random(sizes_.outer, DType::kF32, 3);
+  Tensor x_tensor_ = bench_.put(x_, {sizes_.tokens, sizes_.inner}, dtype_);
+  Tensor w_tensor_ = bench_.put(w_, {sizes_.outer, sizes_.inner}, dtype_);
+  Tensor b_tensor_ = bench_.put(b_, {sizes_.outer}, DType::kF32);
+  Tensor y_ = bench_.context().make({sizes_.tokens, sizes_.outer}, dtype_);
+
+  Values expected(Activation activation, const Values& b) {
+    Values y(static_cast<size_t>(y_.size()));
+    reference::linear<double>(x_, w_, b, activation, static_cast<size_t>(sizes_.inner), y);
+    return y;
+  }
+  double limit() const { return tolerance(dtype_, static_cast<double>(sizes_.inner)); }
+};
+
+TEST_P(Linear, MatchesTheReference) {
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  expect_close(bench_.get(y_), expected(activation_, b_), limit(), "with bias");
+  linear(bench_.context(), x_tensor_, w_tensor_, Tensor(), activation_, out(y_), Out());
+  expect_close(bench_.get(y_), expected(activation_, {}), limit(), "without bias");
+}
+
+class LinearSaving : public Linear {};
+
+TEST_P(LinearSaving, SavesWhatTheBackwardNeeds) {
+  const Tensor saved = bench_.context().make({sizes_.tokens, sizes_.outer}, dtype_);
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), out(saved));
+  expect_close(bench_.get(saved), expected(Activation::kNone, b_), limit(), "saved");
+  expect_close(bench_.get(y_), expected(activation_, b_), limit(), "y");
+}
+
+TEST_P(Linear, RepeatsBitForBit) {
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  const Values first = bench_.get(y_);
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  EXPECT_EQ(bench_.get(y_), first);
+}
+
+TEST_P(Linear, SeesChangedWeights) {
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  w_ = Workbench::random(sizes_.outer * sizes_.inner, dtype_, 9);
+  bench_.set(w_tensor_, w_);
+  bench_.device().parameters_changed();
+  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  expect_close(bench_.get(y_), expected(activation_, b_), limit(), "y");
+}
+
+/// The gradients by hand from the contract, in double, of tensors that hold `dtype` values.
+struct Gradients {
+  Values before, x, w, b;
+};
+
+Gradients gradients(const Sizes& s, const Values& x, const Values& w, const Values& d_before) {
+  Gradients g{.before = d_before, .x = Values(x.size()), .w = Values(w.size()), .b = {}};
+  g.b.resize(static_cast<size_t>(s.outer));
+  for (int64_t t = 0; t < s.tokens; ++t) {
+    for (int64_t n = 0; n < s.outer; ++n) {
+      const double d = d_before[static_cast<size_t>(t * s.outer + n)];
+      g.b[static_cast<size_t>(n)] += d;
+      for (int64_t k = 0; k < s.inner; ++k) {
+        const auto at_x = static_cast<size_t>(t * s.inner + k);
+        const auto at_w = static_cast<size_t>(n * s.inner + k);
+        g.x[at_x] += d * w[at_w];
+        g.w[at_w] += d * x[at_x];
+      }
+    }
+  }
+  return g;
+}
+
+class LinearBackward : public Linear {
+ protected:
+  Values d_y_ = Workbench::random(sizes_.tokens * sizes_.outer, dtype_, 4);
+  Tensor d_y_tensor_ = bench_.put(d_y_, {sizes_.tokens, sizes_.outer}, dtype_);
+  Values d_x_ = Workbench::random(sizes_.tokens * sizes_.inner, dtype_, 5);
+  Tensor d_x_tensor_ = bench_.put(d_x_, {sizes_.tokens, sizes_.inner}, dtype_);
+  Values d_w_ = Workbench::random(sizes_.outer * sizes_.inner, DType::kF32, 6);
+  Tensor d_w_tensor_ = bench_.put(d_w_, {sizes_.outer, sizes_.inner}, DType::kF32);
+  Values d_b_ = Workbench::random(sizes_.outer, DType::kF32, 7);
+  Tensor d_b_tensor_ = bench_.put(d_b_, {sizes_.outer}, DType::kF32);
+
+  /// What the forward pass keeps, rounded as it keeps it, and the gradient before the activation.
+  Tensor saved_;
+  Values run_forward() {
+    const Values before = expected(Activation::kNone, b_);
+    Values d_before = d_y_;
+    if (activation_ == Activation::kNone) return d_before;
+    saved_ = bench_.put(activation_ == Activation::kGelu ? before : expected(activation_, b_),
+                        {sizes_.tokens, sizes_.outer}, dtype_);
+    const Values saved = bench_.get(saved_);
+    for (size_t i = 0; i < d_before.size(); ++i) {
+      d_before[i] *= activation_ == Activation::kGelu
+                         ? reference::activate(activation_, Dual(saved[i], 1)).derivative
+                         : 1 - saved[i] * saved[i];
+    }
+    return d_before;
+  }
+  void run_backward(Write write, const Tensor& d_x) {
+    linear_backward(bench_.context(), x_tensor_, w_tensor_, saved_, activation_, inout(d_y_tensor_),
+                    d_x.empty() ? InOut() : inout(d_x), write, inout(d_w_tensor_),
+                    inout(d_b_tensor_));
+  }
+  static Values sum(const Values& a, Values b) {
+    for (size_t i = 0; i < b.size(); ++i) b[i] += a[i];
+    return b;
+  }
+  double limit_of_tokens() const { return tolerance(dtype_, static_cast<double>(sizes_.tokens)); }
+};
+
+TEST_P(LinearBackward, MatchesTheDerivative) {
+  const Values d_before = run_forward();
+  run_backward(Write::kSet, d_x_tensor_);
+  const Gradients g = gradients(sizes_, x_, w_, d_before);
+  expect_close(bench_.get(d_y_tensor_), g.before, 2 * tolerance(dtype_), "before the activation");
+  const double outer = tolerance(dtype_, static_cast<double>(sizes_.outer));
+  expect_close(bench_.get(d_x_tensor_), g.x, 2 * outer, "d_x");
+  expect_close(bench_.get(d_w_tensor_), sum(d_w_, g.w), 2 * limit_of_tokens(), "d_w");
+  expect_close(bench_.get(d_b_tensor_), sum(d_b_, g.b), 2 * limit_of_tokens(), "d_b");
+}
+
+TEST_P(LinearBackward, AddsToTheInputGradient) {
+  const Gradients g = gradients(sizes_, x_, w_, run_forward());
+  run_backward(Write::kAdd, d_x_tensor_);
+  const double outer = tolerance(dtype_, static_cast<double>(sizes_.outer));
+  expect_close(bench_.get(d_x_tensor_), sum(d_x_, g.x), 2 * outer, "d_x");
+}
+
+TEST_P(LinearBackward, LeavesAnUnwantedInputGradientOut) {
+  const Gradients g = gradients(sizes_, x_, w_, run_forward());
+  run_backward(Write::kSet, Tensor());
+  expect_close(bench_.get(d_w_tensor_), sum(d_w_, g.w), 2 * limit_of_tokens(), "d_w");
+  EXPECT_EQ(bench_.get(d_x_tensor_), d_x_);
+}
+
+TEST_P(LinearBackward, RepeatsBitForBit) {
+  run_forward();
+  run_backward(Write::kSet, d_x_tensor_);
+  const Values d_x = bench_.get(d_x_tensor_);
+  const Values d_w = bench_.get(d_w_tensor_);
+  const Values d_b = bench_.get(d_b_tensor_);
+  bench_.set(d_y_tensor_, d_y_);
+  bench_.set(d_w_tensor_, d_w_);
+  bench_.set(d_b_tensor_, d_b_);
+  run_backward(Write::kSet, d_x_tensor_);
+  EXPECT_EQ(bench_.get(d_x_tensor_), d_x);
+  EXPECT_EQ(bench_.get(d_w_tensor_), d_w);
+  EXPECT_EQ(bench_.get(d_b_tensor_), d_b);
+}
+
+std::string name_of_case(const testing::TestParamInfo<Case>& info) {
+  const auto& [dtype, activation, s] = info.param;
+  const char* names[] = {"none", "gelu", "tanh"};
+  return fmt::format("{}_{}_{}x{}x{}", name_of(dtype), names[static_cast<int>(activation)],
+                     s.tokens, s.inner, s.outer);
+}
+
+const auto kDTypes = testing::Values(DType::kF32, DType::kBF16);
+const auto kActivations = testing::Values(Activation::kNone, Activation::kGelu, Activation::kTanh);
+const auto kSizes = testing::Values(Sizes{1, 1, 1}, Sizes{3, 17, 33}, Sizes{33, 3, 2},
+                                    Sizes{17, 64, 1}, Sizes{65, 130, 97}, Sizes{1100, 40, 48});
+const auto kCases = testing::Combine(kDTypes, kActivations, kSizes);
+INSTANTIATE_TEST_SUITE_P(Sizes, Linear, kCases, name_of_case);
+INSTANTIATE_TEST_SUITE_P(Sizes, LinearSaving,
+                         testing::Combine(kDTypes, testing::Values(Activation::kGelu), kSizes),
+                         name_of_case);
+INSTANTIATE_TEST_SUITE_P(Sizes, LinearBackward, kCases, name_of_case);
+
+/// The hand-written gradients above against dual numbers of the reference, one input at a time.
+TEST(LinearReference, GradientsAreTheDerivative) {
+  const Sizes s{2, 3, 4};
+  const Values x = Workbench::random(6, DType::kF32, 1);
+  const Values w = Workbench::random(12, DType::kF32, 2);
+  const Values d_y = Workbench::random(8, DType::kF32, 3);
+  const Gradients g = gradients(s, x, w, d_y);
+  std::vector<Dual> inputs(x.begin(), x.end());
+  inputs.insert(inputs.end(), w.begin(), w.end());
+  inputs.resize(inputs.size() + 4);
+  Values all = g.x;
+  all.insert(all.end(), g.w.begin(), g.w.end());
+  all.insert(all.end(), g.b.begin(), g.b.end());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    inputs[i].derivative = 1;
+    const std::span<const Dual> in(inputs);
+    std::vector<Dual> y(8);
+    reference::linear<Dual>(in.subspan(0, 6), in.subspan(6, 12), in.subspan(18, 4),
+                            Activation::kNone, 3, y);
+    double derivative = 0;
+    for (size_t j = 0; j < y.size(); ++j) derivative += y[j].derivative * d_y[j];
+    EXPECT_NEAR(derivative, all[i], 1e-12) << i;
+    inputs[i].derivative = 0;
+  }
+}
+
+/// GELU and its slope one by one over the whole range, tails included: w = 1, so y = gelu(x).
+TEST(Gelu, IsAccurateEverywhere) {
+  Workbench bench;
+  Values points;
+  for (int i = -1400; i <= 1400; ++i) points.push_back(double{static_cast<float>(i) * 0.00937F});
+  const auto count = static_cast<int64_t>(points.size());
+  const Tensor x = bench.put(points, {count, 1}, DType::kF32);
+  const Tensor w = bench.put(Values{1}, {1, 1}, DType::kF32);
+  const Tensor y = bench.context().make({count, 1}, DType::kF32);
+  const Tensor saved = bench.context().make({count, 1}, DType::kF32);
+  linear(bench.context(), x, w, Tensor(), Activation::kGelu, out(y), out(saved));
+  const Tensor d_y = bench.put(Values(points.size(), 1.0), {count, 1}, DType::kF32);
+  const Tensor d_w = bench.put(Values{0}, {1, 1}, DType::kF32);
+  linear_backward(bench.context(), x, w, saved, Activation::kGelu, inout(d_y), InOut(), Write::kSet,
+                  inout(d_w), InOut());
+  Values values;
+  Values slopes;
+  for (const double point : points) {
+    const double cdf = 0.5 * std::erfc(-point / std::numbers::sqrt2);
+    const double bell = std::exp(-point * point / 2) / std::sqrt(2 * std::numbers::pi);
+    values.push_back(point * cdf);
+    slopes.push_back(cdf + point * bell);
+  }
+  test::expect_each_close(bench.get(y), values, 1e-37, 6e-7, "gelu");
+  test::expect_each_close(bench.get(d_y), slopes, 1e-7, 6e-7, "slope");
+}
+
+TEST(LinearChecks, RefuseWhatDoesNotFit) {
+  Workbench bench;
+  const Tensor x = bench.context().make({4, 3}, DType::kF32);
+  const Tensor w = bench.context().make({5, 2}, DType::kF32);
+  const Tensor y = bench.context().make({4, 5}, DType::kF32);
+  EXPECT_THROW(linear(bench.context(), x, w, Tensor(), Activation::kNone, out(y), Out()),
+               LogicError);
+  const Tensor fits = bench.context().make({5, 3}, DType::kF32);
+  EXPECT_THROW(linear(bench.context(), x, fits, Tensor(), Activation::kNone, out(y), out(y)),
+               LogicError);
+}
+
+}  // namespace
+}  // namespace bertha::ops
