@@ -45,6 +45,7 @@ const AttentionKernels& kernels_for(cpu::Isa isa, DType dtype) {
     case cpu::Isa::kAvx512Bf16:
       break;
     case cpu::Isa::kAmx:
+      if (bf16) return kAttentionAmxBf16;
       break;
   }
   return bf16 ? kAttentionAvx512Bf16 : kAttentionAvx512F32;

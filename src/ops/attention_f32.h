@@ -78,30 +78,6 @@ inline void multiply(Left a, Right b, Extent extent, float* c, int64_t ldc) {
   }
 }
 
-/// A head's rows of one operand in memory.
-template <typename T>
-struct Rows {
-  T* at;
-  int64_t ld;
-  int64_t count;
-  int64_t size;
-
-  Floats load(int64_t row, int64_t column) const {
-    if (row >= count || column >= size) return Floats::all(0);
-    const T* from = at + row * ld + column;
-    return column + kWidth <= size ? Floats::load(from) : Floats::load(from, size - column);
-  }
-  void store(int64_t row, int64_t column, Floats value) const {
-    if (column >= size) return;
-    T* to = at + row * ld + column;
-    if (column + kWidth <= size) {
-      value.store(to);
-    } else {
-      value.store(to, size - column);
-    }
-  }
-};
-
 /// to [padded_rows, ld] = scale * rows, zeros around them; ld is a multiple of kWidth.
 template <typename T>
 inline void pack_rows(const Rows<const T>& rows, float scale, int64_t padded_rows, float* to,
@@ -133,44 +109,6 @@ inline void pack_turned(const Rows<const T>& rows, float scale, float* to) {
   float* rest = to + rows.count / kColumns * kColumns * rows.size + kWidth;
   for (int64_t i = 0; i < rows.size; ++i) Floats::all(0).store(rest + i * kColumns);
 }
-
-/// rows = scale[row] * from, or one scale for all.
-template <typename T>
-inline void write_row(const Rows<T>& rows, int64_t row, const float* from, float scale) {
-  for (int64_t column = 0; column < rows.size; column += kWidth) {
-    rows.store(row, column, Floats::load(from + column) * Floats::all(scale));
-  }
-}
-
-/// Where an item's operands lie in the tensors of the call.
-template <typename T>
-struct Operands {
-  const AttentionCall& call;
-  const AttentionItem& item;
-
-  int64_t hidden() const { return call.heads * call.head_size; }
-  /// part 0, 1, 2: query, key, value.
-  template <typename Element, typename Base>
-  Rows<Element> in_qkv(Base* base, int64_t part) const {
-    return {static_cast<Element*>(base) + item.row * 3 * hidden() + part * hidden() +
-                item.head * call.head_size,
-            3 * hidden(), item.length, call.head_size};
-  }
-  Rows<const T> qkv(int64_t part) const { return in_qkv<const T>(call.qkv, part); }
-  Rows<T> d_qkv(int64_t part) const { return in_qkv<T>(call.d_qkv, part); }
-  template <typename Element, typename Base>
-  Rows<Element> in_y(Base* base) const {
-    return {static_cast<Element*>(base) + item.row * hidden() + item.head * call.head_size,
-            hidden(), item.length, call.head_size};
-  }
-  float* lse(int64_t query) const { return call.lse + (item.row + query) * call.heads + item.head; }
-  /// Dropout element of a query's first key, and how many lie between two queries.
-  int64_t element(int64_t query) const {
-    return ((item.row + query) * call.heads + item.head) * call.max_length;
-  }
-  int64_t element_step() const { return call.heads * call.max_length; }
-  float score_scale() const { return 1.0F / std::sqrt(static_cast<float>(call.head_size)); }
-};
 
 struct ForwardScratch {
   int64_t columns;  // head size, padded
@@ -294,26 +232,6 @@ struct BackwardScratch {
   }
 };
 
-/// Per query: lse, so high in the padding that probabilities there are 0, and
-/// delta = Σ_d d_y y = Σ_key p d_p.
-template <typename T>
-inline void load_statistics(const Operands<T>& operands, const BackwardScratch& s) {
-  const auto y = operands.template in_y<const T>(operands.call.y);
-  for (int64_t i = 0; i < s.queries; ++i) {
-    if (i >= operands.item.length) {
-      s.lse[i] = __builtin_inff();
-      s.delta[i] = 0;
-      continue;
-    }
-    s.lse[i] = *operands.lse(i);
-    Floats total = Floats::all(0);
-    for (int64_t c = 0; c < s.columns; c += kWidth) {
-      total = fma(y.load(i, c), Floats::load(s.d_y + i * s.columns + c), total);
-    }
-    s.delta[i] = sum(total);
-  }
-}
-
 /// For one key: scores become dropped probabilities, d_p the gradient of the scores.
 template <bool kDropout>
 inline void score_gradients(const BackwardScratch& s, float scale, int64_t key, float* score,
@@ -344,7 +262,7 @@ inline void pack_backward(const Operands<T>& operands, const BackwardScratch& s)
   pack_rows(operands.qkv(2), 1, item.length + kRows, s.v, s.columns);
   pack_rows(d_y, 1, s.queries, s.d_y, s.columns);
   pack_turned(d_y, 1, s.d_y_turned);
-  load_statistics(operands, s);
+  load_statistics(operands, s.queries, s.lse, s.delta);
   for (int64_t i = 0; i < (s.queries + kRows) * s.columns; i += kWidth) {
     Floats::all(0).store(s.d_q + i);
   }

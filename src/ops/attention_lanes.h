@@ -1,13 +1,14 @@
 #pragma once
 
 // What the attention kernels of every instruction set share: transposition in registers, dropout
-// bits as lane masks, a carver of scratch memory. As vector_math.h, for files built for one
-// instruction set only.
+// bits as lane masks, a carver of scratch memory, access to the operands. As vector_math.h, for
+// files built for one instruction set only.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
+#include "ops/attention_kernels.h"
 #include "ops/vector_math.h"
 
 namespace bertha::ops {
@@ -156,6 +157,86 @@ inline float row_maximum(float* x, int64_t count, int64_t padded) {
   }
   for (; i < padded; i += kWidth) most0 = max(most0, Floats::load(x + i));
   return largest(max(most0, most1));
+}
+
+/// A head's rows of one operand in memory.
+template <typename T>
+struct Rows {
+  T* at;
+  int64_t ld;
+  int64_t count;
+  int64_t size;
+
+  Floats load(int64_t row, int64_t column) const {
+    if (row >= count || column >= size) return Floats::all(0);
+    const T* from = at + row * ld + column;
+    return column + kWidth <= size ? Floats::load(from) : Floats::load(from, size - column);
+  }
+  void store(int64_t row, int64_t column, Floats value) const {
+    if (column >= size) return;
+    T* to = at + row * ld + column;
+    if (column + kWidth <= size) {
+      value.store(to);
+    } else {
+      value.store(to, size - column);
+    }
+  }
+};
+
+/// Row `row` = scale * from, rounded.
+template <typename T>
+inline void write_row(const Rows<T>& rows, int64_t row, const float* from, float scale) {
+  for (int64_t column = 0; column < rows.size; column += kWidth) {
+    rows.store(row, column, Floats::load(from + column) * Floats::all(scale));
+  }
+}
+
+/// Where an item's operands lie in the tensors of the call.
+template <typename T>
+struct Operands {
+  const AttentionCall& call;
+  const AttentionItem& item;
+
+  int64_t hidden() const { return call.heads * call.head_size; }
+  /// part 0, 1, 2: query, key, value.
+  template <typename Element, typename Base>
+  Rows<Element> in_qkv(Base* base, int64_t part) const {
+    return {static_cast<Element*>(base) + item.row * 3 * hidden() + part * hidden() +
+                item.head * call.head_size,
+            3 * hidden(), item.length, call.head_size};
+  }
+  Rows<const T> qkv(int64_t part) const { return in_qkv<const T>(call.qkv, part); }
+  Rows<T> d_qkv(int64_t part) const { return in_qkv<T>(call.d_qkv, part); }
+  template <typename Element, typename Base>
+  Rows<Element> in_y(Base* base) const {
+    return {static_cast<Element*>(base) + item.row * hidden() + item.head * call.head_size,
+            hidden(), item.length, call.head_size};
+  }
+  float* lse(int64_t query) const { return call.lse + (item.row + query) * call.heads + item.head; }
+  /// Dropout element of a query's first key, and how many lie between two queries.
+  int64_t element(int64_t query) const {
+    return ((item.row + query) * call.heads + item.head) * call.max_length;
+  }
+  int64_t element_step() const { return call.heads * call.max_length; }
+  float score_scale() const { return 1.0F / std::sqrt(static_cast<float>(call.head_size)); }
+};
+
+/// Per query: lse, infinite in the padding so that probabilities there are 0, and
+/// delta = Σ_d d_y y = Σ_key p d_p.
+template <typename T>
+inline void load_statistics(const Operands<T>& operands, int64_t padded, float* lse, float* delta) {
+  const auto y = operands.template in_y<const T>(operands.call.y);
+  const auto d_y = operands.template in_y<const T>(operands.call.d_y);
+  for (int64_t i = 0; i < operands.item.length; ++i) {
+    lse[i] = *operands.lse(i);
+    Floats total = Floats::all(0);
+    for (int64_t c = 0; c < y.size; c += kWidth) total = fma(y.load(i, c), d_y.load(i, c), total);
+    delta[i] = sum(total);
+  }
+  for (int64_t i = operands.item.length; i < padded; ++i) {
+    lse[i] = __builtin_inff();
+    delta[i] = 0;
+  }
 }
 
 }  // namespace
