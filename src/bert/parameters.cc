@@ -147,6 +147,7 @@ std::vector<ops::ParameterSpan> ParameterTable::spans() const {
   for (const Parameter& p : parameters_) {
     result.push_back({.offset = p.offset, .size = p.size(), .decay = p.decay});
   }
+  std::ranges::sort(result, {}, &ops::ParameterSpan::offset);
   return result;
 }
 

@@ -78,7 +78,8 @@ class ParameterTable {
   int64_t flat_size() const { return flat_size_; }
   /// Elements of all parameters.
   int64_t parameter_count() const;
-  /// Offset, size and decay of each parameter, for the optimizer.
+  /// Offset, size and decay of each parameter, for the optimizer: in the order of the flat buffer,
+  /// where query, key and value lie together, not in that of the table.
   std::vector<ops::ParameterSpan> spans() const;
 
  private:
