@@ -1,0 +1,216 @@
+#include "io/tensor_source.h"
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/error.h"
+#include "io/safetensors.h"
+#include "io/tf_bundle.h"
+#include "io/torch_file.h"
+
+namespace bertha::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const fs::path& path) {
+  std::error_code ignored;  // what cannot be looked at fails when it is opened
+  return fs::exists(path, ignored);
+}
+
+constexpr const char* kSafetensorsIndex = "model.safetensors.index.json";
+constexpr int64_t kMaxIndexBytes = int64_t{1} << 22;
+
+class TorchSource : public TensorSource {
+ public:
+  explicit TorchSource(const std::string& path) : TensorSource(path), file_(path) {
+    const PickleValue& weights = state_dict();
+    const auto items = weights.items();
+    for (size_t i = 0; i + 1 < items.size(); i += 2) {
+      if (!items[i]->is(PickleValue::Kind::kString) || !TorchFile::is_tensor(*items[i + 1])) {
+        continue;
+      }
+      std::string_view name = items[i]->text();
+      TensorData data = file_.describe(*items[i + 1], name);
+      constexpr std::string_view kModule = "module.";
+      if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
+      add({std::string(name), data.dtype, std::move(data.shape)});
+      values_.push_back(items[i + 1]);
+    }
+    if (values_.empty()) fail("{}: a dict without tensors, expected a state dict", path);
+  }
+  const char* format() const override { return "torch"; }
+
+ private:
+  const PickleValue& state_dict() const {
+    const PickleValue& root = file_.root();
+    if (!root.is(PickleValue::Kind::kDict)) {
+      fail("{}: expected a dict of tensors, found {}", path(), root.description());
+    }
+    for (const char* key : {"model", "state_dict"}) {
+      const PickleValue* inner = root.find(key);
+      if (inner == nullptr) continue;
+      if (!inner->is(PickleValue::Kind::kDict)) {
+        fail("{}: expected a dict of tensors under \"{}\", found {}", path(), key,
+             inner->description());
+      }
+      return *inner;
+    }
+    return root;
+  }
+  TensorData read_at(size_t index) const override {
+    return file_.tensor(*values_[index], tensors()[index].name);
+  }
+
+  TorchFile file_;
+  std::vector<const PickleValue*> values_;
+};
+
+class SafetensorsSource : public TensorSource {
+ public:
+  /// `names`, if given, says which file each tensor is expected in; else all are taken.
+  SafetensorsSource(const std::string& path, const std::vector<std::string>& files,
+                    const std::map<std::string, std::string>& names)
+      : TensorSource(path) {
+    for (const std::string& file : files) {
+      files_.push_back(std::make_unique<SafetensorsFile>(file));
+      for (const SafetensorsFile::Entry& entry : files_.back()->entries()) {
+        add({entry.name, entry.dtype, entry.shape});
+        entries_.emplace_back(files_.back().get(), &entry);
+      }
+    }
+    for (const auto& [name, file] : names) {
+      if (find(name) == nullptr) fail("{}: tensor {} is not in {}", path, name, file);
+    }
+  }
+  const char* format() const override { return "safetensors"; }
+
+ private:
+  TensorData read_at(size_t index) const override {
+    return entries_[index].first->tensor(*entries_[index].second);
+  }
+
+  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::vector<std::pair<const SafetensorsFile*, const SafetensorsFile::Entry*>> entries_;
+};
+
+class TfSource : public TensorSource {
+ public:
+  explicit TfSource(const std::string& prefix) : TensorSource(prefix), bundle_(prefix) {
+    for (const TfBundle::Entry& entry : bundle_.entries()) {
+      add({entry.name, entry.dtype, entry.shape});
+    }
+  }
+  const char* format() const override { return "tensorflow"; }
+
+ private:
+  TensorData read_at(size_t index) const override {
+    return bundle_.tensor(bundle_.entries()[index]);
+  }
+
+  TfBundle bundle_;
+};
+
+/// {"weight_map": {tensor: file}}; files are names beside the index.
+std::unique_ptr<TensorSource> open_sharded(const std::string& path) {
+  const MappedFile file(path);
+  if (file.size_bytes() > kMaxIndexBytes) fail("{}: an index of {} bytes", path, file.size_bytes());
+  const auto json = nlohmann::json::parse(file.text(), nullptr, false);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
+    fail("{}: expected a JSON object with \"weight_map\"", path);
+  }
+  std::map<std::string, std::string> names;
+  std::map<std::string, bool> files;
+  for (const auto& [name, value] : map->items()) {
+    if (!value.is_string()) fail("{}: tensor {}: expected a file name", path, name);
+    const std::string shard = value.get<std::string>();
+    if (shard.empty() || fs::path(shard).filename() != shard || shard == "..") {
+      fail("{}: tensor {}: \"{}\" is no file name beside the index", path, name, shard);
+    }
+    names[name] = shard;
+    files[shard] = true;
+  }
+  std::vector<std::string> paths;
+  for (const auto& [shard, used] : files) {
+    paths.push_back((fs::path(path).parent_path() / shard).string());
+  }
+  return std::make_unique<SafetensorsSource>(path, paths, names);
+}
+
+std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
+  const auto has = [&](const char* name) { return exists(folder / name); };
+  if (has(kSafetensorsIndex)) return open_sharded((folder / kSafetensorsIndex).string());
+  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+    if (has(name)) return open_weights((folder / name).string());
+  }
+  if (has("bert_model.ckpt.index")) return open_weights((folder / "bert_model.ckpt").string());
+  fail(
+      "{}: the folder has neither {}, model.safetensors, pytorch_model.bin nor "
+      "bert_model.ckpt.index",
+      folder.string(), kSafetensorsIndex);
+}
+
+/// True for eight bytes of a plausible length followed by a JSON object.
+bool looks_like_safetensors(std::span<const std::byte> bytes) {
+  return bytes.size() > 8 && bytes[8] == std::byte{'{'};
+}
+
+}  // namespace
+
+const TensorInfo* TensorSource::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+}
+
+TensorData TensorSource::read(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  if (found == by_name_.end()) fail("{}: there is no tensor {}", path_, name);
+  return read_at(found->second);
+}
+
+void TensorSource::read_f32(std::string_view name, std::span<float> to) const {
+  const TensorData data = read(name);
+  if (data.size() != static_cast<int64_t>(to.size())) {
+    fail("{}: tensor {} of {} has {} elements, expected {}", path_, name, shape_string(data.shape),
+         data.size(), to.size());
+  }
+  convert_to_f32(data, to);
+}
+
+void TensorSource::add(TensorInfo info) {
+  if (!by_name_.emplace(info.name, tensors_.size()).second) {
+    fail("{}: tensor {} stands twice", path_, info.name);
+  }
+  tensors_.push_back(std::move(info));
+}
+
+std::unique_ptr<TensorSource> open_weights(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return open_folder(path);
+  constexpr std::string_view kIndex = ".index";
+  if (!exists(path) && exists(path + std::string(kIndex))) {
+    return std::make_unique<TfSource>(path);
+  }
+  bool torch = false;
+  bool safetensors = false;
+  {
+    const MappedFile file(path);
+    torch = TorchFile::matches(file.bytes());
+    safetensors = looks_like_safetensors(file.bytes());
+  }
+  if (torch) return std::make_unique<TorchSource>(path);
+  if (safetensors) {
+    return std::make_unique<SafetensorsSource>(path, std::vector{path},
+                                               std::map<std::string, std::string>());
+  }
+  if (path.ends_with(kIndex)) {
+    return std::make_unique<TfSource>(path.substr(0, path.size() - kIndex.size()));
+  }
+  if (path.ends_with(".json")) return open_sharded(path);
+  fail("{}: expected weights: a file of torch.save, safetensors or a TensorFlow checkpoint", path);
+}
+
+}  // namespace bertha::io
