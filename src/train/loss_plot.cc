@@ -9,6 +9,8 @@
 #include <limits>
 #include <string_view>
 
+#include "train/progress.h"
+
 namespace bertha::train {
 
 namespace {
@@ -75,14 +77,6 @@ double round_step(double least) {
 
 std::string number(double value) {
   return fmt::format("{:.10g}", value);
-}
-
-std::string thousands(double value) {
-  std::string digits = fmt::format("{:.0f}", value);
-  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<size_t>(at), ",");
-  }
-  return digits;
 }
 
 /// Values from low to high mapped to pixels, with the values that get a grid line.
@@ -263,7 +257,7 @@ class Picture {
       add("<line class=\"frame\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kBottom,
           kBottom + 5);
       add("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x, kBottom + 19,
-          thousands(tick));
+          format_count(std::llround(tick)));
     }
     add("<line class=\"frame\" x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\"/>", kLeft, kRight,
         kBottom);

@@ -135,7 +135,7 @@ std::string format_count(int64_t count) {
   std::string digits = std::to_string(count);
   const int64_t first = count < 0 ? 1 : 0;
   for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > first; at -= 3) {
-    digits.insert(static_cast<size_t>(at), ",");
+    digits.insert(static_cast<size_t>(at), 1, ',');
   }
   return digits;
 }
@@ -161,7 +161,9 @@ std::string plain_line(const ProgressState& state) {
     line += fmt::format(", {:.0f} tokens/s, {:.1f} sequences/s", state.tokens_per_second,
                         state.sequences_per_second);
   }
-  if (state.seconds_left >= 0) line += ", " + format_duration(state.seconds_left) + " left";
+  if (state.seconds_left >= 0) {
+    line += fmt::format(", {} left", format_duration(state.seconds_left));
+  }
   return line;
 }
 
@@ -219,7 +221,7 @@ void Progress::show() {
   }
   // The last column stays free: a full line makes some terminals wrap.
   const int columns = (terminal_.columns ? terminal_.columns() : kDefaultColumns) - 1;
-  write_("\r" + terminal_line(state_, terminal_, columns) + "\x1b[K");
+  write_(fmt::format("\r{}\x1b[K", terminal_line(state_, terminal_, columns)));
   line_drawn_ = true;
 }
 
