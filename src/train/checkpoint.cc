@@ -204,8 +204,8 @@ std::vector<float> read_values(const io::TorchFile& file, const PickleValue& val
   return values;
 }
 
-void load_moments(const io::TorchFile& file, const PickleValue& optimizer,
-                  const bert::ParameterTable& table, PretrainingTrainer& trainer) {
+void load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
+                     const bert::ParameterTable& table, PretrainingTrainer& trainer) {
   const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
   int64_t number = 0;
   for (const int index : optimizer_order(table)) {
@@ -278,7 +278,7 @@ CheckpointState read_checkpoint_state(const std::string& path) {
 }
 
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     PretrainingTrainer& trainer, bool moments) {
+                     PretrainingTrainer& trainer) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
   const PickleValue& model = root.at("model", path);
@@ -289,10 +289,20 @@ void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
     parameters.write(i, read_values(file, value, parameter, parameter.name).data());
   }
   parameters.weights_changed();
-  const PickleValue* optimizer = root.find("optimizer");
-  if (moments && optimizer != nullptr) {
-    load_moments(file, *optimizer, parameters.table(), trainer);
+  load_moments_of(file, root.at("optimizer", path), parameters.table(), trainer);
+}
+
+bool load_moments(const std::string& path, const bert::ParameterTable& table,
+                  PretrainingTrainer& trainer) {
+  if (std::filesystem::is_directory(path) ||
+      !io::TorchFile::matches(io::MappedFile(path).bytes())) {
+    return false;
   }
+  const io::TorchFile file(path);
+  const PickleValue* optimizer = file.root().find("optimizer");
+  if (optimizer == nullptr) return false;
+  load_moments_of(file, *optimizer, table, trainer);
+  return true;
 }
 
 }  // namespace bertha::train

@@ -58,9 +58,14 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
 /// damaged or no checkpoint.
 CheckpointState read_checkpoint_state(const std::string& path);
 
-/// Loads weights and, where the file has them and `moments` asks, the optimizer's moments. Throws
-/// Error for a parameter that is missing or has another shape.
+/// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
+/// another shape.
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     PretrainingTrainer& trainer, bool moments);
+                     PretrainingTrainer& trainer);
+
+/// Loads the moments of a checkpoint; false, and nothing done, when `path` is a weight file without
+/// an optimizer.
+bool load_moments(const std::string& path, const bert::ParameterTable& table,
+                  PretrainingTrainer& trainer);
 
 }  // namespace bertha::train

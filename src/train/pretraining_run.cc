@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <random>
 
+#include "bert/weights.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
 
@@ -101,15 +102,30 @@ void PretrainingRun::start() {
     fail("{} is at step {}, past the last step {} of this command", plan_.path, step_,
          options_.last_step());
   }
-  parameters_->initialise(options_.init, config_, static_cast<uint64_t>(options_.seed));
-  if (plan_.kind != StartKind::kFresh) {
-    load_checkpoint(plan_.path, *parameters_, *trainer_, true);
-    spdlog::info("{} {}", plan_.kind == StartKind::kContinue ? "continuing" : "starting from",
-                 plan_.path);
-  }
+  load_start();
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
   saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
+}
+
+void PretrainingRun::load_start() {
+  const auto seed = static_cast<uint64_t>(options_.seed);
+  if (plan_.kind == StartKind::kFresh) {
+    parameters_->initialise(options_.init, config_, seed);
+    return;
+  }
+  spdlog::info("{} {}", plan_.kind == StartKind::kContinue ? "continuing" : "starting from",
+               plan_.path);
+  if (plan_.kind != StartKind::kInitial) {
+    load_checkpoint(plan_.path, *parameters_, *trainer_);
+    return;
+  }
+  const bert::LoadReport report = bert::load_weights(
+      plan_.path, *parameters_, {.style = options_.init, .config = config_, .seed = seed});
+  for (const std::string& line : report.lines()) spdlog::info("{}", line);
+  if (load_moments(plan_.path, parameters_->table(), *trainer_)) {
+    spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
+  }
 }
 
 void PretrainingRun::seek_data() {

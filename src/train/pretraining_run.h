@@ -43,6 +43,7 @@ class PretrainingRun {
   void open_data();
   void build(Device& device);
   void start();
+  void load_start();
   void seek_data();
   void open_logs();
   bool train_step(const std::atomic<bool>& stop);
