@@ -191,6 +191,9 @@ void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, 
   ops::linear_backward(context, saved.x, parameters_.qkv_matrix(i), Tensor(), Activation::kNone,
                        inout(d_qkv), d, Write::kAdd, inout(parameters_.d_qkv_matrix(i)),
                        inout(parameters_.d_qkv_bias(i)));
+  // A key's bias adds the same to every score of a row, which softmax does not see: its gradient is
+  // exactly 0. The sum holds rounding errors, which Adam would divide by their own size.
+  if (!context.dry()) context.device().zero(out(parameters_.gradient(i.key_bias)));
 }
 
 void Encoder::layer_backward(Context& context, const EncoderInputs& inputs, int64_t layer,

@@ -57,9 +57,8 @@ class OptimizerParity : public testing::TestWithParam<const char*> {
       std::vector<float> values(static_cast<size_t>(parameters[i].size()));
       store_.read(static_cast<int>(i), values.data());
       const double norm = records[i]["norm"].get<double>();
-      const double limit =
-          test::is_key_bias(parameters[i].name) ? test::kKeyBiasLimit : test::kParityLimit;
-      EXPECT_LE(fixture_.distance(values, i, records[i]) / norm, limit) << parameters[i].name;
+      EXPECT_LE(fixture_.distance(values, i, records[i]) / norm, test::kParityLimit)
+          << parameters[i].name;
     }
   }
 
