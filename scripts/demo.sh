@@ -16,7 +16,7 @@ readonly layers=4 hidden=256 heads=4
 readonly phase1_steps=${DEMO_PHASE1_STEPS:-600}
 readonly phase2_steps=${DEMO_PHASE2_STEPS:-100}
 
-say() { printf '\n\033[1m[%s]\033[0m %s\n' "$1" "$2"; }
+say() { printf '\n[%s] %s\n' "$1" "$2"; }
 
 hdf5_folder() {  # LENGTH MAX_PREDICTIONS
   echo "demo/hdf5_lower_case_1_seq_len_$1_max_pred_$2_masked_lm_prob_0.15_random_seed_12345_dupe_factor_5/bible"
