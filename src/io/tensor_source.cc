@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code ignored;  // what cannot be looked at fails when it is opened
   return fs::exists(path, ignored);
 }
@@ -141,7 +141,7 @@ std::unique_ptr<TensorSource> open_sharded(const std::string& path) {
 }
 
 std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
-  const auto has = [&](const char* name) { return exists(folder / name); };
+  const auto has = [&](const char* name) { return is_there(folder / name); };
   if (has(kSafetensorsIndex)) return open_sharded((folder / kSafetensorsIndex).string());
   for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
     if (has(name)) return open_weights((folder / name).string());
@@ -191,7 +191,7 @@ std::unique_ptr<TensorSource> open_weights(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return open_folder(path);
   constexpr std::string_view kIndex = ".index";
-  if (!exists(path) && exists(path + std::string(kIndex))) {
+  if (!is_there(path) && is_there(path + std::string(kIndex))) {
     return std::make_unique<TfSource>(path);
   }
   bool torch = false;
