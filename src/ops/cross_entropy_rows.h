@@ -9,8 +9,9 @@ namespace bertha::ops {
 namespace {
 
 constexpr int64_t kWidth = Floats::kWidth;
-/// Independent sums: they hide the latency of an addition and shorten every chain of them.
+/// Independent sums hide the latency of an addition; short blocks keep rounding errors small.
 constexpr int64_t kChains = 4;
+constexpr int64_t kSumBlock = 1024;
 constexpr float kLowest = -3.402823466e38F;
 
 template <typename E>
@@ -29,10 +30,9 @@ float row_maximum(const E* x, int64_t columns) {
   return largest(most);
 }
 
+/// Σ e^(x - shift), lane by lane; `columns` is a multiple of kWidth.
 template <typename E>
-SoftmaxRow softmax_sum(const E* x, int64_t columns) {
-  const float most = row_maximum(x, columns);
-  const Floats shift = Floats::all(most);
+Floats exp_sum(const E* x, int64_t columns, Floats shift) {
   Floats sums[kChains] = {Floats::all(0), Floats::all(0), Floats::all(0), Floats::all(0)};
   int64_t i = 0;
   for (; i + kChains * kWidth <= columns; i += kChains * kWidth) {
@@ -40,14 +40,26 @@ SoftmaxRow softmax_sum(const E* x, int64_t columns) {
       sums[c] = sums[c] + exp(Floats::load(x + i + c * kWidth) - shift);
     }
   }
-  for (; i + kWidth <= columns; i += kWidth) sums[0] = sums[0] + exp(Floats::load(x + i) - shift);
-  float rest = 0;
-  if (i < columns) {
-    float lanes[kWidth];
-    exp(Floats::load(x + i, columns - i) - shift).store(lanes);
-    for (int64_t lane = 0; lane < columns - i; ++lane) rest += lanes[lane];
+  for (; i < columns; i += kWidth) sums[0] = sums[0] + exp(Floats::load(x + i) - shift);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+template <typename E>
+SoftmaxRow softmax_sum(const E* x, int64_t columns) {
+  const float most = row_maximum(x, columns);
+  const Floats shift = Floats::all(most);
+  const int64_t whole = columns / kWidth * kWidth;
+  Floats total = Floats::all(0);
+  for (int64_t i = 0; i < whole; i += kSumBlock) {
+    total = total + exp_sum(x + i, whole - i < kSumBlock ? whole - i : kSumBlock, shift);
   }
-  return {most, sum((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest};
+  float rest = 0;
+  if (whole < columns) {
+    float lanes[kWidth];
+    exp(Floats::load(x + whole, columns - whole) - shift).store(lanes);
+    for (int64_t lane = 0; lane < columns - whole; ++lane) rest += lanes[lane];
+  }
+  return {most, sum(total) + rest};
 }
 
 template <typename E>

@@ -16,7 +16,8 @@ enum class Write : uint8_t { kSet, kAdd };
 /// x [T,K], w [N,K], y [T,N] of one dtype (f32 or bf16); b f32 [N] or absent. GELU is the erf form
 /// x Φ(x) (Hendrycks, Gimpel 2016). `saved` [T,N], of x's dtype, is what the backward of kGelu
 /// needs, x wᵀ + b; absent for the other activations and where no backward follows.
-/// Sums are fp32.
+/// Sums are fp32. w is a parameter: a device may keep a copy of it in a layout of its own, which
+/// Device::parameters_changed() makes stale; freeing its buffer drops the copy.
 void linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& b,
             Activation activation, Out y, Out saved);
 
