@@ -3,8 +3,7 @@
 // What a user watches while a run trains: one line that is redrawn on a terminal, a plain line now
 // and then where the output goes to a file.
 //
-//   phase 1  ━━━━━━━━━━╸─────────  512/1,000  51.2 %  loss 6.031  12.3k tokens/s  98 seq/s  2 min 5
-//   s left
+//   phase 1  ━━━━━━━━────────  512/1,000  51.2 %  loss 6.031  12.3k tokens/s  2 min 5 s left
 
 #include <chrono>
 #include <cstdint>
