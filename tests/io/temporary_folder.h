@@ -35,7 +35,9 @@ inline std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+/// Removes first: some file systems flush a file that is cut and written again.
 inline void write_all(const std::string& path, std::string_view contents) {
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << contents;
 }
 
