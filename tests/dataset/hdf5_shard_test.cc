@@ -1,0 +1,344 @@
+#include "dataset/hdf5_shard.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "core/error.h"
+#include "dataset/raw_hdf5.h"
+#include "io/temporary_folder.h"
+
+namespace bertha::dataset {
+namespace {
+
+const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/";
+constexpr ShardLimits kLimits{.vocab_size = 200, .max_position = 64, .max_predictions = 3};
+
+/// Row r has 4 + r % 5 tokens, the first third in segment 0, and r % 4 masked ones.
+void fill_small(int64_t row, const ShardRow& out) {
+  const auto length = static_cast<size_t>(4 + row % 5);
+  for (size_t i = 0; i < length; ++i) {
+    out.input_ids[i] = static_cast<int32_t>((row * 7 + static_cast<int64_t>(i)) % 200);
+    out.input_mask[i] = 1;
+    out.segment_ids[i] = i < length / 3 ? 0 : 1;
+  }
+  for (size_t i = 0; i < static_cast<size_t>(row % 4); ++i) {
+    out.masked_lm_positions[i] = static_cast<int32_t>(i + 1);
+    out.masked_lm_ids[i] = static_cast<int32_t>(100 + row % 50);
+  }
+  out.next_sentence_label = row % 2 == 0 ? 1 : 0;
+}
+
+class ShardTest : public testing::Test {
+ protected:
+  std::string small(const std::string& name, int64_t rows, int64_t threads = 1) {
+    const std::string path = folder_.file(name);
+    write_shard(path, {rows, 12, 3}, fill_small, threads);
+    return path;
+  }
+
+  using Columns = std::map<std::string, test::RawValues>;
+
+  /// The data sets of small(), to be changed by a test.
+  Columns columns(int64_t rows) {
+    const std::string path = small("columns.hdf5", rows);
+    Columns all;
+    for (const char* name : {"input_ids", "input_mask", "segment_ids", "masked_lm_positions",
+                             "masked_lm_ids", "next_sentence_labels"}) {
+      all[name] = test::read_raw(path, name);
+    }
+    return all;
+  }
+
+  std::string write(const Columns& all, hsize_t chunk_rows = 0, hsize_t chunk_width = 1) {
+    const std::string path = folder_.file("raw.hdf5");
+    test::RawFile file(path);
+    for (const auto& [name, raw] : all) {
+      std::vector<hsize_t> chunk;
+      if (chunk_rows > 0) chunk = {chunk_rows, chunk_width};
+      chunk.resize(chunk_rows > 0 ? raw.extent.size() : 0);
+      file.add(name, raw, chunk);
+    }
+    return path;
+  }
+
+  static std::string error_of(const std::string& path) {
+    try {
+      read_shard(path, kLimits);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  /// Reading the rows fails with a line that names the file and holds `expected`.
+  void expect_refused(const Columns& all, const std::string& expected) {
+    const std::string path = write(all);
+    const std::string error = error_of(path);
+    EXPECT_EQ(error.find(path + ": " + expected), 0U) << error;
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+bool same(const RaggedShard& a, const RaggedShard& b) {
+  return a.ids == b.ids && a.segments == b.segments && a.sequence_start == b.sequence_start &&
+         a.next_sentence == b.next_sentence && a.row_start == b.row_start &&
+         a.masked_positions == b.masked_positions && a.masked_labels == b.masked_labels &&
+         a.masked_start == b.masked_start;
+}
+
+TEST_F(ShardTest, RowsComeBackWithoutPadding) {
+  const std::string path = small("a.hdf5", 9);
+  EXPECT_EQ(read_shard_shape(path), (ShardShape{9, 12, 3}));
+  const RaggedShard shard = read_shard(path, kLimits);
+  ASSERT_EQ(shard.rows(), 9);
+  PretrainingBatch batch;
+  batch.clear();
+  shard.append_row(7, batch);
+  shard.append_row(0, batch);
+  EXPECT_EQ(batch.ids, (std::vector<int32_t>{49, 50, 51, 52, 53, 54, 0, 1, 2, 3}));
+  EXPECT_EQ(batch.segments, (std::vector<int32_t>{0, 0, 1, 1, 1, 1, 0, 1, 1, 1}));
+  EXPECT_EQ(batch.positions, (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 0, 1, 2, 3}));
+  EXPECT_EQ(batch.seq_start, (std::vector<int32_t>{0, 6, 10}));
+  EXPECT_EQ(batch.masked_rows, (std::vector<int32_t>{1, 2, 3}));
+  EXPECT_EQ(batch.masked_labels, (std::vector<int32_t>{107, 107, 107}));
+  EXPECT_EQ(batch.next_sentence, (std::vector<int32_t>{0, 1}));
+  shard.append_row(1, batch);
+  EXPECT_EQ(batch.masked_rows.back(), 11);
+}
+
+TEST_F(ShardTest, ReadsWhatH5pyWrote) {
+  const RaggedShard shard = read_shard(kFixtures + "harbour_s64.hdf5", {156, 64, 10});
+  const auto mask = test::read_raw(kFixtures + "harbour_s64.hdf5", "input_mask").values;
+  const auto ids = test::read_raw(kFixtures + "harbour_s64.hdf5", "input_ids").values;
+  std::vector<int32_t> expected;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (mask[i] == 1) expected.push_back(ids[i]);
+  }
+  EXPECT_EQ(shard.rows(), 40);
+  EXPECT_EQ(shard.ids, expected);
+}
+
+TEST_F(ShardTest, LayoutIsTheRecipes) {
+  const std::string path = small("a.hdf5", 30'000);  // several chunks, the last not full
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+  for (const auto& [name, type] :
+       std::map<std::string, hid_t>{{"input_ids", H5T_STD_I32LE},
+                                    {"input_mask", H5T_STD_I8LE},
+                                    {"segment_ids", H5T_STD_I8LE},
+                                    {"masked_lm_positions", H5T_STD_I32LE},
+                                    {"masked_lm_ids", H5T_STD_I32LE},
+                                    {"next_sentence_labels", H5T_STD_I8LE}}) {
+    SCOPED_TRACE(name);
+    const hid_t dataset = H5Dopen2(file, name.c_str(), H5P_DEFAULT);
+    ASSERT_GE(dataset, 0);
+    const hid_t creation = H5Dget_create_plist(dataset);
+    const hid_t stored = H5Dget_type(dataset);
+    EXPECT_GT(H5Tequal(stored, type), 0);
+    unsigned flags = 0, level = 0, config = 0;
+    size_t values = 1;
+    EXPECT_EQ(H5Pget_nfilters(creation), 1);
+    EXPECT_EQ(H5Pget_filter2(creation, 0, &flags, &values, &level, 0, nullptr, &config),
+              H5Z_FILTER_DEFLATE);
+    EXPECT_EQ(level, 4U);
+    H5O_info_t info{};
+    H5Oget_info2(dataset, &info, H5O_INFO_NUM_ATTRS | H5O_INFO_TIME);
+    EXPECT_EQ(info.num_attrs, 0U);
+    EXPECT_EQ(info.mtime, 0);
+    H5Tclose(stored);
+    H5Pclose(creation);
+    H5Dclose(dataset);
+  }
+  H5Fclose(file);
+  H5Pclose(access);
+  EXPECT_EQ(read_shard(path, kLimits).rows(), 30'000);
+}
+
+TEST_F(ShardTest, SameBytesForAnyNumberOfThreads) {
+  const std::string one = test::read_all(small("one.hdf5", 30'000, 1));
+  EXPECT_EQ(one, test::read_all(small("three.hdf5", 30'000, 3)));
+}
+
+TEST_F(ShardTest, ChunkShapesDoNotMatter) {
+  const Columns all = columns(100);
+  const RaggedShard expected = read_shard(folder_.file("columns.hdf5"), kLimits);
+  EXPECT_TRUE(same(read_shard(write(all), kLimits), expected)) << "contiguous";
+  EXPECT_TRUE(same(read_shard(write(all, 7, 2), kLimits), expected)) << "7 by 2, shuffled";
+  EXPECT_TRUE(same(read_shard(write(all, 1, 1), kLimits), expected)) << "1 by 1";
+}
+
+TEST_F(ShardTest, MaskedEntriesEndAtPositionZeroElseAtTheLimit) {
+  Columns all = columns(4);  // row 3 has three masked ones and no 0
+  EXPECT_EQ(read_shard(write(all), {200, 64, 2}).masked_start,
+            (std::vector<int64_t>{0, 0, 1, 3, 5}));
+  all["masked_lm_positions"].values[3 * 3 + 1] = 0;
+  EXPECT_EQ(read_shard(write(all), {200, 64, 3}).masked_start,
+            (std::vector<int64_t>{0, 0, 1, 3, 4}));
+}
+
+TEST_F(ShardTest, FaultyRowsAreNamed) {
+  const auto with = [&](const std::string& name, size_t index, int32_t value) {
+    Columns all = columns(6);
+    all[name].values.at(index) = value;
+    return all;
+  };
+  expect_refused(with("input_ids", 2 * 12 + 1, 200), "input_ids: row 2: id 200");
+  expect_refused(with("input_ids", 2 * 12 + 1, -1), "input_ids: row 2: id -1");
+  expect_refused(with("input_mask", 3 * 12 + 1, 0), "input_mask: row 3: expected ones");
+  expect_refused(with("input_mask", 3 * 12 + 1, 2), "input_mask: row 3: expected ones");
+  expect_refused(with("input_mask", 3 * 12 + 11, 1), "input_mask: row 3: expected ones");
+  expect_refused(with("segment_ids", 1 * 12, 2), "segment_ids: row 1: 2");
+  expect_refused(with("masked_lm_positions", 3 * 3, 8), "masked_lm_positions: row 3: position 8");
+  expect_refused(with("masked_lm_positions", 3 * 3, -2), "masked_lm_positions: row 3: position -2");
+  expect_refused(with("masked_lm_positions", 3 * 3, 2),
+                 "masked_lm_positions: row 3: position 2 twi");
+  expect_refused(with("masked_lm_ids", 3 * 3, 200), "masked_lm_ids: row 3: id 200");
+  expect_refused(with("next_sentence_labels", 5, -1), "next_sentence_labels: row 5: -1");
+  // Padding may hold anything: it is not read.
+  EXPECT_EQ(error_of(write(with("input_ids", 2 * 12 + 11, -5))), "no error");
+
+  Columns empty_row = columns(2);
+  std::fill_n(empty_row["input_mask"].values.begin(), 12, 0);
+  expect_refused(empty_row, "input_mask: row 0");
+  const std::string path = small("long.hdf5", 6);
+  EXPECT_THROW(read_shard(path, {200, 7, 3}), Error) << "a row of 8 tokens";
+}
+
+TEST_F(ShardTest, FaultyDatasetsAreNamed) {
+  Columns all = columns(6);
+  all.erase("masked_lm_ids");
+  expect_refused(all, "dataset 'masked_lm_ids' is missing");
+  all = columns(6);
+  all["segment_ids"].extent = {12, 6};
+  expect_refused(all, "segment_ids: extent 12 by 6, expected 6 by 12");
+  all = columns(6);
+  all["input_mask"].extent = {72};
+  expect_refused(all, "input_mask: has 1 dimensions, expected 2");
+  all = columns(6);
+  all["next_sentence_labels"].extent = {6, 1};
+  expect_refused(all, "next_sentence_labels: has 2 dimensions, expected 1");
+  all = columns(6);
+  all["positions"] = all["input_ids"];
+  expect_refused(all, "a packed shard");
+}
+
+TEST_F(ShardTest, NumbersThatAreNoIntegersAreRefused) {
+  const Columns all = columns(6);
+  const std::string path = folder_.file("float.hdf5");
+  {
+    test::RawFile file(path);
+    for (const auto& [name, raw] : all) {
+      file.add(name, raw, {}, name == "input_ids" ? H5T_IEEE_F32LE : H5T_STD_I32LE);
+    }
+  }
+  EXPECT_EQ(error_of(path), path + ": input_ids: expected integers");
+}
+
+// A few bytes can claim any extent: nothing may be allocated by it.
+TEST_F(ShardTest, ExtentsBeyondTheFileAreRefused) {
+  const std::string path = folder_.file("huge.hdf5");
+  {
+    test::RawFile file(path);
+    for (const char* name :
+         {"input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_ids"}) {
+      file.add(name, {{1'500'000'000, 128}, {}}, {1024, 128});
+    }
+    file.add("next_sentence_labels", {{1'500'000'000}, {}}, {1024});
+  }
+  EXPECT_NE(error_of(path).find("more than a file of"), std::string::npos) << error_of(path);
+}
+
+TEST_F(ShardTest, TruncatedAndForeignFilesAreRefused) {
+  const std::string path = small("a.hdf5", 3000);
+  const std::string whole = test::read_all(path);
+  const std::string cut = folder_.file("cut.hdf5");
+  for (const size_t bytes :
+       {size_t{0}, size_t{7}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    test::write_all(cut, whole.substr(0, bytes));
+    EXPECT_EQ(error_of(cut).find(cut + ": not a whole HDF5 file"), 0U) << error_of(cut);
+  }
+  test::write_all(cut, "PK\x03\x04 not HDF5 at all");
+  EXPECT_EQ(error_of(cut).find(cut + ": not a whole HDF5 file"), 0U);
+  EXPECT_EQ(error_of(folder_.file("none.hdf5")).find(folder_.file("none.hdf5") + ": cannot read"),
+            0U);
+}
+
+// Whatever byte is wrong: the rows as they were, or an Error; never a crash.
+TEST_F(ShardTest, DamagedBytesAreSurvived) {
+  const std::string whole = test::read_all(small("a.hdf5", 50));
+  const std::string damaged = folder_.file("damaged.hdf5");
+  int refused = 0;
+  for (size_t at = 0; at < whole.size(); at += 61) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x5a);
+    test::write_all(damaged, bytes);
+    refused += error_of(damaged) != "no error" ? 1 : 0;
+  }
+  EXPECT_GT(refused, 3);
+}
+
+TEST_F(ShardTest, TheFolderIsMadeAndNothingElseStaysInIt) {
+  const std::string path = folder_.file("new/deep/a.hdf5");
+  write_shard(path, {5, 12, 3}, fill_small, 2);
+  const std::filesystem::path folder = folder_.file("new/deep");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+}
+
+TEST_F(ShardTest, AFailingRowLeavesNoFile) {
+  const std::string path = folder_.file("out/a.hdf5");
+  EXPECT_THROW(write_shard(
+                   path, {5000, 12, 3},
+                   [](int64_t row, const ShardRow&) {
+                     if (row == 4321) fail("row {}", row);
+                   },
+                   2),
+               Error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.file("out")));
+}
+
+// A file size limit stands for a full disk. In a process of its own, since it cannot be lifted.
+TEST_F(ShardTest, AFullDiskIsOneErrorAndLeavesNoFile) {
+  const std::string path = folder_.file("full/a.hdf5");
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{50'000, 50'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int status = 1;
+    try {
+      write_shard(path, {100'000, 12, 3}, fill_small, 2);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      const bool good = text.starts_with(path + ": ") && text.ends_with("File too large");
+      if (!good) std::fprintf(stderr, "%s\n", text.c_str());
+      status = good ? 0 : 2;
+    }
+    std::exit(status);  // with libhdf5's own end of the program
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.file("full")));
+}
+
+TEST_F(ShardTest, AFolderThatCannotBeMadeIsNamed) {
+  test::write_all(folder_.file("file"), "");
+  try {
+    write_shard(folder_.file("file/a.hdf5"), {5, 12, 3}, fill_small, 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(folder_.file("file")), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace bertha::dataset
