@@ -234,6 +234,21 @@ TEST(LinearReference, GradientsAreTheDerivative) {
   }
 }
 
+/// New weights that the system puts where freed ones lay are not taken for them.
+TEST(LinearWeights, AreForgottenWhenFreed) {
+  if (!cpu::MatrixProducts::supports(DType::kBF16)) GTEST_SKIP() << "no bf16 products";
+  Workbench bench;
+  const Tensor x = bench.put(Values{1, 2}, {1, 2}, DType::kBF16);
+  const Tensor y = bench.context().make({1, 1}, DType::kBF16);
+  for (const double value : {1.0, 2.0, 3.0}) {
+    const Buffer buffer = bench.device().allocate(4);
+    const Tensor w(&buffer, 0, DType::kBF16, {1, 2});
+    bench.set(w, Values{value, value});
+    linear(bench.context(), x, w, Tensor(), Activation::kNone, out(y), Out());
+    EXPECT_EQ(bench.get(y), Values{3 * value});
+  }
+}
+
 TEST(LinearChecks, RefuseWhatDoesNotFit) {
   Workbench bench;
   const Tensor x = bench.context().make({4, 3}, DType::kF32);

@@ -19,7 +19,7 @@ using dnnl::memory;
 using Tag = memory::format_tag;
 
 /// Tokens of a weight-gradient product taken at a time: the two copies stay in the caches.
-constexpr int64_t kTokenChunk = 1024;
+constexpr int64_t kTokenChunk = 512;
 
 /// oneDNN obeys the same limit as our own kernels; it must hear of it before its first primitive.
 void limit_isa() {
