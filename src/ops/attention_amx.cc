@@ -1,8 +1,6 @@
 // Attention with bf16 products on AMX tiles. The order of the work is that of attention_f32.h;
 // operands are packed into the tile unit's layouts, padded to 32 in every direction.
 
-#include <immintrin.h>
-
 #include "ops/attention_kernels.h"
 #include "ops/attention_lanes.h"
 
@@ -13,6 +11,9 @@ constexpr int64_t kTile = 16;   // rows of a tile; columns of fp32
 constexpr int64_t kBlock = 32;  // two tiles, or the depth of one in bf16
 constexpr int64_t kKeyBlock = 128;
 constexpr int64_t kSkew = 32;  // elements that keep rows off each other's cache sets
+// Scores are made this many columns at a time, so that they stay in the first cache.
+constexpr int64_t kChunk = 256;
+constexpr int64_t kChunkLd = kChunk + kSkew;
 
 /// All eight tiles whole: 16 rows of 64 bytes. Released at the end of an item, since other users of
 /// the tile unit on this thread set their own.
@@ -193,10 +194,11 @@ struct ForwardScratch {
   uint32_t* k;        // right operand of q kᵀ
   uint32_t* v;        // right operand of p v
   uint16_t* queries;  // [kBlock, columns]
-  float* scores;      // [kBlock, keys + kSkew]
-  uint16_t* p;        // [kBlock, keys + kSkew]
+  float* scores;      // [kBlock, kChunk + kSkew]
+  uint16_t* p;        // [kBlock, kChunk + kSkew]
   float* outputs;     // [kBlock, columns]
-  uint64_t* bits;     // keep bits of a row
+  uint64_t* bits;     // [kBlock, bits_ld] keep bits
+  int64_t bits_ld;
   int64_t bytes;
 
   ForwardScratch(int64_t length, int64_t head_size, std::byte* base) {
@@ -206,64 +208,96 @@ struct ForwardScratch {
     k = carve.take<uint32_t>(keys * columns / 2);
     v = carve.take<uint32_t>(keys * columns / 2);
     queries = carve.take<uint16_t>(kBlock * columns);
-    scores = carve.take<float>(kBlock * (keys + kSkew));
-    p = carve.take<uint16_t>(kBlock * (keys + kSkew));
+    scores = carve.take<float>(kBlock * kChunkLd);
+    p = carve.take<uint16_t>(kBlock * kChunkLd);
     outputs = carve.take<float>(kBlock * columns);
-    bits = carve.take<uint64_t>(up_to(length, 64) / 64);
+    bits_ld = up_to(length, 64) / 64;
+    bits = carve.take<uint64_t>(kBlock * bits_ld);
     bytes = carve.used_bytes();
   }
 };
 
-/// p [padded] = e^(scale * (x - max)), 0 from `count` on and where dropped; returns what makes the
-/// output of them: dropout's scale over the sum of all. padded is a multiple of kBlock.
+/// A query's softmax over the keys seen so far (Milakov, Gimelshein 2018).
+struct RunningSoftmax {
+  float largest = -__builtin_inff();  // scaled score
+  float sum = 0;                      // of e^(score - largest)
+};
+
+/// Takes in the scores x[0..count): p [padded] = e^(scale x - largest), 0 from `count` on and where
+/// dropped. Returns the factor by which what was made before shrinks. padded is a multiple of
+/// kBlock.
 template <bool kDropout>
-inline float softmax_row(const AttentionCall& call, float scale, float* x, int64_t count,
-                         const uint64_t* bits, uint16_t* p, float* lse) {
+inline float softmax_chunk(float scale, float* x, int64_t count, const uint64_t* bits, uint16_t* p,
+                           RunningSoftmax* running) {
   const int64_t padded = up_to(count, kBlock);
   const float most = row_maximum(x, count, padded) * scale;
+  const float largest = most > running->largest ? most : running->largest;
   Floats total = Floats::all(0);
   for (int64_t i = 0; i < padded; i += kBlock) {
     Floats e[2];
+#pragma GCC unroll 2
     for (int64_t j = 0; j < 2; ++j) {
       const int64_t at = i + j * kTile;
-      e[j] = exp(fma(Floats::load(x + at), Floats::all(scale), Floats::all(-most)));
+      e[j] = exp(fma(Floats::load(x + at), Floats::all(scale), Floats::all(-largest)));
       total = total + e[j];
       if constexpr (kDropout) e[j] = keep(run_mask(bits, at), e[j]);
     }
     _mm512_storeu_si512(p + i, narrow(e[0], e[1]));
   }
-  *lse = most + std::log(sum(total));
-  return call.dropout_scale / sum(total);
+  const float shrink = running->sum == 0 ? 0 : std::exp(running->largest - largest);
+  running->sum = running->sum * shrink + sum(total);
+  running->largest = largest;
+  return shrink;
+}
+
+/// The keys [first, first + count) against the queries of a block: adds to s.outputs.
+void forward_chunk(const AttentionCall& call, const ForwardScratch& s, int64_t queries, float scale,
+                   int64_t first, int64_t count, RunningSoftmax* running) {
+  const int64_t padded = up_to(count, kBlock);
+  const int64_t turned_panel = s.columns / 2 * kTile;
+  multiply<false>(s.queries, s.columns, {s.k + first / kTile * turned_panel, turned_panel},
+                  {kBlock, padded, s.columns}, s.scores, kChunkLd);
+  const auto softmax =
+      call.dropout.dropped_of_65536 != 0 ? softmax_chunk<true> : softmax_chunk<false>;
+  for (int64_t i = 0; i < queries; ++i) {
+    const float shrink =
+        softmax(scale, s.scores + i * kChunkLd, count, s.bits + i * s.bits_ld + first / 64,
+                s.p + i * kChunkLd, running + i);
+    if (first == 0 || shrink == 1) continue;
+    float* row = s.outputs + i * s.columns;
+    for (int64_t c = 0; c < s.columns; c += kTile) {
+      (Floats::load(row + c) * Floats::all(shrink)).store(row + c);
+    }
+  }
+  const Panels values{s.v + first / 2 * kTile, s.keys / 2 * kTile};
+  const auto add = first == 0 ? multiply<false> : multiply<true>;
+  add(s.p, kChunkLd, values, {kBlock, s.columns, padded}, s.outputs, s.columns);
 }
 
 void forward(const AttentionCall& call, const AttentionItem& item, std::byte* memory) {
   const Operands<uint16_t> operands{call, item};
   const ForwardScratch s(item.length, call.head_size, memory);
   const TileUnit tiles;
-  const bool dropout = call.dropout.dropped_of_65536 != 0;
   pack_turned(operands.qkv(1), s.keys, s.columns, s.k);
   pack_pairs(operands.qkv(2), s.keys, s.columns, s.v);
   const auto y = operands.in_y<uint16_t>(call.y);
-  const int64_t ld = s.keys + kSkew;
   for (int64_t first = item.query_begin; first < item.query_end; first += kBlock) {
     const int64_t count = least(kBlock, item.query_end - first);
     HeadRows queries = operands.qkv(0);
     queries.at += first * queries.ld;
     queries.count = count;
     pack_rows(queries, kBlock, s.columns, s.queries);
-    multiply<false>(s.queries, s.columns, {s.k, s.columns / 2 * kTile}, {kBlock, s.keys, s.columns},
-                    s.scores, ld);
-    float scale[kBlock];
-    for (int64_t i = 0; i < count; ++i) {
-      if (dropout) dropout_mask(call.dropout, operands.element(first + i), item.length, s.bits);
-      const auto softmax = dropout ? softmax_row<true> : softmax_row<false>;
-      scale[i] = softmax(call, operands.score_scale(), s.scores + i * ld, item.length, s.bits,
-                         s.p + i * ld, operands.lse(first + i));
+    for (int64_t i = 0; i < count && call.dropout.dropped_of_65536 != 0; ++i) {
+      dropout_mask(call.dropout, operands.element(first + i), item.length, s.bits + i * s.bits_ld);
     }
-    multiply<false>(s.p, ld, {s.v, s.keys / 2 * kTile}, {kBlock, s.columns, s.keys}, s.outputs,
-                    s.columns);
+    RunningSoftmax running[kBlock];
+    for (int64_t key = 0; key < item.length; key += kChunk) {
+      forward_chunk(call, s, count, operands.score_scale(), key, least(kChunk, item.length - key),
+                    running);
+    }
     for (int64_t i = 0; i < count; ++i) {
-      write_row(y, first + i, s.outputs + i * s.columns, scale[i]);
+      *operands.lse(first + i) = running[i].largest + std::log(running[i].sum);
+      write_row(y, first + i, s.outputs + i * s.columns, call.dropout_scale / running[i].sum);
     }
   }
 }
@@ -307,8 +341,8 @@ struct BackwardScratch {
     d_y_pairs = carve.take<uint32_t>(words_of_head);
     lse = carve.take<float>(tokens);
     delta = carve.take<float>(tokens);
-    scores = carve.take<float>(kBlock * ld);
-    d_p = carve.take<float>(kBlock * ld);
+    scores = carve.take<float>(kBlock * kChunkLd);
+    d_p = carve.take<float>(kBlock * kChunkLd);
     p = carve.take<uint16_t>(kBlock * ld);
     d_s = carve.take<uint16_t>(kBlock * ld);
     d_s_pairs = carve.take<uint32_t>(tokens * kKeyBlock / 2);
@@ -338,45 +372,51 @@ void pack_backward(const Operands<uint16_t>& operands, const BackwardScratch& s)
   }
 }
 
-/// Two keys, `key` and the next, against all queries: from scores and d_p (rows 0 and 1 of each)
-/// the dropped probabilities and the gradients of the scores. The second key is padding, and its
-/// results 0, unless `both`.
+/// The queries [first, first + count) of which s.scores and s.d_p hold a chunk.
+struct Chunk {
+  int64_t first;
+  int64_t count;  // a multiple of kBlock
+};
+
+/// Two keys, `key` and the next, against a chunk of queries: from scores and d_p (rows `row` and
+/// the next) the dropped probabilities and the gradients of the scores. The second key is padding,
+/// and its results 0, unless `both`.
 template <bool kDropout>
-void score_gradients(const BackwardScratch& s, float score_scale, float dropout_scale, int64_t key,
-                     bool both, int64_t row, uint32_t* pairs) {
+void score_gradients(const BackwardScratch& s, Chunk chunk, float score_scale, float dropout_scale,
+                     int64_t key, bool both, int64_t row, uint32_t* pairs) {
   const uint32_t* words = s.words + key / 32 * s.tokens;
   const Mask real[2] = {{0xffff}, {static_cast<__mmask16>(both ? 0xffff : 0)}};
-  for (int64_t i = 0; i < s.tokens; i += kTile) {
-    const Floats lse = Floats::load(s.lse + i);
-    const Floats delta = Floats::load(s.delta + i);
+  for (int64_t i = 0; i < chunk.count; i += kTile) {
+    const int64_t query = chunk.first + i;
+    const __m512 lse = _mm512_loadu_ps(s.lse + query);
     Floats p[2];
     Floats d_s[2];
 #pragma GCC unroll 2
     for (int64_t j = 0; j < 2; ++j) {
-      const int64_t at = (row + j) * s.ld + i;
-      const Floats log_p = Floats{
-          _mm512_fmsub_ps(_mm512_loadu_ps(s.scores + at), _mm512_set1_ps(score_scale), lse.v)};
-      p[j] = keep(real[j], exp(log_p));
+      const int64_t at = (row + j) * kChunkLd + i;
+      const __m512 score = _mm512_loadu_ps(s.scores + at);
+      const Floats log_p{_mm512_fmsub_ps(score, _mm512_set1_ps(score_scale), lse)};
+      const Floats whole = keep(real[j], exp(log_p));
       Floats d_p = Floats::load(s.d_p + at);
-      const Floats whole = p[j];
+      p[j] = whole;
       if constexpr (kDropout) {
-        const Mask mask = bit_mask(words + i, uint32_t{1} << ((key + j) % 32));
+        const Mask mask = bit_mask(words + query, uint32_t{1} << ((key + j) % 32));
         d_p = keep(mask, d_p * Floats::all(dropout_scale));
         p[j] = keep(mask, whole * Floats::all(dropout_scale));
       }
-      d_s[j] = whole * (d_p - delta);
+      d_s[j] = whole * (d_p - Floats::load(s.delta + query));
     }
     const __m512i d_s_narrow = narrow(d_s[0], d_s[1]);
-    const int64_t at = row * s.ld + i;
+    const int64_t at = row * s.ld + query;
     store_halves(narrow(p[0], p[1]), s.p + at, s.p + at + s.ld);
     store_halves(d_s_narrow, s.d_s + at, s.d_s + at + s.ld);
-    _mm512_storeu_si512(pairs + i * (kKeyBlock / 2), pair_halves(d_s_narrow));
+    _mm512_storeu_si512(pairs + query * (kKeyBlock / 2), pair_halves(d_s_narrow));
   }
 }
 
 /// Results of padding keys.
-void clear_gradients(const BackwardScratch& s, int64_t row, uint32_t* pairs) {
-  for (int64_t i = 0; i < s.tokens; i += kTile) {
+void clear_gradients(const BackwardScratch& s, Chunk chunk, int64_t row, uint32_t* pairs) {
+  for (int64_t i = chunk.first; i < chunk.first + chunk.count; i += kTile) {
     const int64_t at = row * s.ld + i;
     const __m512i zero = _mm512_setzero_si512();
     store_halves(zero, s.p + at, s.p + at + s.ld);
@@ -385,33 +425,43 @@ void clear_gradients(const BackwardScratch& s, int64_t row, uint32_t* pairs) {
   }
 }
 
-/// Everything of the keys [first, first + kBlock): the gradients of keys and values are written,
-/// those of scores left in s.d_s_pairs.
-void backward_keys(const Operands<uint16_t>& operands, const BackwardScratch& s, int64_t first) {
+/// The keys [first, first + kBlock) against a chunk of queries: fills their part of s.p, s.d_s and
+/// s.d_s_pairs.
+void backward_chunk(const Operands<uint16_t>& operands, const BackwardScratch& s, int64_t first,
+                    Chunk chunk) {
   const AttentionCall& call = operands.call;
-  const int64_t length = operands.item.length;
-  const Extent scores{kBlock, s.tokens, s.columns};
-  const int64_t turned_panel = s.columns / 2 * kTile;
-  multiply<false>(s.k + first * s.columns, s.columns, {s.q_turned, turned_panel}, scores, s.scores,
-                  s.ld);
-  multiply<false>(s.v + first * s.columns, s.columns, {s.d_y_turned, turned_panel}, scores, s.d_p,
-                  s.ld);
+  const int64_t panel = s.columns / 2 * kTile;
+  const int64_t offset = chunk.first / kTile * panel;
+  const Extent extent{kBlock, chunk.count, s.columns};
+  multiply<false>(s.k + first * s.columns, s.columns, {s.q_turned + offset, panel}, extent,
+                  s.scores, kChunkLd);
+  multiply<false>(s.v + first * s.columns, s.columns, {s.d_y_turned + offset, panel}, extent, s.d_p,
+                  kChunkLd);
   const auto gradients =
       call.dropout.dropped_of_65536 != 0 ? score_gradients<true> : score_gradients<false>;
   for (int64_t row = 0; row < kBlock; row += 2) {
     const int64_t key = first + row;
     uint32_t* pairs = s.d_s_pairs + key % kKeyBlock / 2 * kTile;
-    if (key < length) {
-      gradients(s, operands.score_scale(), call.dropout_scale, key, key + 1 < length, row, pairs);
+    if (key < operands.item.length) {
+      gradients(s, chunk, operands.score_scale(), call.dropout_scale, key,
+                key + 1 < operands.item.length, row, pairs);
     } else {
-      clear_gradients(s, row, pairs);
+      clear_gradients(s, chunk, row, pairs);
     }
+  }
+}
+
+/// Everything of the keys [first, first + kBlock): the gradients of keys and values are written,
+/// those of scores left in s.d_s_pairs.
+void backward_keys(const Operands<uint16_t>& operands, const BackwardScratch& s, int64_t first) {
+  for (int64_t query = 0; query < s.tokens; query += kChunk) {
+    backward_chunk(operands, s, first, {query, least(kChunk, s.tokens - query)});
   }
   const auto write = [&](const uint16_t* left, const uint32_t* right, int64_t part, float scale) {
     multiply<false>(left, s.ld, {right, s.tokens / 2 * kTile}, {kBlock, s.columns, s.tokens},
                     s.d_rows, s.columns);
     const auto d_rows = operands.d_qkv(part);
-    for (int64_t i = 0; i < least(kBlock, length - first); ++i) {
+    for (int64_t i = 0; i < least(kBlock, operands.item.length - first); ++i) {
       write_row(d_rows, first + i, s.d_rows + i * s.columns, scale);
     }
   };
