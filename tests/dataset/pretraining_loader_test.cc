@@ -44,7 +44,7 @@ class LoaderTest : public testing::Test {
     options.rank = rank;
     options.ranks = ranks;
     options.prefetch = prefetch;
-    options.limits = {1000, 8, 2};
+    options.limits = {2000, 8, 2};
     return options;
   }
 
@@ -113,7 +113,7 @@ TEST_F(LoaderTest, SeedsGiveOrdersOfTheirOwn) {
 // The order is part of what a checkpoint promises: it must not change from version to version.
 TEST_F(LoaderTest, OrderIsPinned) {
   PretrainingLoader loader(files_, options(6));
-  EXPECT_EQ(take(loader, 1), (Numbers{0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(take(loader, 1), (Numbers{26, 35, 47, 43, 53, 37}));
 }
 
 TEST_F(LoaderTest, RanksTogetherReadTheStreamOfOne) {
