@@ -1,5 +1,7 @@
 #include "ops/embedding_cpu.h"
 
+#include <algorithm>
+
 #include "backend/cpu/view.h"
 #include "core/error.h"
 #include "core/threads.h"

@@ -2,6 +2,7 @@
 
 // CPU side of layer_norm, which embedding shares.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
