@@ -145,6 +145,10 @@ CharacterRules::CharacterRules(TokenRules rules)
   fill(dropped_, kDropped);
   fill(punctuation_, kPunctuation);
   fill(marks_, kMark);
+  // Cleaning comes first: an unassigned place among the Chinese characters is dropped.
+  for (uint8_t& properties : basic_) {
+    if ((properties & kDropped) != 0) properties = kDropped;
+  }
 }
 
 const CharacterRules& CharacterRules::of(TokenRules rules) {
