@@ -56,8 +56,8 @@ class Hdf5Handle {
   Close close_ = nullptr;
 };
 
-/// How files are opened: in the format of HDF5 1.0, as the recipe's are, and without locks, since a
-/// temporary carries io::AtomicFile's own and a published file never changes.
+/// How files are opened: in the format of HDF5 1.0, as the recipe's are, and without locks, which
+/// some network file systems refuse: a published file never changes.
 Hdf5Handle hdf5_access();
 
 }  // namespace bertha::dataset

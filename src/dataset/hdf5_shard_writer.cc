@@ -15,7 +15,8 @@
 #include "io/atomic_file.h"
 
 // Rows are cut into groups; a group is one chunk of every dataset. Groups are filled and deflated
-// in parallel and written in order, so at most a few groups a thread are in memory.
+// in parallel and stored in order, so at most a few groups a thread are in memory, besides the
+// deflated file.
 
 namespace bertha::dataset {
 namespace {
@@ -27,6 +28,7 @@ static_assert(std::endian::native == std::endian::little, "shards are little-end
 // recipe's files.
 constexpr unsigned kRecordedLevel = 4;
 constexpr int kDeflateLevel = 1;
+constexpr size_t kGrowthBytes = size_t{1} << 24;   // of the file in memory
 constexpr int64_t kGroupBytes = int64_t{1} << 19;  // of input_ids: a chunk fits HDF5's chunk cache
 
 struct Column {
@@ -102,16 +104,16 @@ class Group {
   std::array<size_t, kColumns> chunk_bytes_{};
 };
 
-/// The file being written, under its temporary name.
-class ShardFile {
+/// The file while it is made, in memory: libhdf5 cannot recover from a disk that takes no more
+/// (1.10 crashes at the program's end), so it never gets to write to one.
+class ShardImage {
  public:
-  ShardFile(const io::AtomicFile& target, const ShardShape& shape, int64_t group_rows)
-      : path_(target.path()), group_rows_(group_rows) {
+  ShardImage(const std::string& path, const ShardShape& shape, int64_t group_rows)
+      : path_(path), group_rows_(group_rows) {
     const Hdf5Lock lock;
     const Hdf5Handle access = hdf5_access();
-    file_ = Hdf5Handle(
-        H5Fcreate(target.temporary_path().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()),
-        H5Fclose);
+    check(H5Pset_fapl_core(access.id(), kGrowthBytes, false) >= 0);
+    file_ = Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
     check(file_.valid());
     for (size_t i = 0; i < kColumns; ++i) datasets_[i] = create(kLayout[i], shape);
   }
@@ -126,10 +128,17 @@ class ShardFile {
     }
   }
 
-  void close() {
+  /// Ends the file and returns its bytes.
+  std::vector<std::byte> take() {
     const Hdf5Lock lock;
     for (Hdf5Handle& dataset : datasets_) check(dataset.close());
+    check(H5Fflush(file_.id(), H5F_SCOPE_GLOBAL) >= 0);
+    const ssize_t size_bytes = H5Fget_file_image(file_.id(), nullptr, 0);
+    check(size_bytes > 0);
+    std::vector<std::byte> bytes(static_cast<size_t>(size_bytes));
+    check(H5Fget_file_image(file_.id(), bytes.data(), bytes.size()) == size_bytes);
     check(file_.close());
+    return bytes;
   }
 
  private:
@@ -153,7 +162,7 @@ class ShardFile {
   }
 
   void check(bool done) const {
-    if (!done) fail("{}: cannot write: {}", path_, hdf5_error_text());
+    if (!done) fail("{}: cannot be made: {}", path_, hdf5_error_text());
   }
 
   std::string path_;
@@ -179,8 +188,8 @@ void write_shard(const std::string& path, const ShardShape& shape, const FillRow
       std::min(shape.rows, std::clamp<int64_t>(kGroupBytes / (4 * shape.seq_length), 16, 4096));
   const int64_t groups = (shape.rows + group_rows - 1) / group_rows;
   make_folder(path);
-  io::AtomicFile target(path);
-  ShardFile file(target, shape, group_rows);
+  io::AtomicFile target(path);  // first, so that a folder that takes no file is known at once
+  ShardImage image(path, shape, group_rows);
   const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);
   std::vector<Group> window;
   for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(shape, group_rows);
@@ -190,10 +199,10 @@ void write_shard(const std::string& path, const ShardShape& shape, const FillRow
       window[static_cast<size_t>(i)].make((first + i) * group_rows, fill);
     });
     for (int64_t i = 0; i < count; ++i) {
-      file.write((first + i) * group_rows, window[static_cast<size_t>(i)]);
+      image.write((first + i) * group_rows, window[static_cast<size_t>(i)]);
     }
   }
-  file.close();
+  target.write(image.take());
   target.commit();
 }
 
