@@ -289,7 +289,8 @@ inline Floats tanh(Floats x) {
   return select(size < Floats::all(0.625F), near, with_sign_of(far, x));
 }
 
-/// Φ(x), the normal distribution function, and e^(-x²/2), within 5 ulp on both sides: the negative tail is not 1 minus something.
+/// Φ(x), the normal distribution function, and e^(-x²/2), within 5 ulp on both sides: the negative
+/// tail is not 1 minus something.
 struct Normal {
   Floats cdf;
   Floats bell;
