@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/strings.h"
 #include "io/tensor_source.h"
 
 namespace bertha::bert {
@@ -51,7 +52,7 @@ std::optional<MappedName> map_name(std::string_view file_name) {
   }
   std::string& name = mapped.name;
   for (const char* bare : {"embeddings.", "encoder.", "pooler."}) {
-    if (name.starts_with(bare)) name = "bert." + name;
+    if (name.starts_with(bare)) name.insert(0, "bert.");
   }
   replace_end(name, ".gamma", ".weight");
   replace_end(name, ".beta", ".bias");
@@ -119,7 +120,8 @@ class Loader {
     if (!places_.contains(parameters_.table().indices().layers[0].query_weight)) {
       fail("{}: no tensor of it is a parameter of a BERT encoder ({} tensors{})", source_->path(),
            source_->tensors().size(),
-           source_->tensors().empty() ? "" : ", the first " + source_->tensors()[0].name);
+           source_->tensors().empty() ? std::string()
+                                      : fmt::format(", the first {}", source_->tensors()[0].name));
     }
   }
 
@@ -133,18 +135,19 @@ class Loader {
   }
 
   void refuse_misfits() const {
-    std::string misfits;
+    std::vector<std::string> misfits;
     for (const auto& [index, place] : places_) {
       const Parameter& parameter = parameters_.table()[index];
       if (place.info->shape == extents_of(parameter.shape, place.transposed) ||
           pads(index, place.info->shape)) {
         continue;
       }
-      if (!misfits.empty()) misfits += "; ";
-      misfits += fmt::format("{} is {}, the model needs {}", place.info->name,
-                             io::shape_string(place.info->shape), parameter.shape.to_string());
+      misfits.push_back(fmt::format("{} is {}, the model needs {}", place.info->name,
+                                    io::shape_string(place.info->shape),
+                                    parameter.shape.to_string()));
     }
-    if (!misfits.empty()) fail("{} does not fit the config: {}", source_->path(), misfits);
+    if (!misfits.empty())
+      fail("{} does not fit the config: {}", source_->path(), join(misfits, "; "));
   }
 
   void load_one(int index) {
@@ -189,11 +192,10 @@ std::vector<std::string> LoadReport::lines() const {
     result.push_back(fmt::format("vocabulary of {} rows padded with rows of zeros", padded_from));
   }
   if (!fresh.empty()) {
-    result.push_back(
-        fmt::format("not in the file, freshly initialised: {}", fmt::join(fresh, ", ")));
+    result.push_back(fmt::format("not in the file, freshly initialised: {}", join(fresh, ", ")));
   }
   if (!unused.empty()) {
-    result.push_back(fmt::format("in the file, not in the model: {}", fmt::join(unused, ", ")));
+    result.push_back(fmt::format("in the file, not in the model: {}", join(unused, ", ")));
   }
   return result;
 }

@@ -12,6 +12,7 @@
 #include "cli/device_choice.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "core/strings.h"
 #include "text/tokenizer.h"
 #include "train/device_batch.h"
 
@@ -43,7 +44,7 @@ std::string beside(const std::string& checkpoint, const std::vector<std::string>
   for (const std::string& name : names) {
     if (fs::exists(folder / name)) return (folder / name).string();
   }
-  fail("{}: no {} beside it; name one with --{}", checkpoint, fmt::join(names, " or "), option);
+  fail("{}: no {} beside it; name one with --{}", checkpoint, join(names, " or "), option);
 }
 
 /// The most probable of `logits` after a softmax.

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "core/strings.h"
 
 namespace bertha::cli {
 
@@ -153,7 +154,7 @@ Options& Options::values(const std::string& name, std::vector<std::string>& fiel
   Option& option = add(name, "TEXT...", help);
   option.many = true;
   option.set = [&field](const std::string& text) { field.push_back(text); };
-  option.show = [&field] { return fmt::format("{}", fmt::join(field, " ")); };
+  option.show = [&field] { return fmt::format("{}", join(field, " ")); };
   return *this;
 }
 

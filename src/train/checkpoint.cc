@@ -89,15 +89,15 @@ const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, b
                               int64_t step, int64_t first, int64_t count) {
   PickleValue& group = tree.dict();
   PickleValue& betas = tree.tuple();
-  betas.append(tree.real(double{record.adam.beta1}));
-  betas.append(tree.real(double{record.adam.beta2}));
+  betas.append(tree.real(record.adam.beta1));
+  betas.append(tree.real(record.adam.beta2));
   PickleValue& params = tree.list();
   for (int64_t i = 0; i < count; ++i) params.append(tree.integer(first + i));
   tree.set(group, "lr", tree.real(record.rate));
   tree.set(group, "bias_correction", tree.boolean(true));
   tree.set(group, "betas", betas);
-  tree.set(group, "eps", tree.real(1e-6));
-  tree.set(group, "weight_decay", tree.real(decayed ? 0.01 : 0.0));
+  tree.set(group, "eps", tree.real(record.adam.eps));
+  tree.set(group, "weight_decay", tree.real(decayed ? record.adam.weight_decay : 0.0));
   tree.set(group, "grad_averaging", tree.boolean(true));
   tree.set(group, "max_grad_norm", tree.real(record.max_gradient_norm));
   tree.set(group, "initial_lr", tree.real(record.initial_rate));
