@@ -17,6 +17,7 @@ int run_program(int argc, char** argv);
 int run_fill(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);
+int run_squad(Arguments arguments);
 int run_tokenize(Arguments arguments);
 int run_vocab(Arguments arguments);
 

@@ -25,6 +25,7 @@ constexpr std::array kCommands = {
     Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
     Command{"tokenize", "show how text becomes word pieces", run_tokenize},
     Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
+    Command{"squad", "fine-tune, predict and score question answering", run_squad},
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
 };
 

@@ -5,6 +5,7 @@
 #include "dataset/instances.h"
 #include "dataset/workers.h"
 #include "io/atomic_file.h"
+#include "text/python_strings.h"
 #include "text/utf8.h"
 
 namespace bertha::dataset {
@@ -19,18 +20,11 @@ struct Block {
   std::vector<int32_t> lines;  ///< token count of each line, or kBlankLine
 };
 
-/// Code points that str.isspace() holds for (bidirectional class WS, B or S, or category Zs).
-bool is_python_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
-         c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-         c == 0x205f || c == 0x3000;
-}
-
 bool is_blank(std::string_view line) {
   const char* const end = line.data() + line.size();
   for (const char* at = line.data(); at < end;) {
     const text::Decoded decoded = text::decode_utf8(at, end);
-    if (!is_python_space(decoded.code_point)) return false;
+    if (!text::is_python_space(decoded.code_point)) return false;
     at += decoded.length;
   }
   return true;

@@ -82,7 +82,8 @@ bool is_final_sigma(const std::vector<Letter>& word, size_t at) {
   return after == word.size() || !is_cased(word[after].code_point);
 }
 
-// `sigma`: whether a capital sigma at a word's end becomes the final form, as in Python.
+}  // namespace
+
 void lower_word(std::vector<Letter>& word, bool sigma) {
   std::vector<size_t> final_sigmas;
   if (sigma) {
@@ -106,6 +107,8 @@ void lower_word(std::vector<Letter>& word, bool sigma) {
   }
   word.swap(longer);
 }
+
+namespace {
 
 int combining_class(char32_t code_point) {
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point))->combining_class;

@@ -26,6 +26,10 @@ struct Letter {
   int64_t origin = 0;
 };
 
+/// Lower case, letter by letter, as Python's str.lower(); with `sigma` a capital sigma at a word's
+/// end becomes the final form, as there.
+void lower_word(std::vector<Letter>& word, bool sigma);
+
 class CharacterRules {
  public:
   /// Bits of properties().

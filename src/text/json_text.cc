@@ -1,0 +1,47 @@
+#include "text/json_text.h"
+
+#include "core/error.h"
+#include "text/utf8.h"
+
+namespace bertha::text {
+namespace {
+
+/// `contents` with U+FFFD in place of what is not UTF-8.
+std::string repair(std::string_view contents, JsonText& result) {
+  std::string text;
+  text.reserve(contents.size() + 16);
+  const char* const end = contents.data() + contents.size();
+  for (const char* at = contents.data(); at < end;) {
+    const Decoded decoded = decode_utf8(at, end);
+    if (decoded.valid) {
+      text.append(at, static_cast<size_t>(decoded.length));
+    } else {
+      append_utf8(kReplacement, text);
+      ++result.repaired;
+    }
+    at += decoded.length;
+  }
+  return text;
+}
+
+}  // namespace
+
+JsonText parse_json_text(std::string_view contents, const std::string& path) {
+  JsonText result;
+  std::string repaired;
+  if (const int64_t invalid = find_invalid_utf8(contents); invalid >= 0) {
+    result.first_repair = invalid;
+    repaired = repair(contents, result);
+    contents = repaired;
+  }
+  try {
+    result.root = nlohmann::json::parse(contents);
+  } catch (const nlohmann::json::parse_error& error) {
+    fail("{}: not JSON at byte {}: {}", path, error.byte, error.what());
+  } catch (const nlohmann::json::exception& error) {
+    fail("{}: not JSON that can be read: {}", path, error.what());
+  }
+  return result;
+}
+
+}  // namespace bertha::text
