@@ -1,0 +1,103 @@
+#pragma once
+
+// The ranks of a job, as a step of training sees them: who am I, sums over all, one rank's data to
+// all, an agreement on stopping. One process without a launcher is a world of one rank, in which
+// every call is valid and does nothing. mpi/ holds the world that mpirun makes.
+//
+// Every rank makes the same calls in the same order; a call that names a Stage may wait for the
+// others. Sums leave the same bits on every rank.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace bertha::comm {
+
+/// What a rank is doing, for the line that names it when it fails.
+enum class Stage : uint8_t {
+  kStart,      ///< loading and agreeing on how to begin
+  kCompute,    ///< forward and backward passes, updates
+  kVote,       ///< agreeing on whether to stop
+  kMetrics,    ///< sums of losses
+  kGradients,  ///< the sum of gradients
+  kWeights,    ///< weights from rank 0, or compared over ranks
+  kSave,       ///< a checkpoint
+  kBarrier,    ///< waiting for all
+  kEnd         ///< leaving
+};
+const char* name_of(Stage stage);
+
+struct SumOptions {
+  DType wire = DType::kF32;  ///< kBF16: values are rounded on the way, sums are taken in f32
+  /// Sums in an order that depends on the number of ranks alone (pairwise.h), not on the library.
+  bool fixed_order = false;
+  int64_t bucket_elements = int64_t{8} << 20;  ///< values under way at once: 32 MiB of f32
+};
+
+struct WorldSettings {
+  double silence_seconds = 60;  ///< a rank that says nothing for so long ends the job
+  /// Gets the line that says which rank failed, before the process ends. Called on another thread.
+  std::function<void(const std::string&)> on_failure;
+  /// True once this process was asked to stop: a silent rank is then taken for dead sooner, since
+  /// the launcher signals the living when one has died.
+  std::function<bool()> stopping;
+};
+
+class Communicator {
+ public:
+  Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  /// Waits for all ranks, then leaves.
+  virtual ~Communicator() = default;
+
+  virtual int64_t rank() const { return 0; }
+  virtual int64_t ranks() const { return 1; }
+  /// Number of this rank among those of its host: which card it takes.
+  virtual int64_t local_rank() const { return 0; }
+  /// The name of a rank's host.
+  virtual std::string host(int64_t rank) const;
+  bool leads() const { return rank() == 0; }
+
+  /// Rank 0's bytes on every rank. The same size everywhere.
+  virtual void broadcast(std::span<std::byte> /*data*/, Stage /*stage*/) {}
+  /// Sums over ranks, in order of rank.
+  virtual void sum(std::span<double> /*values*/, Stage /*stage*/) {}
+  /// One value of each rank, in order of rank.
+  virtual std::vector<uint64_t> gather(uint64_t value, Stage stage);
+  virtual void barrier(Stage /*stage*/) {}
+
+  /// Sum over ranks of a flat f32 tensor, in its place.
+  virtual void sum_gradients(InOut /*gradients*/, const SumOptions& /*options*/) {}
+
+  /// Says whether this rank wants to stop, and waits for nothing.
+  virtual void vote(bool stop) { stop_ = stop; }
+  /// Whether any rank wanted to stop at the last vote(), the same answer everywhere.
+  virtual bool voted_to_stop() { return stop_; }
+
+  /// Where this rank is, for the line that names it.
+  virtual void at(int64_t /*step*/, Stage /*stage*/) {}
+
+  /// Ends the processes of all ranks without waiting for them.
+  [[noreturn]] virtual void abort(int status);
+
+  /// Text of rank 0 on every rank, whatever the others passed.
+  std::string broadcast_text(const std::string& text, Stage stage);
+  /// Rank 0's elements of a flat tensor on every rank, through host memory.
+  void broadcast_tensor(Device& device, InOut tensor, Stage stage);
+
+ private:
+  bool stop_ = false;
+};
+
+/// The world this process was launched in: MPI's when a launcher (mpirun, mpiexec, srun --mpi)
+/// started it with others, else one of a single rank. Throws Error when it was launched with others
+/// and this program was built without MPI. May be made once in a process.
+std::unique_ptr<Communicator> join_world(const WorldSettings& settings);
+
+}  // namespace bertha::comm

@@ -1,0 +1,142 @@
+#include "comm/mpi/heartbeat.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <numeric>
+
+namespace bertha::comm {
+namespace {
+
+constexpr double kBeatSeconds = 1;
+constexpr double kSilenceWhileStopping = 5;
+constexpr double kDeputyDelay = 5;
+constexpr std::chrono::milliseconds kTick{50};
+constexpr unsigned kAbortSeconds = 5;
+constexpr int kTag = 1;
+
+double now_seconds() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+int rank_in(MPI_Comm communicator) {
+  int rank = 0;
+  MPI_Comm_rank(communicator, &rank);
+  return rank;
+}
+
+std::vector<int64_t> watched_by(int rank, size_t ranks) {
+  if (rank != 0) return {0};
+  std::vector<int64_t> all(ranks);
+  std::iota(all.begin(), all.end(), int64_t{0});
+  return all;
+}
+
+}  // namespace
+
+Heartbeat::Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts,
+                     const WorldSettings& settings, const Activity& activity)
+    : communicator_(communicator),
+      settings_(settings),
+      activity_(activity),
+      rank_(rank_in(communicator)),
+      monitor_(hosts, watched_by(rank_, hosts.size()), now_seconds()) {
+  if (rank_ != 0) {
+    peers_.push_back({.rank = 0, .sent = {}, .received = {}});
+  } else {
+    for (int rank = 1; rank < static_cast<int>(hosts.size()); ++rank) {
+      peers_.push_back({.rank = rank, .sent = {}, .received = {}});
+    }
+  }
+  thread_ = std::thread(&Heartbeat::run, this);
+}
+
+Heartbeat::~Heartbeat() {
+  leaving_ = true;
+  thread_.join();
+}
+
+Beat Heartbeat::beat(bool leaving) const {
+  Beat beat;
+  beat.step = activity_.step;
+  beat.waits = activity_.waits;
+  beat.stage = static_cast<uint8_t>(activity_.stage.load());
+  beat.waits_now = activity_.waits_now;
+  beat.left = leaving;
+  return beat;
+}
+
+void Heartbeat::run() {
+  for (Peer& peer : peers_) {
+    MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
+              &peer.receiving);
+  }
+  double next_beat = now_seconds();
+  while (true) {
+    const bool leaving = leaving_;
+    const double now = now_seconds();
+    const bool due = leaving || now >= next_beat;
+    if (due) next_beat = now + kBeatSeconds;
+    bool all_parted = leaving;
+    for (Peer& peer : peers_) {
+      receive(peer, now);
+      if (due) send(peer, leaving);
+      all_parted = all_parted && parted(peer);
+    }
+    if (all_parted) return;
+    if (rank_ == 0) monitor_.take(0, beat(leaving), now);
+    judge(now);
+    std::this_thread::sleep_for(leaving ? kTick / 10 : kTick);
+  }
+}
+
+void Heartbeat::receive(Peer& peer, double now) {
+  while (peer.receiving != MPI_REQUEST_NULL) {
+    int done = 0;
+    MPI_Test(&peer.receiving, &done, MPI_STATUS_IGNORE);
+    if (done == 0) return;
+    monitor_.take(peer.rank, peer.received, now);
+    if (peer.received.left) return;  // its last: nothing more is expected
+    MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
+              &peer.receiving);
+  }
+}
+
+/// One beat under way at most: a rank that takes none in is not flooded.
+void Heartbeat::send(Peer& peer, bool leaving) {
+  int done = 1;
+  MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
+  if (done == 0 || peer.told_of_leaving) return;
+  peer.sent = beat(leaving);
+  peer.told_of_leaving = leaving;
+  MPI_Isend(&peer.sent, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_, &peer.sending);
+}
+
+bool Heartbeat::parted(Peer& peer) {
+  int done = 0;
+  MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
+  return done != 0 && peer.told_of_leaving && monitor_.left(peer.rank);
+}
+
+void Heartbeat::judge(double now) {
+  double silence = settings_.silence_seconds;
+  if (settings_.stopping && settings_.stopping()) {
+    silence = std::min(silence, kSilenceWhileStopping);
+  }
+  // When rank 0 is the silent one, rank 1 speaks for all.
+  if (rank_ > 1) silence += kDeputyDelay;
+  const std::optional<std::string> line = monitor_.verdict(now, silence);
+  if (!line) return;
+  if (settings_.on_failure) settings_.on_failure(*line);
+  // MPI_Abort talks to the launcher, which may be out of reach: the alarm ends what hangs in it.
+  std::signal(SIGALRM, SIG_DFL);
+  alarm(kAbortSeconds);
+  MPI_Abort(MPI_COMM_WORLD, 1);
+  std::_Exit(1);
+}
+
+}  // namespace bertha::comm

@@ -1,0 +1,65 @@
+#pragma once
+
+// The watchdog: a thread of each rank that says "alive, and here" once a second and ends the job
+// when a rank falls silent or all wait for each other. A stopped process is noticed by no launcher
+// (a dead one is). Beats go to rank 0, which sees all; the others watch rank 0.
+
+#include <mpi.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "comm/rank_monitor.h"
+
+namespace bertha::comm {
+
+/// Where the main thread is; written by it, read by the watchdog.
+struct Activity {
+  std::atomic<int64_t> step{0};
+  std::atomic<int64_t> waits{0};
+  std::atomic<Stage> stage{Stage::kStart};
+  std::atomic<bool> waits_now{false};
+};
+
+class Heartbeat {
+ public:
+  /// `communicator` is this thread's own, with MPI_THREAD_MULTIPLE.
+  Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts, const WorldSettings& settings,
+            const Activity& activity);
+  Heartbeat(const Heartbeat&) = delete;
+  Heartbeat& operator=(const Heartbeat&) = delete;
+  /// Tells the others that this rank leaves in order, and waits until they leave too.
+  ~Heartbeat();
+
+ private:
+  /// One message under way in each direction with a rank.
+  struct Peer {
+    int rank = 0;
+    Beat sent;
+    Beat received;
+    MPI_Request sending = MPI_REQUEST_NULL;
+    MPI_Request receiving = MPI_REQUEST_NULL;
+    bool told_of_leaving = false;
+  };
+
+  void run();
+  void receive(Peer& peer, double now);
+  void send(Peer& peer, bool leaving);
+  bool parted(Peer& peer);
+  void judge(double now);
+  Beat beat(bool leaving) const;
+
+  MPI_Comm communicator_;
+  const WorldSettings& settings_;
+  const Activity& activity_;
+  int rank_ = 0;
+  RankMonitor monitor_;
+  std::vector<Peer> peers_;
+  std::atomic<bool> leaving_{false};
+  std::thread thread_;
+};
+
+}  // namespace bertha::comm

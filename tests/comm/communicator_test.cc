@@ -1,0 +1,63 @@
+#include "comm/communicator.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+
+#include "comm/launch.h"
+#include "core/error.h"
+#include "support/host.h"
+
+namespace bertha::comm {
+namespace {
+
+TEST(Communicator, AWorldOfOneChangesNothing) {
+  Communicator world;
+  EXPECT_EQ(world.ranks(), 1);
+  EXPECT_TRUE(world.leads());
+  std::array<double, 2> values = {3, 4};
+  world.sum(values, Stage::kMetrics);
+  EXPECT_EQ(values, (std::array<double, 2>{3, 4}));
+  EXPECT_EQ(world.gather(9, Stage::kWeights), std::vector<uint64_t>{9});
+  EXPECT_EQ(world.broadcast_text("a plan", Stage::kStart), "a plan");
+  test::Host host;
+  const Tensor gradients = host.tensor({3}, {1, 2, 3});
+  world.sum_gradients(inout(gradients), {});
+  EXPECT_EQ(test::Host::values(gradients), (std::vector<float>{1, 2, 3}));
+}
+
+TEST(Communicator, AWorldOfOneVotesAsItWants) {
+  Communicator world;
+  world.vote(false);
+  EXPECT_FALSE(world.voted_to_stop());
+  world.vote(true);
+  EXPECT_TRUE(world.voted_to_stop());
+}
+
+std::map<std::string, std::string> variables;
+std::string look_up(const char* name) {
+  const auto found = variables.find(name);
+  return found == variables.end() ? "" : found->second;
+}
+
+TEST(Launch, SaysWhoStartedTheProcess) {
+  variables = {};
+  EXPECT_FALSE(find_launch(look_up).with_others);
+  variables = {{"OMPI_COMM_WORLD_SIZE", "1"}};
+  EXPECT_FALSE(find_launch(look_up).with_others);
+  variables = {{"OMPI_COMM_WORLD_SIZE", "8"}};
+  EXPECT_TRUE(find_launch(look_up).with_others);
+  variables = {{"PMI_SIZE", "32"}};
+  EXPECT_EQ(find_launch(look_up).launcher, "PMI_SIZE");
+  variables = {{"SLURM_STEP_NUM_TASKS", "4"}, {"PMIX_RANK", "0"}};
+  EXPECT_TRUE(find_launch(look_up).with_others);
+}
+
+TEST(Launch, RefusesTasksThatCannotFindEachOther) {
+  variables = {{"SLURM_STEP_NUM_TASKS", "4"}};
+  EXPECT_THROW(find_launch(look_up), Error);
+}
+
+}  // namespace
+}  // namespace bertha::comm
