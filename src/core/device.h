@@ -55,6 +55,8 @@ class Device {
   /// Copies size_bytes() of the tensor from / to host memory; returns when `host` may be reused.
   virtual void write(Out to, const void* host) = 0;
   virtual void read(const Tensor& from, void* host) = 0;
+  /// Copies within the device; equal sizes, no overlap.
+  virtual void copy(const Tensor& from, Out to) = 0;
   /// Sets every byte of the tensor to zero.
   virtual void zero(Out to) = 0;
 

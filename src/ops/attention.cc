@@ -1,6 +1,8 @@
 #include "ops/attention.h"
 
 #include "ops/attention_cpu.h"
+#include "ops/attention_cuda.h"
+#include "ops/device_of.h"
 
 namespace bertha::ops {
 namespace {
@@ -30,13 +32,10 @@ void attention(Context& context, const Tensor& qkv, const Tensor& seq_start,
                const AttentionShape& shape, const Dropout& dropout, Out y, Out lse) {
   check_operands(qkv, seq_start, shape, dropout, y.tensor(), lse.tensor());
   if (context.dry()) return;
-  switch (context.device().kind()) {
-    case DeviceKind::kCpu:
-      return attention_cpu(qkv, seq_start, shape, dropout, y, lse);
-    case DeviceKind::kCuda:
-      break;
+  if (on_cuda(context)) {
+    return attention_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse);
   }
-  fail("attention has no kernel on {}", context.device().description());
+  attention_cpu(qkv, seq_start, shape, dropout, y, lse);
 }
 
 void attention_backward(Context& context, const Tensor& qkv, const Tensor& seq_start,
@@ -47,14 +46,14 @@ void attention_backward(Context& context, const Tensor& qkv, const Tensor& seq_s
                d_y.shape().to_string());
   BERTHA_CHECK(d_qkv.tensor().dtype() == qkv.dtype() && d_qkv.tensor().shape() == qkv.shape(),
                "d_qkv {}", d_qkv.tensor().shape().to_string());
+  const Context::Scope scope = context.scope();
+  const Tensor delta = on_cuda(context) ? context.make(lse.shape(), DType::kF32) : Tensor();
   if (context.dry()) return;
-  switch (context.device().kind()) {
-    case DeviceKind::kCpu:
-      return attention_backward_cpu(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv);
-    case DeviceKind::kCuda:
-      break;
+  if (on_cuda(context)) {
+    return attention_backward_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse, d_y,
+                                   d_qkv, delta);
   }
-  fail("attention has no kernel on {}", context.device().description());
+  attention_backward_cpu(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv);
 }
 
 }  // namespace bertha::ops

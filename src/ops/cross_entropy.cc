@@ -2,6 +2,8 @@
 
 #include "core/error.h"
 #include "ops/cross_entropy_cpu.h"
+#include "ops/cross_entropy_cuda.h"
+#include "ops/device_of.h"
 
 namespace bertha::ops {
 
@@ -21,7 +23,9 @@ void cross_entropy(Context& context, InOut logits, const Tensor& labels, const T
   const Context::Scope scope = context.scope();
   const Tensor row_results = context.make({x.dim(0), 2}, DType::kF64);
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    return cross_entropy_cuda(cuda_of(context), logits, labels, scale, row_results, result);
+  }
   cross_entropy_cpu(logits, labels, scale, row_results, result);
 }
 

@@ -1,8 +1,12 @@
 #include "ops/embedding.h"
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/embedding_cpu.h"
+#include "ops/embedding_cuda.h"
 #include "ops/layer_norm_cpu.h"
+#include "ops/layer_norm_cuda.h"
+#include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -46,7 +50,10 @@ void embedding(Context& context, const EmbeddingIds& ids, const EmbeddingTables&
                Out y, Out mean, Out rstd) {
   check(ids, tables, gamma, beta, z.tensor(), y.tensor(), mean.tensor(), rstd.tensor());
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    return embedding_cuda(cuda_of(context), ids, tables, gamma, beta, eps, dropout, z, y, mean,
+                          rstd);
+  }
   embedding_cpu(ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
 }
 
@@ -57,9 +64,24 @@ void embedding_backward(Context& context, const EmbeddingIds& ids, const Tensor&
   check(ids, d_tables, gamma, d_beta.tensor(), z, d.tensor(), mean, rstd);
   check_vector(d_gamma.tensor(), DType::kF32, z.dim(1), "d_gamma");
   const Context::Scope scope = context.scope();
-  const Tensor partials = context.make(gradient_partials(z.dim(0), z.dim(1)), DType::kF32);
+  const Shape shape = on_cuda(context) ? partials_shape(z.dim(0), 2, z.dim(1))
+                                       : gradient_partials(z.dim(0), z.dim(1));
+  const Tensor partials = context.make(shape, DType::kF32);
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    layer_norm_backward_cuda(cuda_of(context), {.z = z,
+                                                .mean = mean,
+                                                .rstd = rstd,
+                                                .gamma = gamma,
+                                                .after = dropout,
+                                                .before = {},
+                                                .d = d,
+                                                .d_x = {},
+                                                .d_gamma = d_gamma,
+                                                .d_beta = d_beta,
+                                                .partials = partials});
+    return embedding_scatter_cuda(cuda_of(context), ids, d.tensor(), d_tables, partials);
+  }
   layer_norm_backward_cpu({.z = z,
                            .mean = mean,
                            .rstd = rstd,

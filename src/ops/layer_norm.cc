@@ -1,7 +1,10 @@
 #include "ops/layer_norm.h"
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/layer_norm_cpu.h"
+#include "ops/layer_norm_cuda.h"
+#include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -35,7 +38,9 @@ void layer_norm(Context& context, InOut z, const Tensor& residual, const Tensor&
   check_rows(y.tensor(), z.tensor(), "y");
   if (!residual.empty()) check_rows(residual, z.tensor(), "residual");
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    return layer_norm_cuda(cuda_of(context), z, residual, gamma, beta, eps, dropout, y, mean, rstd);
+  }
   layer_norm_cpu(z, residual, gamma, beta, eps, dropout, y, mean, rstd);
 }
 
@@ -49,9 +54,23 @@ void layer_norm_backward(Context& context, const Tensor& z, const Tensor& mean, 
   check_vector(d_gamma.tensor(), z.dim(1), "d_gamma");
   check_vector(d_beta.tensor(), z.dim(1), "d_beta");
   const Context::Scope scope = context.scope();
-  const Tensor partials = context.make(gradient_partials(z.dim(0), z.dim(1)), DType::kF32);
+  const Shape shape = on_cuda(context) ? partials_shape(z.dim(0), 2, z.dim(1))
+                                       : gradient_partials(z.dim(0), z.dim(1));
+  const Tensor partials = context.make(shape, DType::kF32);
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    return layer_norm_backward_cuda(cuda_of(context), {.z = z,
+                                                       .mean = mean,
+                                                       .rstd = rstd,
+                                                       .gamma = gamma,
+                                                       .after = {},
+                                                       .before = dropout,
+                                                       .d = d,
+                                                       .d_x = d_x,
+                                                       .d_gamma = d_gamma,
+                                                       .d_beta = d_beta,
+                                                       .partials = partials});
+  }
   layer_norm_backward_cpu({.z = z,
                            .mean = mean,
                            .rstd = rstd,

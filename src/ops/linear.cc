@@ -1,7 +1,10 @@
 #include "ops/linear.h"
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/linear_cpu.h"
+#include "ops/linear_cuda.h"
+#include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -28,9 +31,15 @@ void check_inputs(const Tensor& x, const Tensor& w) {
   check_matrix(w, x.dtype(), w.dim(0), x.dim(1), "w");
 }
 
-cpu::CpuDevice& cpu_of(Context& context) {
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
-  return static_cast<cpu::CpuDevice&>(context.device());
+/// What CUDA needs beside the operands.
+LinearScratchCuda scratch_for_bias(Context& context, const Tensor& x, const Tensor& b) {
+  if (b.empty() || !on_cuda(context)) return {};
+  return {.bias = context.make(b.shape(), x.dtype()), .partials = {}};
+}
+LinearScratchCuda scratch_for_sums(Context& context, const Tensor& d_y, const Tensor& d_b) {
+  if (d_b.empty() || !on_cuda(context)) return {};
+  return {.bias = {},
+          .partials = context.make(partials_shape(d_y.dim(0), 1, d_y.dim(1)), DType::kF32)};
 }
 
 }  // namespace
@@ -44,7 +53,12 @@ void linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& b,
     BERTHA_CHECK(activation == Activation::kGelu, "saved goes with GELU");
     check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
   }
+  const Context::Scope scope = context.scope();
+  const LinearScratchCuda scratch = scratch_for_bias(context, x, b);
   if (context.dry() || x.size() == 0) return;
+  if (on_cuda(context)) {
+    return linear_cuda(cuda_of(context), x, w, b, activation, y, saved, scratch);
+  }
   linear_cpu(cpu_of(context), x, w, b, activation, y, saved);
 }
 
@@ -58,7 +72,13 @@ void linear_backward(Context& context, const Tensor& x, const Tensor& w, const T
   if (!d_x.empty()) check_matrix(d_x.tensor(), x.dtype(), x.dim(0), x.dim(1), "d_x");
   check_matrix(d_w.tensor(), DType::kF32, w.dim(0), w.dim(1), "d_w");
   check_bias(d_b.tensor(), w.dim(0), "d_b");
+  const Context::Scope scope = context.scope();
+  const LinearScratchCuda scratch = scratch_for_sums(context, d_y.tensor(), d_b.tensor());
   if (context.dry() || x.size() == 0) return;
+  if (on_cuda(context)) {
+    return linear_backward_cuda(cuda_of(context), x, w, saved, activation, d_y, d_x, d_x_write, d_w,
+                                d_b, scratch);
+  }
   linear_backward_cpu(cpu_of(context), x, w, saved, activation, d_y, d_x, d_x_write, d_w, d_b);
 }
 

@@ -3,7 +3,9 @@
 #include <array>
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/optimizer_cpu.h"
+#include "ops/optimizer_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -35,10 +37,6 @@ void check(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans
   check_spans(spans, size);
 }
 
-void check_device(const Context& context) {
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
-}
-
 NormScratch make_scratch(Context& context, std::span<const ParameterSpan> spans) {
   const auto count = static_cast<int64_t>(spans.size());
   return {.blocks = context.make({norm_blocks(spans), 2}, DType::kF64),
@@ -54,7 +52,7 @@ void global_norm(Context& context, const Tensor& gradients, Out norm) {
   const std::array<ParameterSpan, 1> whole = {ParameterSpan{.size = gradients.size()}};
   const NormScratch scratch = make_scratch(context, whole);
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context)) return global_norm_cuda(cuda_of(context), gradients, norm, scratch);
   global_norm_cpu(gradients, norm, scratch);
 }
 
@@ -62,7 +60,7 @@ void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_
   check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
   check_flat(norm, DType::kF32, 1, "norm");
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context)) return clip_norm_cuda(cuda_of(context), gradients, norm, max_norm);
   clip_norm_cpu(gradients, norm, max_norm);
 }
 
@@ -73,7 +71,8 @@ void clip_norm_each(Context& context, InOut gradients, std::span<const Parameter
   const Context::Scope scope = context.scope();
   const NormScratch scratch = make_scratch(context, spans);
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context))
+    return clip_norm_each_cuda(cuda_of(context), gradients, spans, max_norm, scratch);
   clip_norm_each_cpu(gradients, spans, max_norm, scratch);
 }
 
@@ -83,7 +82,8 @@ void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const Par
   const Context::Scope scope = context.scope();
   const NormScratch scratch = make_scratch(context, spans);
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context))
+    return lamb_cuda(cuda_of(context), buffers, spans, settings, scalars, scratch);
   lamb_cpu(buffers, spans, settings, scalars, scratch);
 }
 
@@ -91,7 +91,7 @@ void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const Pa
            const AdamSettings& settings, const Tensor& scalars) {
   check(buffers, spans, scalars);
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context)) return adamw_cuda(cuda_of(context), buffers, spans, settings, scalars);
   adamw_cpu(buffers, spans, settings, scalars);
 }
 
@@ -100,7 +100,7 @@ void convert(Context& context, const Tensor& from, Out to) {
   check_flat(from, narrows ? DType::kF32 : DType::kBF16, from.size(), "from");
   check_flat(to.tensor(), narrows ? DType::kBF16 : DType::kF32, from.size(), "to");
   if (context.dry()) return;
-  check_device(context);
+  if (on_cuda(context)) return convert_cuda(cuda_of(context), from, to);
   convert_cpu(from, to);
 }
 

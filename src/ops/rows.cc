@@ -1,7 +1,9 @@
 #include "ops/rows.h"
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/rows_cpu.h"
+#include "ops/rows_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -23,14 +25,14 @@ void check(const Tensor& all, const Tensor& rows, const Tensor& picked) {
 void gather_rows(Context& context, const Tensor& x, const Tensor& rows, Out y) {
   check(x, rows, y.tensor());
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) return gather_rows_cuda(cuda_of(context), x, rows, y);
   gather_rows_cpu(x, rows, y);
 }
 
 void gather_rows_backward(Context& context, const Tensor& d_y, const Tensor& rows, InOut d_x) {
   check(d_x.tensor(), rows, d_y);
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) return gather_rows_backward_cuda(cuda_of(context), d_y, rows, d_x);
   gather_rows_backward_cpu(d_y, rows, d_x);
 }
 

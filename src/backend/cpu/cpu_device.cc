@@ -121,6 +121,12 @@ void CpuDevice::read(const Tensor& from, void* host) {
   std::memcpy(host, address(from), static_cast<size_t>(from.size_bytes()));
 }
 
+void CpuDevice::copy(const Tensor& from, Out to) {
+  BERTHA_CHECK(from.size_bytes() == to.tensor().size_bytes(), "{} to {} bytes", from.size_bytes(),
+               to.tensor().size_bytes());
+  write(to, address(from));
+}
+
 void CpuDevice::zero(Out to) {
   auto* base = static_cast<std::byte*>(address(to.tensor()));
   parallel_ranges(to.tensor().size_bytes(), 1 << 20, [&](int64_t begin, int64_t end, int) {

@@ -30,6 +30,7 @@ class CpuDevice : public Device {
   void free(std::byte* base, int64_t size_bytes) noexcept override;
   void write(Out to, const void* host) override;
   void read(const Tensor& from, void* host) override;
+  void copy(const Tensor& from, Out to) override;
   void zero(Out to) override;
   void run(const Segment& segment, BodyRef body) override;
   void synchronize() override {}

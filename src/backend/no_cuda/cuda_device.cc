@@ -1,0 +1,17 @@
+// Stands for backend/cuda in a program built without it.
+
+#include "backend/cuda/cuda_device.h"
+
+#include "core/error.h"
+
+namespace bertha::cuda {
+
+std::string absence() {
+  return "this program was built without CUDA (./run build --cuda builds one with it)";
+}
+
+std::unique_ptr<Device> open_device() {
+  fail("{}", absence());
+}
+
+}  // namespace bertha::cuda
