@@ -15,6 +15,7 @@ using Arguments = std::span<const std::string>;
 int run_program(int argc, char** argv);
 
 int run_fill(Arguments arguments);
+int run_k8s(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);
 int run_squad(Arguments arguments);
