@@ -17,6 +17,8 @@ struct Stage {
 };
 
 constexpr std::array kStages = {
+    Stage{"extract", "a Wikipedia dump to plain articles, as WikiExtractor writes them",
+          prepare_extract},
     Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
           prepare_instances},
 };

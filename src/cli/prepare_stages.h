@@ -6,6 +6,7 @@
 
 namespace bertha::cli {
 
+int prepare_extract(Arguments arguments);
 int prepare_instances(Arguments arguments);
 
 }  // namespace bertha::cli

@@ -1,0 +1,116 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/prepare_stages.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "corpus/extractor.h"
+
+namespace bertha::cli {
+namespace {
+
+struct Settings {
+  std::vector<std::string> dumps;
+  std::string bytes = "1M";
+  std::string lists = "prose";
+  bool no_headings = false;
+  corpus::ExtractOptions extract;
+};
+
+Options declare(Settings& settings) {
+  Options options("bertha prepare extract",
+                  "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles, "
+                  "named and formed as WikiExtractor's.");
+  options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz");
+  settings.extract.output_dir = "text";
+  settings.extract.threads = thread_count();
+  options.value("output_dir", settings.extract.output_dir, "folder for AA/wiki_00 and so on")
+      .alias("output", "output_dir");
+  options.value("bytes", settings.bytes, "most bytes a file, with K, M or G; 0: an article a file");
+  options.flag("json", settings.extract.json, "a JSON line an article instead of <doc> blocks");
+  options.value("threads", settings.extract.threads, "threads to use")
+      .alias("processes", "threads");
+  options.flag("allow_truncated", settings.extract.allow_truncated,
+               "a dump that is cut off is no error: its whole pages are enough");
+  options.value("lists", settings.lists,
+                "list items: none, prose (whole sentences) or all of them");
+  options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
+  options.accepted("no_templates", false, "templates that carry text are rendered, all else goes");
+  options.accepted("quiet", false, "one line is all that is said");
+  return options;
+}
+
+/// WikiExtractor's short options.
+std::vector<std::string> with_long_names(Arguments arguments) {
+  std::vector<std::string> words(arguments.begin(), arguments.end());
+  for (std::string& word : words) {
+    if (word == "-o") word = "--output_dir";
+    if (word == "-b") word = "--bytes";
+    if (word == "-q") word = "--quiet";
+  }
+  return words;
+}
+
+int64_t parse_bytes(const std::string& text) {
+  int64_t number = 0;
+  size_t digits = 0;
+  for (; digits < text.size() && std::isdigit(static_cast<unsigned char>(text[digits])) != 0;
+       ++digits) {
+    number = std::min<int64_t>(number * 10 + (text[digits] - '0'), int64_t{1} << 32);
+  }
+  const std::string unit = text.substr(digits);
+  int shift = -1;
+  if (unit.empty()) shift = 0;
+  if (unit == "K" || unit == "k") shift = 10;
+  if (unit == "M" || unit == "m") shift = 20;
+  if (unit == "G" || unit == "g") shift = 30;
+  if (digits == 0 || shift < 0)
+    fail("--bytes \"{}\": expected a number, or one with K, M, G", text);
+  return number << shift;
+}
+
+std::string describe(const corpus::ExtractCounts& counts) {
+  const corpus::DumpCounts& dump = counts.dump;
+  return fmt::format(
+      "{} pages: {} articles written ({:.1f} MB); left out: {} redirects, {} of other namespaces, "
+      "{} without prose, {} empty, {} no wikitext, {} too long",
+      dump.pages, counts.written, static_cast<double>(counts.text_bytes) / 1e6, dump.redirects,
+      dump.other_namespaces, counts.without_prose, dump.empty, dump.other_models, dump.oversized);
+}
+
+}  // namespace
+
+int prepare_extract(Arguments arguments) {
+  Settings settings;
+  Options options = declare(settings);
+  if (!options.parse(with_long_names(arguments))) {
+    fmt::print("{}", options.help());
+    return 0;
+  }
+  for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
+  if (settings.extract.threads < 1)
+    fail("--threads {}: expected 1 or more", settings.extract.threads);
+  settings.extract.file_bytes = parse_bytes(settings.bytes);
+  settings.extract.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
+
+  const std::string& dump = settings.dumps.front();
+  const auto begin = std::chrono::steady_clock::now();
+  const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  fmt::print("{}: {}\n", dump, describe(counts));
+  fmt::print("{} files in {}, {:.1f} s ({:.1f} MB of XML a second)\n", counts.files.size(),
+             settings.extract.output_dir, seconds.count(),
+             static_cast<double>(counts.dump.xml_bytes) / 1e6 / seconds.count());
+  if (counts.damage.empty()) return 0;
+  spdlog::warn("{}: {}; its whole pages were taken", dump, counts.damage);
+  return settings.extract.allow_truncated ? 0 : 1;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,289 @@
+#include "corpus/dump_reader.h"
+
+#include <expat.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <deque>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+
+namespace bertha::corpus {
+namespace {
+
+constexpr size_t kFeedBytes = size_t{1} << 16;
+/// expat holds a tag until it is whole.
+constexpr int64_t kMaxTagBytes = int64_t{1} << 20;
+constexpr int kMaxDepth = 32;
+constexpr size_t kMaxFieldBytes = 4096;
+
+enum class Field : uint8_t {
+  kNone,
+  kTitle,
+  kNamespace,
+  kId,
+  kRevision,
+  kModel,
+  kText,
+  kBase,
+  kSiteName
+};
+
+int64_t to_number(std::string_view text) {
+  int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string_view attribute(const XML_Char** attributes, std::string_view name) {
+  for (; attributes[0] != nullptr; attributes += 2) {
+    if (attributes[0] == name) return attributes[1];
+  }
+  return {};
+}
+
+}  // namespace
+
+class DumpReader::Parser {
+ public:
+  explicit Parser(std::unique_ptr<ByteSource> source)
+      : source_(std::move(source)), parser_(XML_ParserCreate(nullptr)) {
+    if (parser_ == nullptr) throw std::bad_alloc();
+    XML_SetUserData(parser_, this);
+    XML_SetElementHandler(parser_, on_start, on_end);
+    XML_SetCharacterDataHandler(parser_, on_text);
+    XML_SetStartDoctypeDeclHandler(parser_, on_doctype);
+  }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+  ~Parser() { XML_ParserFree(parser_); }
+
+  std::optional<Page> next() {
+    while (ready_.empty() && !finished_) feed();
+    if (ready_.empty()) return std::nullopt;
+    Page page = std::move(ready_.front());
+    ready_.pop_front();
+    return page;
+  }
+  const DumpCounts& counts() const { return counts_; }
+  const Site& site() const { return site_; }
+  const std::string& damage() const { return damage_; }
+
+ private:
+  void feed() {
+    if (chunk_.empty()) chunk_ = source_->next();
+    const std::string_view part = chunk_.substr(0, kFeedBytes);
+    chunk_.remove_prefix(part.size());
+    counts_.xml_bytes += static_cast<int64_t>(part.size());
+    const bool last = part.empty();
+    const auto status =
+        XML_Parse(parser_, part.data(), static_cast<int>(part.size()), last ? XML_TRUE : XML_FALSE);
+    if (last && !source_->damage().empty()) {
+      stop(source_->damage());
+    } else if (status == XML_STATUS_ERROR) {
+      stop_at_error(last);
+    } else if (counts_.xml_bytes - XML_GetCurrentByteIndex(parser_) > kMaxTagBytes) {
+      stop(fmt::format("a tag of more than {} bytes in line {}", kMaxTagBytes,
+                       XML_GetCurrentLineNumber(parser_)));
+    }
+    finished_ = finished_ || last;
+  }
+
+  void stop(std::string why) {
+    if (damage_.empty()) damage_ = std::move(why);
+    finished_ = true;
+  }
+
+  void stop_at_error(bool last) {
+    const XML_Error code = XML_GetErrorCode(parser_);
+    const auto line = XML_GetCurrentLineNumber(parser_);
+    if (last) {
+      stop(fmt::format("the XML is cut off in line {}", line));
+    } else {
+      stop(fmt::format("line {}: {}", line,
+                       code == XML_ERROR_ABORTED ? abort_reason_ : XML_ErrorString(code)));
+    }
+  }
+
+  void abort(const char* why) {
+    abort_reason_ = why;
+    XML_StopParser(parser_, XML_FALSE);
+  }
+
+  void start(std::string_view name, const XML_Char** attributes) {
+    if (++depth_ > kMaxDepth) return abort("elements are nested too deep for a dump");
+    if (name == "page" && !in_page_) {
+      in_page_ = true;
+      page_depth_ = depth_;
+      page_ = {};
+      has_namespace_ = oversized_ = false;
+      model_.clear();
+      return;
+    }
+    field_ = in_page_ ? page_field(name, depth_ - page_depth_) : site_field(name, attributes);
+    value_.clear();
+    if (field_ == Field::kText) {
+      page_.text.clear();  // of a history the last revision counts
+      oversized_ = false;
+    }
+  }
+
+  Field page_field(std::string_view name, int depth) {
+    if (depth == 1) {
+      if (name == "title") return Field::kTitle;
+      if (name == "ns") return Field::kNamespace;
+      if (name == "id") return Field::kId;
+      if (name == "redirect") page_.is_redirect = true;
+    } else if (depth == 2) {
+      if (name == "id") return Field::kRevision;
+      if (name == "text") return Field::kText;
+      if (name == "model") return Field::kModel;
+    }
+    return Field::kNone;
+  }
+
+  Field site_field(std::string_view name, const XML_Char** attributes) {
+    if (counts_.pages > 0) return Field::kNone;
+    if (name == "base") return Field::kBase;
+    if (name != "namespace") return Field::kNone;
+    site_key_ = static_cast<int32_t>(
+        std::clamp<int64_t>(to_number(attribute(attributes, "key")), INT32_MIN, INT32_MAX));
+    return Field::kSiteName;
+  }
+
+  void text(std::string_view part) {
+    if (field_ == Field::kNone) return;
+    std::string& target = field_ == Field::kText ? page_.text : value_;
+    const size_t limit = field_ == Field::kText ? kMaxTextBytes : kMaxFieldBytes;
+    if (target.size() + part.size() <= limit) {
+      target.append(part);
+    } else if (field_ == Field::kText) {
+      oversized_ = true;
+    }
+  }
+
+  void end(std::string_view name) {
+    if (in_page_ && depth_ == page_depth_ && name == "page") {
+      finish_page();
+    } else if (field_ != Field::kNone) {
+      store_field();
+    }
+    field_ = Field::kNone;
+    --depth_;
+  }
+
+  void store_field() {
+    switch (field_) {
+      case Field::kTitle:
+        page_.title = value_;
+        break;
+      case Field::kNamespace:
+        page_.namespace_key = static_cast<int32_t>(to_number(value_));
+        has_namespace_ = true;
+        break;
+      case Field::kId:
+        page_.id = to_number(value_);
+        break;
+      case Field::kRevision:
+        page_.revision = to_number(value_);
+        break;
+      case Field::kModel:
+        model_ = value_;
+        break;
+      case Field::kBase:
+        site_.set_base(value_);
+        break;
+      case Field::kSiteName:
+        site_.add_namespace(value_, site_key_);
+        break;
+      case Field::kText:
+      case Field::kNone:
+        break;
+    }
+  }
+
+  void finish_page() {
+    in_page_ = false;
+    ++counts_.pages;
+    if (!has_namespace_) {
+      page_.namespace_key = site_.find_namespace(page_.title).value_or(kArticleKey);
+    }
+    if (page_.namespace_key != kArticleKey) {
+      ++counts_.other_namespaces;
+    } else if (page_.is_redirect || corpus::is_redirect(page_.text)) {
+      ++counts_.redirects;
+    } else if (!model_.empty() && model_ != "wikitext") {
+      ++counts_.other_models;
+    } else if (oversized_) {
+      ++counts_.oversized;
+    } else if (page_.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      ++counts_.empty;
+    } else {
+      ++counts_.articles;
+      ready_.push_back(std::move(page_));
+    }
+    page_ = {};
+  }
+
+  static Parser& self(void* data) { return *static_cast<Parser*>(data); }
+  static void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
+    self(data).start(name, attributes);
+  }
+  static void XMLCALL on_end(void* data, const XML_Char* name) { self(data).end(name); }
+  static void XMLCALL on_text(void* data, const XML_Char* text, int size) {
+    self(data).text({text, static_cast<size_t>(size)});
+  }
+  static void XMLCALL on_doctype(void* data, const XML_Char*, const XML_Char*, const XML_Char*,
+                                 int) {
+    self(data).abort("a document type, which no dump has: its entities are not read");
+  }
+
+  std::unique_ptr<ByteSource> source_;
+  XML_Parser parser_;
+  std::string_view chunk_;
+  std::deque<Page> ready_;
+  DumpCounts counts_;
+  Site site_;
+  std::string damage_;
+  const char* abort_reason_ = "";
+  bool finished_ = false;
+
+  int depth_ = 0;
+  int page_depth_ = 0;
+  bool in_page_ = false;
+  bool has_namespace_ = false;
+  bool oversized_ = false;
+  Field field_ = Field::kNone;
+  std::string value_;
+  std::string model_;
+  int32_t site_key_ = 0;
+  Page page_;
+};
+
+DumpReader::DumpReader(std::unique_ptr<ByteSource> source)
+    : parser_(std::make_unique<Parser>(std::move(source))) {}
+
+DumpReader::~DumpReader() = default;
+
+std::optional<Page> DumpReader::next() {
+  return parser_->next();
+}
+
+const DumpCounts& DumpReader::counts() const {
+  return parser_->counts();
+}
+
+const Site& DumpReader::site() const {
+  return parser_->site();
+}
+
+const std::string& DumpReader::damage() const {
+  return parser_->damage();
+}
+
+}  // namespace bertha::corpus

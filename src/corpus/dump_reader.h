@@ -1,0 +1,63 @@
+#pragma once
+
+// The pages of a MediaWiki XML dump (pages-articles, also with histories, schemas 0.3 to 0.11), one
+// at a time. Memory is bounded whatever the file holds.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "corpus/byte_source.h"
+#include "corpus/site.h"
+
+namespace bertha::corpus {
+
+/// A page with the text of its last revision.
+struct Page {
+  int64_t id = 0;
+  int64_t revision = 0;
+  int32_t namespace_key = kArticleKey;
+  std::string title;
+  std::string text;  ///< wikitext, UTF-8
+  bool is_redirect = false;
+};
+
+/// Pages by what became of them; `articles` were handed out.
+struct DumpCounts {
+  int64_t pages = 0;
+  int64_t articles = 0;
+  int64_t redirects = 0;
+  int64_t other_namespaces = 0;
+  int64_t other_models = 0;  ///< scripts, style sheets, data
+  int64_t empty = 0;
+  int64_t oversized = 0;  ///< text over kMaxTextBytes
+  int64_t xml_bytes = 0;
+};
+
+class DumpReader {
+ public:
+  /// MediaWiki itself takes no text over 2 MiB.
+  static constexpr size_t kMaxTextBytes = size_t{16} << 20;
+
+  explicit DumpReader(std::unique_ptr<ByteSource> source);
+  ~DumpReader();
+  DumpReader(const DumpReader&) = delete;
+  DumpReader& operator=(const DumpReader&) = delete;
+
+  /// The next article: namespace 0, no redirect, not empty, wikitext. Nothing at the end.
+  std::optional<Page> next();
+
+  const DumpCounts& counts() const;
+  /// What the dump's head says. It does not change once next() has returned a page.
+  const Site& site() const;
+  /// Why the dump ended early (the file is cut off or damaged, the XML is not well formed); empty
+  /// when it is whole. Every page before that place was handed out.
+  const std::string& damage() const;
+
+ private:
+  class Parser;
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace bertha::corpus
