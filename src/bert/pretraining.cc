@@ -14,7 +14,7 @@ PretrainingModel::PretrainingModel(const Config& config, const ParameterStore& p
     : config_(config), parameters_(parameters), encoder_(config, parameters) {}
 
 PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, const Tensor& hidden,
-                                                            const Tensor& rows) const {
+                                                            const Tensor& rows, Out logits) const {
   const Shape shape = {rows.dim(0), config_.hidden_size};
   const DType dtype = parameters_.compute_dtype();
   const ModelIndices& i = parameters_.table().indices();
@@ -32,9 +32,9 @@ PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, co
   ops::layer_norm(context, inout(saved.z), Tensor(), parameters_.weight(i.transform_gamma),
                   parameters_.weight(i.transform_beta), static_cast<float>(config_.layer_norm_eps),
                   Dropout(), out(saved.y), out(saved.mean), out(saved.rstd));
-  saved.logits = context.make({shape[0], config_.vocab_size}, dtype);
+  saved.logits = logits.tensor();
   ops::linear(context, saved.y, parameters_.matrix(i.word), parameters_.weight(i.mlm_bias),
-              Activation::kNone, out(saved.logits), Out());
+              Activation::kNone, logits, Out());
   return saved;
 }
 
@@ -63,7 +63,9 @@ void PretrainingModel::masked_loss(Context& context, const Tensor& hidden,
                                    const PretrainingInputs& inputs, Out result,
                                    InOut d_hidden) const {
   const Context::Scope scope(context);
-  const HeadContext saved = masked_head(context, hidden, inputs.masked_rows);
+  const Tensor logits =
+      context.make({inputs.masked_rows.dim(0), config_.vocab_size}, parameters_.compute_dtype());
+  const HeadContext saved = masked_head(context, hidden, inputs.masked_rows, out(logits));
   ops::cross_entropy(context, inout(saved.logits), inputs.masked_labels, inputs.masked_scale,
                      result);
   if (!d_hidden.empty()) masked_head_backward(context, saved, inputs.masked_rows, d_hidden);
@@ -126,8 +128,13 @@ void PretrainingModel::masked_logits(Context& context, const EncoderInputs& inpu
                                      const Tensor& rows, Out logits) {
   const Context::Scope scope(context);
   encoder_.forward(context, inputs, Keep::kNothing, saved_);
-  const HeadContext head = masked_head(context, saved_.y, rows);
-  ops::convert(context, head.logits, logits);
+  if (parameters_.compute_dtype() == DType::kF32) {
+    masked_head(context, saved_.y, rows, logits);
+    return;
+  }
+  const Tensor narrow = context.make(logits.tensor().shape(), parameters_.compute_dtype());
+  masked_head(context, saved_.y, rows, out(narrow));
+  ops::convert(context, narrow, logits);
 }
 
 }  // namespace bertha::bert

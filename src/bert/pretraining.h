@@ -40,7 +40,7 @@ class PretrainingModel {
   void evaluate(Context& context, const PretrainingInputs& inputs,
                 const PretrainingResults& results);
 
-  /// Logits [M,V] of the language model head for `rows` (i32 [M]) of the batch.
+  /// Logits f32 [M,V] of the language model head for `rows` (i32 [M]) of the batch.
   void masked_logits(Context& context, const EncoderInputs& inputs, const Tensor& rows, Out logits);
 
  private:
@@ -49,7 +49,9 @@ class PretrainingModel {
     Tensor x, before, z, mean, rstd, y, logits;
   };
 
-  HeadContext masked_head(Context& context, const Tensor& hidden, const Tensor& rows) const;
+  /// The head up to its logits [M,V], which are written to `logits`, of the compute dtype.
+  HeadContext masked_head(Context& context, const Tensor& hidden, const Tensor& rows,
+                          Out logits) const;
   void masked_loss(Context& context, const Tensor& hidden, const PretrainingInputs& inputs,
                    Out result, InOut d_hidden) const;
   void masked_head_backward(Context& context, const HeadContext& saved, const Tensor& rows,
