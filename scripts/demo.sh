@@ -17,8 +17,8 @@ readonly results=demo/results
 # the plateau where it knows word frequencies alone.
 readonly pieces=2500
 readonly layers=2 hidden=192 heads=3 initializer_range=0.05
-readonly phase1_steps=${DEMO_PHASE1_STEPS:-1500}
-readonly phase2_steps=${DEMO_PHASE2_STEPS:-150}
+readonly phase1_steps=${DEMO_PHASE1_STEPS:-1200}
+readonly phase2_steps=${DEMO_PHASE2_STEPS:-400}
 
 say() { printf '\n[%s] %s\n' "$1" "$2"; }
 
@@ -115,7 +115,7 @@ say "4/6 phase 1" "$phase1_steps steps at length 64, L=$layers H=$hidden A=$head
 readonly last=$results/ckpt_$((phase1_steps + phase2_steps)).pt
 say "5/6 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
 [[ -e $last ]] || pretrain 128 20 --train_batch_size=32 --gradient_accumulation_steps=1 \
-  --max_steps="$phase2_steps" --warmup_proportion=0.128 --learning_rate=0.001 \
+  --max_steps="$phase2_steps" --warmup_proportion=0.1 --learning_rate=0.002 \
   --resume_from_checkpoint --phase1_end_step="$phase1_steps" --phase2
 
 say "6/6 fill" "what stands for [MASK]?"
