@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -22,10 +23,22 @@ std::vector<std::string> list_shards(const std::string& folder, const char* part
     if (entry->is_regular_file(error)) found.push_back(entry->path().string());
   }
   if (error) fail("{}: cannot read the folder: {}", folder, error.message());
-  if (found.empty())
-    fail("{}: no shard in this folder (names with '{}' that end in .hdf5)", folder, part);
   std::ranges::sort(found);
   return found;
+}
+
+/// Names of packed shards say nothing: every one is for training, except what says "_test_".
+std::vector<std::string> list_packed_shards(const std::string& folder) {
+  std::vector<std::string> found = list_shards(folder, "");
+  std::erase_if(found, [](const std::string& path) {
+    return std::filesystem::path(path).filename().string().find("_test_") != std::string::npos;
+  });
+  if (!found.empty() && !read_shard_shape(found.front()).packed()) found.clear();
+  return found;
+}
+
+[[noreturn]] void fail_without_shard(const std::string& folder, const char* part) {
+  fail("{}: no shard in this folder (names with '{}' that end in .hdf5)", folder, part);
 }
 
 template <typename T>
@@ -55,11 +68,16 @@ std::vector<int64_t> rows_of(const std::vector<ShardShape>& shapes) {
 }  // namespace
 
 std::vector<std::string> find_shards(const std::string& folder) {
-  return list_shards(folder, "training");
+  std::vector<std::string> found = list_shards(folder, "training");
+  if (found.empty()) found = list_packed_shards(folder);
+  if (found.empty()) fail_without_shard(folder, "training");
+  return found;
 }
 
 std::vector<std::string> find_test_shards(const std::string& folder) {
-  return list_shards(folder, "_test_");
+  std::vector<std::string> found = list_shards(folder, "_test_");
+  if (found.empty()) fail_without_shard(folder, "_test_");
+  return found;
 }
 
 RowOrder::RowOrder(std::vector<int64_t> shard_rows, uint64_t seed)
@@ -69,7 +87,17 @@ RowOrder::RowOrder(std::vector<int64_t> shard_rows, uint64_t seed)
   BERTHA_CHECK(rows_ > 0);
 }
 
+void RowOrder::fix_shard_order(int64_t epoch, std::vector<int32_t> order) {
+  BERTHA_CHECK(order.size() == shard_rows_.size());
+  fixed_epoch_ = epoch;
+  fixed_order_ = std::move(order);
+}
+
 void RowOrder::shard_order(int64_t epoch, std::vector<int32_t>& order) const {
+  if (epoch == fixed_epoch_) {
+    order = fixed_order_;
+    return;
+  }
   order.resize(shard_rows_.size());
   permute(stream_of(seed_, epoch, 0), order);
 }
@@ -103,6 +131,13 @@ PretrainingLoader::PretrainingLoader(std::vector<std::string> files, const Loade
   BERTHA_CHECK(options_.rank >= 0 && options_.rank < options_.ranks);
   for (const ShardShape& shape : shapes_) {
     max_seq_length_ = std::max(max_seq_length_, shape.seq_length);
+    // Rows may mask more than limits.max_predictions, though never more than their shard has room
+    // for.
+    max_predictions_ = std::max(max_predictions_, shape.max_predictions);
+    sequences_a_row_ = std::max(sequences_a_row_, shape.sequences_a_row());
+    if (shape.packed() == packed()) continue;
+    fail("{} and {}: one is packed, the other is not", files_[0],
+         files_[static_cast<size_t>(&shape - shapes_.data())]);
   }
   slots_.resize(static_cast<size_t>(options_.prefetch + 1));
   for (PretrainingBatch& slot : slots_) reserve(slot);
@@ -114,18 +149,18 @@ PretrainingLoader::~PretrainingLoader() {
 
 void PretrainingLoader::reserve(PretrainingBatch& batch) const {
   const auto rows = static_cast<size_t>(options_.micro_batch);
-  const auto tokens =
-      rows * static_cast<size_t>(std::min(max_seq_length_, options_.limits.max_position));
+  // The sequences of a packed row fit the model one by one.
+  const auto tokens = rows * static_cast<size_t>(packed() ? max_seq_length_
+                                                          : std::min(max_seq_length_,
+                                                                     options_.limits.max_position));
+  const size_t sequences = rows * static_cast<size_t>(sequences_a_row_);
   batch.ids.reserve(tokens);
   batch.segments.reserve(tokens);
   batch.positions.reserve(tokens);
-  batch.seq_start.reserve(rows + 1);
-  batch.next_sentence.reserve(rows);
-  // Rows may mask more than max_predictions, though never more than their shard has room for.
-  int64_t masked = 0;
-  for (const ShardShape& shape : shapes_) masked = std::max(masked, shape.max_predictions);
-  batch.masked_rows.reserve(rows * static_cast<size_t>(masked));
-  batch.masked_labels.reserve(rows * static_cast<size_t>(masked));
+  batch.seq_start.reserve(sequences + 1);
+  batch.next_sentence.reserve(sequences);
+  batch.masked_rows.reserve(rows * static_cast<size_t>(max_predictions_));
+  batch.masked_labels.reserve(rows * static_cast<size_t>(max_predictions_));
 }
 
 const PretrainingBatch& PretrainingLoader::next() {
@@ -161,6 +196,39 @@ LoaderState PretrainingLoader::state() const {
     state.files.push_back(files_[static_cast<size_t>(shard)]);
   }
   return state;
+}
+
+bool PretrainingLoader::take_order(int64_t epoch, const std::vector<std::string>& files) {
+  const auto name_of = [](const std::string& path) {
+    return std::filesystem::path(path).filename().string();
+  };
+  std::map<std::string, int32_t> numbers;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    numbers.emplace(name_of(files_[i]), static_cast<int32_t>(i));
+  }
+  std::vector<int32_t> order;
+  for (const std::string& file : files) {
+    const auto found = numbers.extract(name_of(file));
+    if (found.empty()) return false;  // unknown, or listed twice
+    order.push_back(found.mapped());
+  }
+  if (order.size() != files_.size()) return false;
+  stop();
+  next_shard_ = {};
+  shard_ = {};
+  order_.fix_shard_order(epoch, std::move(order));
+  cursor_.reset();
+  return true;
+}
+
+int64_t PretrainingLoader::position_of(int64_t epoch, int64_t index) const {
+  std::vector<int32_t> shards;
+  order_.shard_order(epoch, shards);
+  int64_t position = epoch * order_.rows();
+  for (int64_t i = 0; i < std::min(index, order_.shards()); ++i) {
+    position += order_.rows_of(shards[static_cast<size_t>(i)]);
+  }
+  return position;
 }
 
 void PretrainingLoader::start() {

@@ -22,7 +22,8 @@
 namespace bertha::dataset {
 
 /// Shards of training and of held-out data: names with "training" ("_test_" for held-out) that end
-/// in ".hdf5", sorted as text. Throws Error when the folder cannot be read or has none.
+/// in ".hdf5", sorted as text; where none has "training" and they are packed, all. Throws Error
+/// when the folder cannot be read or has none.
 std::vector<std::string> find_shards(const std::string& folder);
 std::vector<std::string> find_test_shards(const std::string& folder);
 
@@ -42,6 +43,8 @@ class RowOrder {
 
   int64_t rows() const { return rows_; }  ///< of an epoch
   int64_t shards() const { return static_cast<int64_t>(shard_rows_.size()); }
+  /// Has epoch `epoch` take its shards in the order given, a permutation.
+  void fix_shard_order(int64_t epoch, std::vector<int32_t> order);
   /// Shards in the order of an epoch, as indices of the sorted files.
   void shard_order(int64_t epoch, std::vector<int32_t>& order) const;
   /// Rows of a shard in the order of an epoch. 4 bytes a row.
@@ -53,16 +56,20 @@ class RowOrder {
   std::vector<int64_t> shard_rows_;
   int64_t rows_ = 0;
   uint64_t seed_;
+  int64_t fixed_epoch_ = -1;
+  std::vector<int32_t> fixed_order_;
 };
 
 /// A row of the stream by its place. Holds the epoch's shard order, so that a step forward costs
 /// next to nothing and allocates nothing.
 class RowCursor {
  public:
-  explicit RowCursor(const RowOrder& order) : order_(order) { order_.shard_order(0, shards_); }
+  explicit RowCursor(const RowOrder& order) : order_(order) {}
 
   /// Goes to row `position` >= 0 of the stream.
   void move_to(int64_t position);
+  /// Must follow a change of the order: the next move looks everything up.
+  void reset() { epoch_ = -1; }
 
   int64_t epoch() const { return epoch_; }
   int64_t index() const { return index_; }  ///< in shard_order()
@@ -72,7 +79,7 @@ class RowCursor {
  private:
   const RowOrder& order_;
   std::vector<int32_t> shards_;
-  int64_t epoch_ = 0;
+  int64_t epoch_ = -1;
   int64_t index_ = 0;
   int64_t row_ = 0;
   int64_t shard_begin_ = 0;  ///< position of the shard's first row in the epoch
@@ -98,6 +105,11 @@ class PretrainingLoader {
   int64_t rows() const { return order_.rows(); }  ///< of an epoch
   /// Tokens of the longest row there may be, for sizing: S of the widest shard.
   int64_t max_seq_length() const { return max_seq_length_; }
+  /// Masked tokens of the fullest row there may be.
+  int64_t max_predictions() const { return max_predictions_; }
+  /// Whether rows hold several sequences, and how many at most.
+  bool packed() const { return shapes_.front().packed(); }
+  int64_t sequences_a_row() const { return sequences_a_row_; }
 
   /// The next micro-batch of this rank, valid until the next call. Steady calls allocate nothing
   /// and wait for nothing as long as the thread keeps ahead. Throws Error for a faulty shard.
@@ -108,6 +120,14 @@ class PretrainingLoader {
   /// Goes on as if `position` rows had been consumed. Reads at most one shard, at the next call.
   void seek(int64_t position);
   LoaderState state() const;
+  /// Has epoch `epoch` take the shards as `files` lists them: the epoch goes on that a checkpoint
+  /// was written in, whoever wrote it. Files are told by their names without the folder, so a moved
+  /// dataset is found again. False, and nothing changed, when the names are not those of this
+  /// loader's files. seek() must follow.
+  bool take_order(int64_t epoch, const std::vector<std::string>& files);
+  /// First row in the stream of the shard at `index` of the epoch's order; of the next epoch when
+  /// `index` is past the last.
+  int64_t position_of(int64_t epoch, int64_t index) const;
 
  private:
   /// A shard in memory, in the order of one epoch.
@@ -135,6 +155,8 @@ class PretrainingLoader {
   std::vector<ShardShape> shapes_;
   RowOrder order_;
   int64_t max_seq_length_ = 0;
+  int64_t max_predictions_ = 0;
+  int64_t sequences_a_row_ = 1;
   int64_t position_ = 0;
 
   // Of the thread while it runs, else of the caller.

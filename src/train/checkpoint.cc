@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <span>
+#include <string_view>
 
 #include "core/error.h"
 #include "io/torch_file.h"
@@ -18,6 +20,15 @@ constexpr const char* kDecoder = "cls.predictions.decoder.weight";
 constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
 constexpr const char* kBeforeDecoder = "cls.predictions.transform.LayerNorm.bias";
 constexpr int64_t kRecordVersion = 1;
+
+/// The number of "ckpt_<number>.pt", -1 for another name.
+int64_t checkpoint_number(std::string_view name) {
+  if (!name.starts_with("ckpt_") || !name.ends_with(".pt")) return -1;
+  const std::string_view digits = name.substr(5, name.size() - 8);
+  int64_t number = -1;
+  const auto [rest, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return bad == std::errc() && rest == digits.data() + digits.size() ? number : -1;
+}
 
 /// Parameters in the order of the optimizer's integers: first all that decay, then the others.
 std::vector<int> optimizer_order(const bert::ParameterTable& table) {
@@ -174,7 +185,7 @@ RunRecord read_record(const PickleValue& entry, const std::string& path) {
   for (const PickleValue* name : entry.at("written", what).items()) {
     // Names alone: a path in a foreign file must not say what is removed.
     const std::string text(name->string(what));
-    if (text.find('/') == std::string::npos) record.written.push_back(text);
+    if (checkpoint_number(text) >= 0) record.written.push_back(text);
   }
   if (record.rows_consumed < 0) fail("{}: rows_consumed is {}", what, record.rows_consumed);
   return record;
@@ -224,14 +235,8 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
   std::vector<std::pair<int64_t, std::string>> found;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("ckpt_") || !name.ends_with(".pt")) continue;
-    int64_t number = -1;
-    const char* end = name.data() + name.size() - 3;
-    const auto [rest, bad] = std::from_chars(name.data() + 5, end, number);
-    if (bad == std::errc() && rest == end && number >= 0) {
-      found.emplace_back(number, entry.path().string());
-    }
+    const int64_t number = checkpoint_number(entry.path().filename().string());
+    if (number >= 0) found.emplace_back(number, entry.path().string());
   }
   std::sort(found.rbegin(), found.rend());
   return found;
@@ -269,6 +274,9 @@ CheckpointState read_checkpoint_state(const std::string& path) {
   }
   if (const PickleValue* epoch = root.find("epoch"); epoch != nullptr) {
     state.epoch = epoch->integer(path + ": epoch");
+    if (state.epoch < 0 || state.epoch > std::numeric_limits<int32_t>::max()) {
+      fail("{}: epoch is {}", path, state.epoch);
+    }
   }
   if (const PickleValue* record = root.find("bertha"); record != nullptr) {
     state.run = read_record(*record, path);

@@ -1,6 +1,7 @@
 #include "train/pretraining_options.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -34,22 +35,38 @@ void check_options(const PretrainingOptions& o) {
   at_least("phase1_end_step", o.phase1_end_step, 0);
 }
 
+void settle_packed(PretrainingOptions& options, double sequences_a_row) {
+  BERTHA_CHECK(sequences_a_row >= 1);
+  const int64_t rows = options.micro_batch();
+  const double steps = static_cast<double>(options.gradient_accumulation_steps) / sequences_a_row;
+  options.gradient_accumulation_steps = std::max<int64_t>(1, std::llrint(steps));
+  options.train_batch_size = rows * options.gradient_accumulation_steps;
+}
+
 Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
                       const std::string& data) {
   return {{"phase", o.phase2 ? "2" : "1"},
           {"phase1_end_step", o.phase2 ? fmt::format("{}", o.phase1_end_step) : "-"},
           {"init_checkpoint", o.init_checkpoint.value_or("-")},
-          {"training data", data},
+          {kDataSetting, data},
           {"train_batch_size", fmt::format("{}", o.train_batch_size)},
           {"gradient_accumulation_steps", fmt::format("{}", o.gradient_accumulation_steps)},
           {"max_predictions_per_seq", fmt::format("{}", o.max_predictions_per_seq)},
           {"max_steps", fmt::format("{}", o.max_steps)},
           {"learning_rate", fmt::format("{}", o.learning_rate)},
           {"warmup_proportion", fmt::format("{}", o.warmup_proportion)},
+          {"init", o.init == bert::InitStyle::kRecipe ? "recipe" : "bert"},
           {"seed", fmt::format("{}", o.seed)},
           {"optimizer", o.optimizer == OptimizerKind::kLamb ? "lamb" : "adamw"},
           {"precision", o.bf16 ? "bf16" : "fp32"},
           {"config_file", bert::recipe_config_json(config)}};
+}
+
+std::string setting(const Settings& settings, const std::string& name) {
+  for (const auto& [key, value] : settings) {
+    if (key == name) return value;
+  }
+  return "";
 }
 
 std::string describe_differences(const Settings& here, const Settings& there) {

@@ -54,10 +54,20 @@ struct PretrainingOptions {
 /// Throws Error, before anything is read or written, for options that do not fit each other.
 void check_options(const PretrainingOptions& options);
 
+/// Packed rows hold about `sequences_a_row` sequences each, so an update takes as many rows fewer:
+/// the micro-batch keeps its rows, the accumulation steps become given / sequences_a_row, rounded
+/// half to even, at least 1, as in the recipe.
+void settle_packed(PretrainingOptions& options, double sequences_a_row);
+
 /// What makes two commands the same run: everything that decides its weights. `data` names the
 /// training rows (shards and their number); paths may change, a dataset may be moved.
 Settings run_settings(const PretrainingOptions& options, const bert::Config& config,
                       const std::string& data);
+
+/// The setting that names the training rows.
+inline constexpr const char* kDataSetting = "training data";
+/// A setting's value; empty when there is none of that name.
+std::string setting(const Settings& settings, const std::string& name);
 
 /// "learning_rate is 0.004 here and 0.006 there; …"; empty when equal.
 std::string describe_differences(const Settings& here, const Settings& there);

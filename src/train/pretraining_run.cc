@@ -9,6 +9,7 @@
 
 #include "bert/weights.h"
 #include "core/error.h"
+#include "dataset/packing.h"
 #include "io/atomic_file.h"
 
 namespace bertha::train {
@@ -67,7 +68,8 @@ void PretrainingRun::open_data() {
   shards_ = dataset::find_shards(options_.input_dir);
   const dataset::LoaderOptions settings = loader_options(options_, config_);
   loader_ = std::make_unique<dataset::PretrainingLoader>(shards_, settings);
-  if (loader_->max_seq_length() > config_.max_position_embeddings) {
+  settle_packing();
+  if (!loader_->packed() && loader_->max_seq_length() > config_.max_position_embeddings) {
     fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
          loader_->max_seq_length(), config_.max_position_embeddings, options_.config_file);
   }
@@ -77,12 +79,45 @@ void PretrainingRun::open_data() {
   }
 }
 
+/// The data decide whether a run is packed; the option may say what is expected of them.
+void PretrainingRun::settle_packing() {
+  const bool packed = loader_->packed();
+  if (options_.packed && *options_.packed != packed) {
+    fail("--enable_packed_data_mode {}: the shards of {} are {}",
+         *options_.packed ? "True" : "False", options_.input_dir, packed ? "packed" : "not packed");
+  }
+  if (!packed) return;
+  if (const auto known = dataset::read_sequences_a_row(options_.input_dir)) {
+    sequences_a_row_ = *known;
+  } else {
+    const int64_t length = loader_->max_seq_length();
+    const std::string missing = dataset::packing_metadata_path(options_.input_dir);
+    if (length != 128 && length != 512) {
+      fail("{}: missing; it says how many sequences a row of {} holds (bertha prepare pack)",
+           missing, options_.input_dir);
+    }
+    sequences_a_row_ = length == 128 ? 1.2 : 2.0;
+    spdlog::warn("{}: MISSING; taking {} sequences a row, the recipe's guess for rows of {} tokens",
+                 missing, sequences_a_row_, length);
+  }
+  const int64_t given = options_.gradient_accumulation_steps;
+  settle_packed(options_, sequences_a_row_);
+  spdlog::info("packed data, {:.5f} sequences a row: {} accumulation steps in place of {}",
+               sequences_a_row_, options_.gradient_accumulation_steps, given);
+}
+
 void PretrainingRun::build(Device& device) {
   const DType compute = options_.bf16 ? DType::kBF16 : DType::kF32;
   parameters_ = std::make_unique<bert::ParameterStore>(
       device, config_, bert::Heads::for_pretraining(), compute, true);
   int64_t length = loader_->max_seq_length();
-  if (held_out_) length = std::max(length, held_out_->max_seq_length());
+  int64_t masked = loader_->max_predictions();
+  int64_t sequences = loader_->sequences_a_row();
+  if (held_out_) {
+    length = std::max(length, held_out_->max_seq_length());
+    masked = std::max(masked, held_out_->max_predictions());
+    sequences = std::max(sequences, held_out_->sequences_a_row());
+  }
   const int64_t rows = options_.micro_batch();
   TrainerSettings settings;
   settings.compute = compute;
@@ -91,8 +126,8 @@ void PretrainingRun::build(Device& device) {
   settings.optimizer = options_.optimizer;
   settings.seed = static_cast<uint64_t>(options_.seed);
   settings.limits = {.tokens = rows * length,
-                     .sequences = rows,
-                     .masked = rows * std::min(options_.max_predictions_per_seq, length)};
+                     .sequences = rows * sequences,
+                     .masked = rows * std::min(masked, length)};
   trainer_ = std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings);
 }
 
@@ -128,8 +163,27 @@ void PretrainingRun::load_start() {
   }
 }
 
+/// Where there is a checkpoint of this data, its epoch goes on in its own order of shards.
 void PretrainingRun::seek_data() {
-  loader_->seek(plan_.kind == StartKind::kContinue ? record_.rows_consumed : 0);
+  const CheckpointState& state = plan_.state;
+  const bool goes_on = plan_.kind == StartKind::kContinue || plan_.kind == StartKind::kOtherOrder;
+  if (!goes_on) {
+    loader_->seek(0);
+    return;
+  }
+  const bool same_data = !state.run || setting(state.run->settings, kDataSetting) ==
+                                           setting(record_.settings, kDataSetting);
+  if (!same_data || !loader_->take_order(state.epoch, state.files)) {
+    spdlog::warn("{}: its shards are not those of {}: the data starts anew", plan_.path,
+                 options_.input_dir);
+    loader_->seek(0);
+    return;
+  }
+  loader_->seek(state.run ? state.run->rows_consumed
+                          : loader_->position_of(state.epoch, state.file_index));
+  const dataset::LoaderState next = loader_->state();
+  spdlog::info("the data goes on in epoch {} with {}", next.epoch,
+               next.files[static_cast<size_t>(next.file_index)]);
 }
 
 void PretrainingRun::open_logs() {
@@ -184,7 +238,7 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   int64_t tokens = 0;
   for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
     const auto draw = static_cast<uint32_t>(loader_->position() / options_.micro_batch());
-    const PretrainingBatch& batch = loader_->next();
+    const PretrainingBatch& batch = next_batch(begin);
     const LossSums of_batch = trainer_->micro_batch(batch, draw);
     tokens += batch.tokens();
     last_loss_ = of_batch.total();
@@ -192,7 +246,7 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
     sums += of_batch;
     if (stop && i + 1 < options_.gradient_accumulation_steps) {
       // The step is dropped: a resume starts it again from its first row.
-      record_.rows_consumed = begin;
+      rewind(begin);
       return false;
     }
   }
@@ -207,6 +261,22 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   if (progress_) progress_->update(step_ + 1, sums.total(), tokens, sums.sequence_count);
   after_step(result, sums);
   return true;
+}
+
+/// A faulty shard ends the run; what has been learnt is kept.
+const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
+  try {
+    return loader_->next();
+  } catch (const Error&) {
+    rewind(step_begin);
+    if (steps_done_here_ > 0) save();
+    throw;
+  }
+}
+
+void PretrainingRun::rewind(int64_t step_begin) {
+  loader_->seek(step_begin);
+  record_.rows_consumed = step_begin;
 }
 
 void PretrainingRun::guard_finite(const UpdateResult& result) {
@@ -228,20 +298,22 @@ void PretrainingRun::guard_finite(const UpdateResult& result) {
   }
 }
 
+LossRecord PretrainingRun::loss_record(const LossSums& sums, bool held_out) const {
+  return {.phase = options_.phase2 ? 2 : 1,
+          .number = options_.step_offset() + step_,
+          .held_out = held_out,
+          .masked = sums.masked_mean(),
+          .next_sentence = sums.next_sentence_mean(),
+          .masked_accuracy = sums.masked_accuracy(),
+          .next_sentence_accuracy = sums.next_sentence_accuracy(),
+          .rate = held_out ? 0 : last_rate_};
+}
+
 void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums) {
   ++step_;
   ++steps_done_here_;
   const bool last = step_ == options_.last_step();
-  LossRecord record;
-  record.phase = options_.phase2 ? 2 : 1;
-  record.number = options_.step_offset() + step_;
-  record.masked = sums.masked_mean();
-  record.next_sentence = sums.next_sentence_mean();
-  record.masked_accuracy =
-      static_cast<double>(sums.masked_right) / static_cast<double>(sums.masked_count);
-  record.next_sentence_accuracy =
-      static_cast<double>(sums.next_sentence_right) / static_cast<double>(sums.sequence_count);
-  record.rate = last_rate_;
+  const LossRecord record = loss_record(sums, false);
   history_->add(record);
   if (tensorboard_) {
     tensorboard_->write(record.number, {{"loss/total", sums.total()},
@@ -262,20 +334,20 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
 void PretrainingRun::log_step(bool last) {
   const double seconds = seconds_between(window_start_, wall_now());
   const double per_batch = seconds / static_cast<double>(std::max<int64_t>(loss_count_, 1));
-  const double average = loss_sum_ / static_cast<double>(std::max<int64_t>(loss_count_, 1));
-  const double rate = static_cast<double>(options_.micro_batch()) / per_batch;
+  if (loss_count_ > 0) average_loss_ = loss_sum_ / static_cast<double>(loss_count_);
+  const double rate = static_cast<double>(options_.micro_batch()) * sequences_a_row_ / per_batch;
   if (progress_) progress_->clear();
   const int64_t epoch = loader_->state().epoch;
   LogData data;
   if (last) {
-    data = {{"final_loss", average}};
+    data = {{"final_loss", average_loss_}};
   } else {
-    data = {{"average_loss", average}, {"step_loss", last_loss_}, {"learning_rate", last_rate_}};
+    data = {
+        {"average_loss", average_loss_}, {"step_loss", last_loss_}, {"learning_rate", last_rate_}};
   }
   data.emplace_back("average_training_time_step", per_batch);
   data.emplace_back("average_perf_per_step", rate);
   log_.step(epoch, step_, data);
-  if (last) return;  // the summary still needs the mean
   loss_sum_ = 0;
   loss_count_ = 0;
   window_start_ = wall_now();
@@ -284,6 +356,12 @@ void PretrainingRun::log_step(bool last) {
 void PretrainingRun::save() {
   if (options_.skip_checkpoint || saved_step_ == step_) return;
   if (progress_) progress_->clear();
+  if (!trainer_->state_is_finite()) {
+    fail(
+        "step {}: weights or moments are not finite; they are not saved, the last good checkpoint "
+        "is kept. A lower --learning_rate or a longer --warmup_proportion may help",
+        step_);
+  }
   log_.parameter("checkpoint_step", step_);
   const std::string name = fmt::format("ckpt_{}.pt", options_.step_offset() + step_);
   const dataset::LoaderState data = loader_->state();
@@ -322,16 +400,7 @@ void PretrainingRun::evaluate() {
   for (int64_t i = 0; i < std::min(options_.eval_batches, available); ++i) {
     sums += trainer_->evaluate(held_out_->next());
   }
-  LossRecord record;
-  record.phase = options_.phase2 ? 2 : 1;
-  record.number = options_.step_offset() + step_;
-  record.held_out = true;
-  record.masked = sums.masked_mean();
-  record.next_sentence = sums.next_sentence_mean();
-  record.masked_accuracy =
-      static_cast<double>(sums.masked_right) / static_cast<double>(sums.masked_count);
-  record.next_sentence_accuracy =
-      static_cast<double>(sums.next_sentence_right) / static_cast<double>(sums.sequence_count);
+  const LossRecord record = loss_record(sums, true);
   history_->add(record);
   if (progress_) progress_->clear();
   log_.step(loader_->state().epoch, step_,
@@ -348,17 +417,16 @@ void PretrainingRun::evaluate() {
 
 void PretrainingRun::finish(bool stopped) {
   if (progress_) progress_->finish();
-  const double final_loss = loss_sum_ / static_cast<double>(std::max<int64_t>(loss_count_, 1));
   log_step(true);
   if (steps_done_here_ > 0 || !stopped) save();
   history_->draw(options_.output_dir);
   const WallTime end = wall_now();
   const double training_seconds = seconds_between(training_start_, end);
-  log_.summary(
-      {{"e2e_train_time", seconds_between(run_start_, end)},
-       {"training_sequences_per_second", static_cast<double>(rows_trained_) / training_seconds},
-       {"final_loss", final_loss},
-       {"raw_train_time", training_seconds}});
+  log_.summary({{"e2e_train_time", seconds_between(run_start_, end)},
+                {"training_sequences_per_second",
+                 static_cast<double>(rows_trained_) * sequences_a_row_ / training_seconds},
+                {"final_loss", average_loss_},
+                {"raw_train_time", training_seconds}});
 }
 
 }  // namespace bertha::train

@@ -3,6 +3,7 @@
 // One run of pre-training: data, model, start or resume, steps, log, evaluation, checkpoints.
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,12 +42,16 @@ class PretrainingRun {
 
  private:
   void open_data();
+  void settle_packing();
   void build(Device& device);
   void start();
   void load_start();
   void seek_data();
   void open_logs();
   bool train_step(const std::atomic<bool>& stop);
+  const PretrainingBatch& next_batch(int64_t step_begin);
+  void rewind(int64_t step_begin);
+  LossRecord loss_record(const LossSums& sums, bool held_out) const;
   void after_step(const UpdateResult& result, const LossSums& sums);
   void guard_finite(const UpdateResult& result);
   void log_step(bool last);
@@ -82,10 +87,12 @@ class PretrainingRun {
   double loss_sum_ = 0;
   int64_t loss_count_ = 0;
   double last_loss_ = 0;
+  double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< of the last line
   WallTime window_start_;
   WallTime run_start_;
   WallTime training_start_;
   int64_t rows_trained_ = 0;
+  double sequences_a_row_ = 1;  ///< on average, as the packed data's metadata say
 };
 
 }  // namespace bertha::train

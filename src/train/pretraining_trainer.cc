@@ -1,5 +1,6 @@
 #include "train/pretraining_trainer.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -35,13 +36,13 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       parameters_(parameters),
       settings_(settings),
       batch_(device, settings.limits),
-      arena_(device, measure_arena(config)),
-      context_(device, arena_),
-      model_(config, parameters),
       spans_(parameters.table().spans()),
       first_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
       second_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
-      scalars_(device.allocate(kSlots * kAlignmentBytes)) {}
+      scalars_(device.allocate(kSlots * kAlignmentBytes)),
+      arena_(device, measure_arena(config)),
+      context_(device, arena_),
+      model_(config, parameters) {}
 
 int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
   Arena measure;
@@ -50,7 +51,20 @@ int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
   const Tensor result(nullptr, 0, DType::kF32, {2});
   model.train(context, batch_.largest(true), settings_.recompute, {result, result});
   model.evaluate(context, batch_.largest(false), {result, result});
+  ops::global_norm(context, parameters_.flat_gradients(), out(slot_view(scalars_, kNorm, 1)));
+  optimizer_pass(context, slot_view(scalars_, kScalars, ops::kStepScalars));
   return measure.peak_bytes();
+}
+
+void PretrainingTrainer::optimizer_pass(Context& context, const Tensor& scalars) const {
+  const Shape shape = {parameters_.table().flat_size()};
+  const ops::OptimizerBuffers buffers = {.weights = parameters_.flat_weights(),
+                                         .gradients = parameters_.flat_gradients(),
+                                         .first = Tensor(&first_, 0, DType::kF32, shape),
+                                         .second = Tensor(&second_, 0, DType::kF32, shape),
+                                         .shadow = parameters_.flat_shadow()};
+  const auto pass = settings_.optimizer == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
+  pass(context, buffers, spans_, settings_.adam, scalars);
 }
 
 LossSums PretrainingTrainer::read_results(const PretrainingBatch& batch) {
@@ -68,8 +82,9 @@ LossSums PretrainingTrainer::read_results(const PretrainingBatch& batch) {
 
 LossSums PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
   const double share = 1 / static_cast<double>(settings_.accumulation * settings_.ranks);
+  const size_t masked = std::max<size_t>(batch.masked_rows.size(), 1);
   const DeviceBatch::Scales scales = {
-      .masked = static_cast<float>(share / static_cast<double>(batch.masked_rows.size())),
+      .masked = static_cast<float>(share / static_cast<double>(masked)),
       .next_sentence = static_cast<float>(share / static_cast<double>(batch.sequences()))};
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
@@ -90,6 +105,19 @@ LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
   return read_results(batch);
 }
 
+bool PretrainingTrainer::state_is_finite() {
+  const Shape shape = {parameters_.table().flat_size()};
+  const Tensor norm = slot_view(scalars_, kNorm, 1);
+  for (const Tensor& values : {parameters_.flat_weights(), Tensor(&first_, 0, DType::kF32, shape),
+                               Tensor(&second_, 0, DType::kF32, shape)}) {
+    ops::global_norm(context_, values, out(norm));
+    float value = 0;
+    device_.read(norm, &value);
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
 UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
   const Tensor norm = slot_view(scalars_, kNorm, 1);
   device_.run({"gradient norm", 0, settings_.compute},
@@ -106,16 +134,8 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
                                              .max_norm = settings_.max_gradient_norm});
     const Tensor device_scalars = slot_view(scalars_, kScalars, ops::kStepScalars);
     device_.write(out(device_scalars), scalars.data());
-    const ops::OptimizerBuffers buffers = {
-        .weights = parameters_.flat_weights(),
-        .gradients = parameters_.flat_gradients(),
-        .first = Tensor(&first_, 0, DType::kF32, {parameters_.table().flat_size()}),
-        .second = Tensor(&second_, 0, DType::kF32, {parameters_.table().flat_size()}),
-        .shadow = parameters_.flat_shadow()};
-    device_.run({"update", 0, settings_.compute}, [&] {
-      const auto pass = settings_.optimizer == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
-      pass(context_, buffers, spans_, settings_.adam, device_scalars);
-    });
+    device_.run({"update", 0, settings_.compute},
+                [&] { optimizer_pass(context_, device_scalars); });
     device_.parameters_changed();
   }
   device_.zero(out(parameters_.flat_gradients()));

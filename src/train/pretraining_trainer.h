@@ -39,11 +39,21 @@ struct LossSums {
   int64_t masked_right = 0;
   int64_t next_sentence_right = 0;
 
-  double masked_mean() const { return masked / static_cast<double>(masked_count); }
-  double next_sentence_mean() const { return next_sentence / static_cast<double>(sequence_count); }
+  double masked_mean() const { return mean(masked, masked_count); }
+  double next_sentence_mean() const { return mean(next_sentence, sequence_count); }
+  double masked_accuracy() const { return mean(static_cast<double>(masked_right), masked_count); }
+  double next_sentence_accuracy() const {
+    return mean(static_cast<double>(next_sentence_right), sequence_count);
+  }
   /// The recipe's loss: mean over masked tokens plus mean over sentence pairs.
   double total() const { return masked_mean() + next_sentence_mean(); }
   LossSums& operator+=(const LossSums& other);
+
+ private:
+  /// 0 where there is nothing: rows without a masked token have no loss.
+  static double mean(double sum, int64_t count) {
+    return count == 0 ? 0 : sum / static_cast<double>(count);
+  }
 };
 
 /// What an update did.
@@ -70,6 +80,9 @@ class PretrainingTrainer {
   /// Forward alone, without dropout.
   LossSums evaluate(const PretrainingBatch& batch);
 
+  /// False when a weight or moment is NaN or infinite: such a state must not be saved.
+  bool state_is_finite();
+
   /// First and second moments f32 of one parameter, in host order; null: not wanted.
   void read_moments(int index, float* first, float* second) const;
   void write_moments(int index, const float* first, const float* second);
@@ -79,6 +92,7 @@ class PretrainingTrainer {
 
  private:
   int64_t measure_arena(const bert::Config& config) const;
+  void optimizer_pass(Context& context, const Tensor& scalars) const;
   LossSums read_results(const PretrainingBatch& batch);
   Tensor moment(const Buffer& buffer, int index) const;
 
@@ -86,13 +100,13 @@ class PretrainingTrainer {
   bert::ParameterStore& parameters_;
   TrainerSettings settings_;
   DeviceBatch batch_;
-  Arena arena_;
-  Context context_;
-  bert::PretrainingModel model_;
   std::vector<ops::ParameterSpan> spans_;
   Buffer first_;
   Buffer second_;
   Buffer scalars_;  ///< StepScalar, then the gradient norm, then the results, aligned each
+  Arena arena_;     // measured with the buffers above
+  Context context_;
+  bert::PretrainingModel model_;
   bool finite_ = true;
 };
 

@@ -46,9 +46,11 @@ bool is_phase2(const Settings& settings) {
 
 /// A checkpoint of phase 1 that phase 2 starts from: its number less phase 1's steps is the step.
 StartPlan start_phase2(const PretrainingOptions& options, Found found) {
-  if (found.number < options.phase1_end_step) {
-    fail("{}: phase 2 starts at step {} - --phase1_end_step {}, which is below 0", found.path,
-         found.number, options.phase1_end_step);
+  const bool of_phase1 = found.state.run.has_value();
+  if (found.number < options.phase1_end_step ||
+      (of_phase1 && found.number > options.phase1_end_step)) {
+    fail("{}: phase 2 starts from step --phase1_end_step {}, this is step {}", found.path,
+         options.phase1_end_step, found.number);
   }
   StartPlan plan;
   plan.kind = StartKind::kPhase2;
@@ -67,6 +69,11 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
 /// --resume_from_checkpoint with a checkpoint that this command did not write: the recipe's way.
 StartPlan resume_other(const PretrainingOptions& options, Found found,
                        const std::string& differences) {
+  const auto [newest, newest_path] = list_checkpoints(options.output_dir).front();
+  if (options.resume_step >= 0 && newest > found.number) {
+    fail("--resume_step {}: this run would write over {}, which another run left",
+         options.resume_step, newest_path);
+  }
   const bool of_phase2 = found.state.run && is_phase2(found.state.run->settings);
   if (options.phase2 && !of_phase2) return start_phase2(options, std::move(found));
   if (!options.phase2 && of_phase2) {
@@ -77,10 +84,13 @@ StartPlan resume_other(const PretrainingOptions& options, Found found,
   plan.path = found.path;
   plan.state = std::move(found.state);
   plan.step = found.number - options.step_offset();
+  if (plan.step < 0) {
+    fail("{}: step {} is before --phase1_end_step {}", plan.path, found.number,
+         options.phase1_end_step);
+  }
   if (plan.state.run) {
     plan.warnings.push_back(
-        fmt::format("{} is of another command ({}): weights, moments and step are taken over, the "
-                    "data starts anew",
+        fmt::format("{} is of another command ({}): weights, moments and step are taken over",
                     plan.path, differences));
   } else {
     plan.warnings.push_back(

@@ -1,0 +1,444 @@
+// Whole runs of pre-training on a tiny model: stopping and going on, checkpoints, faults.
+
+#include "train/pretraining_run.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "train/tiny_run.h"
+
+namespace bertha::train {
+namespace {
+
+using Numbers = std::vector<int64_t>;
+
+class PretrainingRunTest : public TinyRun {
+ protected:
+  void damage(const std::string& name, int64_t offset_from_middle = 0) const {
+    const auto size = static_cast<std::streamoff>(std::filesystem::file_size(path(name)));
+    std::fstream file(path(name), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekg(size / 2 + offset_from_middle);
+    const int byte = file.get();
+    file.seekp(size / 2 + offset_from_middle);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  void truncate(const std::string& name) const {
+    std::filesystem::resize_file(path(name), std::filesystem::file_size(path(name)) * 2 / 3);
+  }
+  /// Values of a dllogger record's field, in order.
+  std::vector<nlohmann::json> logged(const std::string& output, const std::string& field) const {
+    std::vector<nlohmann::json> values;
+    std::ifstream file(path(output + "/dllogger.json"));
+    for (std::string line; std::getline(file, line);) {
+      const nlohmann::json data = nlohmann::json::parse(line.substr(5))["data"];
+      if (data.contains(field)) values.push_back(data[field]);
+    }
+    return values;
+  }
+};
+
+TEST_F(PretrainingRunTest, EndsWithACheckpointAndChangesTheWeights) {
+  EXPECT_EQ(train(options()), RunEnd::kFinished);
+  EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8}));
+  EXPECT_FALSE(state_of(path("out/ckpt_3.pt")) == state_of(path("out/ckpt_8.pt")));
+  EXPECT_TRUE(std::filesystem::exists(path("out/loss.svg")));
+  EXPECT_EQ(logged("out", "step_loss").size(), 7U);
+}
+
+TEST_F(PretrainingRunTest, TwoRunsAreTheSame) {
+  train(options("one"));
+  train(options("two"));
+  expect_same_end("one", "two");
+}
+
+TEST_F(PretrainingRunTest, AnotherSeedIsAnotherRun) {
+  PretrainingOptions other = options("two");
+  other.seed = 43;
+  train(options("one"));
+  train(other);
+  EXPECT_FALSE(state_of(path("one/ckpt_8.pt")) == state_of(path("two/ckpt_8.pt")));
+}
+
+/// Stopped in a micro-batch of any kind: the first of a step, in its midst, its last.
+class StopInMicroBatch : public PretrainingRunTest, public testing::WithParamInterface<int64_t> {};
+
+TEST_P(StopInMicroBatch, TheSameCommandEndsWithTheSameBits) {
+  train(options("whole"));
+  MeddlingDevice device;
+  device.stop_in = GetParam();
+  EXPECT_EQ(train(options("parts"), device), RunEnd::kStopped);
+  // A step in whose midst the stop came is dropped.
+  const int64_t steps = (GetParam() + 1) / 3;
+  const Numbers saved = checkpoints("parts");
+  EXPECT_EQ(saved.empty() ? 0 : saved.back(), steps);
+  EXPECT_EQ(train(options("parts")), RunEnd::kFinished);
+  expect_same_end("whole", "parts");
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, StopInMicroBatch, testing::Values(0, 2, 3, 7, 8, 10, 13, 22));
+
+TEST_F(PretrainingRunTest, StoppedAfterEveryStepItEndsWithTheSameBits) {
+  train(options("whole"));
+  for (int64_t step = 0; step < 7; ++step) {
+    MeddlingDevice device;
+    device.stop_in = 2;
+    EXPECT_EQ(train(options("parts"), device), RunEnd::kStopped);
+  }
+  EXPECT_EQ(train(options("parts")), RunEnd::kFinished);
+  expect_same_end("whole", "parts");
+}
+
+TEST_F(PretrainingRunTest, StepsThisRunStopsThereAndTheRestFollows) {
+  train(options("whole"));
+  PretrainingOptions part = options("parts");
+  part.steps_this_run = 4;
+  EXPECT_EQ(train(part), RunEnd::kFinished);
+  EXPECT_EQ(checkpoints("parts"), (Numbers{3, 4}));
+  EXPECT_EQ(train(options("parts")), RunEnd::kFinished);
+  expect_same_end("whole", "parts");
+}
+
+TEST_F(PretrainingRunTest, AFinishedRunHasNothingLeftToDo) {
+  train(options());
+  const std::string before = read_text(path("out/ckpt_8.pt"));
+  EXPECT_EQ(train(options()), RunEnd::kFinished);
+  EXPECT_EQ(read_text(path("out/ckpt_8.pt")), before);
+}
+
+TEST_F(PretrainingRunTest, TheFlagToResumeChangesNothingInItsOwnFolder) {
+  train(options("whole"));
+  PretrainingOptions part = options("parts");
+  part.steps_this_run = 4;
+  train(part);
+  part.steps_this_run = -1;
+  part.resume_from_checkpoint = true;
+  train(part);
+  expect_same_end("whole", "parts");
+}
+
+TEST_F(PretrainingRunTest, RecomputedLayersGiveTheSameBits) {
+  PretrainingOptions again = options("two");
+  again.checkpoint_activations = true;
+  train(options("one"));
+  train(again);
+  expect_same_end("one", "two");
+}
+
+TEST_F(PretrainingRunTest, Phase2StartsFromPhase1AndResumes) {
+  train(options());
+  const std::string phase1 = read_text(path("out/ckpt_8.pt"));
+  const std::vector<float> weights = state_of(path("out/ckpt_8.pt"));
+  std::filesystem::create_directories(path("long"));
+  write_tiny_shard(path("long/x_training_0.hdf5"), 11, 32, 7);
+  PretrainingOptions phase2 = options();
+  phase2.input_dir = path("long");
+  phase2.phase2 = true;
+  phase2.resume_from_checkpoint = true;
+  phase2.phase1_end_step = 8;
+  phase2.max_steps = 10;
+  phase2.num_steps_per_checkpoint = 2;
+  phase2.steps_this_run = 4;
+  std::filesystem::copy(path("out"), path("whole"), std::filesystem::copy_options::recursive);
+  train(phase2);
+  EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8, 10, 12}));
+  phase2.steps_this_run = -1;
+  train(phase2);
+  // The three newest of phase 2, and all of phase 1.
+  EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8, 14, 16, 18}));
+  EXPECT_EQ(read_text(path("out/ckpt_8.pt")), phase1);
+  EXPECT_EQ(read_checkpoint_state(path("out/ckpt_18.pt")).step, 10);
+  PretrainingOptions whole = phase2;
+  whole.output_dir = path("whole");
+  whole.json_summary = path("whole/dllogger.json");
+  train(whole);
+  expect_same_end("out", "whole");
+}
+
+TEST_F(PretrainingRunTest, AWrongPhase1EndStepIsRefused) {
+  train(options());
+  PretrainingOptions phase2 = options();
+  phase2.phase2 = phase2.resume_from_checkpoint = true;
+  for (const int64_t wrong : {7, 9, 7038}) {
+    phase2.phase1_end_step = wrong;
+    const std::string error = error_of(phase2);
+    EXPECT_NE(error.find("--phase1_end_step " + std::to_string(wrong)), std::string::npos) << error;
+    EXPECT_NE(error.find("step 8"), std::string::npos) << error;
+  }
+}
+
+TEST_F(PretrainingRunTest, Phase2WithoutPhase1IsRefused) {
+  PretrainingOptions phase2 = options();
+  phase2.phase2 = phase2.resume_from_checkpoint = true;
+  EXPECT_NE(error_of(phase2).find("run phase 1 into this folder first"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path("out")));
+}
+
+TEST_F(PretrainingRunTest, ThreeNewestAreKeptAndEarlierRunsUntouched) {
+  PretrainingOptions first = options();
+  first.max_steps = 2;
+  first.num_steps_per_checkpoint = 1;
+  train(first);
+  PretrainingOptions second = options();
+  second.learning_rate = 0.01;
+  second.num_steps_per_checkpoint = 1;
+  second.resume_from_checkpoint = true;
+  train(second);
+  EXPECT_EQ(checkpoints(), (Numbers{1, 2, 6, 7, 8}));
+}
+
+TEST_F(PretrainingRunTest, AnotherCommandInAUsedFolderIsRefused) {
+  PretrainingOptions part = options();
+  part.steps_this_run = 3;
+  train(part);
+  PretrainingOptions other = options();
+  other.learning_rate = 0.03;
+  other.seed = 7;
+  const std::string error = error_of(other);
+  EXPECT_NE(error.find("learning_rate is 0.03 here, 0.02 there"), std::string::npos) << error;
+  EXPECT_NE(error.find("seed is 7 here, 42 there"), std::string::npos) << error;
+  EXPECT_EQ(error.find("max_steps"), std::string::npos) << error;
+  EXPECT_EQ(checkpoints(), (Numbers{3}));
+}
+
+TEST_F(PretrainingRunTest, AnotherRunsLaterCheckpointsAreNotOverwritten) {
+  train(options());
+  const std::string before = read_text(path("out/ckpt_6.pt"));
+  PretrainingOptions other = options();
+  other.learning_rate = 0.03;
+  other.resume_from_checkpoint = true;
+  other.resume_step = 3;
+  EXPECT_NE(error_of(other).find("ckpt_8.pt"), std::string::npos);
+  EXPECT_EQ(read_text(path("out/ckpt_6.pt")), before);
+}
+
+TEST_F(PretrainingRunTest, ResumeStepGoesBack) {
+  train(options());
+  const std::vector<float> end = state_of(path("out/ckpt_8.pt"));
+  PretrainingOptions back = options();
+  back.resume_step = 3;
+  std::filesystem::remove(path("out/ckpt_8.pt"));
+  train(back);
+  EXPECT_TRUE(state_of(path("out/ckpt_8.pt")) == end);
+  back.resume_step = 5;
+  EXPECT_NE(error_of(back).find("has no ckpt_5.pt"), std::string::npos);
+}
+
+TEST_F(PretrainingRunTest, ADamagedCheckpointFallsBackToTheOneBefore) {
+  train(options("whole"));
+  for (const bool cut : {true, false}) {
+    const std::string folder = cut ? "cut" : "flipped";
+    PretrainingOptions part = options(folder);
+    part.steps_this_run = 6;
+    train(part);
+    if (cut) truncate(folder + "/ckpt_6.pt");
+    if (!cut) damage(folder + "/ckpt_6.pt");
+    testing::internal::CaptureStdout();  // the default log goes there
+    EXPECT_EQ(train(options(folder)), RunEnd::kFinished);
+    const std::string said = testing::internal::GetCapturedStdout();
+    EXPECT_NE(said.find("ckpt_6.pt is damaged and is passed over"), std::string::npos) << said;
+    expect_same_end("whole", folder);
+  }
+}
+
+TEST_F(PretrainingRunTest, OnlyDamagedCheckpointsAreAnError) {
+  train(options());
+  for (const int64_t number : checkpoints()) {
+    truncate("out/ckpt_" + std::to_string(number) + ".pt");
+  }
+  EXPECT_NE(error_of(options()).find("no whole checkpoint is left"), std::string::npos);
+  EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8}));
+}
+
+TEST_F(PretrainingRunTest, ASpoiledStepIsSkippedAndCounted) {
+  MeddlingDevice device;
+  device.spoil_from = 4;
+  device.spoil_to = 5;
+  EXPECT_EQ(train(options(), device), RunEnd::kFinished);
+  const CheckpointState state = read_checkpoint_state(path("out/ckpt_8.pt"));
+  EXPECT_EQ(state.run->skipped_steps, 1);
+  EXPECT_EQ(state.run->rows_consumed, 9 * 6);
+  for (const float value : state_of(path("out/ckpt_8.pt"))) ASSERT_TRUE(std::isfinite(value));
+  EXPECT_EQ(logged("out", "skipped_steps").size(), 1U);
+}
+
+TEST_F(PretrainingRunTest, FiveSpoiledStepsInARowStopTheRun) {
+  MeddlingDevice device;
+  device.spoil_from = 3 * 4;
+  device.spoil_to = 1000;
+  const std::string error = error_of([&] { train(options(), device); });
+  EXPECT_NE(error.find("5 steps in a row"), std::string::npos) << error;
+  EXPECT_EQ(checkpoints(), (Numbers{3}));
+  const std::vector<float> kept = state_of(path("out/ckpt_3.pt"));
+  EXPECT_TRUE(std::all_of(kept.begin(), kept.end(), [](float x) { return std::isfinite(x); }));
+  // Four in a row, then a good one, then four again do not.
+  MeddlingDevice patient;
+  patient.spoil_from = 0;
+  patient.spoil_to = 3 * 4;
+  EXPECT_EQ(train(options("patient"), patient), RunEnd::kFinished);
+}
+
+TEST_F(PretrainingRunTest, WeightsThatAreNotFiniteAreNeverSaved) {
+  PretrainingOptions wild = options();
+  wild.learning_rate = 1e39;  // infinite in float: the first update leaves no finite weight
+  wild.num_steps_per_checkpoint = 1;
+  EXPECT_NE(error_of(wild).find("not finite"), std::string::npos);
+  EXPECT_EQ(checkpoints(), Numbers{});
+}
+
+TEST_F(PretrainingRunTest, StartsFromGivenWeightsAndMoments) {
+  train(options("before"));
+  PretrainingOptions next = options();
+  next.init_checkpoint = path("before/ckpt_8.pt");
+  next.max_steps = next.steps_this_run = 1;
+  next.warmup_proportion = 0;  // one step, at rate 0: the weights stay
+  train(next);
+  const std::vector<float> given = state_of(path("before/ckpt_8.pt"));
+  const std::vector<float> after = state_of(path("out/ckpt_1.pt"));
+  ASSERT_EQ(given.size(), after.size());
+  const auto word = static_cast<size_t>(40 * 16);  // the first parameter: weights, then moments
+  EXPECT_TRUE(std::equal(given.begin(), given.begin() + static_cast<int64_t>(word), after.begin()));
+  // The moments went on from those given: from zero they would be (1 - beta2) g² alone.
+  double ratio = 0;
+  for (size_t i = 0; i < word; ++i) {
+    ratio = std::max(ratio, std::fabs(double{after[2 * word + i]} - 0.999 * given[2 * word + i]) /
+                                (1e-12 + std::fabs(given[2 * word + i])));
+    EXPECT_GE(after[2 * word + i], 0.998F * given[2 * word + i]);
+  }
+  EXPECT_GT(ratio, 0);
+}
+
+TEST_F(PretrainingRunTest, GoesOnAtTheNextShardOfARecipesList) {
+  // A checkpoint as the recipe leaves it: no entry of ours, paths of another machine.
+  PretrainingOptions part = options();
+  part.steps_this_run = 3;
+  train(part);
+  cpu::CpuDevice device;
+  const bert::Config config = tiny_config();
+  bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), DType::kF32, true);
+  TrainerSettings settings;
+  settings.limits = {.tokens = 32, .sequences = 2, .masked = 6};
+  PretrainingTrainer trainer(device, config, store, settings);
+  load_checkpoint(path("out/ckpt_3.pt"), store, trainer);
+  CheckpointState state;
+  state.step = 3;
+  state.files = {"/ceph/x_training_2.hdf5", "/ceph/x_training_0.hdf5", "/ceph/x_training_1.hdf5"};
+  state.file_index = 1;
+  state.epoch = 2;
+  std::filesystem::create_directories(path("recipe"));
+  save_checkpoint(path("recipe/ckpt_3.pt"), store, trainer, state, {});
+  PretrainingOptions next = options("recipe");
+  next.resume_from_checkpoint = true;
+  next.steps_this_run = 4;
+  train(next);
+  const CheckpointState after = read_checkpoint_state(path("recipe/ckpt_4.pt"));
+  // Shards of 7, 9 and 11 rows; the epoch's last two are 0 and 1; a step reads six rows.
+  EXPECT_EQ(after.run->rows_consumed, 2 * 27 + 11 + 6);
+  EXPECT_EQ(after.epoch, 2);
+  EXPECT_EQ(after.files, (std::vector<std::string>{path("data/x_training_2.hdf5"),
+                                                   path("data/x_training_0.hdf5"),
+                                                   path("data/x_training_1.hdf5")}));
+  EXPECT_EQ(after.file_index, 2);
+  // The rest of that epoch keeps the order over a stop of ours.
+  std::filesystem::copy(path("recipe"), path("stopped"), std::filesystem::copy_options::recursive);
+  next.steps_this_run = -1;
+  train(next);
+  PretrainingOptions stopped = next;
+  stopped.output_dir = path("stopped");
+  stopped.json_summary = path("stopped/dllogger.json");
+  stopped.steps_this_run = 6;
+  train(stopped);
+  stopped.steps_this_run = -1;
+  train(stopped);
+  expect_same_end("recipe", "stopped");
+}
+
+TEST_F(PretrainingRunTest, AFaultyShardEndsTheRunAndKeepsWhatWasLearnt) {
+  PretrainingOptions run = options("order");
+  run.steps_this_run = 1;
+  train(run);
+  // The epoch's last shard gets an id past the vocabulary.
+  const std::string last = read_checkpoint_state(path("order/ckpt_1.pt")).files.back();
+  const dataset::ShardShape shape = dataset::read_shard_shape(last);
+  dataset::write_shard(
+      last, shape,
+      [](int64_t, const dataset::ShardRow& out) {
+        out.input_ids[0] = 99;
+        out.input_mask[0] = 1;
+      },
+      1);
+  run = options();
+  run.num_steps_per_checkpoint = 100;
+  const std::string error = error_of(run);
+  EXPECT_NE(error.find(last), std::string::npos) << error;
+  const int64_t steps = (27 - shape.rows) / 6;  // whole ones before that shard
+  ASSERT_EQ(checkpoints(), Numbers{steps});
+  const std::string saved = path("out/ckpt_" + std::to_string(steps) + ".pt");
+  EXPECT_EQ(read_checkpoint_state(saved).run->rows_consumed, steps * 6);
+}
+
+TEST_F(PretrainingRunTest, OneShardSmallerThanAMicroBatchTrains) {
+  std::filesystem::remove(path("data/x_training_0.hdf5"));
+  std::filesystem::remove(path("data/x_training_2.hdf5"));
+  add_shard(1, 3);
+  PretrainingOptions run = options();
+  run.train_batch_size = 15;  // micro-batches of five rows
+  EXPECT_EQ(train(run), RunEnd::kFinished);
+  EXPECT_EQ(read_checkpoint_state(path("out/ckpt_8.pt")).run->rows_consumed, 8 * 15);
+}
+
+TEST_F(PretrainingRunTest, RowsMayMaskMoreThanTheOption) {
+  PretrainingOptions run = options();
+  run.max_predictions_per_seq = 1;  // rows with a position 0 are read up to there
+  EXPECT_EQ(train(run), RunEnd::kFinished);
+}
+
+TEST_F(PretrainingRunTest, EvaluatesHeldOutShards) {
+  write_tiny_shard(path("data/x_test_0.hdf5"), 5, 32, 9);
+  PretrainingOptions run = options();
+  run.eval_dir = path("data");
+  run.eval_interval = 4;
+  EXPECT_EQ(train(run), RunEnd::kFinished);
+  const auto losses = logged("out", "eval_mlm_loss");
+  ASSERT_EQ(losses.size(), 2U);
+  EXPECT_NEAR(losses[0].get<double>(), std::log(40.0), 1.5);
+  // Evaluation does not change the training.
+  train(options("plain"));
+  EXPECT_TRUE(state_of(path("out/ckpt_8.pt")) == state_of(path("plain/ckpt_8.pt")));
+}
+
+TEST_F(PretrainingRunTest, Bf16Trains) {
+  MeddlingDevice device;
+  if (!device.has_bf16()) GTEST_SKIP() << "no bf16 products on this machine";
+  PretrainingOptions run = options();
+  run.bf16 = true;
+  EXPECT_EQ(train(run, device), RunEnd::kFinished);
+  train(options("full"));
+  const auto rounded = logged("out", "step_loss");
+  const auto full = logged("full", "step_loss");
+  ASSERT_EQ(rounded.size(), full.size());
+  EXPECT_NEAR(rounded[0].get<double>(), full[0].get<double>(), 0.05);
+  EXPECT_NE(rounded, full);
+}
+
+TEST_F(PretrainingRunTest, Bf16ResumesBitForBit) {
+  MeddlingDevice device;
+  if (!device.has_bf16()) GTEST_SKIP() << "no bf16 products on this machine";
+  PretrainingOptions run = options("whole");
+  run.bf16 = true;
+  train(run, device);
+  PretrainingOptions part = run;
+  part.output_dir = path("parts");
+  part.json_summary = path("parts/dllogger.json");
+  part.steps_this_run = 5;
+  train(part);
+  part.steps_this_run = -1;
+  train(part);
+  expect_same_end("whole", "parts");
+}
+
+}  // namespace
+}  // namespace bertha::train
