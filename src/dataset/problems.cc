@@ -16,6 +16,10 @@ void Problems::add(const std::string& kind, const std::string& place, int64_t co
   }
 }
 
+void Problems::add_all(const Problems& others) {
+  for (const Kind& kind : others.kinds_) add(kind.name, kind.first_place, kind.count);
+}
+
 int64_t Problems::total() const {
   int64_t sum = 0;
   for (const Kind& kind : kinds_) sum += kind.count;

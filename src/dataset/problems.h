@@ -12,6 +12,8 @@ class Problems {
  public:
   /// `kind` in the singular, as "question without an id"; `place` as "data[0].paragraphs[2]".
   void add(const std::string& kind, const std::string& place, int64_t count = 1);
+  /// Adds what another part of the same file had.
+  void add_all(const Problems& others);
 
   int64_t total() const;
   bool empty() const { return kinds_.empty(); }

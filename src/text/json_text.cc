@@ -24,6 +24,29 @@ std::string repair(std::string_view contents, JsonText& result) {
   return text;
 }
 
+constexpr int64_t kMaxDepth = 256;
+
+/// Refuses what is nested too deep: the parser would take quadratic time and a deep stack.
+void check_depth(std::string_view contents, const std::string& path) {
+  int64_t depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < contents.size(); ++i) {
+    const char c = contents[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+      continue;
+    }
+    quoted = c == '"';
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (depth > kMaxDepth) {
+      fail("{}: not JSON that can be read: more than {} levels deep at byte {}", path, kMaxDepth,
+           i);
+    }
+  }
+}
+
 }  // namespace
 
 JsonText parse_json_text(std::string_view contents, const std::string& path) {
@@ -34,6 +57,7 @@ JsonText parse_json_text(std::string_view contents, const std::string& path) {
     repaired = repair(contents, result);
     contents = repaired;
   }
+  check_depth(contents, path);
   try {
     result.root = nlohmann::json::parse(contents);
   } catch (const nlohmann::json::parse_error& error) {

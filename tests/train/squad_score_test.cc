@@ -79,7 +79,8 @@ TEST(SquadScore, PublishedPredictionsScoreToTheLastDigit) {
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
   const dataset::SquadFile gold = dataset::read_squad(data / "squad" / "dev-v1.1.json");
   const io::MappedFile expected(folder / "EXPECTED.json");
-  for (const auto& [name, scores] : nlohmann::json::parse(expected.text()).items()) {
+  const nlohmann::json files = nlohmann::json::parse(expected.text());
+  for (const auto& [name, scores] : files.items()) {
     dataset::Problems problems;
     const SquadAnswers answers = read_squad_predictions(folder / name, problems);
     const SquadScores actual = score_squad(gold, answers, false);
