@@ -20,12 +20,13 @@ void DeviceChoice::declare(Options& options) {
   options.value("precision", precision,
                 "fp32 or bf16; the same as leaving out or giving --autocast");
   for (const char* name : {"hmp_bf16", "hmp_fp32"}) {
-    options.accepted(name, true,
-                     "which operations run in bf16 is fixed here; the file is not read");
+    options.accepted(name, true, "which operations run in bf16 is fixed here; the file is not read",
+                     "''");
   }
-  options.accepted("hmp_opt_level", true, "which operations run in bf16 is fixed here");
+  options.accepted("hmp_opt_level", true, "which operations run in bf16 is fixed here", "'O1'");
   options.accepted("hmp_verbose", false, "there is no list of operations to print");
-  options.accepted("use_lazy_mode", true, "there is no lazy mode: every step is a fixed program");
+  options.accepted("use_lazy_mode", true, "there is no lazy mode: every step is a fixed program",
+                   "True");
   options.accepted("no_cuda", false, "--device says which device is used");
 }
 

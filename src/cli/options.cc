@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <memory>
 #include <string_view>
 #include <type_traits>
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "train/dllogger.h"
 
 namespace bertha::cli {
 
@@ -109,6 +111,7 @@ Options& Options::value(const std::string& name, std::string& field, const std::
   Option& option = add(name, "TEXT", help);
   option.set = [&field](const std::string& text) { field = text; };
   option.show = [&field] { return field; };
+  option.literal = [&field] { return train::python_quoted(field); };
   return *this;
 }
 
@@ -116,6 +119,7 @@ Options& Options::value(const std::string& name, int64_t& field, const std::stri
   Option& option = add(name, "N", help);
   option.set = [&field, name](const std::string& text) { field = parse_integer(name, text); };
   option.show = [&field] { return std::to_string(field); };
+  option.literal = option.show;
   return *this;
 }
 
@@ -123,6 +127,7 @@ Options& Options::value(const std::string& name, double& field, const std::strin
   Option& option = add(name, "X", help);
   option.set = [&field, name](const std::string& text) { field = parse_real(name, text); };
   option.show = [&field] { return fmt::format("{}", field); };
+  option.literal = [&field] { return train::python_repr(field); };
   return *this;
 }
 
@@ -130,6 +135,7 @@ Options& Options::value(const std::string& name, bool& field, const std::string&
   Option& option = add(name, "true|false", help);
   option.set = [&field](const std::string& text) { field = lower(text) == "true"; };
   option.show = [&field] { return std::string(field ? "true" : "false"); };
+  option.literal = [&field] { return std::string(field ? "True" : "False"); };
   return *this;
 }
 
@@ -138,6 +144,7 @@ Options& Options::value(const std::string& name, std::optional<std::string>& fie
   Option& option = add(name, "TEXT", help);
   option.set = [&field](const std::string& text) { field = text; };
   option.show = [&field] { return field.value_or(""); };
+  option.literal = [&field] { return field ? train::python_quoted(*field) : "None"; };
   return *this;
 }
 
@@ -146,6 +153,7 @@ Options& Options::value(const std::string& name, std::optional<int64_t>& field,
   Option& option = add(name, "N", help);
   option.set = [&field, name](const std::string& text) { field = parse_integer(name, text); };
   option.show = [&field] { return field ? std::to_string(*field) : std::string(); };
+  option.literal = [&field] { return field ? std::to_string(*field) : "None"; };
   return *this;
 }
 
@@ -155,6 +163,11 @@ Options& Options::values(const std::string& name, std::vector<std::string>& fiel
   option.many = true;
   option.set = [&field](const std::string& text) { field.push_back(text); };
   option.show = [&field] { return fmt::format("{}", join(field, " ")); };
+  option.literal = [&field] {
+    std::vector<std::string> quoted;
+    for (const std::string& text : field) quoted.push_back(train::python_quoted(text));
+    return "[" + join(quoted, ", ") + "]";
+  };
   return *this;
 }
 
@@ -162,14 +175,20 @@ Options& Options::flag(const std::string& name, bool& field, const std::string& 
   Option& option = add(name, "", help);
   option.set = [&field](const std::string&) { field = true; };
   option.show = [&field] { return std::string(field ? "true" : "false"); };
+  option.literal = [&field] { return std::string(field ? "True" : "False"); };
   return *this;
 }
 
-Options& Options::accepted(const std::string& name, bool takes_value, const std::string& why) {
+Options& Options::accepted(const std::string& name, bool takes_value, const std::string& why,
+                           const std::string& usual) {
   Option& option = add(name, takes_value ? "X" : "", "accepted, does nothing: " + why);
   option.accepted_why = why;
-  option.set = [](const std::string&) {};
+  const auto shown = std::make_shared<std::string>(takes_value ? usual : "False");
+  option.set = [shown, takes_value](const std::string& text) {
+    *shown = !takes_value ? "True" : is_number(text) ? text : train::python_quoted(text);
+  };
   option.show = [] { return std::string(); };
+  option.literal = [shown] { return *shown; };
   return *this;
 }
 
@@ -260,10 +279,17 @@ bool Options::given(const std::string& name) const {
   return options_[find(canonical(name))].given;
 }
 
-std::vector<std::pair<std::string, std::string>> Options::settings() const {
+std::vector<std::pair<std::string, std::string>> Options::python_settings() const {
+  const auto field_of = [](std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+  };
   std::vector<std::pair<std::string, std::string>> result;
   for (const Option& option : options_) {
-    if (option.accepted_why.empty()) result.emplace_back(option.name, option.show());
+    result.emplace_back(field_of(option.name), option.literal());
+    for (const std::string& other : option.aliases) {
+      result.emplace_back(field_of(other), option.literal());
+    }
   }
   return result;
 }

@@ -38,8 +38,9 @@ class Options {
   /// An option without a value: present means true.
   Options& flag(const std::string& name, bool& field, const std::string& help);
   /// Accepted because command lines of the recipe carry it; `why` says why it does nothing here
-  /// and is shown when it is given.
-  Options& accepted(const std::string& name, bool takes_value, const std::string& why);
+  /// and is shown when it is given. `usual` is the recipe's default, as Python writes it.
+  Options& accepted(const std::string& name, bool takes_value, const std::string& why,
+                    const std::string& usual = "None");
   /// Another name of an option declared before.
   Options& alias(const std::string& name, const std::string& of);
   /// The last declared option must be given.
@@ -57,11 +58,14 @@ class Options {
   const std::vector<std::string>& notes() const { return notes_; }
   /// Whether the option was on the command line.
   bool given(const std::string& name) const;
-  /// Name and present value of every option, as declared: the run header and the log's Config.
-  std::vector<std::pair<std::string, std::string>> settings() const;
+  /// Name and present value of every option, other names included, as Python writes them: 12, 0.5,
+  /// True, None, 'text'. Names have `_` as argparse's Namespace has; what was accepted shows what
+  /// was typed, else the recipe's default.
+  std::vector<std::pair<std::string, std::string>> python_settings() const;
 
  private:
-  /// One row of the table. `set` reads the typed value, `show` prints the present one.
+  /// One row of the table. `set` reads the typed value, `show` prints the present one, `literal`
+  /// prints it as Python does.
   struct Option {
     std::string name;     ///< kebab-case, without dashes in front
     std::string metavar;  ///< empty: takes no value
@@ -70,6 +74,7 @@ class Options {
     std::vector<std::string> aliases;
     std::function<void(const std::string&)> set;
     std::function<std::string()> show;
+    std::function<std::string()> literal;
     std::string accepted_why;
     bool many = false;
     bool required = false;

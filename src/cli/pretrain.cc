@@ -122,22 +122,26 @@ void declare_accepted(Options& table, Typed& typed) {
   table.heading("options of the recipe");
   table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
   table.alias("amp", "fp16");
-  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
-  table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
-  table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe");
-  table.accepted("local_rank", true, "ranks come from mpirun");
+  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale", "0.0");
+  table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
+                 "1048576");
+  table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe",
+                 "3.0");
+  table.accepted("local_rank", true, "ranks come from mpirun", "-1");
   table.accepted("use_env", false, "ranks come from mpirun");
   table.accepted("allreduce_post_accumulation", false, "gradients are always reduced once a step");
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
   table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
-  table.accepted("use_zero_optimizer", true, "optimizer state is not sharded on one rank");
-  table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph");
-  table.accepted("profile", true, "see bench/ for a profile by operation");
-  table.accepted("profile_steps", true, "see bench/ for a profile by operation");
+  table.accepted("use_zero_optimizer", true, "optimizer state is not sharded on one rank", "False");
+  table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph",
+                 "False");
+  table.accepted("profile", true, "see bench/ for a profile by operation", "False");
+  table.accepted("profile_steps", true, "see bench/ for a profile by operation", "'0'");
   table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
   table.accepted("no_compiled_autograd", false, "there is no autograd");
-  table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged");
+  table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged",
+                 "False");
 }
 
 /// A count that the recipe's parser takes as a float: "10", "1e3", "7038.0".
@@ -168,15 +172,20 @@ PretrainingOptions settle(const Typed& typed, const Options& table) {
   return o;
 }
 
-/// The log's Config record: the recipe prints its argparse Namespace there.
-std::string namespace_text(const Options& table, const std::string& device) {
-  std::string text = "Namespace(";
-  for (const auto& [name, value] : table.settings()) {
-    std::string field = name;
-    std::replace(field.begin(), field.end(), '-', '_');
-    text += fmt::format("{}='{}', ", field, value);
+/// The log's Config record: the recipe prints its argparse Namespace there, the batch already
+/// divided by the accumulation steps.
+std::string namespace_text(const Options& table, const PretrainingOptions& options,
+                           const Device& device) {
+  std::string text;
+  for (const auto& [name, value] : table.python_settings()) {
+    std::string shown = value;
+    if (name == "train_batch_size") shown = std::to_string(options.micro_batch());
+    if (name == "steps_this_run") shown = std::to_string(options.last_step());
+    if (name == "device") shown = train::python_quoted(device.description());
+    if (name == "precision") shown = options.bf16 ? "'bf16'" : "'fp32'";
+    text += (text.empty() ? "" : ", ") + name + "=" + shown;
   }
-  return text + fmt::format("device='{}')", device);
+  return "Namespace(" + text + ")";
 }
 
 }  // namespace
@@ -211,7 +220,7 @@ int run_pretrain(Arguments arguments) {
   stop_on_signals();
   train::PretrainingRun run(
       options, *device, [](const std::string& line) { std::puts(line.c_str()); },
-      namespace_text(table, device->description()));
+      namespace_text(table, options, *device));
   if (run.run(stop_requested) == train::RunEnd::kStopped) {
     spdlog::warn("stopped by a signal; the same command goes on from here");
     return kExitStopped;

@@ -131,22 +131,6 @@ std::string json_value(const LogValue& value) {
       value);
 }
 
-/// A string as Python shows it inside a list: in single quotes, unless it holds some and no double.
-std::string python_quoted(const std::string& text) {
-  const bool doubled = text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
-  const char quote = doubled ? '"' : '\'';
-  std::string quoted(1, quote);
-  for (const char c : text) {
-    if (c == '\n' || c == '\t' || c == '\r' || c == '\\') {
-      quoted += escape_ascii(c);
-    } else {
-      if (c == quote) quoted += '\\';
-      quoted += c;
-    }
-  }
-  return quoted + quote;
-}
-
 std::string printed_value(const LogValue& value) {
   return std::visit(
       [](const auto& v) -> std::string {
@@ -196,6 +180,21 @@ double seconds_between(WallTime from, WallTime to) {
 }
 
 }  // namespace
+
+std::string python_quoted(std::string_view text) {
+  const bool doubled = text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
+  const char quote = doubled ? '"' : '\'';
+  std::string quoted(1, quote);
+  for (const char c : text) {
+    if (c == '\n' || c == '\t' || c == '\r' || c == '\\') {
+      quoted += escape_ascii(c);
+    } else {
+      if (c == quote) quoted += '\\';
+      quoted += c;
+    }
+  }
+  return quoted + quote;
+}
 
 std::string python_repr(double value) {
   if (std::isnan(value)) return "nan";

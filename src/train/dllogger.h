@@ -30,6 +30,8 @@ using LogData = std::vector<std::pair<std::string, LogValue>>;
 
 /// The shortest decimal that reads back as `value`, as Python's repr: 0.0001, 1e-05, 1e+16, nan.
 std::string python_repr(double value);
+/// `text` as Python's repr: in single quotes, unless it holds some and no double.
+std::string python_quoted(std::string_view text);
 /// `text` in double quotes, ASCII only, as Python's json.dumps. A byte that is not UTF-8 becomes
 /// \udc80 to \udcff, as Python reads such command lines.
 std::string python_json_string(std::string_view text);
