@@ -21,6 +21,9 @@ constexpr std::array kStages = {
           prepare_extract},
     Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
           prepare_instances},
+    Stage{"pack", "several sequences a row, so that training spends little on padding",
+          prepare_pack},
+    Stage{"verify", "read all rows of all shards and check every field", prepare_verify},
 };
 
 std::string usage() {

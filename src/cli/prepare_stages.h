@@ -8,5 +8,7 @@ namespace bertha::cli {
 
 int prepare_extract(Arguments arguments);
 int prepare_instances(Arguments arguments);
+int prepare_pack(Arguments arguments);
+int prepare_verify(Arguments arguments);
 
 }  // namespace bertha::cli

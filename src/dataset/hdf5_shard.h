@@ -4,6 +4,11 @@
 // predictions has, in this order (docs: layout of create_pretraining_data.py):
 //   input_ids i4 [n,S], input_mask i1 [n,S], segment_ids i1 [n,S],
 //   masked_lm_positions i4 [n,P], masked_lm_ids i4 [n,P], next_sentence_labels i1 [n].
+// A packed shard holds up to K sequences a row, end to end (pack_pretraining_data_pytorch.py):
+//   input_ids i4 [n,S], input_mask i4 [n,S] (1, 2, … = which sequence), segment_ids i1 [n,S],
+//   positions i4 [n,S], masked_lm_positions i4 [n,P+K], masked_lm_ids i4 [n,P+K],
+//   next_sentence_positions i4 [n,K] (where each begins), next_sentence_labels i1 [n,K],
+//   next_sentence_weights i4 [n,K] (1 = there is such a sequence).
 // Files come from outside: everything read is checked, and the first fault is one Error that names
 // the file, the dataset and the row.
 
@@ -20,7 +25,10 @@ namespace bertha::dataset {
 struct ShardShape {
   int64_t rows = 0;
   int64_t seq_length = 0;       ///< S
-  int64_t max_predictions = 0;  ///< P
+  int64_t max_predictions = 0;  ///< P; of a packed shard P + K
+  int64_t slots = 0;            ///< K of a packed shard, 0 of an unpacked one
+  bool packed() const { return slots > 0; }
+  int64_t sequences_a_row() const { return packed() ? slots : 1; }
   bool operator==(const ShardShape&) const = default;
 };
 
@@ -43,15 +51,36 @@ using FillRow = std::function<void(int64_t row, const ShardRow& out)>;
 void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
                  int64_t threads);
 
-/// The shape of an unpacked shard, from its metadata. Throws Error for a file that is none, a
-/// packed shard included.
+/// One row of a packed shard, handed out filled with zeros. M = shape.max_predictions.
+struct PackedShardRow {
+  std::span<int32_t> input_ids;                ///< [S]
+  std::span<int32_t> input_mask;               ///< [S] number of the sequence, from 1
+  std::span<int8_t> segment_ids;               ///< [S]
+  std::span<int32_t> positions;                ///< [S] from 0 in each sequence
+  std::span<int32_t> masked_lm_positions;      ///< [M] from the row's start, 0-filled
+  std::span<int32_t> masked_lm_ids;            ///< [M] the tokens masked, 0-filled
+  std::span<int32_t> next_sentence_positions;  ///< [K] first token of each sequence
+  std::span<int8_t> next_sentence_labels;      ///< [K] 1 = random next
+  std::span<int32_t> next_sentence_weights;    ///< [K] 1 = used
+};
+using FillPackedRow = std::function<void(int64_t row, const PackedShardRow& out)>;
+
+/// As write_shard, for a packed shard (shape.slots > 0).
+void write_packed_shard(const std::string& path, const ShardShape& shape, const FillPackedRow& fill,
+                        int64_t threads);
+
+/// The shape of a shard, packed or not, from its metadata. Throws Error for a file that is none.
 ShardShape read_shard_shape(const std::string& path);
+
+/// Lengths of the sequences of a shard, in order; reads input_mask alone.
+std::vector<int32_t> read_sequence_lengths(const std::string& path);
 
 /// What the model can take.
 struct ShardLimits {
   int64_t vocab_size = 0;
   int64_t max_position = 512;
   int64_t max_predictions = 20;  ///< masked entries read of a row without a position 0
+  bool strict = false;           ///< also check what training does not look at: unused places
 };
 
 /// The rows of a shard without padding. A row is what a micro-batch counts: one sequence, or the
@@ -71,7 +100,7 @@ struct RaggedShard {
   void append_row(int64_t row, PretrainingBatch& batch) const;
 };
 
-/// Reads an unpacked shard. Masked entries end at the first position 0, else at
+/// Reads a shard, packed or not. Masked entries end at the first position 0, else at
 /// limits.max_predictions.
 RaggedShard read_shard(const std::string& path, const ShardLimits& limits);
 

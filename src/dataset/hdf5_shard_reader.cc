@@ -1,316 +1,295 @@
 #include <algorithm>
-#include <array>
-#include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
-#include "dataset/hdf5_handle.h"
+#include "dataset/hdf5_column.h"
 #include "dataset/hdf5_shard.h"
 
 // A shard is read in blocks of rows, each checked before its tokens are kept, so memory grows with
-// good rows only. Extents are believed up to what a file of this size can hold when deflated.
+// good rows only. One reader serves both layouts: a row of an unpacked shard is a row with one
+// sequence, whose start needs no column of its own.
 
 namespace bertha::dataset {
 namespace {
 
 constexpr int64_t kBlockBytes = int64_t{1} << 22;  // of input_ids in memory
-constexpr int64_t kCacheBytes = int64_t{1} << 28;  // most a dataset's chunk cache may take
-constexpr int64_t kMaxDeflateRatio = 1032;         // of the deflate format
-constexpr int64_t kSlackBytes = int64_t{1} << 20;  // a last, partly used chunk
 
-class ShardSource {
+using Row = std::span<const int32_t>;
+
+/// A column and the block of its rows that is in memory.
+class BlockColumn {
  public:
-  explicit ShardSource(std::string path) : path_(std::move(path)) {
-    std::error_code error;
-    file_bytes_ = static_cast<int64_t>(std::filesystem::file_size(path_, error));
-    if (error) fail("{}: cannot read: {}", path_, error.message());
-    const Hdf5Lock lock;
-    const Hdf5Handle access = hdf5_access();
-    file_ = Hdf5Handle(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose);
-    if (!file_.valid()) fail("{}: not a whole HDF5 file ({})", path_, hdf5_error_text());
-    refuse_packed();
-  }
+  BlockColumn(const ShardSource& source, const char* name, int rank)
+      : column_(source, name, rank) {}
 
-  const std::string& path() const { return path_; }
-  int64_t file_bytes() const { return file_bytes_; }
-  hid_t id() const { return file_.id(); }
-
-  /// Whether `name` stands in the root group; links into other files are not followed.
-  bool has(const char* name) const {
-    H5L_info_t info{};
-    return H5Lexists(id(), name, H5P_DEFAULT) > 0 &&
-           H5Lget_info(id(), name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+  const Column& column() const { return column_; }
+  const char* name() const { return column_.name(); }
+  int64_t width() const { return column_.width(); }
+  void load(int64_t first, int64_t count) { column_.read(first, count, values_); }
+  /// Row `row` of the block.
+  Row operator[](int64_t row) const {
+    return Row(values_).subspan(static_cast<size_t>(row * width()), static_cast<size_t>(width()));
   }
 
  private:
-  void refuse_packed() const {
-    for (const char* name : {"positions", "next_sentence_positions", "next_sentence_weights"}) {
-      if (!has(name)) continue;
-      fail(
-          "{}: a packed shard (it has '{}'); expected an unpacked one, as "
-          "--enable_packed_data_mode False reads",
-          path_, name);
-    }
-  }
-
-  std::string path_;
-  int64_t file_bytes_ = 0;
-  Hdf5Handle file_;
+  Column column_;
+  std::vector<int32_t> values_;
 };
 
-/// A dataset of integers, rows first.
-class Column {
- public:
-  Column(const ShardSource& source, const char* name, int rank) : source_(source), name_(name) {
-    const Hdf5Lock lock;
-    if (!source.has(name)) fail("{}: dataset '{}' is missing", source.path(), name);
-    dataset_ = open(H5P_DEFAULT);
-    check_type();
-    read_extent(rank);
-    check_storage();
-  }
+/// What a packed shard has besides the six datasets of an unpacked one.
+struct PackedColumns {
+  explicit PackedColumns(const ShardSource& source)
+      : positions(source, "positions", 2),
+        next_positions(source, "next_sentence_positions", 2),
+        next_weights(source, "next_sentence_weights", 2) {}
 
-  int64_t rows() const { return rows_; }
-  int64_t width() const { return width_; }
-  const char* name() const { return name_; }
-
-  /// Values of rows [first, first + count), count * width() of them. Integers of any size and byte
-  /// order become int32; what does not fit becomes the nearest int32.
-  void read(int64_t first, int64_t count, std::vector<int32_t>& values) {
-    values.resize(static_cast<size_t>(count * width_));
-    const Hdf5Lock lock;
-    const std::array<hsize_t, 2> start = {static_cast<hsize_t>(first), 0};
-    const std::array<hsize_t, 2> extent = {static_cast<hsize_t>(count),
-                                           static_cast<hsize_t>(width_)};
-    const Hdf5Handle space(H5Dget_space(dataset_.id()), H5Sclose);
-    const Hdf5Handle memory(H5Screate_simple(rank_, extent.data(), nullptr), H5Sclose);
-    const bool done = H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start.data(), nullptr,
-                                          extent.data(), nullptr) >= 0 &&
-                      H5Dread(dataset_.id(), H5T_NATIVE_INT32, memory.id(), space.id(), H5P_DEFAULT,
-                              values.data()) >= 0;
-    if (!done) {
-      fail("{}: {}: cannot read rows {} to {}: {}", source_.path(), name_, first, first + count - 1,
-           hdf5_error_text());
-    }
-  }
-
- private:
-  Hdf5Handle open(hid_t access) const {
-    Hdf5Handle dataset(H5Dopen2(source_.id(), name_, access), H5Dclose);
-    if (!dataset.valid()) {
-      fail("{}: '{}' is not a dataset ({})", source_.path(), name_, hdf5_error_text());
-    }
-    return dataset;
-  }
-
-  void check_type() const {
-    const Hdf5Handle type(H5Dget_type(dataset_.id()), H5Tclose);
-    if (H5Tget_class(type.id()) != H5T_INTEGER || H5Tget_size(type.id()) > sizeof(int64_t)) {
-      fail("{}: {}: expected integers", source_.path(), name_);
-    }
-  }
-
-  void read_extent(int rank) {
-    const Hdf5Handle space(H5Dget_space(dataset_.id()), H5Sclose);
-    rank_ = H5Sget_simple_extent_ndims(space.id());
-    if (rank_ != rank) {
-      fail("{}: {}: has {} dimensions, expected {}", source_.path(), name_, rank_, rank);
-    }
-    std::array<hsize_t, 2> extent = {0, 1};
-    H5Sget_simple_extent_dims(space.id(), extent.data(), nullptr);
-    const hsize_t most = hsize_t{1} << 31;
-    if (extent[0] == 0 || extent[0] > most || extent[1] == 0 || extent[1] > most) {
-      fail("{}: {}: extent {} by {}, expected 1 to 2^31", source_.path(), name_, extent[0],
-           extent[1]);
-    }
-    rows_ = static_cast<int64_t>(extent[0]);
-    width_ = static_cast<int64_t>(extent[1]);
-  }
-
-  /// No more than the file can hold, in chunks that fit in memory; values lie in this file.
-  void check_storage() {
-    const Hdf5Handle creation(H5Dget_create_plist(dataset_.id()), H5Pclose);
-    const H5D_layout_t layout = H5Pget_layout(creation.id());
-    const bool own = layout == H5D_COMPACT || layout == H5D_CHUNKED ||
-                     (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation.id()) == 0);
-    if (!own) fail("{}: {}: values lie outside this file", source_.path(), name_);
-    const auto bytes =
-        static_cast<int64_t>(H5Tget_size(Hdf5Handle(H5Dget_type(dataset_.id()), H5Tclose).id()));
-    const int64_t most_bytes = source_.file_bytes() * kMaxDeflateRatio + kSlackBytes;
-    if (rows_ > most_bytes / width_ / bytes) {
-      fail("{}: {}: {} rows of {}, more than a file of {} bytes holds", source_.path(), name_,
-           rows_, width_, source_.file_bytes());
-    }
-    if (layout != H5D_CHUNKED) return;
-    std::array<hsize_t, 2> chunk = {1, 1};
-    H5Pget_chunk(creation.id(), rank_, chunk.data());
-    const auto chunk_bytes = static_cast<int64_t>(chunk[0] * chunk[1]) * bytes;
-    if (chunk_bytes > most_bytes) {
-      fail("{}: {}: chunks of {} bytes, more than a file of {} bytes holds", source_.path(), name_,
-           chunk_bytes, source_.file_bytes());
-    }
-    enlarge_cache(chunk_bytes * ((width_ - 1) / static_cast<int64_t>(chunk[1]) + 1));
-  }
-
-  /// Room for the chunks across a row, so that none is inflated twice while rows are read in turn.
-  void enlarge_cache(int64_t bytes) {
-    const Hdf5Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
-    const auto cache_bytes = static_cast<size_t>(std::clamp(bytes, int64_t{1} << 20, kCacheBytes));
-    H5Pset_chunk_cache(access.id(), 12421, cache_bytes, 1.0);
-    dataset_ = Hdf5Handle();
-    dataset_ = open(access.id());
-  }
-
-  const ShardSource& source_;
-  const char* name_;
-  Hdf5Handle dataset_;
-  int rank_ = 0;
-  int64_t rows_ = 0;
-  int64_t width_ = 1;
+  BlockColumn positions, next_positions, next_weights;
 };
 
-/// The six datasets of an unpacked shard, their extents agreeing.
-class UnpackedShard {
+bool is_packed(const ShardSource& source) {
+  return source.has("positions") || source.has("next_sentence_positions") ||
+         source.has("next_sentence_weights");
+}
+
+class ShardReader {
  public:
-  explicit UnpackedShard(const std::string& path)
+  explicit ShardReader(const std::string& path)
       : source_(path),
         ids_(source_, "input_ids", 2),
         mask_(source_, "input_mask", 2),
         segments_(source_, "segment_ids", 2),
-        positions_(source_, "masked_lm_positions", 2),
+        masked_(source_, "masked_lm_positions", 2),
         labels_(source_, "masked_lm_ids", 2),
-        next_(source_, "next_sentence_labels", 1) {
+        next_(source_, "next_sentence_labels", is_packed(source_) ? 2 : 1) {
+    if (is_packed(source_)) packed_.emplace(source_);
     expect_extent(mask_, ids_.width());
     expect_extent(segments_, ids_.width());
-    expect_extent(positions_, positions_.width());
-    expect_extent(labels_, positions_.width());
-    expect_extent(next_, 1);
+    expect_extent(masked_, masked_.width());
+    expect_extent(labels_, masked_.width());
+    expect_extent(next_, next_.width());
+    if (!packed_) return;
+    expect_extent(packed_->positions, ids_.width());
+    expect_extent(packed_->next_positions, next_.width());
+    expect_extent(packed_->next_weights, next_.width());
   }
 
-  ShardShape shape() const { return {ids_.rows(), ids_.width(), positions_.width()}; }
+  ShardShape shape() const {
+    return {rows(), ids_.width(), masked_.width(), packed_ ? next_.width() : 0};
+  }
 
   /// Appends all rows, checked, to `shard`.
   void read(const ShardLimits& limits, RaggedShard& shard);
+  /// Lengths of all sequences, from input_mask alone.
+  std::vector<int32_t> read_lengths();
 
  private:
-  /// The values of a block of rows.
-  struct Block {
-    std::vector<int32_t> ids, mask, segments, positions, labels, next;
-  };
+  int64_t rows() const { return ids_.column().rows(); }
+  int64_t block_rows() const {
+    const int64_t width = std::max(ids_.width(), masked_.width());
+    return std::clamp<int64_t>(kBlockBytes / 4 / width, 1, rows());
+  }
+  void load(int64_t first, int64_t count);
 
-  void expect_extent(const Column& column, int64_t width) const {
-    if (column.rows() == ids_.rows() && column.width() == width) return;
-    fail("{}: {}: extent {} by {}, expected {} by {}", source_.path(), column.name(), column.rows(),
-         column.width(), ids_.rows(), width);
+  void expect_extent(const BlockColumn& column, int64_t width) const {
+    if (column.column().rows() == rows() && column.width() == width) return;
+    fail("{}: {}: extent {} by {}, expected {} by {}", source_.path(), column.name(),
+         column.column().rows(), column.width(), rows(), width);
   }
 
-  void append_tokens(const Block& block, int64_t row, int64_t in_block, const ShardLimits& limits,
-                     RaggedShard& shard) const;
-  void append_masked(const Block& block, int64_t row, int64_t in_block, const ShardLimits& limits,
-                     RaggedShard& shard);
+  // Of the row at hand: number `row_` of the file, `in_block_` of the block.
+  void find_lengths();
+  void append_tokens(const ShardLimits& limits, RaggedShard& shard) const;
+  void append_sequences(const ShardLimits& limits, RaggedShard& shard) const;
+  void append_masked(const ShardLimits& limits, RaggedShard& shard);
+  void check_places() const;
+  void check_unused() const;
 
   template <typename... Args>
-  [[noreturn]] void fail_row(const char* dataset, int64_t row, fmt::format_string<Args...> format,
+  [[noreturn]] void fail_row(const BlockColumn& column, fmt::format_string<Args...> format,
                              Args&&... args) const {
-    fail("{}: {}: row {}: {}", source_.path(), dataset, row,
+    fail("{}: {}: row {}: {}", source_.path(), column.name(), row_,
          fmt::format(format, std::forward<Args>(args)...));
   }
 
-  static std::span<const int32_t> row_of(const std::vector<int32_t>& values, int64_t row,
-                                         int64_t width) {
-    return std::span(values).subspan(static_cast<size_t>(row * width), static_cast<size_t>(width));
-  }
-
   ShardSource source_;
-  Column ids_, mask_, segments_, positions_, labels_, next_;
-  std::vector<uint8_t> taken_;  ///< positions masked in the row at hand
+  BlockColumn ids_, mask_, segments_, masked_, labels_, next_;
+  std::optional<PackedColumns> packed_;
+  int64_t row_ = 0;
+  int64_t in_block_ = 0;
+  std::vector<int32_t> lengths_;  ///< of the row's sequences
+  int64_t tokens_ = 0;            ///< of the row
+  int64_t predictions_ = 0;       ///< of the row
+  std::vector<uint8_t> taken_;    ///< places masked in the row
 };
 
-/// Tokens of a row of which the mask is ones, then zeros; -1 when it is not.
-int64_t masked_prefix(std::span<const int32_t> mask) {
-  const auto zeros = std::ranges::find_if(mask, [](int32_t m) { return m != 1; });
-  const bool clean = std::all_of(zeros, mask.end(), [](int32_t m) { return m == 0; });
-  return clean ? zeros - mask.begin() : -1;
+void ShardReader::load(int64_t first, int64_t count) {
+  for (BlockColumn* column : {&ids_, &mask_, &segments_, &masked_, &labels_, &next_}) {
+    column->load(first, count);
+  }
+  if (!packed_) return;
+  for (BlockColumn* column :
+       {&packed_->positions, &packed_->next_positions, &packed_->next_weights}) {
+    column->load(first, count);
+  }
 }
 
-void UnpackedShard::append_tokens(const Block& block, int64_t row, int64_t in_block,
-                                  const ShardLimits& limits, RaggedShard& shard) const {
-  const int64_t length = masked_prefix(row_of(block.mask, in_block, mask_.width()));
-  if (length < 1) fail_row("input_mask", row, "expected ones, then zeros");
-  if (length > limits.max_position) {
-    fail_row("input_mask", row, "{} tokens, the model takes {}", length, limits.max_position);
+/// The mask numbers the sequences of a row from 1, end to end; zeros follow.
+void ShardReader::find_lengths() {
+  const Row mask = mask_[in_block_];
+  lengths_.clear();
+  size_t at = 0;
+  for (int32_t sequence = 1; at < mask.size() && mask[at] == sequence; ++sequence) {
+    const size_t begin = at;
+    while (at < mask.size() && mask[at] == sequence) ++at;
+    lengths_.push_back(static_cast<int32_t>(at - begin));
   }
-  const auto count = static_cast<size_t>(length);
-  for (const int32_t id : row_of(block.ids, in_block, ids_.width()).first(count)) {
+  tokens_ = static_cast<int64_t>(at);
+  const bool clean = std::ranges::all_of(mask.subspan(at), [](int32_t m) { return m == 0; });
+  const bool fits = packed_ ? std::ssize(lengths_) <= next_.width() : lengths_.size() == 1;
+  if (clean && fits && !lengths_.empty()) return;
+  if (!packed_) fail_row(mask_, "expected ones, then zeros");
+  fail_row(mask_, "expected up to {} sequences numbered from 1, then zeros", next_.width());
+}
+
+void ShardReader::append_tokens(const ShardLimits& limits, RaggedShard& shard) const {
+  const auto count = static_cast<size_t>(tokens_);
+  for (const int32_t id : ids_[in_block_].first(count)) {
     if (id < 0 || id >= limits.vocab_size) {
-      fail_row("input_ids", row, "id {}, the vocabulary has {}", id, limits.vocab_size);
+      fail_row(ids_, "id {}, the vocabulary has {}", id, limits.vocab_size);
     }
     shard.ids.push_back(id);
   }
-  for (const int32_t segment : row_of(block.segments, in_block, segments_.width()).first(count)) {
-    if (segment != 0 && segment != 1) fail_row("segment_ids", row, "{}, expected 0 or 1", segment);
+  for (const int32_t segment : segments_[in_block_].first(count)) {
+    if (segment != 0 && segment != 1) fail_row(segments_, "{}, expected 0 or 1", segment);
     shard.segments.push_back(static_cast<uint8_t>(segment));
   }
-  const int32_t label = block.next[static_cast<size_t>(in_block)];
-  if (label != 0 && label != 1) {
-    fail_row("next_sentence_labels", row, "{}, expected 0 or 1", label);
+}
+
+void ShardReader::append_sequences(const ShardLimits& limits, RaggedShard& shard) const {
+  for (size_t i = 0; i < lengths_.size(); ++i) {
+    if (lengths_[i] > limits.max_position) {
+      fail_row(mask_, "{} tokens, the model takes {}", lengths_[i], limits.max_position);
+    }
+    const int32_t label = next_[in_block_][i];
+    if (label != 0 && label != 1) fail_row(next_, "{}, expected 0 or 1", label);
+    shard.next_sentence.push_back(static_cast<uint8_t>(label));
+    shard.sequence_start.push_back(shard.sequence_start.back() + lengths_[i]);
   }
-  shard.next_sentence.push_back(static_cast<uint8_t>(label));
-  shard.sequence_start.push_back(static_cast<int64_t>(shard.ids.size()));
   shard.row_start.push_back(static_cast<int64_t>(shard.next_sentence.size()));
 }
 
-void UnpackedShard::append_masked(const Block& block, int64_t row, int64_t in_block,
-                                  const ShardLimits& limits, RaggedShard& shard) {
-  const auto positions = row_of(block.positions, in_block, positions_.width());
-  const auto labels = row_of(block.labels, in_block, labels_.width());
-  const int64_t length = shard.sequence_start.back() - shard.sequence_start.end()[-2];
-  const auto first_zero = std::ranges::find(positions, 0);
-  const int64_t count = first_zero == positions.end()
-                            ? std::min(positions_.width(), limits.max_predictions)
-                            : first_zero - positions.begin();
-  taken_.assign(static_cast<size_t>(length), 0);
-  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-    const int32_t position = positions[i];
-    if (position < 0 || position >= length) {
-      fail_row("masked_lm_positions", row, "position {} in {} tokens", position, length);
+void ShardReader::append_masked(const ShardLimits& limits, RaggedShard& shard) {
+  const Row places = masked_[in_block_];
+  const Row labels = labels_[in_block_];
+  const auto first_zero = std::ranges::find(places, 0);
+  predictions_ = first_zero == places.end() ? std::min(masked_.width(), limits.max_predictions)
+                                            : first_zero - places.begin();
+  taken_.assign(static_cast<size_t>(tokens_), 0);
+  for (size_t i = 0; i < static_cast<size_t>(predictions_); ++i) {
+    const int32_t place = places[i];
+    if (place < 0 || place >= tokens_) {
+      fail_row(masked_, "position {} in {} tokens", place, tokens_);
     }
-    if (std::exchange(taken_[static_cast<size_t>(position)], uint8_t{1}) != 0) {
-      fail_row("masked_lm_positions", row, "position {} twice", position);
+    if (std::exchange(taken_[static_cast<size_t>(place)], uint8_t{1}) != 0) {
+      fail_row(masked_, "position {} twice", place);
     }
     if (labels[i] < 0 || labels[i] >= limits.vocab_size) {
-      fail_row("masked_lm_ids", row, "id {}, the vocabulary has {}", labels[i], limits.vocab_size);
+      fail_row(labels_, "id {}, the vocabulary has {}", labels[i], limits.vocab_size);
     }
-    shard.masked_positions.push_back(position);
+    shard.masked_positions.push_back(place);
     shard.masked_labels.push_back(labels[i]);
   }
   shard.masked_start.push_back(static_cast<int64_t>(shard.masked_positions.size()));
 }
 
-void UnpackedShard::read(const ShardLimits& limits, RaggedShard& shard) {
-  const int64_t rows = ids_.rows();
-  const int64_t block_rows =
-      std::clamp<int64_t>(kBlockBytes / 4 / std::max(ids_.width(), positions_.width()), 1, rows);
-  Block block;
-  for (int64_t first = 0; first < rows; first += block_rows) {
-    const int64_t count = std::min(block_rows, rows - first);
-    ids_.read(first, count, block.ids);
-    mask_.read(first, count, block.mask);
-    segments_.read(first, count, block.segments);
-    positions_.read(first, count, block.positions);
-    labels_.read(first, count, block.labels);
-    next_.read(first, count, block.next);
-    for (int64_t i = 0; i < count; ++i) {
-      append_tokens(block, first + i, i, limits, shard);
-      append_masked(block, first + i, i, limits, shard);
+/// Where a packed row says its sequences begin must be where its mask does.
+void ShardReader::check_places() const {
+  const Row positions = packed_->positions[in_block_];
+  const Row starts = packed_->next_positions[in_block_];
+  const Row weights = packed_->next_weights[in_block_];
+  int32_t begin = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const bool used = i < lengths_.size();
+    if (weights[i] != (used ? 1 : 0)) {
+      fail_row(packed_->next_weights, "weight {} of slot {}, expected {}", weights[i], i,
+               used ? 1 : 0);
+    }
+    if (!used) continue;
+    if (starts[i] != begin) {
+      fail_row(packed_->next_positions, "{} for sequence {}, which begins at {}", starts[i], i + 1,
+               begin);
+    }
+    for (int32_t offset = 0; offset < lengths_[i]; ++offset) {
+      const int32_t position = positions[static_cast<size_t>(begin + offset)];
+      if (position != offset) {
+        fail_row(packed_->positions, "{} at token {} of sequence {}", position, offset, i + 1);
+      }
+    }
+    begin += lengths_[i];
+  }
+}
+
+/// What training never looks at holds zeros, and masked places rise.
+void ShardReader::check_unused() const {
+  const auto expect_zeros = [this](const BlockColumn& column, int64_t from) {
+    for (const int32_t value : column[in_block_].subspan(static_cast<size_t>(from))) {
+      if (value != 0) fail_row(column, "{} after the last entry, expected 0", value);
+    }
+  };
+  expect_zeros(ids_, tokens_);
+  expect_zeros(segments_, tokens_);
+  expect_zeros(masked_, predictions_);
+  expect_zeros(labels_, predictions_);
+  if (!std::ranges::is_sorted(masked_[in_block_].first(static_cast<size_t>(predictions_)))) {
+    fail_row(masked_, "positions do not rise");
+  }
+  if (!packed_) return;
+  expect_zeros(packed_->positions, tokens_);
+  expect_zeros(next_, std::ssize(lengths_));
+  expect_zeros(packed_->next_positions, std::ssize(lengths_));
+}
+
+void ShardReader::read(const ShardLimits& limits, RaggedShard& shard) {
+  const int64_t step = block_rows();
+  for (int64_t first = 0; first < rows(); first += step) {
+    const int64_t count = std::min(step, rows() - first);
+    load(first, count);
+    for (in_block_ = 0; in_block_ < count; ++in_block_) {
+      row_ = first + in_block_;
+      find_lengths();
+      append_tokens(limits, shard);
+      append_sequences(limits, shard);
+      append_masked(limits, shard);
+      if (packed_) check_places();
+      if (limits.strict) check_unused();
     }
   }
+}
+
+std::vector<int32_t> ShardReader::read_lengths() {
+  std::vector<int32_t> all;
+  const int64_t step = block_rows();
+  for (int64_t first = 0; first < rows(); first += step) {
+    const int64_t count = std::min(step, rows() - first);
+    mask_.load(first, count);
+    for (in_block_ = 0; in_block_ < count; ++in_block_) {
+      row_ = first + in_block_;
+      find_lengths();
+      all.insert(all.end(), lengths_.begin(), lengths_.end());
+    }
+  }
+  return all;
 }
 
 }  // namespace
 
 ShardShape read_shard_shape(const std::string& path) {
-  return UnpackedShard(path).shape();
+  return ShardReader(path).shape();
+}
+
+std::vector<int32_t> read_sequence_lengths(const std::string& path) {
+  return ShardReader(path).read_lengths();
 }
 
 RaggedShard read_shard(const std::string& path, const ShardLimits& limits) {
@@ -319,7 +298,7 @@ RaggedShard read_shard(const std::string& path, const ShardLimits& limits) {
   shard.sequence_start.assign(1, 0);
   shard.row_start.assign(1, 0);
   shard.masked_start.assign(1, 0);
-  UnpackedShard(path).read(limits, shard);
+  ShardReader(path).read(limits, shard);
   return shard;
 }
 

@@ -34,21 +34,30 @@ constexpr int64_t kGroupBytes = int64_t{1} << 19;  // of input_ids: a chunk fits
 struct Column {
   const char* name;
   int64_t element_bytes;
-  int64_t ShardShape::*width;  ///< null: one value a row
+  int64_t width;
+  int rank = 2;
 };
+using Layout = std::vector<Column>;
 
-enum ColumnIndex : size_t { kIds, kMask, kSegments, kPositions, kLabels, kNext, kColumns };
-constexpr std::array<Column, kColumns> kLayout = {{
-    {"input_ids", 4, &ShardShape::seq_length},
-    {"input_mask", 1, &ShardShape::seq_length},
-    {"segment_ids", 1, &ShardShape::seq_length},
-    {"masked_lm_positions", 4, &ShardShape::max_predictions},
-    {"masked_lm_ids", 4, &ShardShape::max_predictions},
-    {"next_sentence_labels", 1, nullptr},
-}};
+Layout unpacked_layout(const ShardShape& shape) {
+  return {{"input_ids", 4, shape.seq_length},
+          {"input_mask", 1, shape.seq_length},
+          {"segment_ids", 1, shape.seq_length},
+          {"masked_lm_positions", 4, shape.max_predictions},
+          {"masked_lm_ids", 4, shape.max_predictions},
+          {"next_sentence_labels", 1, 1, 1}};
+}
 
-int64_t width_of(const Column& column, const ShardShape& shape) {
-  return column.width == nullptr ? 1 : shape.*column.width;
+Layout packed_layout(const ShardShape& shape) {
+  return {{"input_ids", 4, shape.seq_length},
+          {"input_mask", 4, shape.seq_length},
+          {"segment_ids", 1, shape.seq_length},
+          {"positions", 4, shape.seq_length},
+          {"masked_lm_positions", 4, shape.max_predictions},
+          {"masked_lm_ids", 4, shape.max_predictions},
+          {"next_sentence_positions", 4, shape.slots},
+          {"next_sentence_labels", 1, shape.slots},
+          {"next_sentence_weights", 4, shape.slots}};
 }
 
 struct DeflaterDeleter {
@@ -58,27 +67,35 @@ struct DeflaterDeleter {
 /// A group of rows on its way: plain values, then their deflated chunks.
 class Group {
  public:
-  Group(const ShardShape& shape, int64_t group_rows)
-      : shape_(shape), rows_(group_rows), deflater_(libdeflate_alloc_compressor(kDeflateLevel)) {
+  Group(const Layout& layout, int64_t group_rows)
+      : layout_(layout),
+        rows_(group_rows),
+        deflater_(libdeflate_alloc_compressor(kDeflateLevel)),
+        plain_(layout.size()),
+        chunk_(layout.size()),
+        chunk_bytes_(layout.size()) {
     BERTHA_CHECK(deflater_ != nullptr);
-    for (size_t i = 0; i < kColumns; ++i) {
-      const auto bytes =
-          static_cast<size_t>(rows_ * width_of(kLayout[i], shape) * kLayout[i].element_bytes);
+    for (size_t i = 0; i < layout_.size(); ++i) {
+      const auto bytes = static_cast<size_t>(rows_ * layout_[i].width * layout_[i].element_bytes);
       plain_[i].resize(bytes);
       chunk_[i].resize(libdeflate_zlib_compress_bound(deflater_.get(), bytes));
     }
   }
 
-  /// Rows past the last are zeros: HDF5 stores whole chunks.
-  void make(int64_t first_row, const FillRow& fill) {
+  /// The values of a row of the group.
+  template <typename T>
+  std::span<T> values(size_t column, int64_t row) {
+    const auto width = static_cast<size_t>(layout_[column].width);
+    return {reinterpret_cast<T*>(plain_[column].data()) + static_cast<size_t>(row) * width, width};
+  }
+
+  /// Fills `rows` rows with fill(row, *this) and deflates them. Rows past the last are zeros: HDF5
+  /// stores whole chunks.
+  template <typename Fill>
+  void make(int64_t rows, const Fill& fill) {
     for (std::vector<std::byte>& values : plain_) std::ranges::fill(values, std::byte{0});
-    const int64_t rows = std::min(rows_, shape_.rows - first_row);
-    for (int64_t row = 0; row < rows; ++row) {
-      fill(first_row + row, {values<int32_t>(kIds, row), values<int8_t>(kMask, row),
-                             values<int8_t>(kSegments, row), values<int32_t>(kPositions, row),
-                             values<int32_t>(kLabels, row), values<int8_t>(kNext, row).front()});
-    }
-    for (size_t i = 0; i < kColumns; ++i) {
+    for (int64_t row = 0; row < rows; ++row) fill(row, *this);
+    for (size_t i = 0; i < layout_.size(); ++i) {
       chunk_bytes_[i] = libdeflate_zlib_compress(
           deflater_.get(), plain_[i].data(), plain_[i].size(), chunk_[i].data(), chunk_[i].size());
       BERTHA_CHECK(chunk_bytes_[i] > 0);
@@ -90,37 +107,31 @@ class Group {
   }
 
  private:
-  template <typename T>
-  std::span<T> values(size_t column, int64_t row) {
-    const auto width = static_cast<size_t>(width_of(kLayout[column], shape_));
-    return {reinterpret_cast<T*>(plain_[column].data()) + static_cast<size_t>(row) * width, width};
-  }
-
-  ShardShape shape_;
+  const Layout& layout_;
   int64_t rows_;
   std::unique_ptr<libdeflate_compressor, DeflaterDeleter> deflater_;
-  std::array<std::vector<std::byte>, kColumns> plain_;
-  std::array<std::vector<std::byte>, kColumns> chunk_;
-  std::array<size_t, kColumns> chunk_bytes_{};
+  std::vector<std::vector<std::byte>> plain_;
+  std::vector<std::vector<std::byte>> chunk_;
+  std::vector<size_t> chunk_bytes_;
 };
 
 /// The file while it is made, in memory: libhdf5 cannot recover from a disk that takes no more
 /// (1.10 crashes at the program's end), so it never gets to write to one.
 class ShardImage {
  public:
-  ShardImage(const std::string& path, const ShardShape& shape, int64_t group_rows)
-      : path_(path), group_rows_(group_rows) {
+  ShardImage(const std::string& path, const Layout& layout, int64_t rows, int64_t group_rows)
+      : path_(path), rows_(rows), group_rows_(group_rows) {
     const Hdf5Lock lock;
     const Hdf5Handle access = hdf5_access();
     check(H5Pset_fapl_core(access.id(), kGrowthBytes, false) >= 0);
     file_ = Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
     check(file_.valid());
-    for (size_t i = 0; i < kColumns; ++i) datasets_[i] = create(kLayout[i], shape);
+    for (const Column& column : layout) datasets_.push_back(create(column));
   }
 
   void write(int64_t first_row, const Group& group) {
     const Hdf5Lock lock;
-    for (size_t i = 0; i < kColumns; ++i) {
+    for (size_t i = 0; i < datasets_.size(); ++i) {
       const std::array<hsize_t, 2> offset = {static_cast<hsize_t>(first_row), 0};
       const std::span<const std::byte> chunk = group.chunk(i);
       check(H5Dwrite_chunk(datasets_[i].id(), H5P_DEFAULT, 0, offset.data(), chunk.size(),
@@ -142,14 +153,13 @@ class ShardImage {
   }
 
  private:
-  Hdf5Handle create(const Column& column, const ShardShape& shape) const {
-    const int rank = column.width == nullptr ? 1 : 2;
-    const auto width = static_cast<hsize_t>(width_of(column, shape));
-    const std::array<hsize_t, 2> extent = {static_cast<hsize_t>(shape.rows), width};
+  Hdf5Handle create(const Column& column) const {
+    const auto width = static_cast<hsize_t>(column.width);
+    const std::array<hsize_t, 2> extent = {static_cast<hsize_t>(rows_), width};
     const std::array<hsize_t, 2> chunk = {static_cast<hsize_t>(group_rows_), width};
-    const Hdf5Handle space(H5Screate_simple(rank, extent.data(), nullptr), H5Sclose);
+    const Hdf5Handle space(H5Screate_simple(column.rank, extent.data(), nullptr), H5Sclose);
     const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    check(H5Pset_chunk(creation.id(), rank, chunk.data()) >= 0);
+    check(H5Pset_chunk(creation.id(), column.rank, chunk.data()) >= 0);
     check(H5Pset_deflate(creation.id(), kRecordedLevel) >= 0);
     // The clock must not enter the bytes.
     check(H5Pset_obj_track_times(creation.id(), false) >= 0);
@@ -166,9 +176,10 @@ class ShardImage {
   }
 
   std::string path_;
+  int64_t rows_;
   int64_t group_rows_;
   Hdf5Handle file_;
-  std::array<Hdf5Handle, kColumns> datasets_;
+  std::vector<Hdf5Handle> datasets_;
 };
 
 void make_folder(const std::string& path) {
@@ -179,24 +190,27 @@ void make_folder(const std::string& path) {
   if (error) fail("{}: cannot make the folder: {}", folder.string(), error.message());
 }
 
-}  // namespace
-
-void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
-                 int64_t threads) {
-  BERTHA_CHECK(shape.rows > 0 && shape.seq_length > 0 && shape.max_predictions > 0);
+/// Writes `rows` rows of `layout`, filled by fill(row of the shard, row of the group, group).
+template <typename Fill>
+void write_columns(const std::string& path, const Layout& layout, int64_t rows, const Fill& fill,
+                   int64_t threads) {
+  const int64_t seq_length = layout.front().width;
   const int64_t group_rows =
-      std::min(shape.rows, std::clamp<int64_t>(kGroupBytes / (4 * shape.seq_length), 16, 4096));
-  const int64_t groups = (shape.rows + group_rows - 1) / group_rows;
+      std::min(rows, std::clamp<int64_t>(kGroupBytes / (4 * seq_length), 16, 4096));
+  const int64_t groups = (rows + group_rows - 1) / group_rows;
   make_folder(path);
   io::AtomicFile target(path);  // first, so that a folder that takes no file is known at once
-  ShardImage image(path, shape, group_rows);
+  ShardImage image(path, layout, rows, group_rows);
   const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);
   std::vector<Group> window;
-  for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(shape, group_rows);
+  for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(layout, group_rows);
   for (int64_t first = 0; first < groups; first += in_flight) {
     const int64_t count = std::min(in_flight, groups - first);
     run_tasks(count, threads, [&](int64_t i) {
-      window[static_cast<size_t>(i)].make((first + i) * group_rows, fill);
+      const int64_t begin = (first + i) * group_rows;
+      window[static_cast<size_t>(i)].make(
+          std::min(group_rows, rows - begin),
+          [&](int64_t row, Group& group) { fill(begin + row, row, group); });
     });
     for (int64_t i = 0; i < count; ++i) {
       image.write((first + i) * group_rows, window[static_cast<size_t>(i)]);
@@ -204,6 +218,40 @@ void write_shard(const std::string& path, const ShardShape& shape, const FillRow
   }
   target.write(image.take());
   target.commit();
+}
+
+}  // namespace
+
+void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
+                 int64_t threads) {
+  BERTHA_CHECK(shape.rows > 0 && shape.seq_length > 0 && shape.max_predictions > 0);
+  BERTHA_CHECK(!shape.packed());
+  const Layout layout = unpacked_layout(shape);
+  write_columns(
+      path, layout, shape.rows,
+      [&fill](int64_t row, int64_t at, Group& group) {
+        fill(row, {group.values<int32_t>(0, at), group.values<int8_t>(1, at),
+                   group.values<int8_t>(2, at), group.values<int32_t>(3, at),
+                   group.values<int32_t>(4, at), group.values<int8_t>(5, at).front()});
+      },
+      threads);
+}
+
+void write_packed_shard(const std::string& path, const ShardShape& shape, const FillPackedRow& fill,
+                        int64_t threads) {
+  BERTHA_CHECK(shape.rows > 0 && shape.seq_length > 0 && shape.max_predictions > 0);
+  BERTHA_CHECK(shape.packed());
+  const Layout layout = packed_layout(shape);
+  write_columns(
+      path, layout, shape.rows,
+      [&fill](int64_t row, int64_t at, Group& group) {
+        fill(row, {group.values<int32_t>(0, at), group.values<int32_t>(1, at),
+                   group.values<int8_t>(2, at), group.values<int32_t>(3, at),
+                   group.values<int32_t>(4, at), group.values<int32_t>(5, at),
+                   group.values<int32_t>(6, at), group.values<int8_t>(7, at),
+                   group.values<int32_t>(8, at)});
+      },
+      threads);
 }
 
 }  // namespace bertha::dataset

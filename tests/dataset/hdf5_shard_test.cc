@@ -227,7 +227,7 @@ TEST_F(ShardTest, FaultyDatasetsAreNamed) {
   expect_refused(all, "next_sentence_labels: has 2 dimensions, expected 1");
   all = columns(6);
   all["positions"] = all["input_ids"];
-  expect_refused(all, "a packed shard");
+  expect_refused(all, "next_sentence_labels: has 1 dimensions, expected 2");
 }
 
 TEST_F(ShardTest, NumbersThatAreNoIntegersAreRefused) {
