@@ -32,6 +32,8 @@ struct Segment {
   std::string_view name;
   int64_t bucket = 0;  ///< rounded token count
   DType dtype = DType::kF32;
+  int64_t sequences = 0;  ///< where the work depends on them
+  int64_t rows = 0;       ///< the same: rounded count of picked rows
 };
 
 /// Where tensors live and ops run. Ops are queued in order; host reads wait for them.

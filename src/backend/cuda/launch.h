@@ -50,6 +50,13 @@ void launch(const CudaDevice& device, const Grid& grid, void (*kernel)(Parameter
       },
       values);
 }
+#else
+template <typename... Parameters, typename... Arguments>
+void launch(const CudaDevice&, const Grid& grid, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  emulation::run(grid.blocks, grid.threads, grid.shared_bytes,
+                 [&] { kernel(static_cast<Parameters>(arguments)...); });
+}
 #endif
 
 /// Blocks of `each` that cover `count`.

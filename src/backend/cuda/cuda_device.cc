@@ -1,0 +1,175 @@
+#include "backend/cuda/cuda_device.h"
+
+#include <cstring>
+#include <unordered_map>
+
+#include "backend/cuda/graphs.h"
+#include "backend/cuda/handles.h"
+#include "backend/cuda/products.h"
+#include "backend/cuda/staging.h"
+#include "backend/cuda/view.h"
+
+namespace bertha::cuda {
+namespace {
+
+/// The kernels use tensor cores of Ampere and newer cards.
+constexpr int kLeastMajor = 8;
+
+size_t bytes_of(const Tensor& tensor) {
+  return static_cast<size_t>(tensor.size_bytes());
+}
+
+double gigabytes(size_t bytes) {
+  return static_cast<double>(bytes) * 1e-9;
+}
+
+OwnedStream make_stream(int ordinal) {
+  BERTHA_CUDA(cudaSetDevice(ordinal));
+  return make<OwnedStream>("cudaStreamCreateWithFlags", cudaStreamCreateWithFlags,
+                           unsigned{cudaStreamNonBlocking});
+}
+
+}  // namespace
+
+std::string absence() {
+  int cards = 0;
+  const cudaError_t status = cudaGetDeviceCount(&cards);
+  if (status != cudaSuccess) {
+    return fmt::format("no NVIDIA card can be used: {}", cudaGetErrorString(status));
+  }
+  if (cards == 0) return "no NVIDIA card is present";
+  cudaDeviceProp card{};
+  BERTHA_CUDA(cudaGetDeviceProperties(&card, 0));
+  if (card.major < kLeastMajor) {
+    return fmt::format("{} has compute capability {}.{}; 8.0 (Ampere) or newer is needed",
+                       card.name, card.major, card.minor);
+  }
+  return "";
+}
+
+std::unique_ptr<Device> open_device() {
+  if (const std::string why = absence(); !why.empty()) fail("{}", why);
+  return std::make_unique<CudaDevice>();
+}
+
+struct CudaDevice::State {
+  explicit State(int ordinal)
+      : stream(make_stream(ordinal)), staging(stream.get()), graphs(stream.get()) {
+    BERTHA_CUDA(cudaGetDeviceProperties(&card, ordinal));
+  }
+
+  cudaDeviceProp card{};
+  OwnedStream stream;
+  Staging staging;
+  Graphs graphs;
+  std::unique_ptr<MatrixProducts> products;
+  std::unordered_map<std::string, Buffer> tables;
+};
+
+CudaDevice::CudaDevice(int ordinal) : state_(std::make_unique<State>(ordinal)) {
+  state_->products = std::make_unique<MatrixProducts>(*this);
+}
+
+CudaDevice::~CudaDevice() {
+  // A broken card is no reason to end the program here; the last check has said so.
+  cudaStreamSynchronize(stream());
+  state_->tables.clear();  // while the stream that free() waits for is there
+}
+
+std::string CudaDevice::description() const {
+  const cudaDeviceProp& card = state_->card;
+  return fmt::format("{}, {} multiprocessors, {:.0f} GB, compute capability {}.{}", card.name,
+                     card.multiProcessorCount, gigabytes(card.totalGlobalMem), card.major,
+                     card.minor);
+}
+
+bool CudaDevice::has_bf16() const {
+  return state_->card.major >= kLeastMajor;
+}
+
+Stream CudaDevice::stream() const {
+  return state_->stream.get();
+}
+
+int64_t CudaDevice::multiprocessors() const {
+  return state_->card.multiProcessorCount;
+}
+
+MatrixProducts& CudaDevice::products() {
+  return *state_->products;
+}
+
+Buffer CudaDevice::allocate(int64_t size_bytes) {
+  void* base = nullptr;
+  const auto size = static_cast<size_t>(align_up(size_bytes > 0 ? size_bytes : 1));
+  const cudaError_t status = cudaMalloc(&base, size);
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());
+    size_t free = 0;
+    size_t total = 0;
+    BERTHA_CUDA(cudaMemGetInfo(&free, &total));
+    fail(
+        "{}: {:.2f} GB more are needed, {:.2f} of {:.2f} GB are free; a smaller micro-batch or "
+        "--checkpoint_activations needs less",
+        state_->card.name, gigabytes(size), gigabytes(free), gigabytes(total));
+  }
+  check(status, "cudaMalloc");
+  Buffer buffer(this, static_cast<std::byte*>(base), size_bytes);
+  BERTHA_CUDA(cudaMemsetAsync(base, 0, size, stream()));
+  return buffer;
+}
+
+void CudaDevice::free(std::byte* base, int64_t /*size_bytes*/) noexcept {
+  // cudaFree waits for queued work that may use it. Graphs name addresses: all are dropped.
+  state_->graphs.forget();
+  cudaStreamSynchronize(stream());
+  cudaFree(base);
+}
+
+void CudaDevice::write(Out to, const void* host) {
+  state_->staging.copy(address(to.tensor()), static_cast<const std::byte*>(host),
+                       to.tensor().size_bytes());
+}
+
+void CudaDevice::read(const Tensor& from, void* host) {
+  if (from.size_bytes() == 0) return;
+  BERTHA_CUDA(
+      cudaMemcpyAsync(host, address(from), bytes_of(from), cudaMemcpyDeviceToHost, stream()));
+  synchronize();
+}
+
+void CudaDevice::copy(const Tensor& from, Out to) {
+  BERTHA_CHECK(from.size_bytes() == to.tensor().size_bytes(), "{} to {} bytes", from.size_bytes(),
+               to.tensor().size_bytes());
+  BERTHA_CUDA(cudaMemcpyAsync(address(to.tensor()), address(from), bytes_of(from),
+                              cudaMemcpyDeviceToDevice, stream()));
+}
+
+void CudaDevice::zero(Out to) {
+  if (to.tensor().size_bytes() == 0) return;
+  BERTHA_CUDA(cudaMemsetAsync(address(to.tensor()), 0, bytes_of(to.tensor()), stream()));
+}
+
+void CudaDevice::run(const Segment& segment, BodyRef body) {
+  state_->graphs.run(segment, body);
+}
+
+void CudaDevice::synchronize() {
+  BERTHA_CUDA(cudaStreamSynchronize(stream()));
+}
+
+const std::byte* CudaDevice::table(std::span<const std::byte> bytes) {
+  const std::string key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  auto found = state_->tables.find(key);
+  if (found == state_->tables.end()) {
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    BERTHA_CUDA(cudaStreamIsCapturing(stream(), &capture));
+    BERTHA_CHECK(capture == cudaStreamCaptureStatusNone, "a table first used in a captured run");
+    Buffer buffer = allocate(std::ssize(bytes));
+    state_->staging.copy(buffer.base(), bytes.data(), std::ssize(bytes));
+    found = state_->tables.emplace(key, std::move(buffer)).first;
+  }
+  return found->second.base();
+}
+
+}  // namespace bertha::cuda

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/attention_mma_cuda.cu"

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/column_sums_cuda.cu"

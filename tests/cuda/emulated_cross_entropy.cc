@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/cross_entropy_cuda.cu"

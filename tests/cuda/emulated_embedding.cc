@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/embedding_cuda.cu"

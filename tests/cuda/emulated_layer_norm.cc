@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/layer_norm_cuda.cu"

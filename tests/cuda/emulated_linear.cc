@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/linear_cuda.cu"

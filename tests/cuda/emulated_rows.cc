@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/rows_cuda.cu"

@@ -1,0 +1,347 @@
+// The CUDA ops against the CPU's, on the same operands: a card where there is one (built with
+// CUDA), else the kernels run by the host.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <tuple>
+
+#include "ops/attention.h"
+#include "ops/cross_entropy.h"
+#include "ops/embedding.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/optimizer.h"
+#include "ops/rows.h"
+#include "pair.h"
+#include "support/compare.h"
+
+namespace bertha::ops {
+namespace {
+
+using test::DevicePair;
+using test::expect_close;
+using test::Values;
+
+constexpr int64_t kSeed = 77;
+constexpr double kDropped = 0.2;
+
+class CudaOps : public testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    if (!DevicePair::absence().empty()) GTEST_SKIP() << DevicePair::absence();
+    pair_ = std::make_unique<DevicePair>();
+  }
+  DType dtype() const { return GetParam(); }
+  /// Products and sums in another order.
+  double limit(double terms = 64) const { return test::tolerance(dtype(), terms); }
+  Tensor random(const Shape& shape, uint64_t stream, float range = 1) {
+    return pair_->random(shape, dtype(), stream, range);
+  }
+  Tensor random_f32(const Shape& shape, uint64_t stream, float range = 1) {
+    return pair_->random(shape, DType::kF32, stream, range);
+  }
+  Dropout dropout(uint32_t site = 3) {
+    return make_dropout(kDropped, site, pair_->numbers64({kSeed, 5}));
+  }
+
+  std::unique_ptr<DevicePair> pair_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, CudaOps, testing::Values(DType::kF32, DType::kBF16));
+
+/// Rows and columns; the second does not fit packs of eight.
+const std::vector<Shape> kShapes = {{37, 64}, {70, 1024}, {5, 13}, {1, 2000}};
+
+TEST_P(CudaOps, LayerNorm) {
+  for (const Shape& shape : kShapes) {
+    for (const bool drops : {false, true}) {
+      const Tensor z = random(shape, 1, 2);
+      const Tensor residual = random(shape, 2);
+      const Tensor gamma = random_f32({shape[1]}, 3);
+      const Tensor beta = random_f32({shape[1]}, 4);
+      const Tensor y = random(shape, 5);
+      const Tensor mean = random_f32({shape[0]}, 6);
+      const Tensor rstd = random_f32({shape[0]}, 7);
+      const Dropout none_or = drops ? dropout() : Dropout();
+      pair_->run({z, residual, gamma, beta, y, mean, rstd, none_or.seed},
+                 [&](Context& context, const auto& at) {
+                   Dropout local = none_or;
+                   local.seed = at(none_or.seed);
+                   layer_norm(context, inout(at(z)), drops ? at(residual) : Tensor(), at(gamma),
+                              at(beta), 1e-12F, local, out(at(y)), out(at(mean)), out(at(rstd)));
+                 });
+      pair_->expect_same(z, limit(), "z");
+      pair_->expect_same(y, limit(), "y");
+      pair_->expect_same(mean, 1e-5, "mean");
+      pair_->expect_same(rstd, 1e-5, "rstd");
+    }
+  }
+}
+
+TEST_P(CudaOps, LayerNormBackward) {
+  for (const Shape& shape : kShapes) {
+    for (const bool drops : {false, true}) {
+      const Tensor z = random(shape, 1, 2);
+      const Tensor mean = random_f32({shape[0]}, 2, 0.1F);
+      const Tensor rstd = random_f32({shape[0]}, 3);
+      const Tensor gamma = random_f32({shape[1]}, 4);
+      const Tensor d = random(shape, 5);
+      const Tensor d_x = random(shape, 6);
+      const Tensor d_gamma = random_f32({shape[1]}, 7);
+      const Tensor d_beta = random_f32({shape[1]}, 8);
+      const Dropout none_or = drops ? dropout() : Dropout();
+      pair_->run({z, mean, rstd, gamma, d, d_x, d_gamma, d_beta, none_or.seed},
+                 [&](Context& context, const auto& at) {
+                   Dropout local = none_or;
+                   local.seed = at(none_or.seed);
+                   layer_norm_backward(context, at(z), at(mean), at(rstd), at(gamma), local,
+                                       inout(at(d)), drops ? out(at(d_x)) : Out(),
+                                       inout(at(d_gamma)), inout(at(d_beta)));
+                 });
+      pair_->expect_same(d, limit(), "d");
+      pair_->expect_same(d_x, limit(), "d_x");
+      pair_->expect_same(d_gamma, 1e-5, "d_gamma");
+      pair_->expect_same(d_beta, 1e-5, "d_beta");
+    }
+  }
+}
+
+TEST_P(CudaOps, Embedding) {
+  const int64_t tokens = 150;
+  for (const int64_t columns : {64, 13}) {
+    const EmbeddingIds ids = {.word = pair_->indices(tokens, 11, 1),
+                              .position = pair_->indices(tokens, 40, 2),
+                              .segment = pair_->indices(tokens, 2, 3)};
+    const EmbeddingTables tables = {.word = random_f32({11, columns}, 4),
+                                    .position = random_f32({40, columns}, 5),
+                                    .segment = random_f32({2, columns}, 6)};
+    const Tensor gamma = random_f32({columns}, 7);
+    const Tensor beta = random_f32({columns}, 8);
+    const Tensor z = random({tokens, columns}, 9);
+    const Tensor y = random({tokens, columns}, 10);
+    const Tensor mean = random_f32({tokens}, 11);
+    const Tensor rstd = random_f32({tokens}, 12);
+    const Tensor d_gamma = random_f32({columns}, 13);
+    const Tensor d_beta = random_f32({columns}, 14);
+    Dropout drop = dropout();
+    const auto operands = {ids.word,       ids.position, ids.segment, tables.word, tables.position,
+                           tables.segment, gamma,        beta,        z,           y,
+                           mean,           rstd,         d_gamma,     d_beta,      drop.seed};
+    const auto of = [&](const auto& at, const auto& three) {
+      return std::decay_t<decltype(three)>{at(three.word), at(three.position), at(three.segment)};
+    };
+    pair_->run(operands, [&](Context& context, const auto& at) {
+      Dropout local = drop;
+      local.seed = at(drop.seed);
+      embedding(context, of(at, ids), of(at, tables), at(gamma), at(beta), 1e-12F, local,
+                out(at(z)), out(at(y)), out(at(mean)), out(at(rstd)));
+    });
+    pair_->expect_same(z, limit(), "z");
+    pair_->expect_same(y, limit(), "y");
+    // y stands for the gradient, the tables for theirs.
+    pair_->run(operands, [&](Context& context, const auto& at) {
+      Dropout local = drop;
+      local.seed = at(drop.seed);
+      embedding_backward(context, of(at, ids), at(z), at(mean), at(rstd), at(gamma), local,
+                         inout(at(y)), of(at, tables), inout(at(d_gamma)), inout(at(d_beta)));
+    });
+    const double limit_of_sums = dtype() == DType::kBF16 ? 5e-3 : 1e-5;
+    pair_->expect_same(tables.word, limit_of_sums, "words");
+    pair_->expect_same(tables.position, limit_of_sums, "positions");
+    pair_->expect_same(tables.segment, limit_of_sums, "segments");
+    pair_->expect_same(d_gamma, limit_of_sums, "gamma");
+    pair_->expect_same(d_beta, limit_of_sums, "beta");
+  }
+}
+
+TEST_P(CudaOps, RowsAndTheirGradients) {
+  for (const int64_t columns : {72, 5}) {
+    const Tensor x = random({40, columns}, 1);
+    const Tensor rows = pair_->indices(300, 40, 2);
+    const Tensor y = random({300, columns}, 3);
+    pair_->run({x, rows, y}, [&](Context& context, const auto& at) {
+      gather_rows(context, at(x), at(rows), out(at(y)));
+    });
+    pair_->expect_same(y, 0, "gathered");
+    pair_->run({x, rows, y}, [&](Context& context, const auto& at) {
+      gather_rows_backward(context, at(y), at(rows), inout(at(x)));
+    });
+    pair_->expect_same(x, dtype() == DType::kBF16 ? 0.02 : 1e-6, "scattered");
+  }
+}
+
+TEST_P(CudaOps, CrossEntropy) {
+  for (const int64_t columns : {3000, 2, 77}) {
+    const Tensor logits = random({19, columns}, 1, 8);
+    const Tensor labels = pair_->indices(19, static_cast<int32_t>(columns), 2, -1);
+    const Tensor scale = random_f32({1}, 3);
+    const Tensor result = random_f32({2}, 4);
+    for (const bool trains : {false, true}) {
+      pair_->run({logits, labels, scale, result}, [&](Context& context, const auto& at) {
+        cross_entropy(context, inout(at(logits)), at(labels), trains ? at(scale) : Tensor(),
+                      out(at(result)));
+      });
+      pair_->expect_same(result, 1e-6, "result");
+      pair_->expect_same(logits, limit(), "logits");
+    }
+  }
+}
+
+struct LinearCase {
+  int64_t tokens, inner, outer;
+  Activation activation;
+};
+
+TEST_P(CudaOps, Linear) {
+  const std::vector<LinearCase> cases = {{40, 32, 48, Activation::kNone},
+                                         {40, 32, 48, Activation::kGelu},
+                                         {9, 16, 40, Activation::kTanh},
+                                         {70, 24, 13, Activation::kGelu},
+                                         {33, 8, 2, Activation::kNone}};
+  for (const LinearCase& c : cases) {
+    const bool saves = c.activation == Activation::kGelu;
+    const Tensor x = random({c.tokens, c.inner}, 1);
+    const Tensor w = random({c.outer, c.inner}, 2);
+    const Tensor b = random_f32({c.outer}, 3);
+    const Tensor y = random({c.tokens, c.outer}, 4);
+    const Tensor saved = random({c.tokens, c.outer}, 5);
+    pair_->run({x, w, b, y, saved}, [&](Context& context, const auto& at) {
+      linear(context, at(x), at(w), at(b), c.activation, out(at(y)),
+             saves ? out(at(saved)) : Out());
+    });
+    pair_->expect_same(y, limit(), "y");
+    pair_->expect_same(saved, limit(), "saved");
+    const Tensor d_y = random({c.tokens, c.outer}, 6);
+    const Tensor d_x = random({c.tokens, c.inner}, 7);
+    const Tensor d_w = random_f32({c.outer, c.inner}, 8);
+    const Tensor d_b = random_f32({c.outer}, 9);
+    for (const Write write : {Write::kSet, Write::kAdd}) {
+      pair_->run({x, w, saved, y, d_y, d_x, d_w, d_b}, [&](Context& context, const auto& at) {
+        const Tensor kept = c.activation == Activation::kNone   ? Tensor()
+                            : c.activation == Activation::kGelu ? at(saved)
+                                                                : at(y);
+        linear_backward(context, at(x), at(w), kept, c.activation, inout(at(d_y)), inout(at(d_x)),
+                        write, inout(at(d_w)), inout(at(d_b)));
+      });
+      pair_->expect_same(d_y, limit(), "d_y");
+      pair_->expect_same(d_x, limit(), "d_x");
+      pair_->expect_same(d_w, 1e-5 + limit() / 4, "d_w");
+      pair_->expect_same(d_b, 1e-5 + limit() / 4, "d_b");
+    }
+  }
+}
+
+struct AttentionCase {
+  int64_t heads, size, max_length;
+  std::vector<int32_t> seq_start;
+  int64_t tokens;
+};
+
+/// Lengths around the tiles' 64, an empty sequence, rows of no sequence, a mask that does not start
+/// at a multiple of eight.
+std::vector<AttentionCase> attention_cases() {
+  return {{2, 64, 136, {0, 3, 67, 67, 200}, 224},
+          {1, 64, 65, {0, 64, 129}, 129},
+          {1, 64, 16, {0}, 8},
+          {3, 20, 37, {0, 37, 40}, 44},
+          {2, 33, 40, {0, 33}, 33}};
+}
+
+TEST_P(CudaOps, Attention) {
+  for (const AttentionCase& c : attention_cases()) {
+    for (const bool drops : {false, true}) {
+      SCOPED_TRACE(
+          fmt::format("{} heads of {}, {} tokens, dropout {}", c.heads, c.size, c.tokens, drops));
+      const int64_t hidden = c.heads * c.size;
+      const Tensor qkv = random({c.tokens, 3 * hidden}, 1, 1.5F);
+      const Tensor start = pair_->numbers(c.seq_start);
+      const Tensor y = random({c.tokens, hidden}, 2);
+      const Tensor lse = random_f32({c.tokens, c.heads}, 3);
+      const Tensor d_y = random({c.tokens, hidden}, 4);
+      const Tensor d_qkv = random({c.tokens, 3 * hidden}, 5);
+      const Dropout none_or = drops ? dropout() : Dropout();
+      const AttentionShape shape = {.heads = c.heads, .max_length = c.max_length};
+      const auto local = [&](const auto& at) {
+        Dropout made = none_or;
+        made.seed = at(none_or.seed);
+        return made;
+      };
+      pair_->run({qkv, start, y, lse, none_or.seed}, [&](Context& context, const auto& at) {
+        attention(context, at(qkv), at(start), shape, local(at), out(at(y)), out(at(lse)));
+      });
+      pair_->expect_same(y, limit(), "y");
+      pair_->expect_same(lse, 1e-3 * (dtype() == DType::kBF16 ? 1 : 1e-2), "lse");
+      pair_->run({qkv, start, y, lse, d_y, d_qkv, none_or.seed},
+                 [&](Context& context, const auto& at) {
+                   attention_backward(context, at(qkv), at(start), shape, local(at), at(y), at(lse),
+                                      at(d_y), out(at(d_qkv)));
+                 });
+      pair_->expect_same(d_qkv, 2 * limit(), "d_qkv");
+    }
+  }
+}
+
+class CudaOptimizer : public CudaOps {
+ protected:
+  static constexpr int64_t kParameters = 70000;
+  const std::vector<ParameterSpan> spans_ = {{.offset = 0, .size = 66000, .decay = true},
+                                             {.offset = 66016, .size = 13, .decay = false},
+                                             {.offset = 66048, .size = 1000, .decay = true}};
+};
+INSTANTIATE_TEST_SUITE_P(Types, CudaOptimizer, testing::Values(DType::kF32));
+
+TEST_P(CudaOptimizer, StepsAsTheCpuDoes) {
+  const Tensor w = random({kParameters}, 1);
+  const Tensor g = random({kParameters}, 2);
+  const Tensor m = random({kParameters}, 3, 0.1F);
+  const Tensor v = pair_->filled({kParameters}, 0.01F);
+  const Tensor shadow = pair_->random({kParameters}, DType::kBF16, 5);
+  const Tensor scalars = pair_->values({4}, {0.01F, 0.7F, 1.5F, 2.5F});
+  for (const auto pass : {lamb, adamw}) {
+    pair_->run({w, g, m, v, shadow, scalars}, [&](Context& context, const auto& at) {
+      pass(context,
+           {.weights = at(w),
+            .gradients = at(g),
+            .first = at(m),
+            .second = at(v),
+            .shadow = at(shadow)},
+           spans_, AdamSettings(), at(scalars));
+    });
+    pair_->expect_same(w, 1e-6, "weights");
+    pair_->expect_same(g, 1e-5, "gradients");
+    pair_->expect_same(m, 1e-6, "first");
+    pair_->expect_same(v, 1e-6, "second");
+    pair_->expect_same(shadow, 1e-3, "shadow");
+  }
+}
+
+TEST_P(CudaOptimizer, NormsAndClipping) {
+  const Tensor g = random({kParameters}, 1);
+  const Tensor norm = random({1}, 2);
+  pair_->run({g, norm}, [&](Context& context, const auto& at) {
+    global_norm(context, at(g), out(at(norm)));
+    clip_norm(context, inout(at(g)), at(norm), 30);
+  });
+  pair_->expect_same(norm, 1e-7, "norm");
+  pair_->expect_same(g, 1e-6, "clipped");
+  pair_->run({g}, [&](Context& context, const auto& at) {
+    clip_norm_each(context, inout(at(g)), spans_, 3);
+  });
+  pair_->expect_same(g, 1e-6, "clipped one by one");
+}
+
+TEST_P(CudaOptimizer, Converts) {
+  for (const int64_t size : {64, 13}) {
+    const Tensor wide = random({size}, 1);
+    const Tensor narrow = pair_->random({size}, DType::kBF16, 2);
+    pair_->run({wide, narrow}, [&](Context& context, const auto& at) {
+      convert(context, at(wide), out(at(narrow)));
+      convert(context, at(narrow), out(at(wide)));
+    });
+    pair_->expect_same(wide, 0, "rounded and widened");
+  }
+}
+
+}  // namespace
+}  // namespace bertha::ops
