@@ -3,134 +3,17 @@
 // best square product of the library. Usage: ops_bench [tokens ...]
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <vector>
 
-#include "backend/cpu/cpu_device.h"
-#include "backend/cpu/onednn.h"
-#include "backend/cpu/view.h"
-#include "core/context.h"
-#include "core/philox.h"
-#include "core/threads.h"
+#include "peak.h"
 
 namespace bertha {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-/// The shortest of several calls, in seconds: what the work costs when nothing else runs.
-template <typename Body>
-double shortest(const Body& body) {
-  constexpr double kEnough = 0.3;
-  body();
-  double best = 1e9;
-  double total = 0;
-  for (int i = 0; i < 3 || (total < kEnough && i < 100); ++i) {
-    const auto start = Clock::now();
-    body();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    best = std::min(best, seconds);
-    total += seconds;
-  }
-  return best;
-}
-
-/// Twelve chains of multiply-adds, `rounds` times. They start apart: the compiler would make one of
-/// equal ones.
-template <typename Vector>
-[[gnu::always_inline]] inline float multiply_add(int64_t rounds) {
-  Vector sums[12];
-  for (int i = 0; i < 12; ++i) sums[i] = Vector{} + static_cast<float>(rounds % 97 + i);
-  const Vector factor = Vector{} + 0.999F;
-  for (int64_t i = 0; i < rounds; ++i) {
-    for (Vector& sum : sums) sum = sum * factor + factor;
-  }
-  for (int i = 1; i < 12; ++i) sums[0] += sums[i];
-  return sums[0][0];
-}
-
-using Lanes8 = float __attribute__((vector_size(32)));
-using Lanes16 = float __attribute__((vector_size(64)));
-
-[[gnu::target("avx2,fma"), gnu::optimize("fp-contract=fast")]] float peak_avx2(int64_t rounds) {
-  return multiply_add<Lanes8>(rounds);
-}
-[[gnu::target("avx512f"), gnu::optimize("fp-contract=fast")]] float peak_avx512(int64_t rounds) {
-  return multiply_add<Lanes16>(rounds);
-}
-
-/// GFLOP/s of all threads in registers.
-double measured_peak() {
-  constexpr int64_t kRounds = 2'000'000;
-  const bool wide = cpu::best_isa() >= cpu::Isa::kAvx512;
-  std::vector<float> kept(static_cast<size_t>(thread_count()));
-  const double seconds = shortest([&] {
-#pragma omp parallel
-    kept[static_cast<size_t>(omp_get_thread_num())] =
-        wide ? peak_avx512(kRounds) : peak_avx2(kRounds);
-  });
-  const double flops = 2.0 * 12 * (wide ? 16 : 8) * static_cast<double>(kRounds);
-  return flops * thread_count() / seconds * 1e-9;
-}
-
-/// Tensors of one product, filled with small numbers.
-class Operands {
- public:
-  Operands(int64_t tokens, int64_t inner, int64_t outer, DType dtype)
-      : arena_(device_, bytes(tokens, inner, outer)), context_(device_, arena_) {
-    x = random({tokens, inner}, dtype);
-    w = random({outer, inner}, dtype);
-    y = random({tokens, outer}, dtype);
-    d_x = random({tokens, inner}, dtype);
-    d_w = random({outer, inner}, DType::kF32);
-    b = random({outer}, DType::kF32);
-    flops_ = 2.0 * static_cast<double>(tokens) * static_cast<double>(inner * outer);
-  }
-
-  Tensor x, w, y, d_x, d_w, b;
-
-  double forward() {
-    return rate([&] { products().forward(x, w, b, cpu::Epilogue::kNone, out(y), 0); });
-  }
-  double backward_data() {
-    return rate([&] { products().backward_data(y, w, false, inout(d_x), 0); });
-  }
-  double backward_weights() {
-    return rate([&] { products().backward_weights(y, x, inout(d_w)); });
-  }
-
- private:
-  static int64_t bytes(int64_t tokens, int64_t inner, int64_t outer) {
-    return 4 * (2 * tokens * inner + 2 * outer * inner + tokens * outer + outer) + 4096;
-  }
-  cpu::MatrixProducts& products() { return device_.products(); }
-  template <typename Body>
-  double rate(const Body& body) {
-    return flops_ / shortest(body) * 1e-9;
-  }
-  Tensor random(const Shape& shape, DType dtype) {
-    const Tensor made = context_.make(shape, dtype);
-    PhiloxStream stream(1, 0);
-    for (int64_t i = 0; i < made.size(); ++i) {
-      const auto value = static_cast<float>(stream.next_u32() >> 16) * 0x1p-18F - 0.125F;
-      if (dtype == DType::kF32) {
-        cpu::data<float>(Out(made))[i] = value;
-      } else {
-        cpu::data<BFloat16>(Out(made))[i] = BFloat16(value);
-      }
-    }
-    return made;
-  }
-
-  cpu::CpuDevice device_;
-  Arena arena_;
-  Context context_;
-  double flops_ = 0;
-};
+using bench::Operands;
 
 struct Product {
   const char* name;
@@ -156,16 +39,10 @@ void run(const std::vector<int64_t>& token_counts) {
   fmt::print("{}\n", device.description());
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     if (dtype == DType::kBF16 && !device.has_bf16()) continue;
-    double ceiling = 0;
-    if (dtype == DType::kF32) {
-      ceiling = measured_peak();
-      fmt::print("multiply-adds in registers: {:.0f} GFLOP/s\n", ceiling);
-    } else {
-      for (const int64_t size : {1024, 2048, 4096}) {
-        ceiling = std::max(ceiling, Operands(size, size, size, dtype).forward());
-      }
-      fmt::print("best square bf16 product: {:.0f} GFLOP/s\n", ceiling);
-    }
+    const double ceiling = bench::ceiling_of(dtype);
+    fmt::print("{}: {:.0f} GFLOP/s\n",
+               dtype == DType::kF32 ? "multiply-adds in registers" : "best square bf16 product",
+               ceiling);
     fmt::print("{:29} {:>16} {:>16} {:>16}   GFLOP/s, share\n", "product, tokens, dtype", "forward",
                "d_x", "d_w");
     for (const int64_t tokens : token_counts) {

@@ -1,0 +1,253 @@
+// Steps of pre-training as the trainer runs them: forward, backward, clipping and the update of one
+// micro-batch, dropout on. The peer is bench/pytorch/bert_training.py; bench/training.sh runs both
+// on the same lengths. Prints one JSON line. tokens_per_s counts real tokens; flops are those of
+// the model's matrix products alone (forward, and twice that backward), so recomputation earns
+// nothing.
+//
+//   training_bench [--config FILE] [--length 128] [--batch 16] [--predictions N]
+//                  [--shards FOLDER | --lengths full|real] [--precision fp32|bf16]
+//                  [--optimizer adamw|lamb] [--warmup 1] [--steps 5] [--save-lengths FILE]
+//
+// --lengths real draws what `bertha prepare` makes of long documents: nine rows of ten full or up
+// to an eighth short of it, one of ten uniform from 5 tokens up.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "bert/config.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "core/strings.h"
+#include "dataset/pretraining_loader.h"
+#include "peak.h"
+#include "train/pretraining_trainer.h"
+
+namespace bertha {
+namespace {
+
+struct Setup {
+  std::optional<std::string> config;
+  std::optional<std::string> shards;
+  std::optional<std::string> save_lengths;
+  std::string lengths = "full";
+  std::string precision = "fp32";
+  std::string optimizer = "adamw";
+  int64_t length = 128;
+  int64_t batch = 16;
+  int64_t predictions = 20;
+  int64_t warmup = 1;
+  int64_t steps = 5;
+
+  DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
+};
+
+bert::Config config_of(const Setup& setup) {
+  if (setup.config) return bert::load_config(*setup.config).padded();
+  return {.vocab_size = 30528,
+          .hidden_size = 768,
+          .num_hidden_layers = 12,
+          .num_attention_heads = 12,
+          .intermediate_size = 3072};
+}
+
+/// A random batch of sequences of these lengths; 15 % of the tokens are masked.
+PretrainingBatch batch_of(const std::vector<int64_t>& lengths, const Setup& setup,
+                          int64_t vocabulary, PhiloxStream& random) {
+  PretrainingBatch batch;
+  batch.clear();
+  for (const int64_t length : lengths) {
+    const auto begin = static_cast<int32_t>(batch.ids.size());
+    for (int64_t i = 0; i < length; ++i) {
+      batch.ids.push_back(
+          static_cast<int32_t>(1 + random.below(static_cast<uint64_t>(vocabulary - 1))));
+      batch.segments.push_back(i < length / 2 ? 0 : 1);
+      batch.positions.push_back(static_cast<int32_t>(i));
+    }
+    const int64_t masked = std::min(setup.predictions, std::max<int64_t>(1, length * 3 / 20));
+    for (int64_t i = 0; i < masked; ++i) {
+      batch.masked_rows.push_back(begin + static_cast<int32_t>(i * length / masked));
+      batch.masked_labels.push_back(batch.ids[static_cast<size_t>(batch.masked_rows.back())]);
+    }
+    batch.seq_start.push_back(static_cast<int32_t>(batch.ids.size()));
+    batch.next_sentence.push_back(static_cast<int32_t>(random.below(2)));
+  }
+  return batch;
+}
+
+std::vector<int64_t> draw_lengths(const Setup& setup, PhiloxStream& random) {
+  std::vector<int64_t> lengths;
+  for (int64_t i = 0; i < setup.batch; ++i) {
+    int64_t length = setup.length;
+    if (setup.lengths == "real") {
+      const bool brief = random.below(10) == 0;
+      const int64_t least = brief ? 5 : setup.length - setup.length / 8;
+      length = least +
+               static_cast<int64_t>(random.below(static_cast<uint64_t>(setup.length - least + 1)));
+    }
+    lengths.push_back(length);
+  }
+  return lengths;
+}
+
+std::vector<PretrainingBatch> make_batches(const Setup& setup, const bert::Config& config) {
+  std::vector<PretrainingBatch> batches;
+  const int64_t count = setup.warmup + setup.steps;
+  if (setup.shards) {
+    dataset::LoaderOptions options;
+    options.micro_batch = setup.batch;
+    options.limits = {.vocab_size = config.vocab_size,
+                      .max_position = config.max_position_embeddings,
+                      .max_predictions = setup.predictions};
+    dataset::PretrainingLoader loader(dataset::find_shards(*setup.shards), options);
+    while (std::ssize(batches) < count) batches.push_back(loader.next());
+    return batches;
+  }
+  PhiloxStream random(1, 0);
+  while (std::ssize(batches) < count) {
+    batches.push_back(batch_of(draw_lengths(setup, random), setup, config.vocab_size, random));
+  }
+  return batches;
+}
+
+void save_lengths(const std::string& path, const std::vector<PretrainingBatch>& batches) {
+  nlohmann::json lengths;
+  for (const PretrainingBatch& batch : batches) {
+    std::vector<int32_t> of_batch;
+    for (size_t i = 1; i < batch.seq_start.size(); ++i) {
+      of_batch.push_back(batch.seq_start[i] - batch.seq_start[i - 1]);
+    }
+    lengths.push_back(of_batch);
+  }
+  std::ofstream(path) << lengths;
+}
+
+/// Matrix products of one training step: 2 operations a multiply-add, backward twice the forward.
+double flops_of(const PretrainingBatch& batch, const bert::Config& config) {
+  const auto real = [](int64_t count) { return static_cast<double>(count); };
+  const double hidden = real(config.hidden_size);
+  const double layer = 2 * hidden * (4 * hidden + 2 * real(config.intermediate_size));
+  double forward = real(config.num_hidden_layers) * real(batch.tokens()) * layer;
+  for (size_t i = 1; i < batch.seq_start.size(); ++i) {
+    const double length = batch.seq_start[i] - batch.seq_start[i - 1];
+    forward += real(config.num_hidden_layers) * 4 * length * length * hidden;
+  }
+  forward += real(std::ssize(batch.masked_rows)) * 2 * hidden * (hidden + real(config.vocab_size));
+  forward += real(batch.sequences()) * 2 * hidden * (hidden + 2);
+  return 3 * forward;
+}
+
+train::TrainerSettings settings_of(const Setup& setup,
+                                   const std::vector<PretrainingBatch>& batches) {
+  train::TrainerSettings settings;
+  settings.compute = setup.dtype();
+  settings.optimizer =
+      setup.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
+  for (const PretrainingBatch& batch : batches) {
+    train::BatchLimits& limits = settings.limits;
+    limits.tokens = std::max(limits.tokens, batch.tokens());
+    limits.sequences = std::max(limits.sequences, batch.sequences());
+    limits.masked = std::max<int64_t>(limits.masked, std::ssize(batch.masked_rows));
+  }
+  return settings;
+}
+
+struct Totals {
+  double forward_backward_s = 0;
+  double update_s = 0;
+  double flops = 0;
+  int64_t tokens = 0;
+  double last_loss = 0;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Totals measure(const Setup& setup, const bert::Config& config,
+               const std::vector<PretrainingBatch>& batches) {
+  cpu::CpuDevice device;
+  bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), setup.dtype(), true);
+  store.initialise(bert::InitStyle::kRecipe, config, 1);
+  train::PretrainingTrainer trainer(device, config, store, settings_of(setup, batches));
+  Totals totals;
+  for (int64_t step = 0; step < std::ssize(batches); ++step) {
+    const PretrainingBatch& batch = batches[static_cast<size_t>(step)];
+    const auto start = std::chrono::steady_clock::now();
+    const train::LossSums sums = trainer.micro_batch(batch, static_cast<uint32_t>(step));
+    const double products_s = seconds_since(start);
+    trainer.update(1e-4, step + 1);
+    if (step < setup.warmup) continue;
+    totals.forward_backward_s += products_s;
+    totals.update_s += seconds_since(start) - products_s;
+    totals.flops += flops_of(batch, config);
+    totals.tokens += batch.tokens();
+    totals.last_loss = sums.total();
+  }
+  return totals;
+}
+
+void report(const Setup& setup, const Totals& totals) {
+  const double ceiling = bench::ceiling_of(setup.dtype());
+  const double seconds = totals.forward_backward_s + totals.update_s;
+  const double steps = static_cast<double>(setup.steps);
+  const nlohmann::ordered_json line = {
+      {"program", "bertha"},
+      {"precision", setup.precision},
+      {"threads", thread_count()},
+      {"length", setup.length},
+      {"batch", setup.batch},
+      {"lengths", setup.shards ? "shards" : setup.lengths},
+      {"steps", setup.steps},
+      {"tokens_per_s", static_cast<double>(totals.tokens) / seconds},
+      {"step_s", seconds / steps},
+      {"forward_backward_s", totals.forward_backward_s / steps},
+      {"update_s", totals.update_s / steps},
+      {"gflops", totals.flops / seconds * 1e-9},
+      {"ceiling_gflops", ceiling},
+      {"share_of_ceiling", totals.flops / seconds * 1e-9 / ceiling},
+      {"last_loss", totals.last_loss}};
+  fmt::print("{}\n", line.dump());
+}
+
+int run(const std::vector<std::string>& arguments) {
+  Setup setup;
+  cli::Options table("training_bench", "Times steps of pre-training on random rows.");
+  table.value("config", setup.config, "config.json; BERT-Base without it");
+  table.value("shards", setup.shards, "folder of shards to take rows from");
+  table.value("save-lengths", setup.save_lengths, "JSON file for the peer's --lengths");
+  table.value("lengths", setup.lengths, "full or real, without --shards");
+  table.value("precision", setup.precision, "fp32 or bf16");
+  table.value("optimizer", setup.optimizer, "adamw or lamb");
+  table.value("length", setup.length, "tokens of a full row");
+  table.value("batch", setup.batch, "rows a micro-batch");
+  table.value("predictions", setup.predictions, "masked tokens of a row at most");
+  table.value("warmup", setup.warmup, "steps before the clock starts");
+  table.value("steps", setup.steps, "steps timed");
+  if (!table.parse(arguments)) {
+    fmt::print("{}", table.help());
+    return 0;
+  }
+  if (!table.given("predictions")) setup.predictions = setup.length <= 128 ? 20 : 80;
+  const bert::Config config = config_of(setup);
+  const std::vector<PretrainingBatch> batches = make_batches(setup, config);
+  if (setup.save_lengths) save_lengths(*setup.save_lengths, batches);
+  report(setup, measure(setup, config, batches));
+  return 0;
+}
+
+}  // namespace
+}  // namespace bertha
+
+int main(int argc, char** argv) {
+  try {
+    return bertha::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+}
