@@ -2,7 +2,6 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/error.h"
 
@@ -90,11 +89,15 @@ Config parse_config(const std::string& text, const std::string& path) {
 }
 
 Config load_config(const std::string& path) {
+  constexpr std::streamsize kMostBytes = 1 << 20;
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot be read; expected a BERT config (JSON)", path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_config(text.str(), path);
+  std::string text(kMostBytes, '\0');
+  if (!file || !(file.read(text.data(), kMostBytes) || file.eof())) {
+    fail("{}: cannot be read; expected a BERT config (JSON)", path);
+  }
+  if (file.gcount() == kMostBytes) fail("{}: over {} bytes, no BERT config", path, kMostBytes);
+  text.resize(static_cast<size_t>(file.gcount()));
+  return parse_config(text, path);
 }
 
 namespace {
@@ -119,8 +122,17 @@ std::string recipe_config_json(const Config& config) {
   return common_json(config).dump(2) + "\n";
 }
 
-std::string hugging_face_config_json(const Config& config, const std::string& architecture) {
+std::string hugging_face_config_json(const Config& config, const std::string& architecture,
+                                     DType dtype, int64_t classes) {
   Json json = common_json(config);
+  json["torch_dtype"] = dtype == DType::kF16    ? "float16"
+                        : dtype == DType::kBF16 ? "bfloat16"
+                                                : "float32";
+  for (int64_t i = 0; i < classes; ++i) {
+    const std::string label = fmt::format("LABEL_{}", i);
+    json["id2label"][std::to_string(i)] = label;
+    json["label2id"][label] = i;
+  }
   json["architectures"] = {architecture};
   json["layer_norm_eps"] = config.layer_norm_eps;
   json["model_type"] = "bert";

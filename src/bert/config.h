@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/dtype.h"
+
 namespace bertha::bert {
 
 /// The shape of a BERT model (Devlin et al. 2018). Read from the recipe's `bert_config.json` or a
@@ -34,7 +36,9 @@ Config parse_config(const std::string& text, const std::string& path);
 
 /// bert_config.json as the recipe writes it: sorted keys, indent 2, a newline at the end.
 std::string recipe_config_json(const Config& config);
-/// config.json of a Hugging Face model of class `architecture` ("BertForQuestionAnswering").
-std::string hugging_face_config_json(const Config& config, const std::string& architecture);
+/// config.json of a Hugging Face model of class `architecture` ("BertForQuestionAnswering"), its
+/// weights of `dtype`; `classes` is the size of a classifier, 0 for none.
+std::string hugging_face_config_json(const Config& config, const std::string& architecture,
+                                     DType dtype = DType::kF32, int64_t classes = 0);
 
 }  // namespace bertha::bert

@@ -1,15 +1,17 @@
 #include "bert/weights.h"
 
+#include <algorithm>
 #include <array>
-#include <map>
+#include <span>
 #include <utility>
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "io/tensor_source.h"
 
 namespace bertha::bert {
 namespace {
+
+constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
@@ -60,6 +62,9 @@ std::optional<MappedName> map_name(std::string_view file_name) {
   replace_all(name, "pooler.dense.", "pooler.dense_act.");
   replace_all(name, "predictions.transform.dense.", "predictions.transform.dense_act.");
   if (name == "cls.predictions.decoder.bias") name = "cls.predictions.bias";
+  replace_all(name, "cls.squad.", "qa_outputs.");            // Google's run_squad.py
+  if (name == "output_weights") name = "classifier.weight";  // Google's run_classifier.py
+  if (name == "output_bias") name = "classifier.bias";
   return mapped;
 }
 
@@ -72,118 +77,141 @@ std::vector<int64_t> extents_of(const Shape& shape, bool transposed) {
   return extents;
 }
 
-/// [rows, columns] from [columns, rows].
-std::vector<float> transpose(const std::vector<float>& from, int64_t rows, int64_t columns) {
-  std::vector<float> to(from.size());
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) {
-      to[static_cast<size_t>(r * columns + c)] = from[static_cast<size_t>(c * rows + r)];
-    }
-  }
-  return to;
+/// True where the file's rows may be padded to the model's: same columns, up to 7 rows short.
+bool pads(const Parameter& parameter, bool vocabulary, const std::vector<int64_t>& found) {
+  const Shape& shape = parameter.shape;
+  return vocabulary && std::ssize(found) == shape.rank() && found[0] < shape[0] &&
+         found[0] > shape[0] - 8 && (shape.rank() == 1 || found[1] == shape[1]);
 }
-
-/// One load: where each parameter stands in the file, what does not fit, what was done.
-class Loader {
- public:
-  Loader(const std::string& path, ParameterStore& parameters, const FreshStart& fresh)
-      : source_(io::open_weights(path)), parameters_(parameters), fresh_(fresh) {
-    report_.path = path;
-  }
-
-  LoadReport load() {
-    find_places();
-    refuse_misfits();
-    const auto count = static_cast<int>(parameters_.table().parameters().size());
-    for (int i = 0; i < count; ++i) load_one(i);
-    parameters_.weights_changed();
-    return std::move(report_);
-  }
-
- private:
-  struct Place {
-    const io::TensorInfo* info = nullptr;
-    bool transposed = false;
-  };
-
-  void find_places() {
-    for (const io::TensorInfo& info : source_->tensors()) {
-      const std::optional<MappedName> mapped = map_name(info.name);
-      if (!mapped) continue;
-      const int index = parameters_.table().find(mapped->name);
-      if (index < 0) {
-        report_.unused.push_back(info.name);
-      } else if (!places_.contains(index)) {
-        places_[index] = {&info, mapped->transposed};
-      }
-    }
-    if (!places_.contains(parameters_.table().indices().layers[0].query_weight)) {
-      fail("{}: no tensor of it is a parameter of a BERT encoder ({} tensors{})", source_->path(),
-           source_->tensors().size(),
-           source_->tensors().empty() ? std::string()
-                                      : fmt::format(", the first {}", source_->tensors()[0].name));
-    }
-  }
-
-  /// True where the file's rows may be padded to the model's: same columns, up to 7 rows short.
-  bool pads(int index, const std::vector<int64_t>& found) const {
-    const ModelIndices& i = parameters_.table().indices();
-    const Shape& shape = parameters_.table()[index].shape;
-    const bool vocabulary = index == i.word || index == i.mlm_bias;
-    return vocabulary && std::ssize(found) == shape.rank() && found[0] < shape[0] &&
-           found[0] > shape[0] - 8 && (shape.rank() == 1 || found[1] == shape[1]);
-  }
-
-  void refuse_misfits() const {
-    std::vector<std::string> misfits;
-    for (const auto& [index, place] : places_) {
-      const Parameter& parameter = parameters_.table()[index];
-      if (place.info->shape == extents_of(parameter.shape, place.transposed) ||
-          pads(index, place.info->shape)) {
-        continue;
-      }
-      misfits.push_back(fmt::format("{} is {}, the model needs {}", place.info->name,
-                                    io::shape_string(place.info->shape),
-                                    parameter.shape.to_string()));
-    }
-    if (!misfits.empty())
-      fail("{} does not fit the config: {}", source_->path(), join(misfits, "; "));
-  }
-
-  void load_one(int index) {
-    const auto place = places_.find(index);
-    const Parameter& parameter = parameters_.table()[index];
-    if (place == places_.end()) {
-      parameters_.initialise_one(index, fresh_.style, fresh_.config, fresh_.seed);
-      report_.fresh.push_back(parameter.name);
-      return;
-    }
-    const io::TensorInfo& info = *place->second.info;
-    int64_t size = 1;
-    for (const int64_t extent : info.shape) size *= extent;
-    std::vector<float> values(static_cast<size_t>(size));
-    source_->read_f32(info.name, values);
-    if (place->second.transposed) {
-      values = transpose(values, parameter.shape[0], parameter.shape[1]);
-    }
-    if (size < parameter.size()) report_.padded_from = info.shape[0];
-    values.resize(static_cast<size_t>(parameter.size()), 0.0F);
-    parameters_.write(index, values.data());
-    ++report_.loaded;
-  }
-
-  std::unique_ptr<io::TensorSource> source_;
-  ParameterStore& parameters_;
-  const FreshStart& fresh_;
-  std::map<int, Place> places_;
-  LoadReport report_;
-};
 
 }  // namespace
 
+void transpose(std::span<const float> from, int64_t rows, int64_t columns, float* to) {
+  constexpr int64_t kSquare = 32;
+  for (int64_t top = 0; top < rows; top += kSquare) {
+    for (int64_t left = 0; left < columns; left += kSquare) {
+      // Squares stay in the first cache.
+      for (int64_t r = top; r < std::min(top + kSquare, rows); ++r) {
+        for (int64_t c = left; c < std::min(left + kSquare, columns); ++c) {
+          to[r * columns + c] = from[static_cast<size_t>(c * rows + r)];
+        }
+      }
+    }
+  }
+}
+
+WeightFile::WeightFile(const std::string& path) : source_(io::open_weights(path)) {
+  for (const io::TensorInfo& info : source_->tensors()) {
+    const std::optional<MappedName> mapped = map_name(info.name);
+    // The first of two names stays: a file may hold a parameter under several.
+    if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
+  }
+  if (has(kWordEmbeddings) && has("bert.encoder.layer.0.attention.self.query.weight")) return;
+  const auto& all = source_->tensors();
+  fail("{}: no tensor of it is a parameter of a BERT encoder ({} tensors{})", source_->path(),
+       all.size(), all.empty() ? std::string() : ", the first " + all[0].name);
+}
+
+const WeightFile::Place& WeightFile::place(const std::string& parameter) const {
+  const auto found = places_.find(parameter);
+  if (found == places_.end()) fail("{}: there is no {}", source_->path(), parameter);
+  return found->second;
+}
+
+Heads WeightFile::heads() const {
+  Heads heads;
+  heads.pooler = has("bert.pooler.dense_act.weight");
+  heads.pretraining = has("cls.predictions.transform.dense_act.weight");
+  heads.question_answering = has("qa_outputs.weight");
+  if (has("classifier.weight")) {
+    const std::vector<int64_t>& shape = place("classifier.weight").info->shape;
+    if (shape.size() != 2 || shape[0] < 1 || shape[0] > (1 << 20)) {
+      fail("{}: classifier.weight is {}, expected [classes, hidden]", source_->path(),
+           io::shape_string(shape));
+    }
+    heads.classes = shape[0];
+  }
+  return heads;
+}
+
+DType WeightFile::dtype() const {
+  return place(kWordEmbeddings).info->dtype;
+}
+
+int64_t WeightFile::vocabulary_rows() const {
+  const std::vector<int64_t>& shape = place(kWordEmbeddings).info->shape;
+  return shape.empty() ? 0 : shape[0];
+}
+
+void WeightFile::check(const ParameterTable& table) const {
+  std::vector<std::string> misfits;
+  for (int index = 0; index < static_cast<int>(table.parameters().size()); ++index) {
+    const Parameter& parameter = table[index];
+    const auto found = places_.find(parameter.name);
+    if (found == places_.end()) continue;
+    const auto& [info, transposed] = found->second;
+    const bool vocabulary = index == table.indices().word || index == table.indices().mlm_bias;
+    const bool swapped = transposed && parameter.shape.rank() == 2;
+    if (info->shape == extents_of(parameter.shape, swapped) ||
+        pads(parameter, vocabulary, info->shape)) {
+      continue;
+    }
+    misfits.push_back(fmt::format("{} is {}, the model needs {}", info->name,
+                                  io::shape_string(info->shape), parameter.shape.to_string()));
+  }
+  if (!misfits.empty()) {
+    fail("{} does not fit the config: {}", source_->path(), join(misfits, "; "));
+  }
+}
+
+std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
+  std::vector<std::string> names;
+  for (const io::TensorInfo& info : source_->tensors()) {
+    const std::optional<MappedName> mapped = map_name(info.name);
+    if (mapped && table.find(mapped->name) < 0) names.push_back(info.name);
+  }
+  return names;
+}
+
+void WeightFile::read(const Parameter& parameter, float* values) const {
+  const auto& [info, transposed] = place(parameter.name);
+  const int64_t size = io::element_count(info->shape);
+  BERTHA_CHECK(size >= 0 && size <= parameter.size(), "{}: {} elements", parameter.name, size);
+  const std::span<float> to(values, static_cast<size_t>(size));
+  if (transposed && parameter.shape.rank() == 2) {
+    std::vector<float> columns(to.size());
+    source_->read_f32(info->name, columns);
+    transpose(columns, parameter.shape[0], parameter.shape[1], values);
+  } else {
+    source_->read_f32(info->name, to);
+  }
+  std::fill(values + size, values + parameter.size(), 0.0F);
+}
+
 LoadReport load_weights(const std::string& path, ParameterStore& parameters,
                         const FreshStart& fresh) {
-  return Loader(path, parameters, fresh).load();
+  const WeightFile file(path);
+  const ParameterTable& table = parameters.table();
+  file.check(table);
+  LoadReport report;
+  report.path = path;
+  report.unused = file.unused(table);
+  std::vector<float> values;
+  for (int i = 0; i < static_cast<int>(table.parameters().size()); ++i) {
+    if (!file.has(table[i].name)) {
+      parameters.initialise_one(i, fresh.style, fresh.config, fresh.seed);
+      report.fresh.push_back(table[i].name);
+      continue;
+    }
+    values.resize(static_cast<size_t>(table[i].size()));
+    file.read(table[i], values.data());
+    parameters.write(i, values.data());
+    ++report.loaded;
+  }
+  const int64_t rows = file.vocabulary_rows();
+  if (rows < table[table.indices().word].shape[0]) report.padded_from = rows;
+  parameters.weights_changed();
+  return report;
 }
 
 std::vector<std::string> LoadReport::lines() const {

@@ -14,7 +14,10 @@ using Arguments = std::span<const std::string>;
 /// an error was printed, 2 the command line is wrong, 75 stopped by a signal after saving.
 int run_program(int argc, char** argv);
 
+int run_convert(Arguments arguments);
+int run_embed(Arguments arguments);
 int run_fill(Arguments arguments);
+int run_inspect(Arguments arguments);
 int run_k8s(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);

@@ -3,28 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <numeric>
 
 #include "bert/pretraining.h"
 #include "bert/weights.h"
 #include "cli/commands.h"
 #include "cli/device_choice.h"
+#include "cli/model_choice.h"
 #include "cli/options.h"
 #include "core/error.h"
-#include "core/strings.h"
 #include "text/tokenizer.h"
-#include "train/device_batch.h"
+#include "train/predictor.h"
 
 namespace bertha::cli {
 namespace {
 
 struct FillOptions {
-  std::string checkpoint;
-  std::string config_file;
-  std::string vocab_file;
-  bool lower_case = false;
-  bool cased = false;
+  ModelChoice model;
   int64_t top = 5;
   std::vector<std::string> sentences;
   DeviceChoice device;
@@ -34,18 +29,6 @@ struct Candidate {
   int32_t id = 0;
   double probability = 0;
 };
-
-/// `name` beside the checkpoint, or in it where it is a folder.
-std::string beside(const std::string& checkpoint, const std::vector<std::string>& names,
-                   const char* option) {
-  namespace fs = std::filesystem;
-  const fs::path folder =
-      fs::is_directory(checkpoint) ? fs::path(checkpoint) : fs::path(checkpoint).parent_path();
-  for (const std::string& name : names) {
-    if (fs::exists(folder / name)) return (folder / name).string();
-  }
-  fail("{}: no {} beside it; name one with --{}", checkpoint, join(names, " or "), option);
-}
 
 /// The most probable of `logits` after a softmax.
 std::vector<Candidate> best_of(std::span<const float> logits, int64_t top) {
@@ -94,17 +77,15 @@ class Filler {
  public:
   Filler(const FillOptions& options, const text::Vocabulary& vocabulary, Device& device)
       : device_(device),
-        config_(bert::load_config(options.config_file).padded()),
+        config_(options.model.config().padded()),
         parameters_(device, config_, bert::Heads::for_pretraining(),
                     options.device.bf16(device) ? DType::kBF16 : DType::kF32, false),
         model_(config_, parameters_),
+        predictor_(device, {config_.max_position_embeddings, 1, 1}),
         vocabulary_(vocabulary) {
-    if (vocabulary.size() > config_.vocab_size) {
-      fail("{} has {} pieces, {} says vocab_size {}", vocabulary.name(), vocabulary.size(),
-           options.config_file, config_.vocab_size);
-    }
+    check_vocabulary(vocabulary, config_);
     for (const std::string& line :
-         bert::load_weights(options.checkpoint, parameters_, {.config = config_}).lines()) {
+         bert::load_weights(options.model.checkpoint, parameters_, {.config = config_}).lines()) {
       spdlog::info("{}", line);
     }
   }
@@ -130,29 +111,22 @@ class Filler {
  private:
   std::vector<float> logits_of(const RaggedBatch& batch, const std::vector<int32_t>& rows) {
     const auto masks = static_cast<int64_t>(rows.size());
-    train::DeviceBatch upload(device_, {batch.tokens(), 1, masks});
-    const bert::EncoderInputs inputs = upload.upload_tokens(batch);
-    Arena measure;
-    for (Arena* arena : {&measure, static_cast<Arena*>(nullptr)}) {
-      std::optional<Arena> real;
-      if (arena == nullptr) arena = &real.emplace(device_, measure.peak_bytes());
-      Context context(device_, *arena);
+    std::vector<float> values(static_cast<size_t>(masks * config_.vocab_size));
+    predictor_.run(batch, [&](Context& context, const bert::EncoderInputs& inputs) {
       const Tensor row_ids = context.make({masks}, DType::kI32);
       const Tensor logits = context.make({masks, config_.vocab_size}, DType::kF32);
       if (!context.dry()) device_.write(out(row_ids), rows.data());
       model_.masked_logits(context, inputs, row_ids, out(logits));
-      if (context.dry()) continue;
-      std::vector<float> values(static_cast<size_t>(logits.size()));
-      device_.read(logits, values.data());
-      return values;
-    }
-    return {};
+      if (!context.dry()) device_.read(logits, values.data());
+    });
+    return values;
   }
 
   Device& device_;
   bert::Config config_;
   bert::ParameterStore parameters_;
   bert::PretrainingModel model_;
+  train::Predictor predictor_;
   const text::Vocabulary& vocabulary_;
 };
 
@@ -191,27 +165,17 @@ int run_fill(Arguments arguments) {
                 "probability and the sentence filled in. Several [MASK] are predicted "
                 "independently.");
   table.positional("SENTENCE...", o.sentences, 1, "text with at least one [MASK]");
-  table.value("init_checkpoint", o.checkpoint, "weights with a masked language model head");
-  table.required();
-  table.alias("checkpoint", "init_checkpoint");
-  table.value("config_file", o.config_file, "bert_config.json; default: beside the weights");
-  table.value("vocab_file", o.vocab_file, "vocab.txt; default: beside the weights");
-  table.flag("do_lower_case", o.lower_case, "an uncased vocabulary (the default)");
-  table.flag("cased", o.cased, "a cased vocabulary");
+  o.model.declare(table, "weights with a masked language model head");
   table.value("top", o.top, "words shown for each [MASK]");
   o.device.declare(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;
   }
-  if (o.lower_case && o.cased) fail("--do_lower_case and --cased exclude each other");
   if (o.top < 1) fail("--top {}: expected at least 1", o.top);
-  if (o.config_file.empty()) {
-    o.config_file = beside(o.checkpoint, {"bert_config.json", "config.json"}, "config_file");
-  }
-  if (o.vocab_file.empty()) o.vocab_file = beside(o.checkpoint, {"vocab.txt"}, "vocab_file");
-  const text::Vocabulary vocabulary = text::Vocabulary::load(o.vocab_file);
-  const text::Tokenizer tokenizer(vocabulary, {.lower_case = !o.cased});
+  const text::TokenizerFile file = o.model.tokenizer();
+  const text::Vocabulary& vocabulary = file.vocabulary;
+  const text::Tokenizer tokenizer(vocabulary, o.model.rules(file));
   const std::unique_ptr<Device> device = o.device.open();
   Filler filler(o, vocabulary, *device);
   for (const std::string& sentence : o.sentences) {

@@ -27,6 +27,9 @@ constexpr std::array kCommands = {
     Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
     Command{"squad", "fine-tune, predict and score question answering", run_squad},
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
+    Command{"embed", "turn texts into vectors", run_embed},
+    Command{"convert", "convert weights between formats", run_convert},
+    Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
     Command{"k8s", "write and check manifests for Kubernetes", run_k8s},
 };
 

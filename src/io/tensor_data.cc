@@ -61,6 +61,49 @@ float half_to_float(uint16_t half) {
   return std::bit_cast<float>(sign | ((magnitude << 13) + (uint32_t{127 - 15} << 23)));
 }
 
+uint16_t float_to_half(float value) {
+  const auto wide = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = wide >> 16 & 0x8000U;
+  const uint32_t magnitude = wide & 0x7fffffffU;
+  if (magnitude > 0x7f800000U) return static_cast<uint16_t>(sign | 0x7e00U);
+  if (magnitude >= 0x477ff000U) return static_cast<uint16_t>(sign | 0x7c00U);  // from 65520 on
+  if (magnitude < 0x38800000U) {  // below 2^-14: a multiple of 2^-24
+    // Adding 0.5 leaves the last bit of the sum worth 2^-24, so that the sum rounds.
+    const float sum = std::bit_cast<float>(magnitude) + 0.5F;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(sum) - 0x3f000000U));
+  }
+  const uint32_t rounded = magnitude + 0xfffU + (magnitude >> 13 & 1U);
+  return static_cast<uint16_t>(sign | (rounded - (uint32_t{127 - 15} << 23)) >> 13);
+}
+
+namespace {
+
+void store_halves(std::span<const float> from, std::span<std::byte> to, uint16_t (*half)(float)) {
+  parallel_for(static_cast<int64_t>(from.size()), kGrain, [&](int64_t i) {
+    const auto index = static_cast<size_t>(i);
+    const uint16_t bits = half(from[index]);
+    std::memcpy(to.data() + 2 * index, &bits, sizeof(bits));
+  });
+}
+
+}  // namespace
+
+void convert_from_f32(std::span<const float> from, DType dtype, std::span<std::byte> to) {
+  BERTHA_CHECK(static_cast<int64_t>(to.size()) ==
+               static_cast<int64_t>(from.size()) * size_of(dtype));
+  switch (dtype) {
+    case DType::kF32:
+      if (!from.empty()) std::memcpy(to.data(), from.data(), to.size());
+      return;
+    case DType::kBF16:
+      return store_halves(from, to, BFloat16::round);
+    case DType::kF16:
+      return store_halves(from, to, float_to_half);
+    default:
+      BERTHA_CHECK(false, "no conversion to {}", name_of(dtype));
+  }
+}
+
 void convert_to_f32(const TensorData& from, std::span<float> to) {
   BERTHA_CHECK(from.size() == static_cast<int64_t>(to.size()), "{} elements into {}", from.size(),
                to.size());

@@ -38,6 +38,11 @@ int64_t element_count(std::span<const int64_t> shape);
 std::string shape_string(std::span<const int64_t> shape);
 /// Converts `from` to float: f32, f16, bf16 and f64; integers as numbers. The sizes must be equal.
 void convert_to_f32(const TensorData& from, std::span<float> to);
+/// Converts to f32, f16 or bf16, rounded to nearest even; what f16 cannot hold becomes infinite.
+/// `to` has the sizes' bytes.
+void convert_from_f32(std::span<const float> from, DType dtype, std::span<std::byte> to);
+/// float to IEEE half, rounded to nearest even; NaN stays NaN.
+uint16_t float_to_half(float value);
 /// IEEE half to float, exactly; subnormals, infinities and NaN included.
 float half_to_float(uint16_t half);
 

@@ -1,8 +1,10 @@
 #include "io/tensor_source.h"
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
@@ -20,7 +22,10 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-constexpr const char* kSafetensorsIndex = "model.safetensors.index.json";
+/// Weight files of a Hugging Face folder, the best first.
+constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
+                                     "pytorch_model.bin.index.json", "pytorch_model.bin"};
+constexpr std::string_view kModule = "module.";
 constexpr int64_t kMaxIndexBytes = int64_t{1} << 22;
 
 class TorchSource : public TensorSource {
@@ -34,7 +39,6 @@ class TorchSource : public TensorSource {
       }
       std::string_view name = items[i]->text();
       TensorData data = file_.describe(*items[i + 1], name);
-      constexpr std::string_view kModule = "module.";
       if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
       add({std::string(name), data.dtype, std::move(data.shape)});
       values_.push_back(items[i + 1]);
@@ -70,30 +74,17 @@ class TorchSource : public TensorSource {
 
 class SafetensorsSource : public TensorSource {
  public:
-  /// `names`, if given, says which file each tensor is expected in; else all are taken.
-  SafetensorsSource(const std::string& path, const std::vector<std::string>& files,
-                    const std::map<std::string, std::string>& names)
-      : TensorSource(path) {
-    for (const std::string& file : files) {
-      files_.push_back(std::make_unique<SafetensorsFile>(file));
-      for (const SafetensorsFile::Entry& entry : files_.back()->entries()) {
-        add({entry.name, entry.dtype, entry.shape});
-        entries_.emplace_back(files_.back().get(), &entry);
-      }
-    }
-    for (const auto& [name, file] : names) {
-      if (find(name) == nullptr) fail("{}: tensor {} is not in {}", path, name, file);
+  explicit SafetensorsSource(const std::string& path) : TensorSource(path), file_(path) {
+    for (const SafetensorsFile::Entry& entry : file_.entries()) {
+      add({entry.name, entry.dtype, entry.shape});
     }
   }
   const char* format() const override { return "safetensors"; }
 
  private:
-  TensorData read_at(size_t index) const override {
-    return entries_[index].first->tensor(*entries_[index].second);
-  }
+  TensorData read_at(size_t index) const override { return file_.tensor(file_.entries()[index]); }
 
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
-  std::vector<std::pair<const SafetensorsFile*, const SafetensorsFile::Entry*>> entries_;
+  SafetensorsFile file_;
 };
 
 class TfSource : public TensorSource {
@@ -113,8 +104,8 @@ class TfSource : public TensorSource {
   TfBundle bundle_;
 };
 
-/// {"weight_map": {tensor: file}}; files are names beside the index.
-std::unique_ptr<TensorSource> open_sharded(const std::string& path) {
+/// {"weight_map": {tensor: file}}; files are names beside the index. Returns file by tensor.
+std::map<std::string, std::string> read_index(const std::string& path) {
   const MappedFile file(path);
   if (file.size_bytes() > kMaxIndexBytes) fail("{}: an index of {} bytes", path, file.size_bytes());
   const auto json = nlohmann::json::parse(file.text(), nullptr, false);
@@ -123,7 +114,6 @@ std::unique_ptr<TensorSource> open_sharded(const std::string& path) {
     fail("{}: expected a JSON object with \"weight_map\"", path);
   }
   std::map<std::string, std::string> names;
-  std::map<std::string, bool> files;
   for (const auto& [name, value] : map->items()) {
     if (!value.is_string()) fail("{}: tensor {}: expected a file name", path, name);
     const std::string shard = value.get<std::string>();
@@ -131,26 +121,61 @@ std::unique_ptr<TensorSource> open_sharded(const std::string& path) {
       fail("{}: tensor {}: \"{}\" is no file name beside the index", path, name, shard);
     }
     names[name] = shard;
-    files[shard] = true;
   }
-  std::vector<std::string> paths;
-  for (const auto& [shard, used] : files) {
-    paths.push_back((fs::path(path).parent_path() / shard).string());
-  }
-  return std::make_unique<SafetensorsSource>(path, paths, names);
+  return names;
 }
+
+/// The files of an index together, of either kind.
+class ShardedSource : public TensorSource {
+ public:
+  explicit ShardedSource(const std::string& path) : TensorSource(path) {
+    const std::map<std::string, std::string> names = read_index(path);
+    std::map<std::string, bool> opened;
+    for (const auto& [name, shard] : names) {
+      if (!opened[shard]) open(shard);
+      opened[shard] = true;
+    }
+    for (const auto& [name, shard] : names) {
+      std::string_view bare = name;
+      if (bare.starts_with(kModule)) bare.remove_prefix(kModule.size());
+      if (find(bare) == nullptr) fail("{}: tensor {} is not in {}", path, name, shard);
+    }
+    if (files_.empty()) fail("{}: the index names no file", path);
+  }
+  const char* format() const override { return files_.front()->format(); }
+
+ private:
+  void open(const std::string& shard) {
+    const std::string file = (fs::path(path()).parent_path() / shard).string();
+    std::error_code ignored;
+    // A folder or an index here could lead on for ever.
+    if (!fs::is_regular_file(file, ignored) || shard.ends_with(".json")) {
+      fail("{}: {} is no weight file", path(), file);
+    }
+    files_.push_back(open_weights(file));
+    for (const TensorInfo& info : files_.back()->tensors()) {
+      add(info);
+      owners_.push_back(files_.back().get());
+    }
+  }
+  TensorData read_at(size_t index) const override {
+    return owners_[index]->read(tensors()[index].name);
+  }
+
+  std::vector<std::unique_ptr<TensorSource>> files_;
+  std::vector<const TensorSource*> owners_;
+};
 
 std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
   const auto has = [&](const char* name) { return is_there(folder / name); };
-  if (has(kSafetensorsIndex)) return open_sharded((folder / kSafetensorsIndex).string());
-  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+  for (const char* name : kFolderFiles) {
     if (has(name)) return open_weights((folder / name).string());
   }
   if (has("bert_model.ckpt.index")) return open_weights((folder / "bert_model.ckpt").string());
   fail(
-      "{}: the folder has neither {}, model.safetensors, pytorch_model.bin nor "
+      "{}: the folder has neither model.safetensors, pytorch_model.bin, an index of such files nor "
       "bert_model.ckpt.index",
-      folder.string(), kSafetensorsIndex);
+      folder.string());
 }
 
 /// True for eight bytes of a plausible length followed by a JSON object.
@@ -202,14 +227,11 @@ std::unique_ptr<TensorSource> open_weights(const std::string& path) {
     safetensors = looks_like_safetensors(file.bytes());
   }
   if (torch) return std::make_unique<TorchSource>(path);
-  if (safetensors) {
-    return std::make_unique<SafetensorsSource>(path, std::vector{path},
-                                               std::map<std::string, std::string>());
-  }
+  if (safetensors) return std::make_unique<SafetensorsSource>(path);
   if (path.ends_with(kIndex)) {
     return std::make_unique<TfSource>(path.substr(0, path.size() - kIndex.size()));
   }
-  if (path.ends_with(".json")) return open_sharded(path);
+  if (path.ends_with(".json")) return std::make_unique<ShardedSource>(path);
   fail("{}: expected weights: a file of torch.save, safetensors or a TensorFlow checkpoint", path);
 }
 

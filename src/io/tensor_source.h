@@ -55,10 +55,10 @@ class TensorSource {
 };
 
 /// Opens weights, by what lies at `path`:
-///   a folder: model.safetensors.index.json with its shards, model.safetensors,
+///   a folder: model.safetensors.index.json with its shards, model.safetensors, the same two of
 ///     pytorch_model.bin, or a bert_model.ckpt of TensorFlow, in this order;
 ///   a file of torch.save: the state dict under "model" or "state_dict", or the file's own;
-///   a safetensors file, or the index of several;
+///   a safetensors file, or the index of several files;
 ///   a TensorFlow bundle: its prefix, as in "bert_model.ckpt", or its .index.
 /// Throws Error that says what was found instead.
 std::unique_ptr<TensorSource> open_weights(const std::string& path);

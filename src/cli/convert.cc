@@ -1,0 +1,132 @@
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "bert/export.h"
+#include "bert/weights.h"
+#include "cli/commands.h"
+#include "cli/model_choice.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "core/strings.h"
+#include "io/atomic_file.h"
+#include "io/atomic_folder.h"
+
+namespace bertha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ConvertOptions {
+  std::vector<std::string> paths;
+  std::string to;
+  std::string dtype;
+  ModelChoice model;
+};
+
+/// What is written: --to, else by the name of OUT.
+std::string format_of(const ConvertOptions& o) {
+  if (o.to == "pt" || o.to == "hf" || o.to == "onnx") return o.to;
+  if (!o.to.empty()) fail("--to {}: expected pt, hf or onnx", o.to);
+  const std::string ending = fs::path(o.paths[1]).extension().string();
+  if (ending == ".pt" || ending == ".bin") return "pt";
+  if (ending == ".onnx") return "onnx";
+  if (ending.empty() || fs::is_directory(o.paths[1])) return "hf";
+  fail("{}: cannot tell the format by the name; give --to pt, hf or onnx", o.paths[1]);
+}
+
+DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
+  if (o.dtype == "fp32") return DType::kF32;
+  if (o.dtype == "fp16") return DType::kF16;
+  if (o.dtype == "bf16") return DType::kBF16;
+  if (!o.dtype.empty()) fail("--dtype {}: expected fp32, fp16 or bf16", o.dtype);
+  const bool half = file.dtype() == DType::kF16 || file.dtype() == DType::kBF16;
+  return half ? file.dtype() : DType::kF32;
+}
+
+/// A config may say 30,522 rows or the padded 30,528; the file may have either. The vocabulary's
+/// size is the true one where it is known.
+bert::Config true_config(bert::Config config, const bert::WeightFile& file,
+                         const std::optional<text::TokenizerFile>& tokenizer) {
+  const int64_t rows = file.vocabulary_rows();
+  if (tokenizer) {
+    check_vocabulary(tokenizer->vocabulary, config.padded());
+    const int64_t pieces = tokenizer->vocabulary.size();
+    if (pieces > config.vocab_size - 8 && pieces < config.vocab_size) config.vocab_size = pieces;
+  }
+  if (rows < config.vocab_size && rows > config.vocab_size - 8) config.vocab_size = rows;
+  return config;
+}
+
+void write_tokenizer(const std::string& folder, const ConvertOptions& o,
+                     const text::TokenizerFile& file, const bert::Config& config) {
+  const text::TokenizerOptions rules = o.model.rules(file);
+  io::write_file(folder + "/vocab.txt", text::vocabulary_text(file.vocabulary));
+  io::write_file(folder + "/tokenizer.json", text::tokenizer_json(file.vocabulary, rules));
+  io::write_file(folder + "/tokenizer_config.json",
+                 text::tokenizer_config_json(rules, config.max_position_embeddings));
+}
+
+void write_folder(const ConvertOptions& o, const bert::ExportModel& model,
+                  const std::optional<text::TokenizerFile>& tokenizer) {
+  io::AtomicFolder folder(o.paths[1]);
+  bert::write_hugging_face(folder.temporary_path(), model);
+  if (tokenizer) write_tokenizer(folder.temporary_path(), o, *tokenizer, model.config);
+  folder.commit();
+  if (!tokenizer) spdlog::warn("no vocab.txt or tokenizer.json: the folder has no tokenizer");
+}
+
+/// What the file holds and the result does not.
+void tell_what_is_left(const bert::WeightFile& file, const bert::ExportModel& model,
+                       const std::string& format) {
+  std::vector<std::string> left = file.unused(*model.table);
+  for (const bert::Parameter& parameter : model.table->parameters()) {
+    const bool kept = bert::export_name(parameter.name, model.model).has_value();
+    if (format != "pt" && !kept && file.has(parameter.name)) left.push_back(parameter.name);
+  }
+  if (left.empty()) return;
+  spdlog::warn("not in {}, left out: {}", bert::architecture(model.model), join(left, ", "));
+}
+
+void convert(const ConvertOptions& o) {
+  const std::string format = format_of(o);
+  const bert::WeightFile file(o.paths[0]);
+  std::optional<text::TokenizerFile> tokenizer;
+  if (o.model.has_tokenizer()) tokenizer = o.model.tokenizer();
+  const bert::Config config = true_config(o.model.config(), file, tokenizer);
+  const bert::ParameterTable table(config.padded(), file.heads());
+  const DType dtype = dtype_of(o, file);
+  const bert::ExportModel model = bert::export_model(file, table, config, dtype);
+  if (format == "pt") bert::write_recipe_weights(o.paths[1], model);
+  if (format == "onnx") bert::write_onnx(o.paths[1], model);
+  if (format == "hf") write_folder(o, model, tokenizer);
+  tell_what_is_left(file, model, format);
+  spdlog::info("{}: {}, {} parameters in {}", o.paths[1], bert::architecture(model.model),
+               table.parameter_count(), name_of(dtype));
+}
+
+}  // namespace
+
+int run_convert(Arguments arguments) {
+  ConvertOptions o;
+  Options table("bertha convert",
+                "Converts weights: from a checkpoint of this program or the recipe, a Hugging Face "
+                "folder, safetensors or a TensorFlow checkpoint, to the recipe's .pt, a Hugging "
+                "Face folder or ONNX (question answering, language model, encoder). The optimizer "
+                "is not converted.");
+  table.positional("IN OUT", o.paths, 2, "the weights to read, and the file or folder to write");
+  table.value("to", o.to, "pt, hf or onnx; default: by the name of OUT");
+  table.value("dtype", o.dtype, "fp32, fp16 or bf16; default: as in the file");
+  o.model.declare_files(table);
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  if (o.paths.size() != 2) fail("bertha convert: expected IN and OUT, got {}", join(o.paths, " "));
+  o.model.checkpoint = o.paths[0];
+  convert(o);
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,35 @@
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/inspect_parts.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "core/strings.h"
+
+namespace bertha::cli {
+
+int run_inspect(Arguments arguments) {
+  std::vector<std::string> paths;
+  InspectOptions o;
+  Options table(
+      "bertha inspect",
+      "Shows what a checkpoint or weight file holds: every tensor with shape, type, norm "
+      "and what is not finite in it, the config, step and history. With --diff, what "
+      "differs between two; the exit status is then 1 when anything does. Of pre-training "
+      "shards it reads every row and shows figures, lengths and samples.");
+  table.positional("PATH", paths, 1, "a file or folder of weights, or of shards (.hdf5)");
+  table.value("diff", o.diff, "compare with this one, tensor by tensor");
+  table.flag("json", o.json, "print one JSON object");
+  table.value("svg", o.svg, "of shards: draw the lengths of sequences into this file");
+  table.value("vocab_file", o.vocab_file, "of shards: check special tokens and show rows as text");
+  table.value("samples", o.samples, "of shards: rows to show");
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  if (paths.size() != 1) fail("bertha inspect: expected one PATH, got {}", join(paths, " "));
+  o.path = paths[0];
+  return holds_shards(o.path) ? inspect_shards(o) : inspect_weights(o);
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,55 @@
+#include "io/atomic_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "core/error.h"
+
+namespace bertha::io {
+
+namespace fs = std::filesystem;
+
+AtomicFolder::AtomicFolder(std::string path) : path_(std::move(path)) {
+  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  std::error_code error;
+  if (fs::exists(path_, error) && !(fs::is_directory(path_, error) && fs::is_empty(path_, error))) {
+    fail("{}: it exists; expected a new name or an empty folder", path_);
+  }
+  const std::string name = fmt::format("{}.tmp-{}", path_, ::getpid());
+  fs::remove_all(name, error);  // left by a killed process of the same number
+  if (!fs::create_directory(name, error)) {
+    fail("{}: cannot create the folder: {}", name,
+         error ? error.message() : std::string("a file of this name exists"));
+  }
+  temporary_path_ = name;
+}
+
+AtomicFolder::~AtomicFolder() {
+  if (temporary_path_.empty()) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_path_, ignored);
+}
+
+void AtomicFolder::commit() {
+  std::error_code error;
+  fs::rename(temporary_path_, path_, error);
+  if (error) fail("{}: cannot rename the folder: {}", path_, error.message());
+  temporary_path_.clear();
+  const fs::path parent = fs::path(path_).parent_path();
+  const int folder =
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;  // a folder may be writable and not readable
+  const int failure = ::fsync(folder) == 0 ? 0 : errno;
+  ::close(folder);
+  // EINVAL, ENOTSUP: a file system that cannot flush folders.
+  if (failure != 0 && failure != EINVAL && failure != ENOTSUP) {
+    fail("{}: cannot flush: {}", path_,
+         std::error_code(failure, std::generic_category()).message());
+  }
+}
+
+}  // namespace bertha::io
