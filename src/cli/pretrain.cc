@@ -188,6 +188,12 @@ std::string namespace_text(const Options& table, const PretrainingOptions& optio
   return "Namespace(" + text + ")";
 }
 
+/// A record at a time reaches whoever reads our output, a file or a pipe too.
+void print_line(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int run_pretrain(Arguments arguments) {
@@ -218,11 +224,11 @@ int run_pretrain(Arguments arguments) {
   const std::unique_ptr<Device> device = typed.device.open();
   options.bf16 = typed.device.bf16(*device);
   stop_on_signals();
-  train::PretrainingRun run(
-      options, *device, [](const std::string& line) { std::puts(line.c_str()); },
-      namespace_text(table, options, *device));
+  train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device));
   if (run.run(stop_requested) == train::RunEnd::kStopped) {
-    spdlog::warn("stopped by a signal; the same command goes on from here");
+    spdlog::warn(options.skip_checkpoint
+                     ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
+                     : "stopped by a signal; the same command goes on from here");
     return kExitStopped;
   }
   return 0;

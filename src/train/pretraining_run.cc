@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "dataset/packing.h"
 #include "io/atomic_file.h"
+#include "train/label_counts.h"
 
 namespace bertha::train {
 namespace {
@@ -239,16 +240,18 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
     const auto draw = static_cast<uint32_t>(loader_->position() / options_.micro_batch());
     const PretrainingBatch& batch = next_batch(begin);
-    const LossSums of_batch = trainer_->micro_batch(batch, draw);
+    trainer_->micro_batch(batch, draw);
     tokens += batch.tokens();
-    last_loss_ = of_batch.total();
-    loss_sum += last_loss_;
-    sums += of_batch;
     if (stop && i + 1 < options_.gradient_accumulation_steps) {
       // The step is dropped: a resume starts it again from its first row.
       rewind(begin);
       return false;
     }
+  }
+  for (const LossSums& of_batch : trainer_->losses()) {
+    last_loss_ = of_batch.total();
+    loss_sum += last_loss_;
+    sums += of_batch;
   }
   last_rate_ = optim::learning_rate(schedule_, step_);
   const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
@@ -395,10 +398,13 @@ void PretrainingRun::prune_checkpoints() {
 void PretrainingRun::evaluate() {
   held_out_->seek(0);
   LossSums sums;
+  LabelCounts labels(config_.vocab_size);
   const int64_t available =
       (held_out_->rows() + options_.micro_batch() - 1) / options_.micro_batch();
   for (int64_t i = 0; i < std::min(options_.eval_batches, available); ++i) {
-    sums += trainer_->evaluate(held_out_->next());
+    const PretrainingBatch& batch = held_out_->next();
+    sums += trainer_->evaluate(batch);
+    labels.add(batch.masked_labels);
   }
   const LossRecord record = loss_record(sums, true);
   history_->add(record);
@@ -408,6 +414,10 @@ void PretrainingRun::evaluate() {
              {"eval_mlm_accuracy", record.masked_accuracy},
              {"eval_nsp_loss", record.next_sentence},
              {"eval_nsp_accuracy", record.next_sentence_accuracy}});
+  spdlog::info(
+      "held-out masked words at step {}: loss {:.3f}, {:.1f} % right; knowing how often "
+      "each word occurs gives {:.3f}",
+      step_, record.masked, 100 * record.masked_accuracy, labels.entropy());
   if (tensorboard_) {
     tensorboard_->write(record.number, {{"held_out/mlm_loss", record.masked},
                                         {"held_out/mlm_accuracy", record.masked_accuracy},

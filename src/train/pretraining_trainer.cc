@@ -40,6 +40,7 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       first_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
       second_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
       scalars_(device.allocate(kSlots * kAlignmentBytes)),
+      pending_(device.allocate(settings.accumulation * 4 * size_of(DType::kF32))),
       arena_(device, measure_arena(config)),
       context_(device, arena_),
       model_(config, parameters) {}
@@ -67,20 +68,54 @@ void PretrainingTrainer::optimizer_pass(Context& context, const Tensor& scalars)
   pass(context, buffers, spans_, settings_.adam, scalars);
 }
 
-LossSums PretrainingTrainer::read_results(const PretrainingBatch& batch) {
-  std::array<float, 2> masked{};
-  std::array<float, 2> next_sentence{};
-  device_.read(slot_view(scalars_, kMasked, 2), masked.data());
-  device_.read(slot_view(scalars_, kNextSentence, 2), next_sentence.data());
-  return {.masked = double{masked[0]},
-          .next_sentence = double{next_sentence[0]},
-          .masked_count = std::ssize(batch.masked_rows),
-          .sequence_count = batch.sequences(),
-          .masked_right = std::lround(masked[1]),
-          .next_sentence_right = std::lround(next_sentence[1])};
+Tensor PretrainingTrainer::pending_view(size_t index, int64_t which) const {
+  const int64_t element = (static_cast<int64_t>(index) * 2 + which) * 2;
+  return Tensor(&pending_, element * size_of(DType::kF32), DType::kF32, {2});
 }
 
-LossSums PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
+void PretrainingTrainer::read_pending() {
+  if (pending_counts_.empty()) return;
+  std::vector<float> values(pending_counts_.size() * 4);
+  device_.read(Tensor(&pending_, 0, DType::kF32, {std::ssize(values)}), values.data());
+  for (size_t i = 0; i < pending_counts_.size(); ++i) {
+    LossSums sums = pending_counts_[i];
+    sums.masked = double{values[4 * i]};
+    sums.masked_right = std::lround(values[4 * i + 1]);
+    sums.next_sentence = double{values[4 * i + 2]};
+    sums.next_sentence_right = std::lround(values[4 * i + 3]);
+    losses_.push_back(sums);
+  }
+  pending_counts_.clear();
+}
+
+const std::vector<LossSums>& PretrainingTrainer::losses() {
+  read_pending();
+  return losses_;
+}
+
+void PretrainingTrainer::queue_results(const PretrainingBatch& batch) {
+  // The segment always writes the same place, so that it can be replayed; from there results are
+  // set aside.
+  if (std::ssize(pending_counts_) == settings_.accumulation) read_pending();
+  const size_t index = pending_counts_.size();
+  device_.copy(slot_view(scalars_, kMasked, 2), out(pending_view(index, 0)));
+  device_.copy(slot_view(scalars_, kNextSentence, 2), out(pending_view(index, 1)));
+  LossSums counts;
+  counts.masked_count = std::ssize(batch.masked_rows);
+  counts.sequence_count = batch.sequences();
+  pending_counts_.push_back(counts);
+}
+
+Segment PretrainingTrainer::segment(std::string_view name,
+                                    const bert::PretrainingInputs& inputs) const {
+  return {.name = name,
+          .bucket = inputs.encoder.tokens(),
+          .dtype = settings_.compute,
+          .sequences = inputs.encoder.sequences(),
+          .rows = inputs.masked_rows.dim(0)};
+}
+
+void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
   const double share = 1 / static_cast<double>(settings_.accumulation * settings_.ranks);
   const size_t masked = std::max<size_t>(batch.masked_rows.size(), 1);
   const DeviceBatch::Scales scales = {
@@ -89,20 +124,23 @@ LossSums PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
-  device_.run({"micro-batch", inputs.encoder.tokens(), settings_.compute},
+  device_.run(segment("micro-batch", inputs),
               [&] { model_.train(context_, inputs, settings_.recompute, results); });
-  const LossSums sums = read_results(batch);
-  finite_ = finite_ && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
-  return sums;
+  queue_results(batch);
 }
 
 LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
   const bert::PretrainingInputs inputs = batch_.upload_for_evaluation(batch);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
-  device_.run({"evaluation", inputs.encoder.tokens(), settings_.compute},
+  read_pending();
+  device_.run(segment("evaluation", inputs),
               [&] { model_.evaluate(context_, inputs, results); });
-  return read_results(batch);
+  queue_results(batch);
+  read_pending();
+  const LossSums sums = losses_.back();
+  losses_.pop_back();
+  return sums;
 }
 
 bool PretrainingTrainer::state_is_finite() {
@@ -124,8 +162,12 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
               [&] { ops::global_norm(context_, parameters_.flat_gradients(), out(norm)); });
   float value = 0;
   device_.read(norm, &value);
-  UpdateResult result{.gradient_norm = double{value}, .skipped = !finite_ || !std::isfinite(value)};
-  finite_ = true;
+  bool finite = std::isfinite(value);
+  for (const LossSums& sums : losses()) {
+    finite = finite && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
+  }
+  losses_.clear();
+  UpdateResult result{.gradient_norm = double{value}, .skipped = !finite};
   if (!result.skipped) {
     const std::array<float, ops::kStepScalars> scalars =
         optim::step_scalars(settings_.adam, {.step = step,

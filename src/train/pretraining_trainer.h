@@ -69,12 +69,16 @@ class PretrainingTrainer {
   PretrainingTrainer(Device& device, const bert::Config& config, bert::ParameterStore& parameters,
                      const TrainerSettings& settings);
 
-  /// Forward and backward of one micro-batch; gradients add up until update(). `draw` numbers the
-  /// micro-batch in the run, for dropout.
-  LossSums micro_batch(const PretrainingBatch& batch, uint32_t draw);
+  /// Queues forward and backward of one micro-batch; gradients add up until update(). `draw`
+  /// numbers the micro-batch in the run, for dropout.
+  void micro_batch(const PretrainingBatch& batch, uint32_t draw);
+
+  /// The sums of every micro-batch since the last update, in order. Waits for the device: asked
+  /// once a step, it lets the next batch be prepared while this one computes.
+  const std::vector<LossSums>& losses();
 
   /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
-  /// (from 1) of the bias corrections; then gradients are zero again.
+  /// (from 1) of the bias corrections; then gradients are zero again and losses() is empty.
   UpdateResult update(double rate, int64_t step);
 
   /// Forward alone, without dropout.
@@ -93,7 +97,10 @@ class PretrainingTrainer {
  private:
   int64_t measure_arena(const bert::Config& config) const;
   void optimizer_pass(Context& context, const Tensor& scalars) const;
-  LossSums read_results(const PretrainingBatch& batch);
+  Tensor pending_view(size_t index, int64_t which) const;
+  void read_pending();
+  void queue_results(const PretrainingBatch& batch);
+  Segment segment(std::string_view name, const bert::PretrainingInputs& inputs) const;
   Tensor moment(const Buffer& buffer, int index) const;
 
   Device& device_;
@@ -104,10 +111,12 @@ class PretrainingTrainer {
   Buffer first_;
   Buffer second_;
   Buffer scalars_;  ///< StepScalar, then the gradient norm, then the results, aligned each
+  Buffer pending_;  ///< f32 [micro-batches, 2 losses, 2]: results not yet read
   Arena arena_;     // measured with the buffers above
   Context context_;
   bert::PretrainingModel model_;
-  bool finite_ = true;
+  std::vector<LossSums> pending_counts_;  ///< sums still 0
+  std::vector<LossSums> losses_;
 };
 
 }  // namespace bertha::train
