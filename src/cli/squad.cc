@@ -1,14 +1,198 @@
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+
 #include "cli/commands.h"
+#include "cli/device_choice.h"
+#include "cli/options.h"
 #include "cli/squad_tools.h"
 #include "core/error.h"
+#include "train/squad_run.h"
 
 namespace bertha::cli {
+namespace {
+
+using train::SquadOptions;
+
+/// Values as typed, before they become SquadOptions.
+struct Typed {
+  SquadOptions options;
+  DeviceChoice device;
+  std::string bert_model = "bert-large-uncased";
+  std::string rules = "recipe";
+  double max_steps = -1;
+  bool do_train = false;
+  bool do_predict = false;
+  bool no_dropout = false;
+  bool disable_progress_bar = false;
+  bool fp16 = false;
+};
+
+void declare_files(Options& table, Typed& typed) {
+  SquadOptions& o = typed.options;
+  table.heading("what to do");
+  table.flag("do_train", typed.do_train, "fine-tune on --train_file");
+  table.flag("do_predict", typed.do_predict,
+             "answer --predict_file: predictions.json and nbest_predictions.json");
+  table.flag("do_eval", o.do_eval, "score the predictions: exact match and F1");
+  table.value("train_file", o.train_file, "a SQuAD file");
+  table.value("predict_file", o.predict_file, "a SQuAD file");
+  table.value("output_dir", o.output_dir, "folder of the fine-tuned model and the predictions");
+  table.required();
+  table.heading("model");
+  table.value("init_checkpoint", o.init_checkpoint,
+              "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
+              "TensorFlow checkpoint");
+  table.required();
+  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
+  table.required();
+  table.value("vocab_file", o.vocab_file, "vocab.txt");
+  table.required();
+  table.value("bert_model", typed.bert_model, "a name for the log");
+  table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
+  table.value("token-rules", typed.rules, "recipe or hf");
+}
+
+void declare_features(Options& table, Typed& typed) {
+  SquadOptions& o = typed.options;
+  table.heading("windows and answers");
+  table.value("max_seq_length", o.features.max_seq_length, "tokens of a window at most");
+  table.value("doc_stride", o.features.doc_stride, "tokens between the starts of two windows");
+  table.value("max_query_length", o.features.max_query_length, "tokens of a question at most");
+  table.value("n_best_size", o.answers.n_best_size,
+              "starts and ends tried of a window, answers kept of a question");
+  table.value("max_answer_length", o.answers.max_answer_length, "tokens of an answer at most");
+  table.flag("version_2_with_negative", o.answers.version_2, "questions may have no answer");
+  table.value("null_score_diff_threshold", o.answers.null_threshold,
+              "no answer is given when it scores better by more than this");
+  table.value("max_train_questions", o.max_questions,
+              "train on the first so many questions of --train_file; -1: on all");
+}
+
+void declare_optimisation(Options& table, Typed& typed) {
+  SquadOptions& o = typed.options;
+  table.heading("optimisation");
+  table.value("train_batch_size", o.train_batch_size, "windows an update, on each rank");
+  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
+              "micro-batches the windows of an update are cut into");
+  table.value("predict_batch_size", o.predict_batch_size, "windows predicted at a time");
+  table.value("learning_rate", o.learning_rate, "highest learning rate");
+  table.value("num_train_epochs", o.num_train_epochs, "passes over the windows, rounded down");
+  table.value("max_steps", typed.max_steps,
+              "stop after so many updates; the schedule stays that of the epochs");
+  table.value("warmup_proportion", o.warmup_proportion, "share of the schedule with a rising rate");
+  table.flag("use_fused_adam", o.fused_adam,
+             "the first update has a rate above 0, and gradients are clipped by their global norm "
+             "alone; without it as the recipe's BertAdam");
+  table.flag("per_param_grad_clipping", o.clip_each,
+             "with --use_fused_adam: clip each parameter's gradient besides, as BertAdam");
+  table.value("seed", o.seed, "of a fresh head, dropout and order of windows");
+  table.flag("no-dropout", typed.no_dropout, "train without dropout, for comparisons");
+  table.flag("checkpoint_activations", o.checkpoint_activations,
+             "keep each layer's input alone and run the layer again in the backward pass");
+  table.flag("skip_checkpoint", o.skip_checkpoint, "do not write the fine-tuned model");
+  table.heading("log");
+  table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
+  table.value("log_freq", o.log_freq, "micro-batches between log lines");
+  table.value("throughput_warmup_steps", o.throughput_warmup_steps,
+              "first steps that the speed in the log leaves out");
+  table.flag("disable-progress-bar", typed.disable_progress_bar, "no progress line");
+}
+
+void declare_accepted(Options& table, Typed& typed) {
+  table.heading("options of the recipe");
+  table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
+  table.alias("amp", "fp16");
+  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
+  table.accepted("local_rank", true, "fine-tuning runs on one rank");
+  table.accepted("use_env", false, "fine-tuning runs on one rank");
+  table.accepted("eval_script", true, "the scores are computed here; no script is run");
+  table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
+  table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
+  table.accepted("verbose_logging", false, "what is wrong with a file is always counted and named");
+  table.accepted("use_hpu_graphs", false, "on the CPU, prepared primitives serve as the graph");
+  table.accepted("profile", true, "see bench/ for a profile by operation");
+  table.accepted("profile_steps", true, "see bench/ for a profile by operation");
+  table.accepted("tensorboard_logdir", true, "the recipe's profiler alone writes there");
+  table.accepted("enable-tensorboard-logging", false,
+                 "the losses are in the log of --json-summary");
+  table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
+  table.accepted("compiled_autograd", false, "there is no autograd");
+  table.accepted("no_compiled_autograd", false, "there is no autograd");
+  table.accepted("log_memory_usage", true, "memory is fixed before the first step");
+}
+
+SquadOptions settle(const Typed& typed) {
+  SquadOptions o = typed.options;
+  if (!typed.do_train && !typed.do_predict)
+    fail("at least one of --do_train, --do_predict is needed");
+  if (typed.do_train && o.train_file.empty()) fail("--do_train needs --train_file");
+  if (typed.do_predict && o.predict_file.empty()) fail("--do_predict needs --predict_file");
+  if (o.do_eval && !typed.do_predict) {
+    spdlog::warn("--do_eval does nothing without --do_predict");
+    o.do_eval = false;
+  }
+  if (!typed.do_train) o.train_file.clear();
+  if (!typed.do_predict) o.predict_file.clear();
+  if (!std::isfinite(typed.max_steps)) fail("--max_steps is {}", typed.max_steps);
+  o.max_steps = typed.max_steps > 0 ? std::llround(std::ceil(typed.max_steps)) : -1;
+  o.rules = text::parse_token_rules(typed.rules);
+  o.features.version_2 = o.answers.version_2;
+  o.dropout = !typed.no_dropout;
+  o.progress = !typed.disable_progress_bar;
+  return o;
+}
+
+/// The log's Config record: the recipe prints its argparse Namespace there.
+std::string namespace_text(const Options& table, const std::string& device) {
+  std::string text = "Namespace(";
+  for (const auto& [name, value] : table.settings()) {
+    std::string field = name;
+    for (char& c : field) c = c == '-' ? '_' : c;
+    text += fmt::format("{}='{}', ", field, value);
+  }
+  return text + fmt::format("device='{}')", device);
+}
+
+int run_squad_recipe(Arguments arguments) {
+  Typed typed;
+  Options table("bertha squad",
+                "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's "
+                "run_squad.py works here. bertha squad score GOLD PREDICTIONS scores a file of "
+                "answers; bertha squad features FILE shows the model's inputs.");
+  declare_files(table, typed);
+  declare_features(table, typed);
+  declare_optimisation(table, typed);
+  typed.device.declare(table);
+  declare_accepted(table, typed);
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  for (const std::string& note : table.notes()) spdlog::info("{}", note);
+  SquadOptions options = settle(typed);
+  if (typed.fp16) {
+    spdlog::info("--fp16: bf16 is used in its place");
+    typed.device.precision = "bf16";
+  }
+  const std::unique_ptr<Device> device = typed.device.open();
+  options.bf16 = typed.device.bf16(*device);
+  train::SquadRun run(
+      options, *device, [](const std::string& line) { std::puts(line.c_str()); },
+      namespace_text(table, device->description()));
+  run.run();
+  return 0;
+}
+
+}  // namespace
 
 int run_squad(Arguments arguments) {
-  if (!arguments.empty() && arguments[0] == "score") {
-    return run_squad_score(arguments.subspan(1));
-  }
-  fail("bertha squad: expected score");
+  const std::string first = arguments.empty() ? "" : arguments[0];
+  if (first == "score") return run_squad_score(arguments.subspan(1));
+  if (first == "features") return run_squad_features(arguments.subspan(1));
+  return run_squad_recipe(arguments);
 }
 
 }  // namespace bertha::cli

@@ -47,7 +47,7 @@ std::string digest(const SquadFeatures& features, bool training) {
   return sum.hex();
 }
 
-class SmallFile : public testing::Test {
+class SquadFeaturesTest : public testing::Test {
  protected:
   SquadFeatureOptions options(bool training) const {
     return {.max_seq_length = 64, .doc_stride = 24, .max_query_length = 16, .training = training};
@@ -57,7 +57,7 @@ class SmallFile : public testing::Test {
   SquadFile file_ = read_squad(kFixtures + "small.json");
 };
 
-TEST_F(SmallFile, PredictionFeaturesAreTheRecipes) {
+TEST_F(SquadFeaturesTest, PredictionFeaturesAreTheRecipes) {
   const SquadFeatures features(file_, tokenizer_, options(false));
   EXPECT_EQ(features.examples().size(), 13U);
   EXPECT_EQ(features.windows().size(), 119U);
@@ -68,7 +68,7 @@ TEST_F(SmallFile, PredictionFeaturesAreTheRecipes) {
       std::vector<std::string>{"question about an empty passage, not asked: 1, the first at d1"});
 }
 
-TEST_F(SmallFile, TrainingFeaturesAreTheRecipes) {
+TEST_F(SquadFeaturesTest, TrainingFeaturesAreTheRecipes) {
   const SquadFeatures features(file_, tokenizer_, options(true));
   EXPECT_EQ(features.windows().size(), 116U);
   EXPECT_EQ(digest(features, true),
@@ -79,14 +79,14 @@ TEST_F(SmallFile, TrainingFeaturesAreTheRecipes) {
                 "answer outside its passage, question left out: 1, the first at d1"}));
 }
 
-TEST_F(SmallFile, ThreadsChangeNothing) {
+TEST_F(SquadFeaturesTest, ThreadsChangeNothing) {
   SquadFeatureOptions threaded = options(true);
   threaded.threads = 4;
   EXPECT_EQ(digest(SquadFeatures(file_, tokenizer_, threaded), true),
             digest(SquadFeatures(file_, tokenizer_, options(true)), true));
 }
 
-TEST_F(SmallFile, TokensAreThoseOfTheBatch) {
+TEST_F(SquadFeaturesTest, TokensAreThoseOfTheBatch) {
   const SquadFeatures features(file_, tokenizer_, options(false));
   for (const SquadWindow& window : features.windows()) {
     RaggedBatch batch;
@@ -100,7 +100,7 @@ TEST_F(SmallFile, TokensAreThoseOfTheBatch) {
   }
 }
 
-TEST_F(SmallFile, TrainingNeedsExactlyOneAnswer) {
+TEST_F(SquadFeaturesTest, TrainingNeedsExactlyOneAnswer) {
   file_.questions[1].answers.clear();
   try {
     const SquadFeatures features(file_, tokenizer_, options(true));
@@ -110,7 +110,7 @@ TEST_F(SmallFile, TrainingNeedsExactlyOneAnswer) {
   }
 }
 
-TEST_F(SmallFile, ImpossibleQuestionsOfVersionTwoPointAtTheFirstToken) {
+TEST_F(SquadFeaturesTest, ImpossibleQuestionsOfVersionTwoPointAtTheFirstToken) {
   file_.questions[1].answers.clear();
   file_.questions[1].impossible = true;
   SquadFeatureOptions version_2 = options(true);
@@ -123,7 +123,7 @@ TEST_F(SmallFile, ImpossibleQuestionsOfVersionTwoPointAtTheFirstToken) {
   }
 }
 
-TEST_F(SmallFile, HostileQuestionsAndAnswersAreCounted) {
+TEST_F(SquadFeaturesTest, HostileQuestionsAndAnswersAreCounted) {
   file_.questions[0].text = std::string(1 << 20, 'k') + " \xF0\x9F";
   file_.questions[1].answers[0].start = int64_t{1} << 40;
   file_.questions[2].answers[0].start = -5;

@@ -58,7 +58,7 @@ class Generator {
   uint32_t state_ = 12345;
 };
 
-class SmallFile : public testing::Test {
+class SquadAnswersTest : public testing::Test {
  protected:
   std::vector<WindowAnswers> read(const SquadAnswerer& answerer) const {
     Generator logits;
@@ -77,14 +77,14 @@ class SmallFile : public testing::Test {
       file_, tokenizer_, {.max_seq_length = 64, .doc_stride = 24, .max_query_length = 16}};
 };
 
-TEST_F(SmallFile, FilesAreByteForByteTheRecipes) {
+TEST_F(SquadAnswersTest, FilesAreByteForByteTheRecipes) {
   const SquadAnswerer answerer(features_, tokenizer_, {.n_best_size = 6});
   const std::vector<QuestionAnswers> answers = answerer.merge(read(answerer));
   EXPECT_EQ(predictions_json(answers), io::MappedFile(kFixtures + "predictions.json").text());
   EXPECT_EQ(nbest_json(answers), io::MappedFile(kFixtures + "nbest_predictions.json").text());
 }
 
-TEST_F(SmallFile, NoCandidateGivesTheLiteralEmpty) {
+TEST_F(SquadAnswersTest, NoCandidateGivesTheLiteralEmpty) {
   const SquadAnswerer answerer(features_, tokenizer_, {.n_best_size = 1});
   std::vector<WindowAnswers> windows(features_.windows().size());
   const std::vector<QuestionAnswers> answers = answerer.merge(windows);
@@ -93,7 +93,7 @@ TEST_F(SmallFile, NoCandidateGivesTheLiteralEmpty) {
   EXPECT_EQ(answers.size(), 12U);  // the empty passage has no window and no answer
 }
 
-TEST_F(SmallFile, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
+TEST_F(SquadAnswersTest, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
   const auto answer = [&](double threshold) {
     const SquadAnswerer answerer(features_, tokenizer_,
                                  {.version_2 = true, .null_threshold = threshold});
@@ -112,7 +112,7 @@ TEST_F(SmallFile, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
   EXPECT_EQ(answer(0)[1].best[0].candidate.text, "");
 }
 
-TEST_F(SmallFile, LogitsThatAreNoNumbersEndInNoCrash) {
+TEST_F(SquadAnswersTest, LogitsThatAreNoNumbersEndInNoCrash) {
   const SquadAnswerer answerer(features_, tokenizer_, {});
   const int64_t length = features_.length_of(features_.windows()[0]);
   const std::vector<float> nan(static_cast<size_t>(length),
@@ -122,7 +122,7 @@ TEST_F(SmallFile, LogitsThatAreNoNumbersEndInNoCrash) {
   EXPECT_EQ(answerer.merge(windows).size(), 12U);
 }
 
-TEST_F(SmallFile, PlacesAreCodePointsOfTheContext) {
+TEST_F(SquadAnswersTest, PlacesAreCodePointsOfTheContext) {
   const SquadAnswerer answerer(features_, tokenizer_, {});
   for (const QuestionAnswers& question : answerer.merge(read(answerer))) {
     const Candidate& best = question.best[0].candidate;

@@ -1,0 +1,40 @@
+#pragma once
+
+// BertForSequenceClassification (Devlin et al. 2018, section 4.1): a classifier over the pooled
+// [CLS]. The last layer computes in f32 whatever the encoder does.
+
+#include <cstdint>
+
+#include "bert/task_model.h"
+
+namespace bertha::bert {
+
+class ClassificationModel final : public TaskModel {
+ public:
+  ClassificationModel(const Config& config, const ParameterStore& parameters);
+
+  int64_t labels_per_sequence() const override { return 1; }
+  /// [N, classes].
+  Shape logits_shape(int64_t, int64_t sequences) const override { return {sequences, classes_}; }
+
+  void train(Context& context, const TaskInputs& inputs, bool recompute, Out result) override;
+  void predict(Context& context, const EncoderInputs& inputs, Out logits) override;
+
+ private:
+  /// What the head keeps.
+  struct HeadContext {
+    Tensor first, pooled, wide;
+  };
+  HeadContext pool(Context& context, const EncoderInputs& inputs) const;
+  void classify(Context& context, const HeadContext& saved, Out logits) const;
+  void head_backward(Context& context, const HeadContext& saved, const Tensor& rows, InOut d_logits,
+                     InOut d_hidden) const;
+
+  const ParameterStore& parameters_;
+  int64_t hidden_size_;
+  int64_t classes_;
+  Encoder encoder_;
+  EncoderContext saved_;
+};
+
+}  // namespace bertha::bert

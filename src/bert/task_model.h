@@ -1,0 +1,35 @@
+#pragma once
+
+// A model to fine-tune: the encoder and one head. The trainer knows no more of it than this.
+
+#include <cstdint>
+
+#include "bert/encoder.h"
+
+namespace bertha::bert {
+
+struct TaskInputs {
+  EncoderInputs encoder;
+  Tensor labels;  ///< i32 [N, labels_per_sequence()]
+  Tensor scale;   ///< f32 [1]: what each label's loss is multiplied by; absent in evaluation
+};
+
+class TaskModel {
+ public:
+  TaskModel() = default;
+  TaskModel(const TaskModel&) = delete;
+  TaskModel& operator=(const TaskModel&) = delete;
+  virtual ~TaskModel() = default;
+
+  virtual int64_t labels_per_sequence() const = 0;
+  /// Shape of the f32 logits of a batch.
+  virtual Shape logits_shape(int64_t tokens, int64_t sequences) const = 0;
+
+  /// Forward and backward; gradients are added to. The loss is scale · Σ over labels; result f32
+  /// [2] = {Σ losses, number of right predictions}.
+  virtual void train(Context& context, const TaskInputs& inputs, bool recompute, Out result) = 0;
+  /// Forward alone, without dropout.
+  virtual void predict(Context& context, const EncoderInputs& inputs, Out logits) = 0;
+};
+
+}  // namespace bertha::bert

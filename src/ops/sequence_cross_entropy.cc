@@ -1,0 +1,30 @@
+#include "ops/sequence_cross_entropy.h"
+
+#include "core/error.h"
+#include "ops/sequence_cross_entropy_cpu.h"
+
+namespace bertha::ops {
+
+void sequence_cross_entropy(Context& context, InOut logits, const Tensor& seq_start,
+                            const Tensor& labels, const Tensor& scale, Out result) {
+  const Tensor& x = logits.tensor();
+  BERTHA_CHECK(x.dtype() == DType::kF32 && x.shape().rank() == 2 && x.dim(1) >= 1,
+               "logits are {} {}", name_of(x.dtype()), x.shape().to_string());
+  BERTHA_CHECK(seq_start.dtype() == DType::kI32 && seq_start.shape().rank() == 1,
+               "seq_start is {} {}", name_of(seq_start.dtype()), seq_start.shape().to_string());
+  BERTHA_CHECK(
+      labels.dtype() == DType::kI32 && labels.shape() == (Shape{seq_start.dim(0) - 1, x.dim(1)}),
+      "labels are {} {}", name_of(labels.dtype()), labels.shape().to_string());
+  BERTHA_CHECK(scale.empty() || (scale.dtype() == DType::kF32 && scale.size() == 1),
+               "scale is {} {}", name_of(scale.dtype()), scale.shape().to_string());
+  BERTHA_CHECK(result.tensor().dtype() == DType::kF32 && result.tensor().size() == 2,
+               "result is {} {}", name_of(result.tensor().dtype()),
+               result.tensor().shape().to_string());
+  const Context::Scope scope = context.scope();
+  const Tensor parts = context.make({labels.size(), 2}, DType::kF64);
+  if (context.dry()) return;
+  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  sequence_cross_entropy_cpu(logits, seq_start, labels, scale, parts, result);
+}
+
+}  // namespace bertha::ops

@@ -1,0 +1,69 @@
+#include "train/squad_predictor.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/threads.h"
+
+namespace bertha::train {
+namespace {
+
+/// Start and end logits of one sequence of the batch, from [T,2].
+WindowAnswers read_sequence(const SquadAnswerer& answerer, int64_t window, const RaggedBatch& batch,
+                            size_t sequence, const std::vector<float>& logits) {
+  const auto begin = static_cast<size_t>(batch.seq_start[sequence]);
+  const auto end = static_cast<size_t>(batch.seq_start[sequence + 1]);
+  std::vector<float> starts;
+  std::vector<float> ends;
+  for (size_t token = begin; token < end; ++token) {
+    starts.push_back(logits[2 * token]);
+    ends.push_back(logits[2 * token + 1]);
+  }
+  return answerer.read_window(window, starts, ends);
+}
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> batches_by_length(const dataset::SquadFeatures& features,
+                                                    int64_t batch_size) {
+  std::vector<int64_t> order(features.windows().size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto length = [&](int64_t i) {
+    return features.length_of(features.windows()[static_cast<size_t>(i)]);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return length(a) > length(b); });
+  std::vector<std::vector<int64_t>> batches;
+  for (auto begin = order.begin(); begin != order.end();) {
+    const auto end = begin + std::min<int64_t>(batch_size, order.end() - begin);
+    batches.emplace_back(begin, end);
+    begin = end;
+  }
+  return batches;
+}
+
+std::vector<WindowAnswers> predict_windows(TaskPredictor& predictor,
+                                           const dataset::SquadFeatures& features,
+                                           const SquadAnswerer& answerer, int64_t batch_size,
+                                           const std::function<void(int64_t)>& after_batch) {
+  std::vector<WindowAnswers> answers(features.windows().size());
+  RaggedBatch batch;
+  int64_t done = 0;
+  for (const std::vector<int64_t>& members : batches_by_length(features, batch_size)) {
+    batch.clear();
+    for (const int64_t window : members) {
+      features.append(features.windows()[static_cast<size_t>(window)], batch);
+    }
+    const std::vector<float>& logits = predictor.predict(batch);
+    parallel_for(std::ssize(members), 1, [&](int64_t i) {
+      const auto at = static_cast<size_t>(i);
+      answers[static_cast<size_t>(members[at])] =
+          read_sequence(answerer, members[at], batch, at, logits);
+    });
+    done += std::ssize(members);
+    if (after_batch) after_batch(done);
+  }
+  return answers;
+}
+
+}  // namespace bertha::train

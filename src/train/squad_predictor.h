@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "dataset/squad_features.h"
+#include "train/fine_tuning.h"
+#include "train/squad_answers.h"
+
+namespace bertha::train {
+
+/// Batches of windows of nearly equal length, longest first: indices of windows.
+std::vector<std::vector<int64_t>> batches_by_length(const dataset::SquadFeatures& features,
+                                                    int64_t batch_size);
+
+/// Runs the model over all windows and reads each off while its logits are at hand. `after_batch`
+/// (may be empty) gets the number of windows done.
+std::vector<WindowAnswers> predict_windows(TaskPredictor& predictor,
+                                           const dataset::SquadFeatures& features,
+                                           const SquadAnswerer& answerer, int64_t batch_size,
+                                           const std::function<void(int64_t)>& after_batch);
+
+}  // namespace bertha::train
