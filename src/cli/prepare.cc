@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
 #include "cli/commands.h"
 #include "cli/prepare_stages.h"
-#include "core/error.h"
 
 namespace bertha::cli {
 namespace {
@@ -19,6 +19,8 @@ struct Stage {
 constexpr std::array kStages = {
     Stage{"extract", "a Wikipedia dump to plain articles, as WikiExtractor writes them",
           prepare_extract},
+    Stage{"format", "articles or books to one line each", prepare_format},
+    Stage{"shard", "sentences, in shards of equal numbers of them", prepare_shard},
     Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
           prepare_instances},
     Stage{"pack", "several sequences a row, so that training spends little on padding",
@@ -27,7 +29,11 @@ constexpr std::array kStages = {
 };
 
 std::string usage() {
-  std::string text = "usage: bertha prepare STAGE [options]\n\nTurns text into training data.\n\n";
+  std::string text =
+      "usage: bertha prepare [wiki_only | wiki_books] [options]\n"
+      "       bertha prepare STAGE [options]\n\n"
+      "Turns a dump and books into training data: all stages in turn under "
+      "$BERT_PREP_WORKING_DIR\n(bertha prepare all --help), or one stage:\n\n";
   for (const Stage& stage : kStages)
     text += fmt::format("  {:<10} {}\n", stage.name, stage.summary);
   return text + "\nbertha prepare STAGE --help explains a stage and its options.\n";
@@ -36,7 +42,7 @@ std::string usage() {
 }  // namespace
 
 int run_prepare(Arguments arguments) {
-  if (arguments.empty()) fail("prepare: which stage? bertha prepare --help lists them");
+  if (arguments.empty()) return prepare_all(arguments);
   const std::string& name = arguments.front();
   if (name == "--help" || name == "-h") {
     fmt::print("{}", usage());
@@ -45,7 +51,7 @@ int run_prepare(Arguments arguments) {
   for (const Stage& stage : kStages) {
     if (stage.name == name) return stage.run(arguments.subspan(1));
   }
-  fail("prepare: no stage \"{}\"; bertha prepare --help lists them", name);
+  return prepare_all(arguments.subspan(name == "all" ? 1 : 0));
 }
 
 }  // namespace bertha::cli

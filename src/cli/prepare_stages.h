@@ -2,13 +2,27 @@
 
 // The stages of `bertha prepare`, one file each. A stage gets the words after its name.
 
+#include <string>
+
 #include "cli/commands.h"
+#include "corpus/sharding.h"
 
 namespace bertha::cli {
 
+/// All stages in turn, or an action of bertPrep.py.
+int prepare_all(Arguments arguments);
 int prepare_extract(Arguments arguments);
+int prepare_format(Arguments arguments);
 int prepare_instances(Arguments arguments);
 int prepare_pack(Arguments arguments);
 int prepare_verify(Arguments arguments);
+
+int prepare_shard(Arguments arguments);
+
+// Shared by the stages alone and all in turn.
+void make_folder(const std::string& path);
+void check_shard_options(const corpus::ShardOptions& options);
+/// The line that is printed; warns where fewer shards were made than asked for.
+std::string describe(const corpus::ShardTotals& totals, const corpus::ShardOptions& options);
 
 }  // namespace bertha::cli

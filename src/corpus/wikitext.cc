@@ -32,12 +32,16 @@ constexpr std::array<std::string_view, 15> kBlockElements = {
     "dd", "dt",  "h1",         "h2",     "h3", "h4", "hr"};
 
 /// Elements whose tags go and whose content stays.
-constexpr std::array<std::string_view, 44> kInlineElements = {
-    "b",           "i",      "u",    "s",   "em",     "strong", "small", "big",      "sub",
-    "sup",         "span",   "font", "br",  "abbr",   "cite",   "q",     "var",      "kbd",
-    "samp",        "dfn",    "del",  "ins", "strike", "bdi",    "bdo",   "wbr",      "ruby",
-    "rb",          "rt",     "rp",   "rbc", "rtc",    "time",   "data",  "mark",     "a",
-    "onlyinclude", "nowiki", "poem", "doc", "img",    "code",   "tt",    "noinclude"};
+constexpr std::array<std::string_view, 45> kInlineElements = {
+    "b",      "i",           "u",      "s",         "em",
+    "strong", "small",       "big",    "sub",       "sup",
+    "span",   "font",        "br",     "abbr",      "cite",
+    "q",      "var",         "kbd",    "samp",      "dfn",
+    "del",    "ins",         "strike", "bdi",       "bdo",
+    "wbr",    "ruby",        "rb",     "rt",        "rp",
+    "rbc",    "rtc",         "time",   "data",      "mark",
+    "a",      "onlyinclude", "nowiki", "poem",      "doc",
+    "img",    "code",        "tt",     "noinclude", "templatestyles"};
 
 constexpr std::array<std::string_view, 7> kTableElements = {"tr",    "td",    "th",   "caption",
                                                             "tbody", "thead", "tfoot"};

@@ -1,0 +1,71 @@
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/prepare_stages.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "corpus/sharding.h"
+
+namespace bertha::cli {
+
+int prepare_shard(Arguments arguments) {
+  std::vector<std::string> inputs;
+  corpus::ShardOptions shard;
+  shard.threads = thread_count();
+  Options options(
+      "bertha prepare shard",
+      "Splits articles into sentences and distributes them over shards of equal numbers "
+      "of sentences: one a line, a blank line behind each article.");
+  options.values("input_files", inputs, "text files of one article a line").required();
+  options.value("output_dir", shard.output_dir, "folder for the shards").required();
+  options.value("dataset", shard.dataset, "leads the names: <dataset>_training_0.txt");
+  options.value("n_training_shards", shard.shards.training, "shards for training");
+  options.value("n_test_shards", shard.shards.test, "shards for tests");
+  options.value("fraction_test_set", shard.test_fraction, "share of the sentences kept for tests");
+  options.value("threads", shard.threads, "threads to use").alias("n_processes", "threads");
+  if (!options.parse(arguments)) {
+    fmt::print("{}", options.help());
+    return 0;
+  }
+  check_shard_options(shard);
+  make_folder(shard.output_dir);
+  fmt::print("{}: {}\n", shard.output_dir, describe(corpus::write_shards(inputs, shard), shard));
+  return 0;
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail("{}: cannot make the folder: {}", path, error.message());
+}
+
+void check_shard_options(const corpus::ShardOptions& options) {
+  constexpr int64_t kMost = 1'000'000;
+  if (options.shards.training < 1 || options.shards.training > kMost) {
+    fail("--n_training_shards {}: expected 1 to {}", options.shards.training, kMost);
+  }
+  if (options.shards.test < 0 || options.shards.test > kMost) {
+    fail("--n_test_shards {}: expected 0 to {}", options.shards.test, kMost);
+  }
+  if (!(options.test_fraction >= 0 && options.test_fraction < 1)) {
+    fail("--fraction_test_set {}: expected 0 or more, less than 1", options.test_fraction);
+  }
+  if (options.threads < 1) fail("--threads {}: expected 1 or more", options.threads);
+}
+
+std::string describe(const corpus::ShardTotals& totals, const corpus::ShardOptions& options) {
+  if (totals.shards.training != options.shards.training ||
+      totals.shards.test != options.shards.test) {
+    spdlog::warn("{} articles are too few for {} training and {} test shards: {} and {} are made",
+                 totals.articles, options.shards.training, options.shards.test,
+                 totals.shards.training, totals.shards.test);
+  }
+  return fmt::format("{} articles, {} sentences in {} training and {} test shards", totals.articles,
+                     totals.sentences, totals.shards.training, totals.shards.test);
+}
+
+}  // namespace bertha::cli

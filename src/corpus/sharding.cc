@@ -1,0 +1,266 @@
+#include "corpus/sharding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+#include "corpus/ordered_workers.h"
+#include "corpus/sentence_splitter.h"
+#include "io/atomic_file.h"
+
+namespace bertha::corpus {
+namespace {
+
+constexpr size_t kHistory = 4;
+constexpr size_t kBlockBytes = size_t{1} << 20;
+
+/// Articles by their number of sentences, last in first out.
+class Bins {
+ public:
+  explicit Bins(std::span<const int64_t> sentences) {
+    const int64_t longest = *std::ranges::max_element(sentences);
+    bins_.resize(static_cast<size_t>(longest) + 1);
+    for (size_t i = 0; i < sentences.size(); ++i) {
+      bins_[static_cast<size_t>(sentences[i])].push_back(static_cast<int64_t>(i));
+    }
+    below_.resize(bins_.size());
+    for (size_t i = 1; i < below_.size(); ++i) below_[i] = i - 1;
+  }
+
+  int64_t longest() { return find(static_cast<int64_t>(bins_.size()) - 1); }
+  /// The largest length <= `length` of which an article is left; 0 when there is none. Bins only
+  /// empty, so that the way down is shortened for good (union-find).
+  int64_t find(int64_t length) {
+    auto at = static_cast<size_t>(std::max<int64_t>(length, 0));
+    size_t found = at;
+    while (found > 0 && bins_[found].empty()) found = below_[found];
+    while (at > found) at = std::exchange(below_[at], found);
+    return static_cast<int64_t>(found);
+  }
+  int64_t take(int64_t length) {
+    std::vector<int64_t>& bin = bins_[static_cast<size_t>(length)];
+    const int64_t article = bin.back();
+    bin.pop_back();
+    return article;
+  }
+
+ private:
+  std::vector<std::vector<int64_t>> bins_;
+  std::vector<size_t> below_;  ///< where to look on when a bin is empty
+};
+
+/// The shards of one kind while they fill.
+struct Kind {
+  std::vector<std::vector<int64_t>> shards;
+  std::vector<int64_t> counts;
+  int64_t cap = 0;
+
+  Kind(int64_t number, int64_t sentences)
+      : shards(static_cast<size_t>(number)), counts(static_cast<size_t>(number)) {
+    if (number > 0) cap = sentences / number;
+  }
+  /// statistics.median(), twice.
+  int64_t twice_median() const {
+    std::vector<int64_t> sorted = counts;
+    std::ranges::sort(sorted);
+    const size_t middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1 ? 2 * sorted[middle] : sorted[middle - 1] + sorted[middle];
+  }
+};
+
+void take_longest(Kind& kind, Bins& bins) {
+  for (size_t i = 0; i < kind.shards.size(); ++i) {
+    const int64_t length = bins.longest();
+    kind.shards[i].push_back(bins.take(length));
+    kind.counts[i] += length;
+    kind.cap = std::max(kind.cap, length);
+  }
+}
+
+/// Returns the number of articles placed.
+int64_t fill_once(Kind& kind, Bins& bins) {
+  if (kind.shards.empty()) return 0;
+  const int64_t twice_median = kind.twice_median();
+  int64_t placed = 0;
+  for (size_t i = 0; i < kind.shards.size(); ++i) {
+    if (2 * kind.counts[i] > twice_median) continue;
+    const int64_t length = bins.find(std::min(kind.cap - kind.counts[i], bins.longest()));
+    if (length == 0) continue;
+    kind.shards[i].push_back(bins.take(length));
+    kind.counts[i] += length;
+    ++placed;
+  }
+  return placed;
+}
+
+/// An article's line in one of the inputs.
+struct Place {
+  int32_t file = 0;
+  int64_t offset = 0;
+  int64_t bytes = 0;
+};
+
+struct Block {
+  int32_t file = 0;
+  int64_t offset = 0;
+  std::string_view text;
+};
+
+struct Counted {
+  std::vector<Place> places;
+  std::vector<int64_t> sentences;
+};
+
+/// Whole lines, a block at a time, through all files.
+class BlockReader {
+ public:
+  explicit BlockReader(std::span<const io::MappedFile> files) : files_(files) {}
+
+  std::optional<Block> next() {
+    while (file_ < files_.size() && offset_ == files_[file_].text().size()) {
+      ++file_;
+      offset_ = 0;
+    }
+    if (file_ == files_.size()) return std::nullopt;
+    const std::string_view rest = files_[file_].text().substr(offset_);
+    const size_t end = rest.find('\n', std::min(kBlockBytes, rest.size()) - 1);
+    const std::string_view text = rest.substr(0, std::min(end, rest.size() - 1) + 1);
+    const Block block{static_cast<int32_t>(file_), static_cast<int64_t>(offset_), text};
+    offset_ += text.size();
+    return block;
+  }
+
+ private:
+  std::span<const io::MappedFile> files_;
+  size_t file_ = 0;
+  size_t offset_ = 0;
+};
+
+Counted count_sentences(const Block& block) {
+  Counted counted;
+  for (size_t begin = 0; begin < block.text.size();) {
+    const size_t end = std::min(block.text.find('\n', begin), block.text.size());
+    const auto count =
+        static_cast<int64_t>(split_sentences(block.text.substr(begin, end - begin)).size());
+    if (count > 0) {
+      counted.places.push_back({block.file, block.offset + static_cast<int64_t>(begin),
+                                static_cast<int64_t>(end - begin)});
+      counted.sentences.push_back(count);
+    }
+    begin = end + 1;
+  }
+  return counted;
+}
+
+Counted read_articles(std::span<const io::MappedFile> files, int64_t threads) {
+  BlockReader reader(files);
+  OrderedWorkers<Block, Counted> workers(
+      threads, [&] { return reader.next(); }, [](Block&& block) { return count_sentences(block); });
+  Counted all;
+  while (const std::optional<Counted> part = workers.next()) {
+    all.places.insert(all.places.end(), part->places.begin(), part->places.end());
+    all.sentences.insert(all.sentences.end(), part->sentences.begin(), part->sentences.end());
+  }
+  return all;
+}
+
+struct ShardJob {
+  std::string path;
+  const std::vector<int64_t>* articles = nullptr;
+};
+
+std::string write_shard(const ShardJob& job, std::span<const io::MappedFile> files,
+                        const std::vector<Place>& places) {
+  io::AtomicFile out(job.path);
+  for (const int64_t article : *job.articles) {
+    const Place& place = places[static_cast<size_t>(article)];
+    const std::string_view text = files[static_cast<size_t>(place.file)].text().substr(
+        static_cast<size_t>(place.offset), static_cast<size_t>(place.bytes));
+    for (const std::string_view sentence : split_sentences(text)) {
+      out.write(sentence);
+      out.write("\n");
+    }
+    out.write("\n");
+  }
+  out.commit();
+  return job.path;
+}
+
+std::vector<ShardJob> name_shards(const ShardPlan& plan, const ShardOptions& options) {
+  std::vector<ShardJob> jobs;
+  const auto add = [&](const std::vector<std::vector<int64_t>>& shards, const char* kind) {
+    for (size_t i = 0; i < shards.size(); ++i) {
+      jobs.push_back({fmt::format("{}/{}_{}_{}.txt", options.output_dir, options.dataset, kind, i),
+                      &shards[i]});
+    }
+  };
+  add(plan.training, "training");
+  add(plan.test, "test");
+  return jobs;
+}
+
+}  // namespace
+
+ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles) {
+  const int64_t total = wanted.training + wanted.test;
+  if (articles >= total) return wanted;
+  ShardCounts made;
+  made.training = std::max<int64_t>(1, articles * wanted.training / total);
+  made.test = std::min(articles - made.training, wanted.test);
+  return made;
+}
+
+ShardPlan plan_shards(std::span<const int64_t> sentences, const ShardCounts& shards,
+                      double test_fraction) {
+  const auto articles = static_cast<int64_t>(sentences.size());
+  BERTHA_CHECK(shards.training >= 1 && shards.training + shards.test <= articles);
+  const int64_t total = std::accumulate(sentences.begin(), sentences.end(), int64_t{0});
+  const auto for_training = static_cast<int64_t>((1 - test_fraction) * static_cast<double>(total));
+  Bins bins(sentences);
+  Kind training(shards.training, for_training);
+  Kind test(shards.test, total - for_training);
+  take_longest(training, bins);
+  take_longest(test, bins);
+  int64_t left = articles - shards.training - shards.test;
+  std::deque<int64_t> history;
+  while (left > 0) {
+    left -= fill_once(training, bins) + fill_once(test, bins);
+    if (history.size() == kHistory) history.pop_front();
+    history.push_back(left);
+    const bool stuck = std::ranges::all_of(history, [&](int64_t count) { return count == left; });
+    if (stuck) ++training.cap;
+  }
+  return {std::move(training.shards), std::move(test.shards)};
+}
+
+ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions& options) {
+  std::vector<io::MappedFile> files;
+  for (const std::string& path : inputs) files.emplace_back(path);
+  const Counted articles = read_articles(files, options.threads);
+  ShardTotals totals;
+  totals.articles = static_cast<int64_t>(articles.places.size());
+  totals.sentences =
+      std::accumulate(articles.sentences.begin(), articles.sentences.end(), int64_t{0});
+  if (totals.articles == 0) {
+    fail("{}: no sentence: expected one article a line", inputs.empty() ? "no file" : inputs[0]);
+  }
+  totals.shards = fit_shards(options.shards, totals.articles);
+  const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
+  const std::vector<ShardJob> jobs = name_shards(plan, options);
+  size_t next = 0;
+  OrderedWorkers<ShardJob, std::string> workers(
+      options.threads,
+      [&] { return next < jobs.size() ? std::optional(jobs[next++]) : std::nullopt; },
+      [&](ShardJob&& job) { return write_shard(job, files, articles.places); });
+  while (std::optional<std::string> path = workers.next()) totals.files.push_back(std::move(*path));
+  return totals;
+}
+
+}  // namespace bertha::corpus
