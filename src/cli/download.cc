@@ -1,0 +1,252 @@
+#include "corpus/download.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "core/strings.h"
+#include "corpus/digest.h"
+#include "corpus/sources.h"
+#include "io/atomic_file.h"
+#include "io/zip.h"
+#include "train/progress.h"
+
+namespace bertha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kMostListBytes = int64_t{1} << 22;
+constexpr double kTerminalSeconds = 0.2;
+constexpr double kFileSeconds = 30;  // between lines where standard error goes to a file
+
+std::atomic<bool> stop_requested{false};
+
+struct Settings {
+  std::string language = "en";
+  std::string date = "latest";
+  std::string mirror;
+  std::optional<std::string> output_dir;
+  bool quiet = false;
+};
+
+/// "1.23 GB".
+std::string format_bytes(double bytes) {
+  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  while (bytes >= 1000 && unit + 1 < kUnits.size()) {
+    bytes /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2, kUnits[unit]);
+}
+
+/// Rate and time left of one file: a line that is redrawn on a terminal, else one now and then.
+class Meter {
+ public:
+  Meter(std::string name, bool quiet)
+      : name_(std::move(name)), quiet_(quiet), terminal_(train::stderr_terminal()) {}
+  Meter(const Meter&) = delete;
+  Meter& operator=(const Meter&) = delete;
+  ~Meter() {
+    if (drawn_) fmt::print(stderr, "\n");
+  }
+
+  bool operator()(const corpus::DownloadProgress& progress) {
+    const Clock::time_point now = Clock::now();
+    const std::chrono::duration<double> since = now - shown_;
+    if (!quiet_ && since.count() > (terminal_.interactive ? kTerminalSeconds : kFileSeconds)) {
+      shown_ = now;
+      show(progress, std::chrono::duration<double>(now - begin_).count());
+    }
+    return !stop_requested;
+  }
+
+ private:
+  void show(const corpus::DownloadProgress& progress, double seconds) {
+    const double rate = static_cast<double>(progress.new_bytes) / std::max(seconds, 1e-3);
+    std::string line =
+        fmt::format("{}  {}", name_, format_bytes(static_cast<double>(progress.bytes)));
+    if (progress.total_bytes > 0) {
+      const auto total = static_cast<double>(progress.total_bytes);
+      line += fmt::format(" of {}  {:.1f} %", format_bytes(total),
+                          100 * static_cast<double>(progress.bytes) / total);
+    }
+    line += fmt::format("  {}/s", format_bytes(rate));
+    if (progress.total_bytes > 0 && rate > 0) {
+      const auto left = static_cast<double>(progress.total_bytes - progress.bytes);
+      line += fmt::format("  {} left", train::format_duration(left / rate));
+    }
+    if (!terminal_.interactive) {
+      spdlog::info("{}", line);
+      return;
+    }
+    const auto columns = static_cast<size_t>(std::max(terminal_.columns() - 1, 1));
+    fmt::print(stderr, "\r\x1b[K{}", line.substr(0, columns));
+    std::fflush(stderr);
+    drawn_ = true;
+  }
+
+  std::string name_;
+  bool quiet_;
+  train::Terminal terminal_;
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point shown_ = begin_;
+  bool drawn_ = false;
+};
+
+void get(std::string_view url, const std::string& path, std::string_view digest,
+         const Settings& settings) {
+  Meter meter(fs::path(path).filename().string(), settings.quiet);
+  corpus::download(corpus::at_mirror(url, settings.mirror), path, std::string(digest), {},
+                   [&meter](const corpus::DownloadProgress& progress) { return meter(progress); });
+}
+
+void get_squad(const Settings& settings) {
+  const fs::path folder = settings.output_dir.value_or(".");
+  for (const corpus::SourceFile& file : corpus::squad_files()) {
+    const std::string path = (folder / file.path).string();
+    get(file.url, path, file.digest, settings);
+    fmt::print("{}\n", path);
+  }
+}
+
+/// The dump's sum, from the list beside it; a mirror may have none.
+std::string dump_digest(const std::string& prefix, const Settings& settings) {
+  const std::string url = corpus::at_mirror(prefix + "sha1sums.txt", settings.mirror);
+  try {
+    const std::string digest =
+        corpus::find_dump_digest(corpus::download_text(url, {}, kMostListBytes));
+    if (!digest.empty()) return digest;
+    spdlog::warn("{}: does not name the dump; it will not be checked", url);
+  } catch (const Error& error) {
+    spdlog::warn("{}; the dump will not be checked", error.what());
+  }
+  return "";
+}
+
+void get_wikipedia(const Settings& settings) {
+  const std::string prefix = corpus::wikipedia_prefix(settings.language, settings.date);
+  const std::string name = "wikicorpus_" + settings.language;
+  const std::string path =
+      (fs::path(settings.output_dir.value_or("download")) / name / (name + ".xml.bz2")).string();
+  get(prefix + "pages-articles.xml.bz2", path, dump_digest(prefix, settings), settings);
+  fmt::print("{}\n", path);
+}
+
+/// The model's five files; names come from here, never from the archive.
+std::vector<corpus::SourceFile> files_of(const corpus::GoogleModel& model) {
+  return {{"", "bert_config.json", model.config_sha256},
+          {"", "bert_model.ckpt.data-00000-of-00001", model.data_sha256},
+          {"", "bert_model.ckpt.index", model.index_sha256},
+          {"", "bert_model.ckpt.meta", model.meta_sha256},
+          {"", "vocab.txt", model.vocab_sha256}};
+}
+
+bool has_model(const fs::path& folder, const corpus::GoogleModel& model) {
+  return std::ranges::all_of(files_of(model), [&](const corpus::SourceFile& file) {
+    const std::string path = (folder / file.path).string();
+    std::error_code error;
+    return fs::is_regular_file(path, error) && corpus::file_digest(path, "sha256") == file.digest;
+  });
+}
+
+void extract(const std::string& archive, const fs::path& folder, const corpus::GoogleModel& model) {
+  const io::MappedFile mapped(archive);
+  const io::ZipReader zip(mapped);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("{}: cannot make the folder: {}", folder.string(), error.message());
+  for (const corpus::SourceFile& file : files_of(model)) {
+    const std::string name = fmt::format("{}/{}", model.folder, file.path);
+    const io::ZipEntry* entry = zip.find(name);
+    if (entry == nullptr) fail("{}: has no {}", archive, name);
+    std::vector<std::byte> buffer;
+    const std::span<const std::byte> bytes = zip.read(*entry, buffer);
+    const std::string sum = corpus::bytes_digest(bytes, "sha256");
+    if (sum != file.digest) {
+      fail("{}: {}: sha256 is {}, expected {}", archive, name, sum, file.digest);
+    }
+    io::AtomicFile out((folder / file.path).string());
+    out.write(bytes);
+    out.commit();
+  }
+}
+
+void get_model(const corpus::GoogleModel& model, const Settings& settings) {
+  const fs::path base =
+      fs::path(settings.output_dir.value_or("download/google_pretrained_weights"));
+  const fs::path folder = base / model.folder;
+  if (!has_model(folder, model)) {
+    const std::string archive = folder.string() + ".zip";
+    get(model.url, archive, "", settings);
+    try {
+      extract(archive, folder, model);
+    } catch (const Error&) {
+      std::error_code ignored;
+      fs::remove(archive, ignored);  // the next call fetches it anew
+      throw;
+    }
+  }
+  fmt::print("{}\n", folder.string());
+}
+
+std::string known_names() {
+  std::string names = "wikipedia, squad";
+  for (const corpus::GoogleModel& model : corpus::google_models()) {
+    names += fmt::format(", {}", model.name);
+  }
+  return names;
+}
+
+void get_by_name(const std::string& name, const Settings& settings) {
+  if (name == "wikipedia") return get_wikipedia(settings);
+  if (name == "squad") return get_squad(settings);
+  for (const corpus::GoogleModel& model : corpus::google_models()) {
+    if (model.name == name) return get_model(model, settings);
+  }
+  fail("download: no \"{}\"; there are {}", name, known_names());
+}
+
+}  // namespace
+
+int run_download(Arguments arguments) {
+  Settings settings;
+  std::vector<std::string> names;
+  Options options(
+      "bertha download",
+      "Fetches data from their official addresses, or a mirror that has the same paths: " +
+          known_names() +
+          ". A download that was cut goes on; sums are checked; a file has its name "
+          "when it is whole.");
+  options.positional("NAME", names, 1, "what to fetch");
+  options.value("language", settings.language, "of Wikipedia");
+  options.value("date", settings.date, "of Wikipedia's dump: latest, or a day as 20240101");
+  options.value("mirror", settings.mirror, "take https://host/… of every address from here");
+  options.value("output_dir", settings.output_dir,
+                "folder; as in the recipe when not given: download/wikicorpus_<language>, v1.1, "
+                "download/google_pretrained_weights");
+  options.flag("disable_progress_bar", settings.quiet, "no progress line");
+  if (!options.parse(arguments)) {
+    fmt::print("{}", options.help());
+    return 0;
+  }
+  // A part stays and is gone on with; this only ends the line cleanly.
+  std::signal(SIGINT, [](int) { stop_requested = true; });
+  std::signal(SIGTERM, [](int) { stop_requested = true; });
+  for (const std::string& name : names) get_by_name(name, settings);
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,343 @@
+#include "corpus/download.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "core/error.h"
+#include "corpus/digest.h"
+#include "corpus/sources.h"
+#include "io/temporary_folder.h"
+
+namespace bertha::corpus {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A server on 127.0.0.1 that answers request i with what its script's i-th entry returns, byte
+/// for byte, and then closes; the last entry serves all further requests.
+class Server {
+ public:
+  using Script = std::function<std::string(const std::string& request)>;
+
+  explicit Server(std::vector<Script> script) : script_(std::move(script)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    stopping_ = true;
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+
+  std::string url(const std::string& path = "/file") const {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
+  std::vector<std::string> requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  void serve() {
+    while (!stopping_) {
+      const int connection = ::accept(listener_, nullptr, nullptr);
+      if (connection < 0) continue;
+      answer(connection);
+      ::close(connection);
+    }
+  }
+
+  void answer(int connection) {
+    std::string request;
+    std::array<char, 4096> block{};
+    while (request.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t count = ::recv(connection, block.data(), block.size(), 0);
+      if (count <= 0) return;
+      request.append(block.data(), static_cast<size_t>(count));
+    }
+    size_t number = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      number = std::min(requests_.size(), script_.size() - 1);
+      requests_.push_back(request);
+    }
+    std::string reply = script_[number](request);
+    const bool hold = reply.ends_with(kHold);
+    if (hold) reply.resize(reply.size() - kHold.size());
+    size_t sent = 0;
+    while (sent < reply.size()) {
+      const ssize_t count =
+          ::send(connection, reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
+      if (count <= 0) return;
+      sent += static_cast<size_t>(count);
+    }
+    if (hold) {
+      while (!stopping_ && ::recv(connection, block.data(), block.size(), 0) > 0) {
+      }
+    }
+  }
+
+ public:
+  /// At the end of an answer: the connection stays open and nothing more is said.
+  static constexpr std::string_view kHold = "<hold>";
+
+ private:
+  std::vector<Script> script_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::vector<std::string> requests_;
+  std::thread thread_;
+};
+
+std::string contents() {
+  std::string text;
+  for (int i = 0; i < 20000; ++i) text += std::to_string(i * 7919 % 10007) + "\n";
+  return text;
+}
+
+std::string head(const std::string& status, const std::string& fields) {
+  return "HTTP/1.1 " + status + "\r\nConnection: close\r\n" + fields + "\r\n";
+}
+
+/// 200 with a claimed length, an entity tag and the first `sent` bytes.
+std::string whole(const std::string& text, size_t sent, const std::string& tag = "\"v1\"") {
+  return head("200 OK",
+              "ETag: " + tag + "\r\nContent-Length: " + std::to_string(text.size()) + "\r\n") +
+         text.substr(0, sent);
+}
+
+/// 206 from where the request asks, `sent` bytes of it.
+std::string rest(const std::string& text, const std::string& request, size_t sent) {
+  const size_t at = request.find("Range: bytes=");
+  if (at == std::string::npos) return whole(text, sent);
+  const size_t begin = std::stoul(request.substr(at + 13));
+  return head("206 Partial Content",
+              "ETag: \"v1\"\r\nContent-Range: bytes " + std::to_string(begin) + "-" +
+                  std::to_string(text.size() - 1) + "/" + std::to_string(text.size()) +
+                  "\r\nContent-Length: " + std::to_string(text.size() - begin) + "\r\n") +
+         text.substr(begin, sent);
+}
+
+class DownloadTest : public testing::Test {
+ protected:
+  DownloadTest() {
+    options_.retry_ms = 1;
+    options_.attempts = 3;
+    options_.stall_ms = 300;
+  }
+
+  void get(const Server& server, const std::string& digest = "") {
+    download(server.url(), path_, digest, options_, [](const DownloadProgress&) { return true; });
+  }
+  /// The line it fails with; no file may be there then.
+  std::string failure(const Server& server, const std::string& digest = "") {
+    try {
+      get(server, digest);
+    } catch (const Error& error) {
+      EXPECT_FALSE(fs::exists(path_));
+      return error.what();
+    }
+    return "no failure";
+  }
+  void expect_whole() {
+    EXPECT_TRUE(test::read_all(path_) == text_);
+    EXPECT_FALSE(fs::exists(path_ + ".part"));
+    EXPECT_FALSE(fs::exists(path_ + ".part.from"));
+  }
+  static bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+
+  test::TemporaryFolder folder_;
+  std::string path_ = folder_.file("deep/file.txt");
+  DownloadOptions options_;
+  const std::string text_ = contents();
+};
+
+TEST_F(DownloadTest, AWholeFileArrivesAndItsSumIsChecked) {
+  const Server server({[&](const auto&) { return whole(text_, text_.size()); }});
+  get(server);
+  expect_whole();
+  const std::string sum = file_digest(path_, "sha256");
+  for (const char* name : {"md5", "sha1", "sha256"}) get(server, file_digest(path_, name));
+  fs::remove(path_);
+  std::string wrong = sum;
+  wrong[3] = wrong[3] == '0' ? '1' : '0';
+  EXPECT_PRED2(contains, failure(server, wrong), "sha256 is " + sum + ", expected " + wrong);
+  EXPECT_FALSE(fs::exists(path_ + ".part"));
+}
+
+TEST_F(DownloadTest, KnownSums) {
+  test::write_all(folder_.file("abc"), "abc");
+  EXPECT_EQ(file_digest(folder_.file("abc"), "md5"), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(file_digest(folder_.file("abc"), "sha1"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(file_digest(folder_.file("abc"), "sha256"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_THROW(file_digest(folder_.file("none"), "md5"), Error);
+}
+
+TEST_F(DownloadTest, ACutConnectionIsTakenUpWhereItEnded) {
+  Server server({[&](const auto&) { return whole(text_, 10000); },
+                 [&](const auto& request) { return rest(text_, request, 20000); },
+                 [&](const auto& request) { return rest(text_, request, text_.size()); }});
+  get(server);
+  expect_whole();
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_PRED2(contains, requests[1], "Range: bytes=10000-\r\n");
+  EXPECT_PRED2(contains, requests[1], "If-Range: \"v1\"\r\n");
+  EXPECT_PRED2(contains, requests[2], "Range: bytes=30000-\r\n");
+}
+
+TEST_F(DownloadTest, ALaterCallGoesOnWithThePart) {
+  Server server({[&](const auto&) { return whole(text_, 10000); },
+                 [&](const auto&) { return std::string(); }});
+  EXPECT_PRED2(contains, failure(server), "the same command goes on");
+  EXPECT_EQ(fs::file_size(path_ + ".part"), 10000U);
+  // Another address is another file.
+  Server other({[&](const auto& request) { return rest(text_, request, text_.size()); }});
+  get(other);
+  expect_whole();
+  EXPECT_FALSE(contains(other.requests()[0], "Range:"));
+}
+
+TEST_F(DownloadTest, AStalledConnectionIsGivenUp) {
+  Server server({[&](const auto&) { return whole(text_, 5000) + std::string(Server::kHold); },
+                 [&](const auto& request) { return rest(text_, request, text_.size()); }});
+  get(server);
+  expect_whole();
+  EXPECT_PRED2(contains, server.requests()[1], "Range: bytes=5000-\r\n");
+}
+
+TEST_F(DownloadTest, ASilentServerIsGivenUp) {
+  options_.attempts = 1;
+  Server server({[&](const auto&) { return whole(text_, 0) + std::string(Server::kHold); }});
+  EXPECT_PRED2(contains, failure(server), "nothing came for 0.3 s");
+}
+
+TEST_F(DownloadTest, AFileThatChangedMeanwhileComesAnew) {
+  const std::string old(text_.size(), 'x');
+  Server server({[&](const auto&) { return whole(old, 10000, "\"v0\""); },
+                 [&](const auto&) { return whole(text_, text_.size()); }});
+  get(server);
+  expect_whole();
+}
+
+TEST_F(DownloadTest, ServersThatLieAreRefused) {
+  {  // more was announced than comes
+    Server server({[&](const auto&) {
+                     return head("200 OK", "ETag: \"v1\"\r\nContent-Length: 999999\r\n") + text_;
+                   },
+                   [&](const auto&) {
+                     return head("416 Range Not Satisfiable",
+                                 "Content-Range: bytes */" + std::to_string(text_.size()) + "\r\n");
+                   }});
+    get(server);
+    expect_whole();
+    fs::remove(path_);
+  }
+  {  // a range that was not asked for
+    Server server({[&](const auto&) { return whole(text_, 10000); },
+                   [&](const auto&) { return rest(text_, "Range: bytes=9000-", text_.size()); }});
+    EXPECT_PRED2(contains, failure(server), "asked for bytes from 10000");
+  }
+  {  // a range of another file
+    Server server(
+        {[&](const auto&) { return whole(text_, 10000); },
+         [&](const auto& request) { return rest(text_ + "more", request, text_.size()); }});
+    EXPECT_PRED2(contains, failure(server), "asked for bytes from 10000");
+  }
+  {  // no end
+    options_.most_bytes = 1000;
+    Server server({[&](const auto&) { return head("200 OK", "") + text_; }});
+    EXPECT_PRED2(contains, failure(server), "more than the 1000 bytes");
+  }
+}
+
+TEST_F(DownloadTest, RedirectsAreFollowedAndBounded) {
+  Server server({[&](const auto&) { return head("302 Found", "Location: /other\r\n"); },
+                 [&](const auto&) { return whole(text_, text_.size()); }});
+  get(server);
+  expect_whole();
+  EXPECT_PRED2(contains, server.requests()[1], "GET /other ");
+  fs::remove(path_);
+  Server circle({[&](const auto&) { return head("302 Found", "Location: /file\r\n"); }});
+  EXPECT_PRED2(contains, failure(circle), "redirects");
+  EXPECT_EQ(circle.requests().size(), static_cast<size_t>(options_.most_redirects) + 1);
+  Server escape(
+      {[&](const auto&) { return head("302 Found", "Location: file:///etc/passwd\r\n"); }});
+  EXPECT_PRED2(contains, failure(escape), "rotocol");
+}
+
+TEST_F(DownloadTest, RefusalsAreNamed) {
+  Server missing({[&](const auto&) { return head("404 Not Found", "") + "<html>"; }});
+  EXPECT_PRED2(contains, failure(missing), missing.url() + ": the server answers with status 404");
+  EXPECT_EQ(missing.requests().size(), 1U);
+  Server busy({[&](const auto&) { return head("503 Service Unavailable", "") + "<html>"; },
+               [&](const auto&) { return whole(text_, text_.size()); }});
+  get(busy);
+  expect_whole();
+}
+
+TEST_F(DownloadTest, StoppingKeepsThePart) {
+  Server server({[&](const auto&) { return whole(text_, 10000) + std::string(Server::kHold); },
+                 [&](const auto& request) { return rest(text_, request, text_.size()); }});
+  EXPECT_THROW(download(server.url(), path_, "", options_,
+                        [](const DownloadProgress& p) { return p.bytes < 10000; }),
+               Error);
+  EXPECT_GT(fs::file_size(path_ + ".part"), 0U);
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST(Sources, AddressesAndSums) {
+  EXPECT_EQ(wikipedia_prefix("en", "latest"),
+            "https://dumps.wikimedia.org/enwiki/latest/enwiki-latest-");
+  EXPECT_EQ(wikipedia_prefix("zh-min-nan", "20240101"),
+            "https://dumps.wikimedia.org/zh_min_nanwiki/20240101/zh_min_nanwiki-20240101-");
+  for (const char* language : {"", "e", "../../x", "en/"}) {
+    EXPECT_THROW(wikipedia_prefix(language, "latest"), Error) << language;
+  }
+  EXPECT_THROW(wikipedia_prefix("en", "2024-01-01"), Error);
+  EXPECT_EQ(at_mirror("https://a.org/b/c", ""), "https://a.org/b/c");
+  EXPECT_EQ(at_mirror("https://a.org/b/c", "http://m:8/x/"), "http://m:8/x/b/c");
+  EXPECT_THROW(at_mirror("https://a.org/b/c", "ftp://m"), Error);
+  const std::string sum(40, 'a');
+  EXPECT_EQ(find_dump_digest("0123  enwiki-20240101-pages-articles.xml.bz2\n" +
+                             std::string(40, 'b') + "  enwiki-20240101-pages-articles1.xml.bz2\n" +
+                             sum + "  enwiki-20240101-pages-articles.xml.bz2\n"),
+            sum);
+  EXPECT_EQ(find_dump_digest("no list"), "");
+  for (const GoogleModel& model : google_models()) {
+    EXPECT_TRUE(model.url.ends_with(std::string(model.folder) + ".zip"));
+    for (const auto digest : {model.config_sha256, model.data_sha256, model.index_sha256,
+                              model.meta_sha256, model.vocab_sha256}) {
+      EXPECT_EQ(digest.size(), 64U);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bertha::corpus
