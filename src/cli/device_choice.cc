@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "backend/cpu/cpu_device.h"
+#include "backend/cuda/cuda_device.h"
 #include "core/error.h"
 
 namespace bertha::cli {
@@ -32,11 +33,22 @@ void DeviceChoice::declare(Options& options) {
 
 std::unique_ptr<Device> DeviceChoice::open() const {
   if (device != "cpu" && device != "cuda") fail("--device {}: expected cpu or cuda", device);
-  if (device == "cuda") fail("--device cuda: this program was built without CUDA");
-  auto result = std::make_unique<cpu::CpuDevice>();
-  if (use_habana) {
-    if (strict) fail("--use_habana --strict-device: no accelerator is present");
-    spdlog::warn("--use_habana: no accelerator is present; running on the CPU");
+  const std::string why_no_cuda = cuda::absence();
+  std::unique_ptr<Device> result;
+  if (device == "cuda") {
+    if (!why_no_cuda.empty()) fail("--device cuda: {}", why_no_cuda);
+    result = cuda::open_device();
+  } else if (use_habana && why_no_cuda.empty()) {
+    result = cuda::open_device();
+    spdlog::warn("--use_habana: there is no Gaudi backend; the NVIDIA card is used");
+  } else {
+    if (use_habana && strict) {
+      fail("--use_habana --strict-device: no accelerator is present ({})", why_no_cuda);
+    }
+    if (use_habana) {
+      spdlog::warn("--use_habana: no accelerator is present ({}); running on the CPU", why_no_cuda);
+    }
+    result = std::make_unique<cpu::CpuDevice>();
   }
   spdlog::info("device: {}", result->description());
   return result;

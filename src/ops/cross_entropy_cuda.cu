@@ -128,8 +128,13 @@ void cross_entropy_cuda(cuda::CudaDevice& device, InOut logits, const Tensor& la
   auto* const results = cuda::data<double>(Out(row_results));
   const bool wide = logits.tensor().dtype() == DType::kF32;
   (wide ? all_rows_of<float> : all_rows_of<BFloat16>)(device, logits, labels, scale, results);
-  cuda::launch(device, {.name = "cross_entropy_total", .blocks = {1}, .threads = {kThreads}},
-               total_kernel, results, labels.size(), cuda::data<float>(result));
+  sum_row_results(device, row_results, labels.size(), result);
+}
+
+void sum_row_results(const cuda::CudaDevice& device, const Tensor& row_results, int64_t rows,
+                     Out result) {
+  cuda::launch(device, {.name = "loss_sums", .blocks = {1}, .threads = {kThreads}}, total_kernel,
+               cuda::data<double>(row_results), rows, cuda::data<float>(result));
 }
 
 }  // namespace bertha::ops

@@ -9,6 +9,7 @@
 #include "ops/linear_cuda.h"
 #include "ops/optimizer_cuda.h"
 #include "ops/rows_cuda.h"
+#include "ops/sequence_cross_entropy_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -30,6 +31,10 @@ void attention_backward_cuda(cuda::CudaDevice&, const Tensor&, const Tensor&, co
 }
 void cross_entropy_cuda(cuda::CudaDevice&, InOut, const Tensor&, const Tensor&, const Tensor&,
                         Out) {
+  absent();
+}
+void sequence_cross_entropy_cuda(cuda::CudaDevice&, InOut, const Tensor&, const Tensor&,
+                                 const Tensor&, const Tensor&, Out) {
   absent();
 }
 void embedding_cuda(cuda::CudaDevice&, const EmbeddingIds&, const EmbeddingTables&, const Tensor&,

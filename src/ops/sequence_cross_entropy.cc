@@ -1,7 +1,9 @@
 #include "ops/sequence_cross_entropy.h"
 
 #include "core/error.h"
+#include "ops/device_of.h"
 #include "ops/sequence_cross_entropy_cpu.h"
+#include "ops/sequence_cross_entropy_cuda.h"
 
 namespace bertha::ops {
 
@@ -23,7 +25,10 @@ void sequence_cross_entropy(Context& context, InOut logits, const Tensor& seq_st
   const Context::Scope scope = context.scope();
   const Tensor parts = context.make({labels.size(), 2}, DType::kF64);
   if (context.dry()) return;
-  BERTHA_CHECK(context.device().kind() == DeviceKind::kCpu, "no kernel for this device");
+  if (on_cuda(context)) {
+    return sequence_cross_entropy_cuda(cuda_of(context), logits, seq_start, labels, scale, parts,
+                                       result);
+  }
   sequence_cross_entropy_cpu(logits, seq_start, labels, scale, parts, result);
 }
 

@@ -13,6 +13,7 @@
 #include "ops/linear.h"
 #include "ops/optimizer.h"
 #include "ops/rows.h"
+#include "ops/sequence_cross_entropy.h"
 #include "pair.h"
 #include "support/compare.h"
 
@@ -185,6 +186,25 @@ TEST_P(CudaOps, CrossEntropy) {
       pair_->expect_same(result, 1e-6, "result");
       pair_->expect_same(logits, limit(), "logits");
     }
+  }
+}
+
+TEST_P(CudaOps, SequenceCrossEntropy) {
+  if (dtype() != DType::kF32) GTEST_SKIP() << "logits are f32";
+  const Tensor logits = random({220, 2}, 1, 8);
+  const Tensor start = pair_->numbers({0, 5, 155, 190});
+  const Tensor labels = pair_->numbers({4, 0, 149, 20, -1, 3});
+  const Tensor labels_table = labels.reshape({3, 2});
+  const Tensor scale = random({1}, 3);
+  const Tensor result = random({2}, 4);
+  for (const bool trains : {false, true}) {
+    pair_->run({logits, start, labels, scale, result}, [&](Context& context, const auto& at) {
+      sequence_cross_entropy(context, inout(at(logits)), at(start),
+                             at(labels).reshape(labels_table.shape()),
+                             trains ? at(scale) : Tensor(), out(at(result)));
+    });
+    pair_->expect_same(result, 1e-6, "result");
+    pair_->expect_same(logits, 1e-6, "logits");
   }
 }
 

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/sequence_cross_entropy_cuda.cu"
