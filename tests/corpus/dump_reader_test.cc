@@ -1,0 +1,101 @@
+#include "corpus/dump_reader.h"
+
+#include <memory>
+#include <vector>
+
+#include "corpus/byte_source.h"
+#include "samples.h"
+
+namespace bertha::corpus {
+namespace {
+
+constexpr std::string_view kHead =
+    "<mediawiki version=\"0.10\"><siteinfo><base>https://xx.wikipedia.org/wiki/Main</base>"
+    "<namespaces><namespace key=\"1\">Sprīža</namespace><namespace key=\"0\" /></namespaces>"
+    "</siteinfo>";
+
+std::string page(const std::string& title, const std::string& inside, const std::string& text,
+                 int id = 7) {
+  return "<page><title>" + title + "</title>" + inside + "<id>" + std::to_string(id) +
+         "</id><revision><id>99</id><text xml:space=\"preserve\">" + text +
+         "</text></revision></page>";
+}
+
+/// The reader keeps views into the text, which therefore lives here.
+struct Read {
+  explicit Read(std::string xml) : text(std::move(xml)), reader(open_memory(text, "test", 1)) {
+    while (auto next = reader.next()) pages.push_back(std::move(*next));
+  }
+  std::string text;
+  DumpReader reader;
+  std::vector<Page> pages;
+};
+
+TEST(DumpReader, ReadsAPage) {
+  const Read read(std::string(kHead) + page("A &amp; B", "<ns>0</ns>", "x &lt;ref&gt; &amp;nbsp;") +
+                  "</mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].title, "A & B");
+  EXPECT_EQ(read.pages[0].text, "x <ref> &nbsp;");
+  EXPECT_EQ(read.pages[0].id, 7);
+  EXPECT_EQ(read.pages[0].revision, 99);
+  EXPECT_EQ(read.reader.site().page_url(7), "https://xx.wikipedia.org/wiki?curid=7");
+  EXPECT_EQ(read.reader.damage(), "");
+}
+
+TEST(DumpReader, TakesArticlesOnly) {
+  const Read read(std::string(kHead) + page("Talk:A", "<ns>1</ns>", "t") +
+                  page("B", "<ns>0</ns><redirect title=\"C\" />", "r") +
+                  page("Old", "", "#REDIRECT [[New]]") + page("Sprīža:C", "", "old schema") +
+                  page("Alt", "", "#転送 [[新]]") + page("E", "<ns>0</ns>", "  \n") +
+                  page("Alien: film", "", "an article") + "</mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].title, "Alien: film");
+  const DumpCounts& counts = read.reader.counts();
+  EXPECT_EQ(counts.pages, 7);
+  EXPECT_EQ(counts.redirects, 3);
+  EXPECT_EQ(counts.other_namespaces, 2);
+  EXPECT_EQ(counts.empty, 1);
+}
+
+TEST(DumpReader, TakesTheLastRevisionOfAHistory) {
+  const Read read(
+      "<mediawiki><page><title>A</title><id>1</id><revision><id>2</id><text>old</text>"
+      "</revision><revision><id>3</id><text>new</text></revision></page></mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].text, "new");
+  EXPECT_EQ(read.pages[0].revision, 3);
+  EXPECT_EQ(read.pages[0].id, 1);
+}
+
+TEST(DumpReader, GivesWholePagesOfACutFile) {
+  const std::string one = std::string(kHead) + page("A", "<ns>0</ns>", "first");
+  const std::string two = one + page("B", "<ns>0</ns>", "second");
+  for (size_t size = one.size(); size < two.size(); ++size) {
+    const Read read(two.substr(0, size));
+    ASSERT_EQ(read.pages.size(), 1U) << size;
+    EXPECT_NE(read.reader.damage().find("cut off"), std::string::npos) << size;
+  }
+}
+
+TEST(DumpReader, RefusesWhatNoDumpHas) {
+  EXPECT_NE(Read("<!DOCTYPE x [<!ENTITY a \"b\">]><mediawiki>&a;</mediawiki>").reader.damage(), "");
+  EXPECT_NE(Read("<mediawiki><page></mediawiki>").reader.damage().find("line 1"),
+            std::string::npos);
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "<a>";
+  EXPECT_NE(Read(deep).reader.damage().find("too deep"), std::string::npos);
+  EXPECT_NE(Read("<a b='" + std::string(3 << 20, 'x')).reader.damage(), "");
+}
+
+TEST(DumpReader, LeavesOutTextsThatAreTooLong) {
+  const Read read("<mediawiki>" +
+                  page("Long", "", std::string(DumpReader::kMaxTextBytes + 1, 'x')) +
+                  page("Short", "", "y") + "</mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].title, "Short");
+  EXPECT_EQ(read.reader.counts().oversized, 1);
+}
+
+}  // namespace
+}  // namespace bertha::corpus

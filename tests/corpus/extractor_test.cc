@@ -1,0 +1,169 @@
+#include "corpus/extractor.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "corpus/formatting.h"
+#include "corpus/manifest.h"
+#include "samples.h"
+
+namespace bertha::corpus {
+namespace {
+
+std::string small_dump(int pages) {
+  std::string xml = "<mediawiki>";
+  for (int i = 1; i <= pages; ++i) {
+    const std::string id = std::to_string(i);
+    xml += "<page><title>T" + id + "</title><ns>0</ns><id>" + id +
+           "</id><revision><id>5</id><text>" + "'''Words''' of page " + id + ". " +
+           test::noise(static_cast<size_t>(i % 50) * 100) + "</text></revision></page>";
+  }
+  return xml + "</mediawiki>";
+}
+
+ExtractCounts extract(const std::string& dump, const std::string& output, int64_t threads = 1,
+                      bool json = false, int64_t bytes = 1 << 20) {
+  ExtractOptions options;
+  options.output_dir = output;
+  options.threads = threads;
+  options.json = json;
+  options.file_bytes = bytes;
+  return extract_dump(dump, options);
+}
+
+TEST(ExtractDump, WritesTheBlocksOfWikiExtractor) {
+  test::Scratch folder;
+  test::put(folder.at("d.xml"), small_dump(1));
+  const ExtractCounts counts = extract(folder.at("d.xml"), folder.at("out"));
+  ASSERT_EQ(counts.files.size(), 1U);
+  const std::string text = test::contents_of(counts.files[0]);
+  EXPECT_TRUE(text.starts_with(
+      "<doc id=\"1\" url=\"https://en.wikipedia.org/wiki?curid=1\" title=\"T1\">\nT1\n\n"
+      "Words of page 1. "));
+  EXPECT_TRUE(text.ends_with("\n\n</doc>\n"));
+  EXPECT_EQ(counts.files[0], folder.at("out/AA/wiki_00"));
+}
+
+TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
+  test::Scratch folder;
+  const std::string xml = small_dump(600);
+  test::put(folder.at("d.xml"), xml);
+  test::put(folder.at("d.xml.bz2"), test::bzip2(xml));
+  std::vector<std::string> first;
+  for (const std::string name : {"d.xml", "d.xml.bz2"}) {
+    for (const int64_t threads : {1, 2, 8}) {
+      const ExtractCounts counts =
+          extract(folder.at(name), folder.at("out"), threads, false, 100'000);
+      EXPECT_EQ(counts.written, 600);
+      std::vector<std::string> contents;
+      for (const std::string& file : counts.files) {
+        contents.push_back(test::contents_of(file));
+        EXPECT_LE(contents.back().size(), 100'000U);
+      }
+      EXPECT_GT(contents.size(), 10U);
+      if (first.empty()) first = contents;
+      EXPECT_TRUE(contents == first) << name << " " << threads;
+    }
+  }
+}
+
+TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
+  test::Scratch folder;
+  test::put(folder.at("large.xml"), small_dump(20));
+  test::put(folder.at("small.xml"), small_dump(2));
+  EXPECT_EQ(extract(folder.at("large.xml"), folder.at("out"), 1, false, 0).files.size(), 20U);
+  EXPECT_EQ(extract(folder.at("small.xml"), folder.at("out"), 1, false, 0).files.size(), 2U);
+  EXPECT_FALSE(std::filesystem::exists(folder.at("out/AA/wiki_02")));
+  EXPECT_FALSE(std::filesystem::exists(folder.at("out/AA/wiki_19")));
+}
+
+TEST(ExtractDump, WritesJsonLines) {
+  test::Scratch folder;
+  test::put(folder.at("d.xml"), small_dump(3));
+  extract(folder.at("d.xml"), folder.at("out"), 1, true);
+  std::ifstream file(folder.at("out/AA/wiki_00"));
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  const auto article = nlohmann::json::parse(line);
+  EXPECT_EQ(article["id"], "1");
+  EXPECT_EQ(article["revid"], "5");
+  EXPECT_EQ(article["title"], "T1");
+  EXPECT_TRUE(article["text"].get<std::string>().starts_with("Words of page 1. "));
+}
+
+TEST(ExtractDump, IsNeverSilentlyEmpty) {
+  test::Scratch folder;
+  for (const char* xml : {"", "<mediawiki></mediawiki>", "no xml at all",
+                          "<mediawiki><page><title>A</title><id>1</id><revision><text>{{x}}</text>"
+                          "</revision></page></mediawiki>"}) {
+    test::put(folder.at("d.xml"), xml);
+    EXPECT_THROW(extract(folder.at("d.xml"), folder.at("out")), Error) << xml;
+  }
+  EXPECT_THROW(extract(folder.at("none.xml"), folder.at("out")), Error);
+}
+
+TEST(ExtractDump, KeepsReadersOfBlocksApart) {
+  Page page;
+  page.title = "A \"quoted\" title";
+  const std::string block = article_block(page, "u", "x </doc> <doc id= y\n", false);
+  EXPECT_EQ(block,
+            "<doc id=\"0\" url=\"u\" title=\"A &quot;quoted&quot; title\">\nA \"quoted\" title\n\n"
+            "x < /doc> < doc id= y\n\n</doc>\n");
+}
+
+TEST(FormatArticles, JoinsLinesAndDropsTitles) {
+  test::Scratch folder;
+  test::put(folder.at("in/AB/wiki_00"), "<doc id=\"2\">\nB\n\nLast.\n\n</doc>\n");
+  test::put(folder.at("in/AA/wiki_01"),
+            "<doc id=\"1\">\nA\n\nOne.  \n\nTwo.\n\n</doc>\n"
+            "<doc id=\"9\">\nEmpty\n\n</doc>\n");
+  const FormatCounts counts = format_articles(folder.at("in"), folder.at("out.txt"));
+  EXPECT_EQ(test::contents_of(folder.at("out.txt")), "One. Two. \n\nLast. \n\n");
+  EXPECT_EQ(counts.documents, 2);
+  EXPECT_EQ(counts.empty, 1);
+  EXPECT_THROW(format_articles(folder.at("none"), folder.at("out.txt")), Error);
+}
+
+TEST(FormatBooks, StripsMarkLicenceAndLineEnds) {
+  test::Scratch folder;
+  test::put(folder.at("in/b.txt"), "\xef\xbb\xbf First line\r\n\r\n  second \r\n");
+  test::put(folder.at("in/c.txt"),
+            "licence\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nThe book.\n"
+            "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nlicence\n");
+  const FormatCounts counts = format_books(folder.at("in"), folder.at("out.txt"));
+  EXPECT_EQ(test::contents_of(folder.at("out.txt")), "First line second \n\nThe book. \n\n");
+  EXPECT_EQ(counts.documents, 2);
+}
+
+TEST(Manifest, KnowsWhatIsDone) {
+  test::Scratch folder;
+  test::put(folder.at("in.txt"), "input");
+  test::put(folder.at("out.txt"), "output");
+  StageWork work{
+      "test", folder.at(""), folder.at("m/test.json"), {folder.at("in.txt")}, {{"a", "1"}}};
+  std::string why;
+  EXPECT_FALSE(is_done(work, why));
+  begin_stage(work);
+  finish_stage(work, {{"lines", 3}}, {folder.at("out.txt")});
+  EXPECT_TRUE(is_done(work, why)) << why;
+  const auto manifest = nlohmann::json::parse(test::contents_of(work.manifest));
+  EXPECT_EQ(manifest["outputs"]["out.txt"]["sha256"],
+            "e0ee8bb50685e05fa0f47ed04203ae953fdfd055f5bd2892ea186504254f8c3a");
+
+  work.options["a"] = "2";
+  EXPECT_FALSE(is_done(work, why));
+  work.options["a"] = "1";
+  test::put(folder.at("in.txt"), "INPUT");
+  EXPECT_FALSE(is_done(work, why));
+  test::put(folder.at("in.txt"), "input");
+  EXPECT_TRUE(is_done(work, why)) << why;
+  test::put(folder.at("out.txt"), "out");
+  EXPECT_FALSE(is_done(work, why));
+  test::put(work.manifest, "{\"version\": 1, \"inp");
+  EXPECT_FALSE(is_done(work, why));
+  begin_stage(work);
+  EXPECT_FALSE(std::filesystem::exists(work.manifest));
+}
+
+}  // namespace
+}  // namespace bertha::corpus
