@@ -14,11 +14,15 @@ using Arguments = std::span<const std::string>;
 /// an error was printed, 2 the command line is wrong, 75 stopped by a signal after saving.
 int run_program(int argc, char** argv);
 
+int run_ask(Arguments arguments);
+int run_classify(Arguments arguments);
 int run_convert(Arguments arguments);
 int run_embed(Arguments arguments);
+int run_download(Arguments arguments);
 int run_fill(Arguments arguments);
 int run_inspect(Arguments arguments);
 int run_k8s(Arguments arguments);
+int run_plan(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);
 int run_squad(Arguments arguments);

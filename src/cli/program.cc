@@ -21,15 +21,19 @@ struct Command {
 };
 
 constexpr std::array kCommands = {
+    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download},
     Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare},
     Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
     Command{"tokenize", "show how text becomes word pieces", run_tokenize},
     Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
     Command{"squad", "fine-tune, predict and score question answering", run_squad},
+    Command{"ask", "answer a question about a passage", run_ask},
+    Command{"classify", "fine-tune and use a classifier of texts", run_classify},
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
     Command{"embed", "turn texts into vectors", run_embed},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
+    Command{"plan", "say what memory and time pre-training takes on a card", run_plan},
     Command{"k8s", "write and check manifests for Kubernetes", run_k8s},
 };
 

@@ -235,9 +235,8 @@ void SquadRun::summarize_training(int64_t features) {
 void SquadRun::save() {
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kQuestionAnswering,
-                      .vocab_file = options_.vocab_file,
-                      .vocab_size = vocabulary_.size(),
-                      .lower_case = options_.lower_case},
+                      .vocabulary = &vocabulary_,
+                      .tokenizer = tokenizer_.options()},
                      config_, *parameters_);
   spdlog::info("{}: the fine-tuned model, pytorch_model.bin and model.safetensors",
                options_.output_dir);

@@ -1,0 +1,248 @@
+#include "train/classification_run.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+
+#include "bert/weights.h"
+#include "core/error.h"
+#include "io/atomic_file.h"
+#include "optim/schedule.h"
+#include "train/classification_metrics.h"
+#include "train/model_folder.h"
+#include "train/progress.h"
+
+namespace bertha::train {
+namespace {
+
+void warn(const dataset::LabelledTexts& file) {
+  for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", file.path, line);
+}
+
+bool to_number(const std::string& text, double& number) {
+  const char* const end = text.data() + text.size();
+  const auto [rest, bad] = std::from_chars(text.data(), end, number);
+  return bad == std::errc() && rest == end && std::isfinite(number);
+}
+
+/// The numbers of all labels; empty when one is none.
+std::vector<double> numbers_of(const std::vector<std::string>& labels) {
+  std::vector<double> numbers(labels.size());
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (!to_number(labels[i], numbers[i])) return {};
+  }
+  return numbers;
+}
+
+std::vector<double> softmax(std::span<const float> logits) {
+  const double largest = double{*std::max_element(logits.begin(), logits.end())};
+  std::vector<double> result;
+  double sum = 0;
+  for (const float logit : logits) {
+    result.push_back(std::exp(double{logit} - largest));
+    sum += result.back();
+  }
+  for (double& probability : result) probability /= sum;
+  return result;
+}
+
+int32_t best_of(const std::vector<double>& probabilities) {
+  return static_cast<int32_t>(std::max_element(probabilities.begin(), probabilities.end()) -
+                              probabilities.begin());
+}
+
+std::vector<std::string> read_labels(const std::string& path) {
+  const io::MappedFile file(path);
+  std::vector<std::string> labels;
+  std::string_view rest = file.text();
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    labels.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return labels;
+}
+
+}  // namespace
+
+ClassificationRun::ClassificationRun(const ClassificationOptions& options,
+                                     const text::Tokenizer& tokenizer, Device& device)
+    : options_(options), tokenizer_(tokenizer), device_(device) {
+  if (options_.max_seq_length < 8 ||
+      options_.max_seq_length > options_.config.max_position_embeddings) {
+    fail("--max_seq_length is {}; expected 8 to {} (max_position_embeddings)",
+         options_.max_seq_length, options_.config.max_position_embeddings);
+  }
+  if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
+    fail("batch sizes must be 1 or more");
+  }
+  if (options_.num_train_epochs < 1) fail("--num_train_epochs must be 1 or more");
+  find_labels();
+  load_model();
+}
+
+void ClassificationRun::find_labels() {
+  namespace fs = std::filesystem;
+  if (!options_.train_file.empty()) {
+    training_ = dataset::read_labelled_texts(options_.train_file, options_.columns);
+    warn(training_);
+    if (!training_.labelled) {
+      fail("{}: no column of labels; name it with --label_column", options_.train_file);
+    }
+    for (const dataset::LabelledText& row : training_.rows) labels_.push_back(row.label);
+    std::sort(labels_.begin(), labels_.end());
+    labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
+  } else {
+    const fs::path weights = options_.init_checkpoint;
+    const fs::path folder = fs::is_directory(weights) ? weights : weights.parent_path();
+    labels_ = read_labels((folder / "labels.txt").string());
+  }
+  constexpr int64_t kMaxClasses = 1000;
+  if (labels_.size() < 2 || std::ssize(labels_) > kMaxClasses) {
+    fail("{} different labels; expected 2 to {}", labels_.size(), kMaxClasses);
+  }
+}
+
+void ClassificationRun::load_model() {
+  const bool training = !options_.train_file.empty();
+  parameters_ = std::make_unique<bert::ParameterStore>(
+      device_, options_.config, bert::Heads{.classes = std::ssize(labels_)},
+      options_.bf16 ? DType::kBF16 : DType::kF32, training);
+  const bert::LoadReport report =
+      bert::load_weights(options_.init_checkpoint, *parameters_,
+                         {.config = options_.config, .seed = static_cast<uint64_t>(options_.seed)});
+  for (const std::string& line : report.lines()) spdlog::info("{}", line);
+  model_ = std::make_unique<bert::ClassificationModel>(options_.config, *parameters_);
+}
+
+int32_t ClassificationRun::class_of(const std::string& label) const {
+  const auto found = std::find(labels_.begin(), labels_.end(), label);
+  return found == labels_.end() ? -1 : static_cast<int32_t>(found - labels_.begin());
+}
+
+void ClassificationRun::append(const dataset::LabelledText& row, bool pairs,
+                               TaskBatch& batch) const {
+  dataset::append_text(row, pairs, tokenizer_, options_.max_seq_length, batch);
+  batch.labels.push_back(class_of(row.label));
+}
+
+void ClassificationRun::train() {
+  const int64_t rows = std::ssize(training_.rows);
+  const int64_t batch_size = std::min(options_.train_batch_size, rows);
+  const int64_t steps = (rows + batch_size - 1) / batch_size;
+  const optim::Schedule schedule = {.kind = optim::ScheduleKind::kLinearWarmUp,
+                                    .base_rate = options_.learning_rate,
+                                    .warmup = options_.warmup_proportion,
+                                    .total_updates = steps * options_.num_train_epochs};
+  optim::check(schedule);
+  FineTuningTrainer trainer(device_, *parameters_, *model_,
+                            {.compute = parameters_->compute_dtype(),
+                             .seed = static_cast<uint64_t>(options_.seed),
+                             .max_tokens = batch_size * options_.max_seq_length,
+                             .max_sequences = batch_size});
+  Progress progress("fine-tuning", 0, steps * options_.num_train_epochs, stderr_terminal(),
+                    [](std::string_view text) { fmt::print(stderr, "{}", text); });
+  TaskBatch batch;
+  int64_t done = 0;
+  for (int64_t epoch = 0; epoch < options_.num_train_epochs; ++epoch) {
+    const auto order = epoch_order(rows, static_cast<uint64_t>(options_.seed), epoch);
+    for (int64_t begin = 0; begin < rows; begin += batch_size) {
+      batch.clear();
+      for (int64_t i = begin; i < std::min(rows, begin + batch_size); ++i) {
+        const int64_t row = order[static_cast<size_t>(i)];
+        append(training_.rows[static_cast<size_t>(row)], training_.pairs, batch);
+      }
+      const TaskLoss loss = trainer.micro_batch(batch, static_cast<uint32_t>(done));
+      if (!trainer.update(optim::learning_rate(schedule, done++))) {
+        spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped", done);
+      }
+      progress.update(done, loss.mean, batch.tokens(), batch.sequences());
+    }
+  }
+  progress.finish();
+  write_model_folder({.folder = options_.output_dir,
+                      .model = bert::ModelClass::kClassification,
+                      .vocabulary = &tokenizer_.vocabulary(),
+                      .tokenizer = tokenizer_.options()},
+                     options_.config, *parameters_);
+  std::string lines;
+  for (const std::string& label : labels_) lines += label + "\n";
+  io::write_file(options_.output_dir + "/labels.txt", lines);
+}
+
+std::vector<std::vector<double>> ClassificationRun::probabilities(
+    const dataset::LabelledTexts& file) {
+  const int64_t rows = std::ssize(file.rows);
+  const int64_t batch_size = std::min(options_.predict_batch_size, rows);
+  TaskPredictor predictor(device_, *parameters_, *model_, batch_size * options_.max_seq_length,
+                          batch_size);
+  std::vector<std::vector<double>> result;
+  TaskBatch batch;
+  for (int64_t begin = 0; begin < rows; begin += batch_size) {
+    batch.clear();
+    const int64_t end = std::min(rows, begin + batch_size);
+    for (int64_t i = begin; i < end; ++i) {
+      append(file.rows[static_cast<size_t>(i)], file.pairs, batch);
+    }
+    const std::span<const float> logits = predictor.predict(batch);
+    for (int64_t i = 0; i < end - begin; ++i) {
+      result.push_back(
+          softmax(logits.subspan(static_cast<size_t>(i) * labels_.size(), labels_.size())));
+    }
+  }
+  return result;
+}
+
+ClassificationResult ClassificationRun::evaluate() {
+  dataset::LabelledTexts file = dataset::read_labelled_texts(options_.eval_file, options_.columns);
+  if (!file.labelled) fail("{}: no column of labels to compare with", options_.eval_file);
+  std::erase_if(file.rows, [&](const dataset::LabelledText& row) {
+    const bool unknown = class_of(row.label) < 0;
+    if (unknown) file.problems.add("label that training did not have, row left out", row.label);
+    return unknown;
+  });
+  warn(file);
+  if (file.rows.empty()) fail("{}: no row to evaluate", options_.eval_file);
+  const std::vector<double> numbers = numbers_of(labels_);
+  std::vector<int32_t> predicted;
+  std::vector<int32_t> truth;
+  std::vector<double> expected_values;
+  std::vector<double> true_values;
+  for (const std::vector<double>& of : probabilities(file)) {
+    const int32_t label = class_of(file.rows[predicted.size()].label);
+    predicted.push_back(best_of(of));
+    truth.push_back(label);
+    double value = 0;
+    for (size_t c = 0; c < numbers.size(); ++c) value += of[c] * numbers[c];
+    expected_values.push_back(value);
+    true_values.push_back(numbers.empty() ? 0 : numbers[static_cast<size_t>(label)]);
+  }
+  const ClassificationScores scores = score_classes(predicted, truth, std::ssize(labels_));
+  return {.rows = std::ssize(truth),
+          .accuracy = scores.accuracy,
+          .f1 = scores.f1,
+          .matthews = scores.matthews,
+          .pearson = pearson(expected_values, true_values),
+          .numeric = !numbers.empty()};
+}
+
+void ClassificationRun::predict() {
+  const dataset::LabelledTexts file =
+      dataset::read_labelled_texts(options_.predict_file, options_.columns);
+  warn(file);
+  std::string lines = "index\tprediction\tprobability\n";
+  int64_t index = 0;
+  for (const std::vector<double>& of : probabilities(file)) {
+    const auto best = static_cast<size_t>(best_of(of));
+    lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], of[best]);
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(options_.output_dir, failure);
+  if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
+  io::write_file(options_.output_dir + "/predictions.tsv", lines);
+}
+
+}  // namespace bertha::train
