@@ -32,16 +32,21 @@ const std::unordered_set<std::string_view>& titles() {
 /// Within a sentence as a rule, at its end now and then: what follows decides.
 const std::unordered_set<std::string_view>& abbreviations() {
   static const std::unordered_set<std::string_view> kWords = {
-      "etc",   "jr",   "inc",  "ltd",  "co",   "corp",  "bros",    "llc",  "plc",  "dept", "univ",
-      "assn",  "ave",  "blvd", "rd",   "jan",  "feb",   "mar",     "apr",  "jun",  "jul",  "aug",
-      "sep",   "sept", "oct",  "nov",  "dec",  "mon",   "tue",     "wed",  "thu",  "fri",  "sat",
-      "sun",   "no",   "art",  "ph.d", "m.d",  "b.a",   "m.a",     "a.m",  "p.m",  "b.c",  "a.d",
-      "b.c.e", "c.e",  "u.s",  "u.k",  "u.n",  "u.s.a", "u.s.s.r", "d.c",  "n.y",  "l.a",  "est",
-      "esq",   "tel",  "max",  "min",  "avg",  "sq",    "km",      "cm",   "mm",   "kg",   "lb",
-      "lbs",   "oz",   "in",   "yd",   "mi",   "hrs",   "ssp",     "sp",   "spp",  "var",  "subsp",
-      "gen",   "ext",  "exec", "dist", "prov", "mass",  "calif",   "conn", "penn", "pa",   "va",
-      "wash",  "ill",  "ind",  "mich", "minn", "miss",  "mo",      "tenn", "tex",  "wis",  "ore",
-      "okla",  "neb",  "nev",  "colo", "ariz", "ark",   "ala",     "fla",  "ga",   "la"};
+      "etc",  "jr",   "inc", "ltd",   "corp",  "bros", "llc",  "plc",  "dept", "univ",   "assn",
+      "blvd", "ph.d", "m.d", "b.a",   "m.a",   "a.m",  "p.m",  "b.c",  "a.d",  "b.c.e",  "c.e",
+      "u.s",  "u.k",  "u.n", "u.s.a", "d.c",   "n.y",  "l.a",  "esq",  "tel",  "avg",    "sq",
+      "lbs",  "hrs",  "ssp", "spp",   "subsp", "ext",  "exec", "dist", "prov", "u.s.s.r"};
+  return kWords;
+}
+
+/// The same, but words of their own when they are not capitalised.
+const std::unordered_set<std::string_view>& capital_abbreviations() {
+  static const std::unordered_set<std::string_view> kWords = {
+      "Ave",  "Rd",   "Jan",  "Feb",  "Mar", "Apr",   "Jun",  "Jul", "Aug", "Sep",  "Sept",
+      "Oct",  "Nov",  "Dec",  "Mon",  "Tue", "Wed",   "Thu",  "Fri", "Sat", "Sun",  "Art",
+      "Co",   "Mass", "Conn", "Penn", "Pa",  "Va",    "Wash", "Ill", "Ind", "Mich", "Minn",
+      "Miss", "Mo",   "Tenn", "Tex",  "Wis", "Ore",   "Okla", "Neb", "Nev", "Colo", "Ariz",
+      "Ark",  "Ala",  "Fla",  "Ga",   "La",  "Calif", "Max",  "Min", "Est", "No",   "Nos"};
   return kWords;
 }
 
@@ -170,7 +175,9 @@ class Splitter {
   bool can_open(size_t first) const {
     const char c = text_[first];
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) return true;
-    if (static_cast<uint8_t>(c) < 0x80) return std::string_view("$#([\"'").find(c) != kNone;
+    if (static_cast<uint8_t>(c) < 0x80)
+      return std::string_view("$#([\"'").find(c) != kNone ||
+             (c == '.' && !is_blank(text_[first - 1]));
     const char* const p = text_.data() + first;
     const char32_t letter = text::decode_utf8(p, text_.data() + text_.size()).code_point;
     const bool dash = letter >= 0x2010 && letter <= 0x2027;
@@ -185,7 +192,10 @@ class Splitter {
     const bool initial = word.size() == 1 && is_upper(word.front());
     const bool initials = word.size() >= 3 && word[word.size() - 2] == '.' &&
                           std::isalpha(static_cast<unsigned char>(word.back())) != 0;
-    if (initial || initials || abbreviations().contains(small)) {
+    // "No. 5", "world no. 1"
+    if ((small == "no" || small == "nos") && is_digit(text_[first])) return false;
+    if (initial || initials || abbreviations().contains(small) ||
+        capital_abbreviations().contains(word)) {
       // "J. R. R. Tolkien", "the U.S. Navy"; but "in the U.S. The navy".
       // A letter alone is one more initial.
       const std::string_view next = word_at(first);
