@@ -6,7 +6,8 @@
 //
 //   training_bench [--config FILE] [--length 128] [--batch 16] [--predictions N]
 //                  [--shards FOLDER | --lengths full|real] [--precision fp32|bf16]
-//                  [--optimizer adamw|lamb] [--warmup 1] [--steps 5] [--save-lengths FILE]
+//                  [--device cpu|cuda] [--optimizer adamw|lamb] [--warmup 1] [--steps 5]
+//                  [--save-lengths FILE]
 //
 // --lengths real draws what `bertha prepare` makes of long documents: nine rows of ten full or up
 // to an eighth short of it, one of ten uniform from 5 tokens up.
@@ -19,11 +20,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "backend/cpu/cpu_device.h"
+#include "backend/cuda/cuda_device.h"
 #include "bert/config.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "dataset/pretraining_loader.h"
+#include "ops/linear.h"
 #include "peak.h"
 #include "train/pretraining_trainer.h"
 
@@ -37,6 +41,7 @@ struct Setup {
   std::string lengths = "full";
   std::string precision = "fp32";
   std::string optimizer = "adamw";
+  std::string device = "cpu";
   int64_t length = 128;
   int64_t batch = 16;
   int64_t predictions = 20;
@@ -162,19 +167,55 @@ struct Totals {
   double flops = 0;
   int64_t tokens = 0;
   double last_loss = 0;
+  double ceiling_gflops = 0;  ///< of the device, in this run
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+std::unique_ptr<Device> open_device(const Setup& setup) {
+  if (setup.device == "cuda") return cuda::open_device();
+  return std::make_unique<cpu::CpuDevice>();
+}
+
+/// GFLOP/s of the card's square product, the mean of ten: what its steps are measured against.
+double card_ceiling(Device& device, DType dtype) {
+  constexpr int64_t kSide = 8192;
+  constexpr int kRounds = 10;
+  Arena arena(device, 4 * kSide * kSide * size_of(dtype));
+  Context context(device, arena);
+  const Tensor x = context.make({kSide, kSide}, dtype);
+  const Tensor w = context.make({kSide, kSide}, dtype);
+  const Tensor y = context.make({kSide, kSide}, dtype);
+  // Random bits of ordinary numbers: zeros would draw less power and run faster.
+  std::vector<uint16_t> values(static_cast<size_t>(x.size_bytes() / 2));
+  PhiloxStream random(3, 0);
+  for (uint16_t& value : values)
+    value = static_cast<uint16_t>(0x3f00U | (random.next_u32() & 0xffU));
+  device.write(out(x), values.data());
+  device.write(out(w), values.data());
+  const auto product = [&] {
+    ops::linear(context, x, w, Tensor(), ops::Activation::kNone, out(y), Out());
+  };
+  for (int i = 0; i < 3; ++i) product();
+  device.synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kRounds; ++i) product();
+  device.synchronize();
+  return kRounds * 2e-9 * static_cast<double>(kSide * kSide * kSide) / seconds_since(start);
+}
+
 Totals measure(const Setup& setup, const bert::Config& config,
                const std::vector<PretrainingBatch>& batches) {
-  cpu::CpuDevice device;
+  const std::unique_ptr<Device> opened = open_device(setup);
+  Device& device = *opened;
   bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), setup.dtype(), true);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   train::PretrainingTrainer trainer(device, config, store, settings_of(setup, batches));
   Totals totals;
+  totals.ceiling_gflops = setup.device == "cuda" ? card_ceiling(device, setup.dtype())
+                                                 : bench::ceiling_of(setup.dtype());
   for (int64_t step = 0; step < std::ssize(batches); ++step) {
     const PretrainingBatch& batch = batches[static_cast<size_t>(step)];
     const auto start = std::chrono::steady_clock::now();
@@ -182,6 +223,7 @@ Totals measure(const Setup& setup, const bert::Config& config,
     const train::LossSums sums = trainer.losses().back();
     const double products_s = seconds_since(start);
     trainer.update(1e-4, step + 1);
+    device.synchronize();
     if (step < setup.warmup) continue;
     totals.forward_backward_s += products_s;
     totals.update_s += seconds_since(start) - products_s;
@@ -193,11 +235,12 @@ Totals measure(const Setup& setup, const bert::Config& config,
 }
 
 void report(const Setup& setup, const Totals& totals) {
-  const double ceiling = bench::ceiling_of(setup.dtype());
+  const double ceiling = totals.ceiling_gflops;
   const double seconds = totals.forward_backward_s + totals.update_s;
   const double steps = static_cast<double>(setup.steps);
   const nlohmann::ordered_json line = {
       {"program", "bertha"},
+      {"device", setup.device},
       {"precision", setup.precision},
       {"threads", thread_count()},
       {"length", setup.length},
@@ -223,6 +266,7 @@ int run(const std::vector<std::string>& arguments) {
   table.value("save-lengths", setup.save_lengths, "JSON file for the peer's --lengths");
   table.value("lengths", setup.lengths, "full or real, without --shards");
   table.value("precision", setup.precision, "fp32 or bf16");
+  table.value("device", setup.device, "cpu or cuda");
   table.value("optimizer", setup.optimizer, "adamw or lamb");
   table.value("length", setup.length, "tokens of a full row");
   table.value("batch", setup.batch, "rows a micro-batch");
