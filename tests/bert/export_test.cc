@@ -1,0 +1,238 @@
+// Weights out and in again: names, types, the vocabulary's padding, each format.
+
+#include "bert/export.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+
+#include "core/error.h"
+#include "core/philox.h"
+#include "io/atomic_file.h"
+#include "io/onnx_writer.h"
+#include "io/safetensors.h"
+#include "io/temporary_folder.h"
+
+namespace bertha::bert {
+namespace {
+
+using test::TemporaryFolder;
+
+constexpr Heads kPretraining = {.pretraining = true};
+
+Config tiny() {
+  return {.vocab_size = 19,
+          .hidden_size = 8,
+          .num_hidden_layers = 2,
+          .num_attention_heads = 2,
+          .intermediate_size = 12,
+          .max_position_embeddings = 16};
+}
+
+/// A model of random values that every type holds exactly: multiples of 1/64 in 8 bits.
+class RandomModel {
+ public:
+  explicit RandomModel(Heads heads, ModelClass model, DType dtype = DType::kF32)
+      : table_(tiny().padded(), heads),
+        model_{.config = tiny(), .table = &table_, .model = model, .dtype = dtype, .read = {}} {
+    model_.read = [this](int index, float* to) {
+      const std::vector<float> from = values(index);
+      std::copy(from.begin(), from.end(), to);
+    };
+  }
+
+  const ParameterTable& table() const { return table_; }
+  const ExportModel& model() const { return model_; }
+  std::vector<float> values(int index) const {
+    PhiloxStream random(3, static_cast<uint64_t>(index));
+    std::vector<float> values(static_cast<size_t>(table_[index].size()));
+    for (float& value : values) value = static_cast<float>(random.below(255)) / 64 - 2;
+    // The padding of the vocabulary is zero.
+    const auto& at = table_.indices();
+    if (index == at.word || index == at.mlm_bias) {
+      const auto rows = static_cast<size_t>(tiny().vocab_size);
+      const size_t row = values.size() / static_cast<size_t>(table_[index].shape[0]);
+      std::fill(values.begin() + static_cast<int64_t>(rows * row), values.end(), 0.0F);
+    }
+    return values;
+  }
+  /// Every parameter of the file is what it was.
+  void expect_same(const std::string& path) const {
+    const WeightFile file(path);
+    const ParameterTable found_table(tiny().padded(), file.heads());
+    const ExportModel read = export_model(file, found_table, tiny(), DType::kF32);
+    EXPECT_EQ(read.model, model_.model);
+    for (int i = 0; i < static_cast<int>(table_.parameters().size()); ++i) {
+      if (!file.has(table_[i].name)) {
+        EXPECT_FALSE(export_name(table_[i].name, model_.model)) << table_[i].name;
+        continue;
+      }
+      std::vector<float> found(static_cast<size_t>(table_[i].size()));
+      file.read(table_[i], found.data());
+      EXPECT_TRUE(found == values(i)) << table_[i].name;
+    }
+  }
+
+ private:
+  ParameterTable table_;
+  ExportModel model_;
+};
+
+TEST(ExportName, IsHuggingFaces) {
+  const auto name = [](const char* parameter, ModelClass model) {
+    return export_name(parameter, model).value_or("none");
+  };
+  EXPECT_EQ(name("bert.encoder.layer.3.intermediate.dense_act.weight", ModelClass::kPretraining),
+            "bert.encoder.layer.3.intermediate.dense.weight");
+  EXPECT_EQ(name("bert.embeddings.LayerNorm.bias", ModelClass::kEncoder),
+            "embeddings.LayerNorm.bias");
+  EXPECT_EQ(name("bert.pooler.dense_act.bias", ModelClass::kQuestionAnswering), "none");
+  EXPECT_EQ(name("bert.pooler.dense_act.bias", ModelClass::kEncoder), "pooler.dense.bias");
+  EXPECT_EQ(name("cls.predictions.transform.dense_act.bias", ModelClass::kMaskedLanguageModel),
+            "cls.predictions.transform.dense.bias");
+  EXPECT_EQ(name("cls.seq_relationship.bias", ModelClass::kMaskedLanguageModel), "none");
+}
+
+TEST(MapName, KnowsGooglesHeads) {
+  EXPECT_EQ(map_name("cls/squad/output_weights")->name, "qa_outputs.weight");
+  EXPECT_EQ(map_name("output_bias")->name, "classifier.bias");
+  EXPECT_EQ(map_name("cls/seq_relationship/output_weights")->name, "cls.seq_relationship.weight");
+  EXPECT_FALSE(map_name("bert/embeddings/LayerNorm/beta/adam_m"));
+}
+
+/// Each class of model in each type.
+class EveryModel : public testing::TestWithParam<std::tuple<ModelClass, DType>> {
+ protected:
+  static Heads heads(ModelClass model) {
+    Heads heads;
+    heads.pretraining =
+        model == ModelClass::kPretraining || model == ModelClass::kMaskedLanguageModel;
+    heads.question_answering = model == ModelClass::kQuestionAnswering;
+    heads.classes = model == ModelClass::kClassification ? 3 : 0;
+    return heads;
+  }
+};
+
+TEST_P(EveryModel, ComesBackBitEqual) {
+  const auto [model, dtype] = GetParam();
+  const RandomModel random(heads(model), model, dtype);
+  const TemporaryFolder folder;
+  write_recipe_weights(folder.file("ckpt_1.pt"), random.model());
+  random.expect_same(folder.file("ckpt_1.pt"));
+  const std::string hub = folder.file("hf");
+  std::filesystem::create_directory(hub);
+  write_hugging_face(hub, random.model());
+  random.expect_same(hub);
+  EXPECT_EQ(load_config(hub + "/config.json"), tiny());
+  EXPECT_EQ(WeightFile(hub).vocabulary_rows(), tiny().vocab_size);
+  EXPECT_EQ(WeightFile(folder.file("ckpt_1.pt")).vocabulary_rows(), tiny().padded().vocab_size);
+  EXPECT_EQ(WeightFile(hub).dtype(), dtype);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, EveryModel,
+    testing::Combine(testing::Values(ModelClass::kEncoder, ModelClass::kPretraining,
+                                     ModelClass::kMaskedLanguageModel,
+                                     ModelClass::kQuestionAnswering, ModelClass::kClassification),
+                     testing::Values(DType::kF32, DType::kF16, DType::kBF16)));
+
+TEST(Export, RefusesWhatHalfPrecisionCannotHold) {
+  RandomModel random(kPretraining, ModelClass::kPretraining, DType::kF16);
+  ExportModel model = random.model();
+  model.read = [&](int index, float* to) {
+    std::fill_n(to, random.table()[index].size(), 70000.0F);
+  };
+  const TemporaryFolder folder;
+  EXPECT_THROW(write_recipe_weights(folder.file("a.pt"), model), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a.pt")));
+}
+
+TEST(Export, NamesWhatAFileLacks) {
+  const RandomModel random({.pooler = true}, ModelClass::kEncoder);
+  const TemporaryFolder folder;
+  std::vector<io::NamedSource> tensors;
+  for (const char* name :
+       {"embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight"}) {
+    const int64_t rows = name[1] == 'm' ? tiny().vocab_size : tiny().hidden_size;
+    tensors.push_back(
+        {name, DType::kF32, {rows, tiny().hidden_size}, [rows](const io::ByteSink& sink) {
+           sink(std::vector<std::byte>(static_cast<size_t>(4 * rows * 8)));
+         }});
+  }
+  io::write_safetensors(folder.file("a.safetensors"), tensors);
+  const WeightFile file(folder.file("a.safetensors"));
+  try {
+    export_model(file, random.table(), tiny(), DType::kF32);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("bert.encoder.layer.1.output.dense.weight"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+std::string text_of(const std::string& path) {
+  return std::string(io::MappedFile(path).text());
+}
+
+TEST(Onnx, HoldsEveryWeightOnceTransposed) {
+  const RandomModel random({.pooler = false, .question_answering = true},
+                           ModelClass::kQuestionAnswering);
+  const TemporaryFolder folder;
+  write_onnx(folder.file("a.onnx"), random.model());
+  const std::string file = text_of(folder.file("a.onnx"));
+  const int index = random.table().indices().layers[1].down_weight;  // [8, 12]
+  const std::vector<float> stored = random.values(index);
+  std::vector<float> turned(stored.size());
+  transpose(stored, 12, 8, turned.data());
+  const std::string bytes(reinterpret_cast<const char*>(turned.data()), 4 * turned.size());
+  const size_t at = file.find(bytes);
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_EQ(file.find(bytes, at + 1), std::string::npos);
+  for (const char* name : {"input_ids", "attention_mask", "token_type_ids", "start_logits",
+                           "end_logits", "LayerNormalization", "Softmax", "Erf"}) {
+    EXPECT_NE(file.find(name), std::string::npos) << name;
+  }
+}
+
+TEST(Onnx, LargeWeightsLieBesideTheModel) {
+  const TemporaryFolder folder;
+  io::OnnxGraph graph("g");
+  const std::vector<float> first = {1, 2, 3};
+  const std::vector<float> second = {4, 5};
+  const auto source = [](const std::vector<float>& values) {
+    return [&values](const io::ByteSink& sink) { sink(std::as_bytes(std::span(values))); };
+  };
+  graph.weight("a", DType::kF32, {3}, source(first));
+  graph.weight("b", DType::kF32, {2}, source(second));
+  graph.save(folder.file("m.onnx"), 17, 8);
+  const std::string data = text_of(folder.file("m.onnx.data"));
+  ASSERT_EQ(data.size(), 8192U);
+  EXPECT_EQ(data.substr(4096, 8), std::string(reinterpret_cast<const char*>(second.data()), 8));
+  const std::string model = text_of(folder.file("m.onnx"));
+  for (const char* part : {"m.onnx.data", "location", "offset", "4096"}) {
+    EXPECT_NE(model.find(part), std::string::npos) << part;
+  }
+}
+
+TEST(Half, EveryValueComesBackAndTiesGoToEven) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<uint16_t>(bits);
+    const float value = io::half_to_float(half);
+    if (value != value) continue;  // NaN
+    ASSERT_EQ(io::float_to_half(value), half);
+    const uint32_t magnitude = bits & 0x7fffU;
+    if (magnitude >= 0x7bffU) continue;
+    const float next = io::half_to_float(static_cast<uint16_t>(half + 1));
+    const auto middle =
+        static_cast<float>((static_cast<double>(value) + static_cast<double>(next)) / 2);
+    ASSERT_EQ(io::float_to_half(middle), half + (half & 1U)) << value;
+  }
+  EXPECT_EQ(io::float_to_half(65519.0F), 0x7bff);
+  EXPECT_EQ(io::float_to_half(65520.0F), 0x7c00);
+}
+
+}  // namespace
+}  // namespace bertha::bert
