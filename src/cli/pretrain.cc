@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/device_choice.h"
 #include "cli/options.h"
+#include "cli/ranks.h"
 #include "core/error.h"
 #include "train/pretraining_run.h"
 
@@ -24,16 +25,19 @@ std::atomic<bool> stop_requested{false};
 
 void stop_on_signals() {
   struct sigaction action {};
-  // A second signal finds the default action and ends the program at once.
   action.sa_handler = [](int) { stop_requested = true; };
+  // Launchers and clusters ask twice, in two ways; a save must survive that.
+  for (const int number : {SIGTERM, SIGUSR1}) sigaction(number, &action, nullptr);
+  // A second Ctrl-C finds the default action and ends the program at once.
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaction(number, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
 }
 
 /// Values as typed, before they become PretrainingOptions.
 struct Typed {
   PretrainingOptions options;
   DeviceChoice device;
+  RankOptions ranks;
   std::string bert_model = "bert-large-uncased";
   std::string optimizer = "lamb";
   std::string init = "recipe";
@@ -194,6 +198,20 @@ void print_line(const std::string& line) {
   std::fflush(stdout);
 }
 
+/// One rank's part: the whole run where there is one rank.
+int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
+             const Options& table) {
+  const std::unique_ptr<Device> device = typed.device.open();
+  options.bf16 = typed.device.bf16(*device);
+  train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device),
+                            world);
+  if (run.run(stop_requested) == train::RunEnd::kFinished) return 0;
+  spdlog::warn(options.skip_checkpoint
+                   ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
+                   : "stopped by a signal; the same command goes on from here");
+  return kExitStopped;
+}
+
 }  // namespace
 
 int run_pretrain(Arguments arguments) {
@@ -210,6 +228,7 @@ int run_pretrain(Arguments arguments) {
   declare_optimisation(table, typed);
   declare_run(table, typed);
   typed.device.declare(table);
+  typed.ranks.declare(table);
   declare_accepted(table, typed);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
@@ -221,17 +240,12 @@ int run_pretrain(Arguments arguments) {
     spdlog::info("--fp16: bf16 is used in its place");
     typed.device.precision = "bf16";
   }
-  const std::unique_ptr<Device> device = typed.device.open();
-  options.bf16 = typed.device.bf16(*device);
+  options.sums = typed.ranks.sums();
+  options.weight_check_interval = typed.ranks.weight_check_interval;
   stop_on_signals();
-  train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device));
-  if (run.run(stop_requested) == train::RunEnd::kStopped) {
-    spdlog::warn(options.skip_checkpoint
-                     ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
-                     : "stopped by a signal; the same command goes on from here");
-    return kExitStopped;
-  }
-  return 0;
+  return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
+    return train_on(world, options, typed, table);
+  });
 }
 
 }  // namespace bertha::cli

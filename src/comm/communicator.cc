@@ -12,6 +12,11 @@
 
 namespace bertha::comm {
 
+Communicator& alone() {
+  static Communicator world;
+  return world;
+}
+
 const char* name_of(Stage stage) {
   switch (stage) {
     case Stage::kStart:

@@ -100,4 +100,7 @@ class Communicator {
 /// and this program was built without MPI. May be made once in a process.
 std::unique_ptr<Communicator> join_world(const WorldSettings& settings);
 
+/// A world of this process alone.
+Communicator& alone();
+
 }  // namespace bertha::comm

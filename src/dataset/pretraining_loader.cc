@@ -165,7 +165,7 @@ void PretrainingLoader::reserve(PretrainingBatch& batch) const {
 
 const PretrainingBatch& PretrainingLoader::next() {
   if (options_.prefetch == 0) {
-    fill(position_ + options_.rank * options_.micro_batch, slots_[0]);
+    fill(row_of_call(calls_++), slots_[0]);
     position_ += stride();
     return slots_[0];
   }
@@ -175,6 +175,7 @@ const PretrainingBatch& PretrainingLoader::next() {
   if (consumed_ == produced_) std::rethrow_exception(failure_);
   const PretrainingBatch& batch = slots_[static_cast<size_t>(consumed_) % slots_.size()];
   ++consumed_;
+  ++calls_;
   position_ += stride();
   lock.unlock();
   changed_.notify_one();
@@ -186,6 +187,20 @@ void PretrainingLoader::seek(int64_t position) {
   stop();
   next_shard_ = {};  // waits, and drops a fault of a shard that may not come up now
   position_ = position;
+  sought_ = position;
+  calls_ = 0;
+}
+
+void PretrainingLoader::set_turn(int64_t micro_batches) {
+  BERTHA_CHECK(micro_batches > 0);
+  stop();
+  turn_ = micro_batches;
+}
+
+/// First row of the micro-batch that the call number `call` since seek() returns.
+int64_t PretrainingLoader::row_of_call(int64_t call) const {
+  const int64_t turns = call / turn_ * options_.ranks + options_.rank;
+  return sought_ + (turns * turn_ + call % turn_) * options_.micro_batch;
 }
 
 LoaderState PretrainingLoader::state() const {
@@ -236,8 +251,7 @@ void PretrainingLoader::start() {
   consumed_ = 0;
   stopping_ = false;
   failure_ = nullptr;
-  thread_ = std::thread(&PretrainingLoader::produce, this,
-                        position_ + options_.rank * options_.micro_batch);
+  thread_ = std::thread(&PretrainingLoader::produce, this);
 }
 
 void PretrainingLoader::stop() {
@@ -250,18 +264,17 @@ void PretrainingLoader::stop() {
   thread_.join();
 }
 
-/// The thread: fills free slots, `position` being the first row of the next, until it is stopped
-/// or a shard is faulty.
-void PretrainingLoader::produce(int64_t position) {
+/// The thread, started by the first call since seek(): fills free slots until it is stopped or a
+/// shard is faulty.
+void PretrainingLoader::produce() {
   try {
-    while (true) {
+    for (int64_t call = 0;; ++call) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return stopping_ || produced_ - consumed_ < options_.prefetch; });
       if (stopping_) return;
       PretrainingBatch& slot = slots_[static_cast<size_t>(produced_) % slots_.size()];
       lock.unlock();
-      fill(position, slot);
-      position += stride();
+      fill(row_of_call(call), slot);
       lock.lock();
       ++produced_;
       lock.unlock();

@@ -4,7 +4,8 @@
 // (files, seed, position): one endless stream of rows, in which epoch e holds every row of every
 // shard once, shards in a permutation of their own and rows permuted within each shard.
 // Micro-batches run on across shards and epochs. Rank r of R takes micro-batches r, r + R, …
-// counted from the position, so the ranks together read the stream that one rank would read.
+// counted from the position (or runs of them, see set_turn), so the ranks together read the stream
+// that one rank would read.
 
 #include <condition_variable>
 #include <cstdint>
@@ -115,7 +116,12 @@ class PretrainingLoader {
   /// and wait for nothing as long as the thread keeps ahead. Throws Error for a faulty shard.
   const PretrainingBatch& next();
 
-  /// Rows of the stream that all ranks have consumed when each has made the same number of calls.
+  /// A rank takes `micro_batches` in a row, then the next rank does: the accumulation steps, so
+  /// that a rank's part of a step lies together. seek() must follow.
+  void set_turn(int64_t micro_batches);
+
+  /// Rows of the stream that all ranks have consumed when each has made the same number of calls,
+  /// whole turns.
   int64_t position() const { return position_; }
   /// Goes on as if `position` rows had been consumed. Reads at most one shard, at the next call.
   void seek(int64_t position);
@@ -144,7 +150,8 @@ class PretrainingLoader {
   void fill(int64_t position, PretrainingBatch& batch);
   void open_shard(int64_t epoch, int64_t index);
   OpenShard load(int64_t epoch, int64_t index) const;
-  void produce(int64_t position);
+  void produce();
+  int64_t row_of_call(int64_t call) const;
   void start();
   void stop();
   void reserve(PretrainingBatch& batch) const;
@@ -158,6 +165,9 @@ class PretrainingLoader {
   int64_t max_predictions_ = 0;
   int64_t sequences_a_row_ = 1;
   int64_t position_ = 0;
+  int64_t turn_ = 1;
+  int64_t sought_ = 0;  ///< position of the last seek()
+  int64_t calls_ = 0;   ///< of next() since then
 
   // Of the thread while it runs, else of the caller.
   RowCursor cursor_;

@@ -18,6 +18,7 @@ void check_options(const PretrainingOptions& o) {
   at_least("num_steps_per_checkpoint", o.num_steps_per_checkpoint, 1);
   at_least("log_freq", o.log_freq, 1);
   at_least("eval_interval", o.eval_interval, 0);
+  at_least("weight-check-interval", o.weight_check_interval, 0);
   at_least("eval_batches", o.eval_batches, 1);
   if (o.train_batch_size % o.gradient_accumulation_steps != 0) {
     fail("--train_batch_size {} is not a multiple of --gradient_accumulation_steps {}",
@@ -44,13 +45,14 @@ void settle_packed(PretrainingOptions& options, double sequences_a_row) {
 }
 
 Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
-                      const std::string& data) {
+                      const std::string& data, int64_t ranks) {
   return {{"phase", o.phase2 ? "2" : "1"},
           {"phase1_end_step", o.phase2 ? fmt::format("{}", o.phase1_end_step) : "-"},
           {"init_checkpoint", o.init_checkpoint.value_or("-")},
           {kDataSetting, data},
-          {"train_batch_size", fmt::format("{}", o.train_batch_size)},
-          {"gradient_accumulation_steps", fmt::format("{}", o.gradient_accumulation_steps)},
+          {"train_batch_size over all ranks", fmt::format("{}", o.train_batch_size * ranks)},
+          {"gradient_accumulation_steps over all ranks",
+           fmt::format("{}", o.gradient_accumulation_steps * ranks)},
           {"max_predictions_per_seq", fmt::format("{}", o.max_predictions_per_seq)},
           {"max_steps", fmt::format("{}", o.max_steps)},
           {"learning_rate", fmt::format("{}", o.learning_rate)},

@@ -6,6 +6,7 @@
 
 #include "bert/config.h"
 #include "bert/parameters.h"
+#include "comm/communicator.h"
 #include "train/checkpoint.h"
 
 namespace bertha::train {
@@ -45,6 +46,9 @@ struct PretrainingOptions {
   int64_t log_freq = 1;
   bool progress = true;
 
+  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  int64_t weight_check_interval = 100;  ///< steps between comparisons of ranks' weights; 0: never
+
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }
   int64_t last_step() const { return steps_this_run < 0 ? max_steps : steps_this_run; }
   /// What is added to a step for a checkpoint's number.
@@ -60,9 +64,10 @@ void check_options(const PretrainingOptions& options);
 void settle_packed(PretrainingOptions& options, double sequences_a_row);
 
 /// What makes two commands the same run: everything that decides its weights. `data` names the
-/// training rows (shards and their number); paths may change, a dataset may be moved.
+/// training rows (shards and their number); paths may change, a dataset may be moved. So may the
+/// number of ranks, as long as the rows and micro-batches of all ranks together stay.
 Settings run_settings(const PretrainingOptions& options, const bert::Config& config,
-                      const std::string& data);
+                      const std::string& data, int64_t ranks = 1);
 
 /// The setting that names the training rows.
 inline constexpr const char* kDataSetting = "training data";

@@ -29,9 +29,11 @@ std::string make_run_id() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-dataset::LoaderOptions loader_options(const PretrainingOptions& options,
-                                      const bert::Config& config) {
+dataset::LoaderOptions loader_options(const PretrainingOptions& options, const bert::Config& config,
+                                      const comm::Communicator& world) {
   dataset::LoaderOptions result;
+  result.rank = world.rank();
+  result.ranks = world.ranks();
   result.micro_batch = options.micro_batch();
   result.seed = static_cast<uint64_t>(options.seed);
   result.limits = {.vocab_size = config.vocab_size,
@@ -43,8 +45,12 @@ dataset::LoaderOptions loader_options(const PretrainingOptions& options,
 }  // namespace
 
 PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device,
-                               DlLogger::Print print, std::string config_text)
-    : options_(options), print_(std::move(print)), config_text_(std::move(config_text)) {
+                               DlLogger::Print print, std::string config_text,
+                               comm::Communicator& world)
+    : options_(options),
+      print_(std::move(print)),
+      config_text_(std::move(config_text)),
+      world_(world) {
   check_options(options_);
   schedule_ = {.kind = optim::ScheduleKind::kPolyWarmUp,
                .base_rate = options_.learning_rate,
@@ -55,11 +61,12 @@ PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device
   open_data();
   const std::string data = fmt::format("{} shards, {} rows", shards_.size(), loader_->rows());
   record_ = {.run_id = make_run_id(),
-             .settings = run_settings(options_, config_, data),
+             .settings = run_settings(options_, config_, data, world_.ranks()),
              .rows_consumed = 0,
              .skipped_steps = 0,
              .written = {}};
-  plan_ = plan_start(options_, record_.settings);
+  plan_ = agree_on_start(world_, record_.settings,
+                         [this] { return plan_start(options_, record_.settings); });
   for (const std::string& warning : plan_.warnings) spdlog::warn("{}", warning);
   build(device);
   start();
@@ -67,16 +74,18 @@ PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device
 
 void PretrainingRun::open_data() {
   shards_ = dataset::find_shards(options_.input_dir);
-  const dataset::LoaderOptions settings = loader_options(options_, config_);
+  const dataset::LoaderOptions settings = loader_options(options_, config_, world_);
   loader_ = std::make_unique<dataset::PretrainingLoader>(shards_, settings);
   settle_packing();
+  loader_->set_turn(options_.gradient_accumulation_steps);
   if (!loader_->packed() && loader_->max_seq_length() > config_.max_position_embeddings) {
     fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
          loader_->max_seq_length(), config_.max_position_embeddings, options_.config_file);
   }
-  if (options_.eval_dir) {
+  if (options_.eval_dir && world_.leads()) {
     held_out_ = std::make_unique<dataset::PretrainingLoader>(
-        dataset::find_test_shards(*options_.eval_dir), settings);
+        dataset::find_test_shards(*options_.eval_dir),
+        loader_options(options_, config_, comm::alone()));
   }
 }
 
@@ -124,6 +133,8 @@ void PretrainingRun::build(Device& device) {
   settings.compute = compute;
   settings.recompute = options_.checkpoint_activations;
   settings.accumulation = options_.gradient_accumulation_steps;
+  settings.ranks = world_.ranks();
+  settings.fixed_order = options_.sums.fixed_order;
   settings.optimizer = options_.optimizer;
   settings.seed = static_cast<uint64_t>(options_.seed);
   settings.limits = {.tokens = rows * length,
@@ -138,7 +149,8 @@ void PretrainingRun::start() {
     fail("{} is at step {}, past the last step {} of this command", plan_.path, step_,
          options_.last_step());
   }
-  load_start();
+  if (world_.leads()) load_start();
+  share_state(world_, *parameters_, *trainer_);
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
   saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
@@ -216,14 +228,15 @@ void PretrainingRun::open_logs() {
 
 RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
   run_start_ = wall_now();
-  open_logs();
+  if (world_.leads()) open_logs();
   if (step_ == options_.last_step()) {
     spdlog::info("{} is at the last step, {}: there is nothing left to train", plan_.path, step_);
     return RunEnd::kFinished;
   }
   training_start_ = window_start_ = wall_now();
+  world_.vote(stop);
   while (step_ < options_.last_step()) {
-    if (stop || !train_step(stop)) {
+    if (agreed_to_stop(stop) || !train_step(stop)) {
       finish(true);
       return RunEnd::kStopped;
     }
@@ -232,37 +245,66 @@ RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
   return RunEnd::kFinished;
 }
 
-bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
+/// The last vote of a step, cast after its micro-batches, counts once the step is done.
+bool PretrainingRun::agreed_to_stop(const std::atomic<bool>& stop) {
+  return world_.ranks() == 1 ? stop.load() : world_.voted_to_stop();
+}
+
+/// Whether to drop a step of which `done` micro-batches are done. Many ranks vote without waiting
+/// for each other: a vote is counted after the next micro-batch.
+bool PretrainingRun::asked_to_drop(const std::atomic<bool>& stop, int64_t done) {
+  const bool last = done == options_.gradient_accumulation_steps;
+  if (world_.ranks() == 1) return stop && !last;
+  if (done > 1 && world_.voted_to_stop() && !last) return true;
+  world_.vote(stop);
+  return false;
+}
+
+/// Forward and backward passes of this rank's part of a step; false when it was dropped.
+bool PretrainingRun::micro_batches(const std::atomic<bool>& stop, StepSums& sums) {
+  const int64_t count = options_.gradient_accumulation_steps;
   const int64_t begin = loader_->position();
-  LossSums sums;
-  double loss_sum = 0;
-  int64_t tokens = 0;
-  for (int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
-    const auto draw = static_cast<uint32_t>(loader_->position() / options_.micro_batch());
+  const int64_t first = begin / options_.micro_batch() + world_.rank() * count;
+  world_.at(step_ + 1, comm::Stage::kCompute);
+  for (int64_t i = 0; i < count; ++i) {
     const PretrainingBatch& batch = next_batch(begin);
-    trainer_->micro_batch(batch, draw);
-    tokens += batch.tokens();
-    if (stop && i + 1 < options_.gradient_accumulation_steps) {
-      // The step is dropped: a resume starts it again from its first row.
+    trainer_->micro_batch(batch, static_cast<uint32_t>(first + i));
+    sums.tokens += batch.tokens();
+    if (asked_to_drop(stop, i + 1)) {
+      // A resume starts the step again from its first row.
       rewind(begin);
       return false;
     }
   }
-  for (const LossSums& of_batch : trainer_->losses()) {
-    last_loss_ = of_batch.total();
-    loss_sum += last_loss_;
-    sums += of_batch;
+  for (const LossSums& losses : trainer_->losses()) {
+    sums.losses += losses;
+    last_loss_ = losses.total();
+    sums.loss += last_loss_;
+    sums.finite = sums.finite && std::isfinite(last_loss_);
   }
+  return true;
+}
+
+bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
+  const int64_t begin = loader_->position();
+  StepSums mine;
+  if (!micro_batches(stop, mine)) return false;
+  const StepSums all = sum_over_ranks(world_, mine);
+  if (!all.finite) trainer_->mark_not_finite();
+  trainer_->sum_gradients(world_, options_.sums);
   last_rate_ = optim::learning_rate(schedule_, step_);
   const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
   record_.rows_consumed = loader_->position();
   rows_trained_ += loader_->position() - begin;
-  loss_sum_ += loss_sum;
+  loss_sum_ += mine.loss;
+  loss_sum_of_all_ += all.loss;
   loss_count_ += options_.gradient_accumulation_steps;
   guard_finite(result);
   if (result.skipped) return true;
-  if (progress_) progress_->update(step_ + 1, sums.total(), tokens, sums.sequence_count);
-  after_step(result, sums);
+  if (progress_) {
+    progress_->update(step_ + 1, all.losses.total(), all.tokens, all.losses.sequence_count);
+  }
+  after_step(result, all.losses);
   return true;
 }
 
@@ -317,7 +359,7 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
   ++steps_done_here_;
   const bool last = step_ == options_.last_step();
   const LossRecord record = loss_record(sums, false);
-  history_->add(record);
+  if (history_) history_->add(record);
   if (tensorboard_) {
     tensorboard_->write(record.number, {{"loss/total", sums.total()},
                                         {"loss/mlm", record.masked},
@@ -328,6 +370,8 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
                                         {"optimizer/gradient_norm", result.gradient_norm}});
   }
   if (!last && steps_done_here_ % options_.log_freq == 0) log_step(false);
+  const int64_t check = options_.weight_check_interval;
+  if (check > 0 && (last || step_ % check == 0)) check_same_weights(world_, *parameters_, step_);
   if (!last && steps_done_here_ % options_.num_steps_per_checkpoint == 0) save();
   if (held_out_ && (last || (options_.eval_interval > 0 && step_ % options_.eval_interval == 0))) {
     evaluate();
@@ -337,7 +381,12 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
 void PretrainingRun::log_step(bool last) {
   const double seconds = seconds_between(window_start_, wall_now());
   const double per_batch = seconds / static_cast<double>(std::max<int64_t>(loss_count_, 1));
-  if (loss_count_ > 0) average_loss_ = loss_sum_ / static_cast<double>(loss_count_);
+  if (loss_count_ > 0) {
+    // The recipe's lines give rank 0's mean, its last one the mean over ranks.
+    const double ranks = last ? static_cast<double>(world_.ranks()) : 1;
+    average_loss_ =
+        (last ? loss_sum_of_all_ : loss_sum_) / (static_cast<double>(loss_count_) * ranks);
+  }
   const double rate = static_cast<double>(options_.micro_batch()) * sequences_a_row_ / per_batch;
   if (progress_) progress_->clear();
   const int64_t epoch = loader_->state().epoch;
@@ -352,12 +401,14 @@ void PretrainingRun::log_step(bool last) {
   data.emplace_back("average_perf_per_step", rate);
   log_.step(epoch, step_, data);
   loss_sum_ = 0;
+  loss_sum_of_all_ = 0;
   loss_count_ = 0;
   window_start_ = wall_now();
 }
 
 void PretrainingRun::save() {
-  if (options_.skip_checkpoint || saved_step_ == step_) return;
+  if (options_.skip_checkpoint || saved_step_ == step_ || !world_.leads()) return;
+  world_.at(step_, comm::Stage::kSave);
   if (progress_) progress_->clear();
   if (!trainer_->state_is_finite()) {
     fail(
@@ -429,7 +480,7 @@ void PretrainingRun::finish(bool stopped) {
   if (progress_) progress_->finish();
   log_step(true);
   if (steps_done_here_ > 0 || !stopped) save();
-  history_->draw(options_.output_dir);
+  if (history_) history_->draw(options_.output_dir);
   const WallTime end = wall_now();
   const double training_seconds = seconds_between(training_start_, end);
   log_.summary({{"e2e_train_time", seconds_between(run_start_, end)},

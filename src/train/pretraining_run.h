@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/device.h"
 #include "dataset/pretraining_loader.h"
 #include "optim/schedule.h"
@@ -17,6 +18,7 @@
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
 #include "train/progress.h"
+#include "train/ranks.h"
 #include "train/start_plan.h"
 #include "train/tensorboard.h"
 
@@ -32,9 +34,10 @@ class PretrainingRun {
  public:
   /// Reads config and shard metadata, decides how to start and loads the weights. Throws Error
   /// before anything is written when something does not fit. `print` gets the lines that the recipe
-  /// prints on standard output; `config_text` is the log's Config record.
+  /// prints on standard output; `config_text` is the log's Config record. All ranks of `world` make
+  /// the same calls; rank 0 alone decides how to start, logs and writes.
   PretrainingRun(const PretrainingOptions& options, Device& device, DlLogger::Print print,
-                 std::string config_text);
+                 std::string config_text, comm::Communicator& world = comm::alone());
 
   /// Trains until the last step or until `stop` is set. Throws Error when training cannot go on
   /// (five steps in a row without a finite gradient, a full disk); the last good checkpoint stays.
@@ -49,6 +52,9 @@ class PretrainingRun {
   void seek_data();
   void open_logs();
   bool train_step(const std::atomic<bool>& stop);
+  bool micro_batches(const std::atomic<bool>& stop, StepSums& sums);
+  bool asked_to_drop(const std::atomic<bool>& stop, int64_t done);
+  bool agreed_to_stop(const std::atomic<bool>& stop);
   const PretrainingBatch& next_batch(int64_t step_begin);
   void rewind(int64_t step_begin);
   LossRecord loss_record(const LossSums& sums, bool held_out) const;
@@ -65,6 +71,7 @@ class PretrainingRun {
   optim::Schedule schedule_;
   DlLogger::Print print_;
   std::string config_text_;
+  comm::Communicator& world_;
 
   std::vector<std::string> shards_;
   std::unique_ptr<dataset::PretrainingLoader> loader_;
@@ -87,6 +94,7 @@ class PretrainingRun {
   double loss_sum_ = 0;
   int64_t loss_count_ = 0;
   double last_loss_ = 0;
+  double loss_sum_of_all_ = 0;                                      ///< of all ranks
   double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< of the last line
   WallTime window_start_;
   WallTime run_start_;

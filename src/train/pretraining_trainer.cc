@@ -43,7 +43,11 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       pending_(device.allocate(settings.accumulation * 4 * size_of(DType::kF32))),
       arena_(device, measure_arena(config)),
       context_(device, arena_),
-      model_(config, parameters) {}
+      model_(config, parameters) {
+  if (settings.fixed_order) {
+    tree_.emplace(device, parameters.table().flat_size(), settings.accumulation);
+  }
+}
 
 int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
   Arena measure;
@@ -127,6 +131,7 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
   device_.run(segment("micro-batch", inputs),
               [&] { model_.train(context_, inputs, settings_.recompute, results); });
   queue_results(batch);
+  if (tree_) tree_->fold(device_, inout(parameters_.flat_gradients()));
 }
 
 LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
@@ -134,8 +139,7 @@ LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
   read_pending();
-  device_.run(segment("evaluation", inputs),
-              [&] { model_.evaluate(context_, inputs, results); });
+  device_.run(segment("evaluation", inputs), [&] { model_.evaluate(context_, inputs, results); });
   queue_results(batch);
   read_pending();
   const LossSums sums = losses_.back();
@@ -162,7 +166,8 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
               [&] { ops::global_norm(context_, parameters_.flat_gradients(), out(norm)); });
   float value = 0;
   device_.read(norm, &value);
-  bool finite = std::isfinite(value);
+  bool finite = std::isfinite(value) && !spoilt_elsewhere_;
+  spoilt_elsewhere_ = false;
   for (const LossSums& sums : losses()) {
     finite = finite && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
   }
@@ -182,6 +187,16 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
   }
   device_.zero(out(parameters_.flat_gradients()));
   return result;
+}
+
+void PretrainingTrainer::sum_gradients(comm::Communicator& world, const comm::SumOptions& options) {
+  if (world.ranks() == 1) return;
+  device_.synchronize();
+  world.sum_gradients(inout(parameters_.flat_gradients()), options);
+}
+
+Tensor PretrainingTrainer::flat(const Buffer& buffer) const {
+  return Tensor(&buffer, 0, DType::kF32, {parameters_.table().flat_size()});
 }
 
 Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {

@@ -10,6 +10,8 @@
 
 #include "bert/parameters.h"
 #include "bert/pretraining.h"
+#include "comm/communicator.h"
+#include "comm/gradient_tree.h"
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
 #include "train/device_batch.h"
@@ -23,6 +25,7 @@ struct TrainerSettings {
   bool recompute = false;    ///< run layers again in the backward pass instead of keeping them
   int64_t accumulation = 1;  ///< micro-batches an update, on this rank
   int64_t ranks = 1;         ///< gradients average over accumulation * ranks micro-batches
+  bool fixed_order = false;  ///< sum micro-batches as comm/pairwise.h has it
   OptimizerKind optimizer = OptimizerKind::kLamb;
   ops::AdamSettings adam;
   double max_gradient_norm = 1;  ///< 0: no clipping
@@ -77,6 +80,11 @@ class PretrainingTrainer {
   /// once a step, it lets the next batch be prepared while this one computes.
   const std::vector<LossSums>& losses();
 
+  /// Has the next update() skipped: the loss of another rank was not finite.
+  void mark_not_finite() { spoilt_elsewhere_ = true; }
+  /// Gradients become the sum over ranks. After the last micro-batch of a step.
+  void sum_gradients(comm::Communicator& world, const comm::SumOptions& options);
+
   /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
   /// (from 1) of the bias corrections; then gradients are zero again and losses() is empty.
   UpdateResult update(double rate, int64_t step);
@@ -90,6 +98,9 @@ class PretrainingTrainer {
   /// First and second moments f32 of one parameter, in host order; null: not wanted.
   void read_moments(int index, float* first, float* second) const;
   void write_moments(int index, const float* first, const float* second);
+  /// All of them, f32 [P].
+  Tensor flat_first() const { return flat(first_); }
+  Tensor flat_second() const { return flat(second_); }
 
   /// Bytes of activations a micro-batch of the limits' size takes.
   int64_t arena_bytes() const { return arena_.capacity_bytes(); }
@@ -102,6 +113,7 @@ class PretrainingTrainer {
   void queue_results(const PretrainingBatch& batch);
   Segment segment(std::string_view name, const bert::PretrainingInputs& inputs) const;
   Tensor moment(const Buffer& buffer, int index) const;
+  Tensor flat(const Buffer& buffer) const;
 
   Device& device_;
   bert::ParameterStore& parameters_;
@@ -117,6 +129,8 @@ class PretrainingTrainer {
   bert::PretrainingModel model_;
   std::vector<LossSums> pending_counts_;  ///< sums still 0
   std::vector<LossSums> losses_;
+  bool spoilt_elsewhere_ = false;  ///< a loss of another rank was not finite
+  std::optional<comm::GradientTree> tree_;
 };
 
 }  // namespace bertha::train

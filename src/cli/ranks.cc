@@ -1,0 +1,79 @@
+#include "cli/ranks.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <thread>
+
+#include "core/error.h"
+
+namespace bertha::cli {
+namespace {
+
+/// An error that all ranks meet is said once, by rank 0, which ends the others: they wait a little.
+void wait_for_rank_0(const std::atomic<bool>& stop) {
+  for (int tenth = 0; tenth < 20 && !stop; ++tenth) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+int end_all(comm::Communicator& world, const std::string& what, const std::atomic<bool>& stop) {
+  if (!world.leads()) wait_for_rank_0(stop);
+  if (world.leads() || !stop) {
+    spdlog::error("rank {} on {}: {}", world.rank(), world.host(world.rank()), what);
+    spdlog::default_logger()->flush();
+  }
+  world.abort(1);
+  return 1;
+}
+
+}  // namespace
+
+void RankOptions::declare(Options& options) {
+  options.heading("ranks");
+  options.flag("deterministic", deterministic,
+               "sum gradients in one order however many ranks share a step: 1, 2, 4, … ranks with "
+               "the same micro-batches and threads a rank give the same bits. Takes the memory of "
+               "log2(accumulation steps) gradients and an addition a micro-batch");
+  options.value("allreduce-dtype", allreduce_dtype,
+                "of gradients between ranks: fp32, or bf16 for half the bytes");
+  options.value("watchdog-seconds", watchdog_seconds,
+                "a rank that says nothing for so long is named and ends the job");
+  options.value("weight-check-interval", weight_check_interval,
+                "steps between comparisons of the ranks' weights; 0: never");
+}
+
+comm::SumOptions RankOptions::sums() const {
+  if (allreduce_dtype != "fp32" && allreduce_dtype != "bf16") {
+    fail("--allreduce-dtype {}: expected fp32 or bf16", allreduce_dtype);
+  }
+  comm::SumOptions sums;
+  sums.wire = allreduce_dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  sums.fixed_order = deterministic;
+  return sums;
+}
+
+int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
+                 const std::function<int(comm::Communicator&)>& body) {
+  comm::WorldSettings settings;
+  settings.silence_seconds = options.watchdog_seconds;
+  settings.stopping = [&stop] { return stop.load(); };
+  settings.on_failure = [](const std::string& line) {
+    spdlog::error("{}; the job ends", line);
+    spdlog::default_logger()->flush();
+  };
+  const std::unique_ptr<comm::Communicator> world = comm::join_world(settings);
+  if (world->ranks() == 1) return body(*world);
+  if (!world->leads()) spdlog::set_level(spdlog::level::err);
+  try {
+    return body(*world);
+  } catch (const Error& error) {
+    return end_all(*world, error.what(), stop);
+  } catch (const std::exception& error) {
+    return end_all(*world, fmt::format("internal error: {}", error.what()), stop);
+  }
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+#include "cli/options.h"
+#include "comm/communicator.h"
+
+namespace bertha::cli {
+
+/// Options of commands that run on many ranks.
+struct RankOptions {
+  bool deterministic = false;
+  std::string allreduce_dtype = "fp32";
+  double watchdog_seconds = 60;
+  int64_t weight_check_interval = 100;
+
+  void declare(Options& options);
+  /// How gradients are summed. Throws Error for an unknown type.
+  comm::SumOptions sums() const;
+};
+
+/// Joins the ranks that mpirun started (or is alone), runs `body` and leaves with the others. On
+/// many ranks an exception of `body` is printed here, with rank and host, and ends all of them.
+/// Ranks other than 0 log errors alone. `stop` is set by the signals of a request to end.
+int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
+                 const std::function<int(comm::Communicator&)>& body);
+
+}  // namespace bertha::cli

@@ -1,0 +1,150 @@
+#include "train/ranks.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/error.h"
+#include "core/strings.h"
+#include "io/crc32.h"
+
+namespace bertha::train {
+namespace {
+
+using Json = nlohmann::json;
+
+/// CBOR: paths need not be UTF-8.
+std::string packed(const Json& json) {
+  const std::vector<uint8_t> bytes = Json::to_cbor(json);
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string encode(const StartPlan& plan) {
+  Json json = {{"kind", static_cast<int>(plan.kind)},
+               {"path", plan.path},
+               {"step", plan.step},
+               {"warnings", plan.warnings},
+               {"state_step", plan.state.step},
+               {"files", plan.state.files},
+               {"file_index", plan.state.file_index},
+               {"epoch", plan.state.epoch}};
+  if (plan.state.run) {
+    const RunRecord& run = *plan.state.run;
+    json["run"] = {{"id", run.run_id},
+                   {"settings", run.settings},
+                   {"rows_consumed", run.rows_consumed},
+                   {"skipped_steps", run.skipped_steps},
+                   {"written", run.written}};
+  }
+  return packed(json);
+}
+
+StartPlan decode(const std::string& text) {
+  const Json json = Json::from_cbor(text);
+  StartPlan plan;
+  plan.kind = static_cast<StartKind>(json.at("kind").get<int>());
+  plan.path = json.at("path");
+  plan.step = json.at("step");
+  plan.warnings = json.at("warnings").get<std::vector<std::string>>();
+  plan.state.step = json.at("state_step");
+  plan.state.files = json.at("files").get<std::vector<std::string>>();
+  plan.state.file_index = json.at("file_index");
+  plan.state.epoch = json.at("epoch");
+  if (json.contains("run")) {
+    const Json& run = json["run"];
+    plan.state.run = RunRecord{.run_id = run.at("id"),
+                               .settings = run.at("settings").get<Settings>(),
+                               .rows_consumed = run.at("rows_consumed"),
+                               .skipped_steps = run.at("skipped_steps"),
+                               .written = run.at("written").get<std::vector<std::string>>()};
+  }
+  return plan;
+}
+
+uint64_t sum_of(const std::string& text) {
+  return io::crc32(std::as_bytes(std::span(text)));
+}
+
+/// "rank 3 on north, rank 5 on south": those whose value is not rank 0's.
+std::string odd_ones(const comm::Communicator& world, const std::vector<uint64_t>& values) {
+  std::vector<std::string> names;
+  for (size_t rank = 1; rank < values.size(); ++rank) {
+    if (values[rank] == values[0]) continue;
+    names.push_back(fmt::format("rank {} on {}", rank, world.host(static_cast<int64_t>(rank))));
+  }
+  return join(names, ", ");
+}
+
+}  // namespace
+
+StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
+                         const std::function<StartPlan()>& decide) {
+  if (world.ranks() == 1) return decide();
+  const uint64_t mine = sum_of(packed(settings));
+  const std::string odd = odd_ones(world, world.gather(mine, comm::Stage::kStart));
+  if (!odd.empty()) {
+    fail("{}: started with other options, or sees other data, than rank 0 on {}", odd,
+         world.host(0));
+  }
+  const std::string plan = world.leads() ? encode(decide()) : "";
+  return decode(world.broadcast_text(plan, comm::Stage::kStart));
+}
+
+void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
+                 PretrainingTrainer& trainer) {
+  if (world.ranks() == 1) return;
+  Device& device = parameters.device();
+  for (const Tensor& values :
+       {parameters.flat_weights(), trainer.flat_first(), trainer.flat_second()}) {
+    world.broadcast_tensor(device, inout(values), comm::Stage::kWeights);
+  }
+  parameters.weights_changed();
+}
+
+StepSums sum_over_ranks(comm::Communicator& world, const StepSums& mine) {
+  const LossSums& losses = mine.losses;
+  std::array<double, 9> sums = {losses.masked,
+                                losses.next_sentence,
+                                static_cast<double>(losses.masked_count),
+                                static_cast<double>(losses.sequence_count),
+                                static_cast<double>(losses.masked_right),
+                                static_cast<double>(losses.next_sentence_right),
+                                mine.loss,
+                                static_cast<double>(mine.tokens),
+                                mine.finite ? 0.0 : 1.0};
+  world.sum(sums, comm::Stage::kMetrics);
+  const auto count = [&sums](size_t i) { return static_cast<int64_t>(sums[i]); };
+  StepSums all;
+  all.losses.masked = sums[0];
+  all.losses.next_sentence = sums[1];
+  all.losses.masked_count = count(2);
+  all.losses.sequence_count = count(3);
+  all.losses.masked_right = count(4);
+  all.losses.next_sentence_right = count(5);
+  all.loss = sums[6];
+  all.tokens = count(7);
+  all.finite = sums[8] == 0;
+  return all;
+}
+
+void check_same_weights(comm::Communicator& world, const bert::ParameterStore& parameters,
+                        int64_t step) {
+  if (world.ranks() == 1) return;
+  uint32_t sum = 0;
+  std::vector<float> values;
+  for (int i = 0; i < static_cast<int>(parameters.table().parameters().size()); ++i) {
+    values.resize(static_cast<size_t>(parameters.table()[i].size()));
+    parameters.read(i, values.data());
+    sum = io::crc32(std::as_bytes(std::span<const float>(values)), sum);
+  }
+  const std::string odd = odd_ones(world, world.gather(sum, comm::Stage::kWeights));
+  if (!odd.empty()) {
+    fail(
+        "step {}: the weights of {} differ from those of rank 0 on {}: a fault of a processor, a "
+        "card or memory; start again from the last checkpoint",
+        step, odd, world.host(0));
+  }
+}
+
+}  // namespace bertha::train

@@ -1,0 +1,35 @@
+# Sourced by the tests of this folder: BERTHA and TINY_JOB are the first two arguments.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+bertha=$(realpath "$1")
+tiny_job=$(realpath "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$tiny_job" make "$work"
+export OMP_NUM_THREADS=1
+
+die() {
+  echo "$(basename "$0"): $*" >&2
+  for log in "$work"/*.log; do
+    echo "--- $log" >&2
+    tail -n 20 "$log" >&2
+  done
+  exit 1
+}
+
+# pretrain RANKS OUTPUT [options…]: 16 rows and 4 micro-batches a step over all ranks. Standard
+# output and errors go to OUTPUT.log; the status is the job's.
+pretrain() {
+  local ranks=$1 output=$2
+  shift 2
+  local command=("$bertha" pretrain --do_train --config_file="$work/config.json"
+    --input_dir="$work/data" --output_dir="$work/$output"
+    --json-summary="$work/$output/dllogger.json" --train_batch_size=$((16 / ranks))
+    --gradient_accumulation_steps=$((4 / ranks)) --max_seq_length=32 --max_predictions_per_seq=5
+    --learning_rate=0.02 --warmup_proportion=0.1 --disable_progress_bar "$@")
+  if [[ $ranks -eq 1 ]]; then
+    "${command[@]}" >> "$work/$output.log" 2>&1
+  else
+    "$here/on_ranks.sh" "$ranks" "${command[@]}" >> "$work/$output.log" 2>&1
+  fi
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Ranks that are asked to stop, that die and that hang: one checkpoint at one step, a line that
+# names the rank, the job's end in time, no process left, no damaged file.
+source "$(dirname "$0")/common.sh"
+forever=(--max_steps=1000000 --num_steps_per_checkpoint=50 --watchdog-seconds=6)
+export OMPI_MCA_odls_base_sigkill_timeout=60
+
+ranks_of() { pgrep -f "^$bertha pretrain .*--output_dir=$work/$1 " || true; }
+
+# start OUTPUT: four ranks in the background, until they have saved a checkpoint.
+start() {
+  pretrain 4 "$1" "${forever[@]}" &
+  job=$!
+  for _ in $(seq 300); do
+    compgen -G "$work/$1/ckpt_*.pt" > /dev/null && return 0
+    sleep 0.1
+  done
+  die "no checkpoint within 30 s"
+}
+
+# finish OUTPUT SECONDS: the job ends within the time; its status is in $status, no rank is left.
+finish() {
+  local before=$SECONDS
+  while kill -0 "$job" 2> /dev/null; do
+    [[ $((SECONDS - before)) -le $2 ]] || die "$1: still there after $2 s"
+    sleep 0.1
+  done
+  status=0
+  wait "$job" || status=$?
+  sleep 0.5
+  [[ -z $(ranks_of "$1") ]] || die "$1: ranks are left: $(ranks_of "$1")"
+  "$tiny_job" whole "$work/$1"/ckpt_*.pt || die "$1: a damaged checkpoint"
+  ! compgen -G "$work/$1/*tmp*" > /dev/null || [[ $status -ne 75 ]] || die "$1: a file left aside"
+}
+
+for signal in USR1 TERM; do
+  start "rank_$signal"
+  kill -"$signal" "$(ranks_of "rank_$signal" | sed -n 3p)"
+  finish "rank_$signal" 10
+  [[ $status -eq 75 ]] || die "$signal to one rank: status $status in place of 75"
+  grep -q "stopped by a signal" "$work/rank_$signal.log" || die "$signal: nothing said"
+done
+
+# SIGUSR1 to mpirun reaches all ranks; the same command then goes on.
+start launcher
+kill -USR1 "$job"
+finish launcher 10
+[[ $status -eq 75 ]] || die "USR1 to mpirun: status $status in place of 75"
+newest=$(ls -v "$work"/launcher/ckpt_*.pt | tail -n 1)
+number=$(basename "$newest" .pt)
+number=${number#ckpt_}
+pretrain 4 launcher "${forever[@]}" --steps_this_run=$((number + 3)) || die "it does not go on"
+grep -q "continuing" "$work/launcher.log" || die "it started anew"
+
+for signal in KILL SEGV; do
+  start "dead_$signal"
+  kill -"$signal" "$(ranks_of "dead_$signal" | sed -n 2p)"
+  finish "dead_$signal" 12
+  [[ $status -ne 0 && $status -ne 75 ]] || die "$signal of a rank: status $status"
+  grep -qE "rank [0-9]+ on .* has not answered" "$work/dead_$signal.log" ||
+    die "$signal: no line names the rank"
+done
+
+start stuck
+kill -STOP "$(ranks_of stuck | sed -n 4p)"
+finish stuck 25
+[[ $status -ne 0 && $status -ne 75 ]] || die "a stopped rank: status $status"
+grep -qE "rank 3 on .* has not answered for [0-9]+ s; it was last heard at step [0-9]+, in" \
+  "$work/stuck.log" || die "no line names the stopped rank"
