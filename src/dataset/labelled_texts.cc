@@ -12,8 +12,8 @@ namespace {
 
 using Fields = std::vector<std::string_view>;
 
-constexpr std::array<std::string_view, 5> kTextNames = {"sentence", "sentence1", "question1",
-                                                        "question", "premise"};
+constexpr std::array<std::string_view, 5> kTextNames = {"sentence1", "question1", "question",
+                                                        "premise", "sentence"};
 constexpr std::array<std::string_view, 5> kPairNames = {"sentence2", "question2", "sentence",
                                                         "hypothesis", "#2 String"};
 constexpr std::array<std::string_view, 5> kLabelNames = {"label", "gold_label", "is_duplicate",
