@@ -64,7 +64,8 @@ std::vector<QuoteRun> find_quote_runs(std::string_view line) {
   for (size_t at = line.find("''"); at != kNone;) {
     const size_t end = std::min(line.find_first_not_of('\'', at), line.size());
     const size_t length = end - at;
-    const size_t marks = length == 4 ? 3 : std::min<size_t>(length, 5);
+    // More than five stood around something that is gone.
+    const size_t marks = length == 4 ? 3 : length;
     runs.push_back({at, length, marks});
     at = line.find("''", end);
   }
@@ -282,7 +283,8 @@ class Document {
       line = trim(line.substr(std::min(line.find_first_not_of('-'), line.size())));
       if (line.empty()) return;
     }
-    if (line.front() == '=' && add_heading(line)) return;
+    if (line.front() == '=') line = take_heading(line);
+    if (line.empty()) return;
     const size_t marks = std::min(line.find_first_not_of("*#:; \t"), line.size());
     const bool is_item = line.substr(0, marks).find_first_of("*#;") != kNone;
     if (is_item && options_.lists == ListItems::kNone) return;
@@ -296,16 +298,27 @@ class Document {
   std::string finish() { return std::move(text_); }
 
  private:
-  bool add_heading(std::string_view line) {
-    const size_t left = line.find_first_not_of('=');
-    const size_t last = line.find_last_not_of('=');
-    if (left == kNone || last + 1 == line.size()) return false;
-    const size_t level = std::min({left, line.size() - last - 1, kMaxHeadingLevel});
-    std::string title = prose_of(trim(line.substr(level, line.size() - 2 * level)));
+  /// Takes the heading at the start of a line and returns what stands behind it: nothing, but for
+  /// "== Title == words" and for marks that are not closed, which go.
+  std::string_view take_heading(std::string_view line) {
+    const size_t left = std::min(line.find_first_not_of('='), line.size());
+    if (left == line.size() || (left == 1 && !line.ends_with('='))) return line;
+    const std::string_view marks = line.substr(0, std::min(left, kMaxHeadingLevel));
+    size_t end = line.ends_with('=') ? line.size() : line.find(marks, left);
+    if (end == kNone) return trim(line.substr(left));
+    end = std::min(line.find_first_not_of('=', end), line.size());
+    const std::string_view heading = line.substr(0, end);
+    const size_t right = end - 1 - heading.find_last_not_of('=');
+    const size_t level = std::min({left, right, kMaxHeadingLevel});
+    add_heading(level, trim(heading.substr(level, end - 2 * level)));
+    return trim(line.substr(end));
+  }
+
+  void add_heading(size_t level, std::string_view text) {
+    std::string title = prose_of(text);
     for (size_t i = level; i <= kMaxHeadingLevel; ++i) headings_[i].clear();
     if (!title.empty() && !ends_with_any(title, kTerminators)) title += '.';
     headings_[level] = std::move(title);
-    return true;
   }
 
   void flush_headings() {

@@ -54,25 +54,25 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"{{{1|default}}} x", "default x"}, Case{"{{frac|1|2}} x", "1/2 x"},
                     Case{"{{nihongo|A|漢|kan}}", "A (漢, kan)"}));
 
-INSTANTIATE_TEST_SUITE_P(Lines, Wikitext,
-                         testing::Values(Case{"== H ==\ntext", "H.\ntext"},
-                                         Case{"== Empty ==\n== Full ==\ntext", "Full.\ntext"},
-                                         Case{"== A ==\n=== B ===\nx", "A.\nB.\nx"},
-                                         Case{"{|\n! h\n|-\n| a || b\n|}\ntext", "text"},
-                                         Case{"{|\n| {|\n| x\n|}\n|}\ntext", "text"},
-                                         Case{"{| class=x\n|-\n| never\nprose", "prose"},
-                                         Case{"* short item", ""},
-                                         Case{"* A list item that is a whole sentence of words.",
-                                              "A list item that is a whole sentence of words."},
-                                         Case{": indented words", "indented words"},
-                                         Case{"----\nx", "x"}, Case{"__NOTOC__x", "x"},
-                                         Case{"a__b__c", "a__b__c"},
-                                         Case{"!Kung people", "!Kung people"}));
+INSTANTIATE_TEST_SUITE_P(
+    Lines, Wikitext,
+    testing::Values(
+        Case{"== H ==\ntext", "H.\ntext"}, Case{"== Empty ==\n== Full ==\ntext", "Full.\ntext"},
+        Case{"== A ==\n=== B ===\nx", "A.\nB.\nx"}, Case{"===A=== b", "A.\nb"},
+        Case{"== never closed", "never closed"}, Case{"= A =\nx", "A.\nx"}, Case{"==", ""},
+        Case{"===\nx", "x"}, Case{"{|\n! h\n|-\n| a || b\n|}\ntext", "text"},
+        Case{"{|\n| {|\n| x\n|}\n|}\ntext", "text"},
+        Case{"{| class=x\n|-\n| never\nprose", "prose"}, Case{"* short item", ""},
+        Case{"* A list item that is a whole sentence of words.",
+             "A list item that is a whole sentence of words."},
+        Case{": indented words", "indented words"}, Case{"----\nx", "x"}, Case{"__NOTOC__x", "x"},
+        Case{"a__b__c", "a__b__c"}, Case{"!Kung people", "!Kung people"}));
 
 INSTANTIATE_TEST_SUITE_P(Quotes, Wikitext,
                          testing::Values(Case{"'''b''' ''i'' '''''bi'''''", "b i bi"},
                                          Case{"l'''Iliade'' e '''b'''", "l'Iliade e b"},
-                                         Case{"''''x''''", "'x'"}, Case{"it's", "it's"}));
+                                         Case{"''''x''''", "'x'"}, Case{"it's", "it's"},
+                                         Case{"'''''{{gone}}''''' x", "x"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Tags, Wikitext,
