@@ -150,6 +150,29 @@ TEST(Safetensors, Sharded) {
   }
 }
 
+TEST(OpenWeights, ShardsOfTorchFiles) {
+  const TemporaryFolder folder;
+  const std::vector<float> values = {1, 2, 3};
+  for (const std::string name : {"a", "b"}) {
+    TorchWriter writer;
+    PickleValue& root = writer.tree().dict();
+    const std::vector<int64_t> shape = {3};
+    writer.tree().set(root, "module." + name,
+                      writer.tensor(DType::kF32, shape, std::as_bytes(std::span(values))));
+    writer.save(folder.file("part-" + name + ".bin"), root);
+  }
+  const std::string index = folder.file("pytorch_model.bin.index.json");
+  test::write_all(index, R"({"weight_map": {"module.a": "part-a.bin", "module.b": "part-b.bin"}})");
+  const auto source = open_weights(folder.path());
+  EXPECT_STREQ(source->format(), "torch");
+  EXPECT_EQ(source->tensors().size(), 2U);
+  EXPECT_EQ(read(*source, "b"), values);
+  test::write_all(index, R"({"weight_map": {"a": "part-b.bin"}})");
+  EXPECT_NE(error_of(index).find("tensor a is not in part-b.bin"), std::string::npos);
+  test::write_all(index, R"({"weight_map": {"a": "pytorch_model.bin.index.json"}})");
+  EXPECT_NE(error_of(index).find("no weight file"), std::string::npos);
+}
+
 TEST(OpenWeights, PlainAndWrappedStateDicts) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2};
