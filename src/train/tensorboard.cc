@@ -4,43 +4,19 @@
 #include <unistd.h>
 
 #include <array>
-#include <bit>
-#include <type_traits>
 
+#include "io/byte_order.h"
 #include "io/crc32c.h"
+#include "io/protobuf.h"
 
 namespace bertha::train {
 
 namespace {
 
-template <typename T>
-void append_little_endian(std::string& out, T value) {
-  static_assert(std::is_unsigned_v<T>);
-  for (size_t byte = 0; byte < sizeof(T); ++byte) {
-    out.push_back(static_cast<char>(value >> (8 * byte) & 0xffU));
-  }
-}
-
-// Wire types of Protocol Buffers.
-constexpr uint32_t kVarint = 0;
-constexpr uint32_t kFixed64 = 1;
-constexpr uint32_t kBytes = 2;
-constexpr uint32_t kFixed32 = 5;
-
-void append_varint(std::string& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>((value & 0x7fU) | 0x80U));
-  out.push_back(static_cast<char>(value));
-}
-
-void append_key(std::string& out, uint32_t field, uint32_t wire_type) {
-  append_varint(out, field << 3 | wire_type);
-}
-
-void append_bytes(std::string& out, uint32_t field, std::string_view bytes) {
-  append_key(out, field, kBytes);
-  append_varint(out, bytes.size());
-  out += bytes;
-}
+using io::protobuf::append_bytes;
+using io::protobuf::append_double;
+using io::protobuf::append_float;
+using io::protobuf::append_integer;
 
 // Field numbers of tensorflow/core/util/event.proto and framework/summary.proto.
 constexpr uint32_t kEventWallTime = 1;
@@ -59,25 +35,23 @@ double unix_seconds(WallTime time) {
 
 std::string event_at(WallTime time) {
   std::string event;
-  append_key(event, kEventWallTime, kFixed64);
-  append_little_endian(event, std::bit_cast<uint64_t>(unix_seconds(time)));
+  append_double(event, kEventWallTime, unix_seconds(time));
   return event;
 }
 
 std::string summary_value(std::string_view tag, double value) {
   std::string message;
   append_bytes(message, kValueTag, tag);
-  append_key(message, kValueSimple, kFixed32);
-  append_little_endian(message, std::bit_cast<uint32_t>(static_cast<float>(value)));
+  append_float(message, kValueSimple, static_cast<float>(value));
   return message;
 }
 
 std::string record(std::string_view data) {
   std::string out;
-  append_little_endian(out, uint64_t{data.size()});
-  append_little_endian(out, io::masked_crc32c(io::crc32c(out)));
+  io::store(out, uint64_t{data.size()});
+  io::store(out, io::masked_crc32c(io::crc32c(out)));
   out += data;
-  append_little_endian(out, io::masked_crc32c(io::crc32c(data)));
+  io::store(out, io::masked_crc32c(io::crc32c(data)));
   return out;
 }
 
@@ -104,8 +78,7 @@ void TensorBoardWriter::write(int64_t step, const Scalars& scalars) {
     append_bytes(summary, kSummaryValue, summary_value(tag, value));
   }
   std::string event = event_at(clock_());
-  append_key(event, kEventStep, kVarint);
-  append_varint(event, static_cast<uint64_t>(step));
+  append_integer(event, kEventStep, step);
   append_bytes(event, kEventSummary, summary);
   file_.write(record(event));
 }
