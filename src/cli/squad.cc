@@ -146,14 +146,10 @@ SquadOptions settle(const Typed& typed) {
 }
 
 /// The log's Config record: the recipe prints its argparse Namespace there.
-std::string namespace_text(const Options& table, const std::string& device) {
-  std::string text = "Namespace(";
-  for (const auto& [name, value] : table.settings()) {
-    std::string field = name;
-    for (char& c : field) c = c == '-' ? '_' : c;
-    text += fmt::format("{}='{}', ", field, value);
-  }
-  return text + fmt::format("device='{}')", device);
+std::string namespace_text(const Options& table, const Device& device) {
+  std::string text;
+  for (const auto& [name, value] : table.python_settings()) text += name + "=" + value + ", ";
+  return "Namespace(" + text + "device='" + device.description() + "')";
 }
 
 int run_squad_recipe(Arguments arguments) {
@@ -181,7 +177,7 @@ int run_squad_recipe(Arguments arguments) {
   options.bf16 = typed.device.bf16(*device);
   train::SquadRun run(
       options, *device, [](const std::string& line) { std::puts(line.c_str()); },
-      namespace_text(table, device->description()));
+      namespace_text(table, *device));
   run.run();
   return 0;
 }
