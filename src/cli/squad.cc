@@ -148,8 +148,11 @@ SquadOptions settle(const Typed& typed) {
 /// The log's Config record: the recipe prints its argparse Namespace there.
 std::string namespace_text(const Options& table, const Device& device) {
   std::string text;
-  for (const auto& [name, value] : table.python_settings()) text += name + "=" + value + ", ";
-  return "Namespace(" + text + "device='" + device.description() + "')";
+  for (const auto& [name, value] : table.python_settings()) {
+    text += (text.empty() ? "" : ", ") + name + "=" +
+            (name == "device" ? train::python_quoted(device.description()) : value);
+  }
+  return "Namespace(" + text + ")";
 }
 
 int run_squad_recipe(Arguments arguments) {
