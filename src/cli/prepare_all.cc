@@ -319,19 +319,15 @@ void check(Settings& s) {
   if (s.threads < 1) fail("--n_processes {}: expected 1 or more", s.threads);
 }
 
-void run_step(const Step& step, bool dry_run, bool after_work) {
-  const std::string name = fs::path(step.work.manifest).stem().string();
-  std::string why = "a stage before it is done anew";
-  if (!after_work && corpus::is_done(step.work, why)) {
-    spdlog::info("{} {}: done before, skipped", step.work.stage, name);
-    return;
-  }
-  spdlog::info("{} {}: {} ({})", step.work.stage, name, dry_run ? "would run" : "runs", why);
-  if (dry_run) return;
+std::string name_of(const Step& step) {
+  return step.work.stage + " " + fs::path(step.work.manifest).stem().string();
+}
+
+void run_step(const Step& step) {
   corpus::begin_stage(step.work);
   const Made made = step.run();
   corpus::finish_stage(step.work, made.counts, made.outputs);
-  fmt::print("{} {}: {}\n", step.work.stage, name, made.said);
+  fmt::print("{}: {}\n", name_of(step), made.said);
 }
 
 }  // namespace
@@ -345,12 +341,16 @@ int prepare_all(Arguments arguments) {
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   check(settings);
-  bool pending = false;
+  bool pending = false;  // in a dry run what follows a stage to be done is to be done too
   for (const Step& step : plan(settings)) {
-    std::string why;
-    // In a dry run what follows a pending stage is pending too.
-    pending = settings.dry_run && (pending || !corpus::is_done(step.work, why));
-    run_step(step, settings.dry_run, pending);
+    std::string why = "a stage before it is to be done";
+    if (!pending && corpus::is_done(step.work, why)) {
+      spdlog::info("{}: done before, skipped", name_of(step));
+      continue;
+    }
+    spdlog::info("{}: {} ({})", name_of(step), settings.dry_run ? "would run" : "runs", why);
+    pending = settings.dry_run;
+    if (!settings.dry_run) run_step(step);
   }
   return 0;
 }
