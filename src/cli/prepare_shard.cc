@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/sharding.h"
+#include "io/atomic_file.h"
 
 namespace bertha::cli {
 
@@ -41,6 +42,7 @@ void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) fail("{}: cannot make the folder: {}", path, error.message());
+  io::remove_leftovers(path);
 }
 
 void check_shard_options(const corpus::ShardOptions& options) {

@@ -20,6 +20,7 @@ int prepare_verify(Arguments arguments);
 int prepare_shard(Arguments arguments);
 
 // Shared by the stages alone and all in turn.
+/// Also removes what a killed run left there half written.
 void make_folder(const std::string& path);
 void check_shard_options(const corpus::ShardOptions& options);
 /// The line that is printed; warns where fewer shards were made than asked for.
