@@ -1,0 +1,101 @@
+// A tiny model trained on the CPU and on CUDA, dropout on, from the same weights: losses, gradient
+// norms and weights stay together.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "backend/cpu/cpu_device.h"
+#include "backend/cuda/cuda_device.h"
+#include "core/philox.h"
+#include "support/compare.h"
+#include "train/pretraining_trainer.h"
+
+namespace bertha::train {
+namespace {
+
+constexpr int64_t kSteps = 2;
+constexpr int64_t kMicroBatches = 2;
+
+bert::Config tiny_config() {
+  return {.vocab_size = 40,
+          .hidden_size = 32,
+          .num_hidden_layers = 2,
+          .num_attention_heads = 2,
+          .intermediate_size = 48,
+          .max_position_embeddings = 24};
+}
+
+PretrainingBatch make_batch(uint64_t stream, std::initializer_list<int32_t> lengths) {
+  PhiloxStream random(5, stream);
+  PretrainingBatch batch;
+  batch.clear();
+  for (const int32_t length : lengths) {
+    const auto begin = static_cast<int32_t>(batch.tokens());
+    for (int32_t i = 0; i < length; ++i) {
+      batch.ids.push_back(static_cast<int32_t>(random.below(40)));
+      batch.segments.push_back(i < length / 2 ? 0 : 1);
+      batch.positions.push_back(i);
+      if (i % 5 != 2) continue;
+      batch.masked_rows.push_back(begin + i);
+      batch.masked_labels.push_back(static_cast<int32_t>(random.below(40)));
+    }
+    batch.seq_start.push_back(begin + length);
+    batch.next_sentence.push_back(static_cast<int32_t>(random.below(2)));
+  }
+  return batch;
+}
+
+/// What a run gives: for every step the losses of its micro-batches and the gradient's norm, then
+/// the weights of all parameters.
+std::vector<double> train_on(Device& device) {
+  const bert::Config config = tiny_config();
+  bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), DType::kF32, true);
+  store.initialise(bert::InitStyle::kRecipe, config, 3);
+  TrainerSettings settings;
+  settings.accumulation = kMicroBatches;
+  settings.seed = 11;
+  settings.limits = {.tokens = 64, .sequences = 3, .masked = 32};
+  PretrainingTrainer trainer(device, config, store, settings);
+  std::vector<double> record;
+  for (int64_t step = 0; step < kSteps; ++step) {
+    for (int64_t i = 0; i < kMicroBatches; ++i) {
+      const auto draw = static_cast<uint32_t>(step * kMicroBatches + i);
+      trainer.micro_batch(make_batch(draw, {17, 6, 20}), draw);
+    }
+    for (const LossSums& sums : trainer.losses()) record.push_back(sums.total());
+    record.push_back(trainer.update(2e-3, step + 1).gradient_norm);
+  }
+  for (size_t i = 0; i < store.table().parameters().size(); ++i) {
+    std::vector<float> values(static_cast<size_t>(store.table().parameters()[i].size()));
+    store.read(static_cast<int>(i), values.data());
+    record.insert(record.end(), values.begin(), values.end());
+  }
+  return record;
+}
+
+class CudaTraining : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!cuda::absence().empty()) GTEST_SKIP() << cuda::absence();
+  }
+};
+
+TEST_F(CudaTraining, FollowsTheCpu) {
+  cpu::CpuDevice host;
+  const std::vector<double> expected = train_on(host);
+  const std::vector<double> actual = train_on(*cuda::open_device());
+  const auto steps = static_cast<size_t>(kSteps * (kMicroBatches + 1));
+  const auto head = [&](const std::vector<double>& all) {
+    return std::vector<double>(all.begin(), all.begin() + static_cast<int64_t>(steps));
+  };
+  test::expect_each_close(head(actual), head(expected), 0, 2e-5, "losses and norms");
+  test::expect_close(actual, expected, 1e-4, "weights");
+}
+
+TEST_F(CudaTraining, RepeatsBitForBit) {
+  EXPECT_EQ(train_on(*cuda::open_device()), train_on(*cuda::open_device()));
+}
+
+}  // namespace
+}  // namespace bertha::train
