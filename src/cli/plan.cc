@@ -152,9 +152,12 @@ void print_plan(const PlanOptions& o, const bert::Config& config, const Card& ca
              o.rate_share * 100, peak * 1e-12);
   fmt::print("  operations of a sequence   {:8.1f} GFLOP\n", flops * 1e-9);
   fmt::print("  sequences a second         {:8.1f}\n", rate);
-  fmt::print("  an update of {:<13} {:9.3f} s\n", o.micro_batch * o.accumulation, seconds);
-  fmt::print("  {} update{:<17} {:11.2f} h\n", o.steps, o.steps == 1 ? "" : "s",
-             seconds * static_cast<double>(o.steps) / 3600);
+  fmt::print("  {:<26} {:8.3f} s\n", fmt::format("an update of {}", o.micro_batch * o.accumulation),
+             seconds);
+  if (o.steps > 1) {
+    fmt::print("  {:<26} {:8.2f} h\n", fmt::format("{} updates", o.steps),
+               seconds * static_cast<double>(o.steps) / 3600);
+  }
 }
 
 }  // namespace
