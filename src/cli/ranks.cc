@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 
@@ -27,6 +28,16 @@ int end_all(comm::Communicator& world, const std::string& what, const std::atomi
   }
   world.abort(1);
   return 1;
+}
+
+/// Rank 0 carries the status and ends last: mpirun takes a status other than 0 for a failure, and
+/// would wait for as long as its kill timeout says before it ends itself when others were left.
+int leave(std::unique_ptr<comm::Communicator> world, int status) {
+  const bool leads = world->leads();
+  world.reset();
+  if (!leads) return 0;
+  if (status != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+  return status;
 }
 
 }  // namespace
@@ -64,11 +75,12 @@ int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
     spdlog::error("{}; the job ends", line);
     spdlog::default_logger()->flush();
   };
-  const std::unique_ptr<comm::Communicator> world = comm::join_world(settings);
+  std::unique_ptr<comm::Communicator> world = comm::join_world(settings);
   if (world->ranks() == 1) return body(*world);
   if (!world->leads()) spdlog::set_level(spdlog::level::err);
   try {
-    return body(*world);
+    const int status = body(*world);
+    return leave(std::move(world), status);
   } catch (const Error& error) {
     return end_all(*world, error.what(), stop);
   } catch (const std::exception& error) {
