@@ -137,7 +137,7 @@ void declare_accepted(Options& table, Typed& typed) {
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
   table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
-  table.accepted("use_zero_optimizer", true, "optimizer state is not sharded on one rank", "False");
+  table.accepted("use_zero_optimizer", true, "every rank keeps the whole optimizer state", "False");
   table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph",
                  "False");
   table.accepted("profile", true, "see bench/ for a profile by operation", "False");
