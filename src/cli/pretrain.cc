@@ -202,6 +202,12 @@ void print_line(const std::string& line) {
 int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
              const Options& table) {
   const std::unique_ptr<Device> device = typed.device.open();
+  if (device->kind() != DeviceKind::kCpu && world.ranks() > 1) {
+    fail(
+        "{} ranks on {}: gradients are summed between CPU ranks alone; start one rank, or add "
+        "--device cpu",
+        world.ranks(), device->description());
+  }
   options.bf16 = typed.device.bf16(*device);
   train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device),
                             world);
