@@ -122,7 +122,7 @@ say "5/7 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
 
 say "6/7 fill" "what stands for [MASK]?"
 for sentence in "And the LORD spake unto [MASK], saying," \
-  "And God said, Let there be [MASK]: and there was light."; do
+  "And it came to [MASK], when the king heard it,"; do
   "$bertha" fill --init_checkpoint="$last" --config_file="$config" --vocab_file="$vocab" \
     --do_lower_case "$sentence"
 done
