@@ -27,6 +27,8 @@ class TorchFile {
 
   const std::string& path() const { return file_.path(); }
   const PickleValue& root() const { return *root_; }
+  /// Checks the sum of every entry, whether a tensor uses it or not; the old format has no sums.
+  void verify() const;
 
   /// True for an object that makes a tensor or a numpy array; reading it may still fail.
   static bool is_tensor(const PickleValue& value);
@@ -47,6 +49,7 @@ class TorchFile {
   };
 
   void read_zip();
+  void read_note(const ZipEntry& entry, const std::string& prefix) const;
   void read_legacy();
   void read_legacy_storages(const PickleValue& keys, std::string_view rest);
   /// Bytes of a storage, after its sum was checked.

@@ -45,22 +45,37 @@ void TorchFile::read_zip() {
   }
   if (pickle == nullptr) fail("{}: a zip archive without data.pkl, not of torch.save", path());
   const std::string prefix = pickle->name.substr(0, pickle->name.size() - kPickleName.size()) + "/";
-  if (const ZipEntry* order = zip_->find(prefix + "byteorder")) {
-    std::vector<std::byte> buffer;
-    const auto text = zip_->read(*order, buffer);
-    if (std::string_view(reinterpret_cast<const char*>(text.data()), text.size()) != "little") {
-      fail("{}: saved on a big-endian machine, which is not supported", path());
-    }
-  }
+  const std::string storages = prefix + "data/";
   for (const ZipEntry& entry : zip_->entries()) {
-    if (!entry.name.starts_with(prefix + "data/")) continue;
-    Storage& storage = storages_[entry.name.substr(prefix.size() + 5)];
-    storage.size_bytes = entry.size;
-    storage.entry = &entry;
+    if (entry.name.starts_with(storages)) {
+      Storage& storage = storages_[entry.name.substr(storages.size())];
+      storage.size_bytes = entry.size;
+      storage.entry = &entry;
+    } else if (&entry != pickle) {
+      read_note(entry, prefix);
+    }
   }
   const auto data = zip_->read(*pickle, pickle_);
   root_ = &read_pickle({reinterpret_cast<const char*>(data.data()), data.size()}, tree_,
                        path() + ": data.pkl");
+}
+
+/// The byte order and other short entries of the archive, whose sums are checked too.
+void TorchFile::read_note(const ZipEntry& entry, const std::string& prefix) const {
+  constexpr uint64_t kMostBytes = 1 << 20;  // TorchScript keeps whole programs beside the tensors
+  if (entry.size > kMostBytes) return;
+  std::vector<std::byte> buffer;
+  const auto text = zip_->read(entry, buffer);
+  if (entry.name == prefix + "byteorder" &&
+      std::string_view(reinterpret_cast<const char*>(text.data()), text.size()) != "little") {
+    fail("{}: saved on a big-endian machine, which is not supported", path());
+  }
+}
+
+void TorchFile::verify() const {
+  if (zip_ == nullptr) return;
+  std::vector<std::byte> buffer;
+  for (const ZipEntry& entry : zip_->entries()) zip_->read(entry, buffer);
 }
 
 void TorchFile::read_legacy() {

@@ -3,7 +3,9 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "core/error.h"
@@ -39,10 +41,21 @@ constexpr uint16_t kEncryptedFlag = 0x0001;
 constexpr uint16_t kDescriptorFlag = 0x0008;
 constexpr uint16_t kStored = 0;
 constexpr uint16_t kDeflated = 8;
-// Deflate cannot do better than 1032 : 1. torch.save never deflates; who repacks small models by
-// hand stays far below the limit, which bounds what a bomb may allocate.
+// Deflate cannot do better than 1032 : 1. torch.save never deflates, and who repacks a model gains
+// little: weights are noise. What all deflated entries of an archive may need together is bounded,
+// so that a bomb is refused before anything is inflated.
 constexpr uint64_t kMaxRatio = 1032;
-constexpr uint64_t kMaxInflatedBytes = uint64_t{1} << 30;
+constexpr uint64_t kMaxTotalRatio = 4;
+constexpr uint64_t kFreeInflatedBytes = uint64_t{1} << 25;
+
+// "bertha crc32 0123abcd". A comment of this size is always taken for a sum, so that damage cannot
+// pass one off as another's comment; torch.save writes none.
+constexpr std::string_view kCommentStart = "bertha crc32 ";
+constexpr uint64_t kCommentBytes = kCommentStart.size() + 8;
+
+std::string frame_comment(uint32_t crc) {
+  return fmt::format("{}{:08x}", kCommentStart, crc);
+}
 
 /// Refuses names that an extractor might write outside its folder: an archive with one was made
 /// to harm.
@@ -95,7 +108,8 @@ void ZipWriter::begin(std::string_view name, int64_t size_bytes) {
   const bool wide = size >= zip64_from_;
   const uint64_t fixed = offset + kLocalBytes + name.size() + (wide ? 20 : 0) + 4;
   const uint64_t padding = (kDataAlignment - fixed % kDataAlignment) % kDataAlignment;
-  std::string header;
+  std::string& header = header_;
+  header.clear();
   store(header, kLocalSignature);
   store(header, wide ? kVersionZip64 : kVersion);
   store(header, kUtf8Name);
@@ -135,8 +149,16 @@ void ZipWriter::end() {
   BERTHA_CHECK(open_ && written_ == entries_.back().size, "{}: {} of {} bytes written",
                entries_.back().name, written_, entries_.back().size);
   const auto offset = static_cast<int64_t>(entries_.back().offset + kCrcInLocal);
-  file_.overwrite(offset, std::as_bytes(std::span(&entries_.back().crc, 1)));
+  const auto crc = std::as_bytes(std::span(&entries_.back().crc, 1));
+  file_.overwrite(offset, crc);
+  std::memcpy(header_.data() + kCrcInLocal, crc.data(), crc.size());
+  frame_crc_ = crc32(std::as_bytes(std::span(header_)), frame_crc_);
   open_ = false;
+}
+
+void ZipWriter::write_frame(std::string_view bytes) {
+  frame_crc_ = crc32(std::as_bytes(std::span(bytes)), frame_crc_);
+  file_.write(bytes);
 }
 
 void ZipWriter::add(std::string_view name, std::string_view data) {
@@ -203,7 +225,7 @@ void ZipWriter::append_end(uint64_t directory_offset, uint64_t directory_size,
   store(out, wide ? kCountIn64 : static_cast<uint16_t>(count));
   store(out, wide ? kIn64 : static_cast<uint32_t>(directory_size));
   store(out, wide ? kIn64 : static_cast<uint32_t>(directory_offset));
-  store(out, uint16_t{0});  // comment
+  store(out, static_cast<uint16_t>(kCommentBytes));
 }
 
 void ZipWriter::finish() {
@@ -211,7 +233,8 @@ void ZipWriter::finish() {
   std::string out;
   for (const Entry& entry : entries_) append_to_directory(entry, out);
   append_end(static_cast<uint64_t>(file_.size_bytes()), out.size(), out);
-  file_.write(out);
+  write_frame(out);
+  file_.write(frame_comment(frame_crc_));
 }
 
 bool ZipReader::matches(std::span<const std::byte> bytes) {
@@ -240,13 +263,14 @@ ZipReader::Directory ZipReader::find_directory() const {
     if (load<uint16_t>(end + 20) != back - kEndBytes) continue;
     const uint64_t end_offset = size - back;
     Directory directory{load<uint32_t>(end + 16), load<uint32_t>(end + 12),
-                        load<uint16_t>(end + 10)};
+                        load<uint16_t>(end + 10), end_offset + kEndBytes};
     const bool wide =
         directory.offset == kIn64 || directory.size == kIn64 || directory.count == kCountIn64;
     uint64_t limit = end_offset;
     if (wide && end_offset >= kZip64LocatorBytes &&
         load<uint32_t>(end - kZip64LocatorBytes) == kZip64LocatorSignature) {
       directory = read_zip64_end(end_offset);
+      directory.comment_offset = end_offset + kEndBytes;
       limit = end_offset - kZip64LocatorBytes;
     } else if (load<uint32_t>(end + 4) != 0 ||
                load<uint16_t>(end + 8) != load<uint16_t>(end + 10)) {
@@ -271,28 +295,64 @@ ZipReader::Directory ZipReader::read_zip64_end(uint64_t end_offset) const {
     fail("{}: damaged zip archive: no zip64 end record at byte {}", file_.path(), offset);
   }
   return {load<uint64_t>(end.data() + 48), load<uint64_t>(end.data() + 40),
-          load<uint64_t>(end.data() + 32)};
+          load<uint64_t>(end.data() + 32), 0};
 }
 
 void ZipReader::read_entries(const Directory& directory) {
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;  // of header and data
+  std::vector<uint64_t> headers;
   uint64_t position = directory.offset;
   entries_.reserve(directory.count);
   for (uint64_t i = 0; i < directory.count; ++i) {
-    uint64_t header = 0;
-    ZipEntry entry = read_entry(directory, position, header);
-    locate_data(entry, header, directory.offset);
-    ranges.emplace_back(header, entry.data_offset + entry.compressed_size);
+    ZipEntry entry = read_entry(directory, position, headers.emplace_back());
+    locate_data(entry, headers.back(), directory.offset);
     if (!by_name_.emplace(entry.name, entries_.size()).second) {
       fail("{}: zip archive names entry {} twice", file_.path(), entry.name);
     }
     entries_.push_back(std::move(entry));
   }
-  std::sort(ranges.begin(), ranges.end());
-  for (size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first < ranges[i - 1].second) {
-      fail("{}: zip archive with entries that overlap at byte {}", file_.path(), ranges[i].first);
+  std::vector<size_t> by_offset(entries_.size());
+  std::iota(by_offset.begin(), by_offset.end(), size_t{0});
+  std::sort(by_offset.begin(), by_offset.end(),
+            [&](size_t a, size_t b) { return headers[a] < headers[b]; });
+  for (size_t i = 1; i < by_offset.size(); ++i) {
+    const ZipEntry& before = entries_[by_offset[i - 1]];
+    const uint64_t header = headers[by_offset[i]];
+    if (header < before.data_offset + before.compressed_size) {
+      fail("{}: zip archive with entries that overlap at byte {}", file_.path(), header);
     }
+  }
+  refuse_bomb();
+  check_frame(directory, by_offset);
+}
+
+void ZipReader::refuse_bomb() const {
+  const uint64_t most = kMaxTotalRatio * file_.bytes().size() + kFreeInflatedBytes;
+  uint64_t inflated = 0;
+  for (const ZipEntry& entry : entries_) {
+    if (!entry.deflated) continue;
+    if (entry.size > most - inflated) {
+      fail("{}: entry {} is deflated and too large ({} bytes): repack it without compression",
+           file_.path(), entry.name, entry.size);
+    }
+    inflated += entry.size;
+  }
+}
+
+void ZipReader::check_frame(const Directory& directory,
+                            const std::vector<size_t>& by_offset) const {
+  const std::string_view comment = file_.text().substr(directory.comment_offset);
+  if (comment.size() != kCommentBytes) return;
+  uint32_t crc = 0;
+  uint64_t position = 0;
+  for (const size_t index : by_offset) {
+    const ZipEntry& entry = entries_[index];
+    crc = crc32(file_.bytes().subspan(position, entry.data_offset - position), crc);
+    position = entry.data_offset + entry.compressed_size;
+  }
+  crc = crc32(file_.bytes().subspan(position, directory.comment_offset - position), crc);
+  if (comment != frame_comment(crc)) {
+    fail("{}: damaged zip archive: its headers sum to {:08x}, which its comment does not say",
+         file_.path(), crc);
   }
 }
 
@@ -352,6 +412,9 @@ void ZipReader::locate_data(ZipEntry& entry, uint64_t header, uint64_t directory
     if (size != entry.size || compressed != entry.compressed_size) {
       bad("other sizes in the local header");
     }
+    if (load<uint32_t>(local.data() + kCrcInLocal) != entry.crc) {
+      bad("another sum in the local header");
+    }
   }
   entry.data_offset = header + kLocalBytes + name_size + extra_size;
   if (entry.data_offset > directory_offset ||
@@ -364,10 +427,6 @@ std::span<const std::byte> ZipReader::read(const ZipEntry& entry,
                                            std::vector<std::byte>& buffer) const {
   auto data = file_.slice(entry.data_offset, entry.compressed_size, entry.name);
   if (entry.deflated) {
-    if (entry.size > kMaxInflatedBytes) {
-      fail("{}: entry {} is deflated and too large ({} bytes): repack it without compression",
-           file_.path(), entry.name, entry.size);
-    }
     buffer.resize(entry.size);
     const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater(
         libdeflate_alloc_decompressor(), libdeflate_free_decompressor);

@@ -3,6 +3,10 @@
 // Zip archives as torch.save makes them: entries stored without compression, data at multiples of
 // 64 bytes so that they can be used in place, zip64 records where a size, an offset or the count
 // does not fit (PKWARE's APPNOTE.TXT 6.3.10).
+//
+// An entry's sum covers its data alone. What we write carries one more, in the archive's comment,
+// over all that is no entry's data: headers, padding, directory and end record. So every byte of
+// the file is under a sum, where other readers see an ordinary archive with a comment.
 
 #include <cstdint>
 #include <map>
@@ -38,13 +42,17 @@ class ZipWriter {
     uint64_t size;
     uint32_t crc;
   };
+  /// Writes bytes that are no entry's data.
+  void write_frame(std::string_view bytes);
   void append_to_directory(const Entry& entry, std::string& directory) const;
   void append_end(uint64_t directory_offset, uint64_t directory_size, std::string& out) const;
 
   AtomicFile& file_;
   uint64_t zip64_from_;
   std::vector<Entry> entries_;
-  uint64_t written_ = 0;  ///< bytes of the open entry
+  std::string header_;      ///< of the open entry
+  uint32_t frame_crc_ = 0;  ///< of what write_frame() and the headers of ended entries put down
+  uint64_t written_ = 0;    ///< bytes of the open entry
   bool open_ = false;
 };
 
@@ -58,8 +66,9 @@ struct ZipEntry {
 };
 
 /// An archive that anyone may have made: the constructor checks the whole directory (offsets,
-/// sizes, overlaps, names, local headers), read() checks the entry's sum. Errors name the file
-/// and the entry. `file` must outlive the reader.
+/// sizes, overlaps, names, local headers) and, in an archive of ZipWriter, the sum over all that is
+/// no entry's data; read() checks the entry's sum. Errors name the file and the entry. `file` must
+/// outlive the reader.
 class ZipReader {
  public:
   explicit ZipReader(const MappedFile& file);
@@ -80,6 +89,7 @@ class ZipReader {
     uint64_t offset;
     uint64_t size;
     uint64_t count;
+    uint64_t comment_offset;
   };
   Directory find_directory() const;
   Directory read_zip64_end(uint64_t end_offset) const;
@@ -87,6 +97,10 @@ class ZipReader {
   /// Reads the record at `position` and moves it past the record.
   ZipEntry read_entry(const Directory& directory, uint64_t& position, uint64_t& header) const;
   void locate_data(ZipEntry& entry, uint64_t header, uint64_t directory_offset) const;
+  /// Refuses an archive whose deflated entries are out of proportion.
+  void refuse_bomb() const;
+  /// Checks the sum in the comment, where there is one. Entries lie in the order of `by_offset`.
+  void check_frame(const Directory& directory, const std::vector<size_t>& by_offset) const;
 
   const MappedFile& file_;
   std::vector<ZipEntry> entries_;

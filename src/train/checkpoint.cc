@@ -191,18 +191,6 @@ RunRecord read_record(const PickleValue& entry, const std::string& path) {
   return record;
 }
 
-/// Reads every tensor of a dict of tensors or of dicts of tensors, so that all sums are checked.
-void verify_tensors(const io::TorchFile& file, const PickleValue& values) {
-  const auto items = values.items();
-  for (size_t i = 1; i < items.size(); i += 2) {
-    if (io::TorchFile::is_tensor(*items[i])) {
-      file.tensor(*items[i], "checkpoint");
-    } else if (items[i]->is(PickleValue::Kind::kDict)) {
-      verify_tensors(file, *items[i]);
-    }
-  }
-}
-
 std::vector<float> read_values(const io::TorchFile& file, const PickleValue& value,
                                const bert::Parameter& parameter, const std::string& name) {
   const io::TensorData tensor = file.tensor(value, name);
@@ -261,11 +249,8 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
 CheckpointState read_checkpoint_state(const std::string& path) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
-  verify_tensors(file, root.at("model", path));
+  file.verify();
   CheckpointState state;
-  if (const PickleValue* optimizer = root.find("optimizer"); optimizer != nullptr) {
-    verify_tensors(file, optimizer->at("state", path + ": optimizer"));
-  }
   if (const PickleValue* files = root.find("files"); files != nullptr && !files->items().empty()) {
     state.file_index = files->items()[0]->integer(path + ": files");
     for (const PickleValue* item : files->items().subspan(1)) {

@@ -17,7 +17,8 @@ namespace bertha::test {
 using Reader = std::function<std::string(const std::string& path)>;
 
 enum class Promise {
-  kErrorOrEqual,  ///< formats with sums
+  kError,         ///< formats with every byte under a sum
+  kErrorOrEqual,  ///< formats with sums over what matters
   kNoCrash,       ///< formats without: changed data cannot be told from good data
 };
 
@@ -32,6 +33,7 @@ inline void check_damaged(const std::string& contents, const std::string& name,
     write_all(path, damaged);
     try {
       const std::string found = reader(path);
+      EXPECT_NE(promise, Promise::kError) << what;
       if (promise == Promise::kErrorOrEqual || !whole) {
         EXPECT_EQ(found, good) << what;
       }

@@ -35,6 +35,7 @@ std::vector<float> arange(int begin, int end, int step = 1) {
 /// All names, types, shapes and bytes of the tensors under "model".
 std::string fingerprint(const std::string& path) {
   const TorchFile file(path);
+  file.verify();
   const auto items = file.root().at("model", path).items();
   std::string text;
   for (size_t i = 0; i < items.size(); i += 2) {
@@ -208,7 +209,7 @@ TEST(TorchWriter, ReadsBackWhatItWrote) {
   }
   EXPECT_EQ(file.root().at("rate", "").real(""), 6e-3);
   EXPECT_EQ(file.root().at("files", "").items()[0]->string(""), "ä");
-  check_damaged(read_all(path), "damaged.pt", fingerprint, test::Promise::kErrorOrEqual);
+  check_damaged(read_all(path), "damaged.pt", fingerprint, test::Promise::kError);
 }
 
 TEST(TorchWriter, TheSameTreeGivesTheSameBytes) {

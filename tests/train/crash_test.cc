@@ -159,22 +159,19 @@ TEST_F(Crash, AtAnyCallOrTimeLeavesWholeCheckpoints) {
   ASSERT_FALSE(whole.killed);
   ASSERT_EQ(whole.saved, kSaves);
   ASSERT_GE(whole.calls, 8 * kSaves);  // create, lock, write, flush, rename, close, flush folder
-  int64_t kills = 0;
   for (int64_t call = 0; call < whole.calls; ++call) {
     for (const Death death : {Death::kBefore, Death::kHalfway}) {
       const Ended ended = run(kSaves, call, death);
       ASSERT_TRUE(ended.killed);
-      ++kills;
       expect_whole(ended, "call " + std::to_string(call));
     }
   }
   PhiloxStream random(5, 0);
   const auto longest = static_cast<uint64_t>(took.count()) + 1;
-  while (kills < kKills) {
+  for (int64_t kill = 0; kill < kKills; ++kill) {
     const auto wait = static_cast<int64_t>(random.below(longest));
     const Ended ended = run(1000, -1, Death::kBefore, wait);
     ASSERT_TRUE(ended.killed);
-    ++kills;
     expect_whole(ended, "killed after " + std::to_string(wait) + " µs");
   }
 }
@@ -208,21 +205,6 @@ bool refused(const std::string& path) {
   return false;
 }
 
-/// All that a resume takes from a checkpoint.
-struct Contents {
-  int64_t step, epoch, file_index, rows_consumed;
-  std::vector<std::string> files;
-  Settings settings;
-  std::vector<float> values;  ///< weights and moments
-  bool operator==(const Contents&) const = default;
-
-  static Contents of(const std::string& path) {
-    const CheckpointState state = read_checkpoint_state(path);
-    return {state.step,  state.epoch,         state.file_index, state.run->rows_consumed,
-            state.files, state.run->settings, state_of(path)};
-  }
-};
-
 std::string small_checkpoint() {
   const TemporaryFolder folder;
   Saver saver;
@@ -230,27 +212,19 @@ std::string small_checkpoint() {
   return read_text(Saver::path(folder.path().string(), 3));
 }
 
-// Nothing is read of an entry's time, its attributes and the padding before its data: a bit flipped
-// there changes nothing, and all else is refused.
-TEST(DamagedCheckpoint, EveryFlippedBitIsSeenOrHarmless) {
+// Data have their sums, and all between them has one (zip.h): no bit is without.
+TEST(DamagedCheckpoint, EveryFlippedBitIsSeen) {
   constexpr int kFlips = 10'000;
   const std::string contents = small_checkpoint();
   MemoryFile file(contents);
-  const Contents good = Contents::of(file.path());
   PhiloxStream random(11, 0);
-  int seen = 0;
   for (int i = 0; i < kFlips; ++i) {
     const size_t at = random.below(contents.size());
     const auto bit = static_cast<unsigned>(random.below(8));
     file.put(at, static_cast<char>(static_cast<unsigned char>(contents[at]) ^ 1U << bit));
-    if (refused(file.path())) {
-      ++seen;
-    } else {
-      EXPECT_TRUE(Contents::of(file.path()) == good) << "bit " << bit << " of byte " << at;
-    }
+    EXPECT_TRUE(refused(file.path())) << "bit " << bit << " of byte " << at;
     file.put(at, contents[at]);
   }
-  EXPECT_GT(seen, kFlips * 9 / 10);
   EXPECT_FALSE(refused(file.path()));
 }
 
