@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const int file = memfd_create("input", 0);
   if (ftruncate(file, 0) != 0 || pwrite(file, data, size, 0) != static_cast<ssize_t>(size))
     return 0;
-  static volatile uint64_t sink = 0;
+  [[maybe_unused]] static volatile uint64_t sink = 0;
   try {
     sink = read_all(*bertha::io::open_weights("/proc/self/fd/" + std::to_string(file)));
   } catch (const bertha::Error&) {

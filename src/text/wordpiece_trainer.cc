@@ -110,7 +110,7 @@ void for_each_character(std::string_view text, const Visit& visit) {
 void Trainer::add_alphabet(const std::unordered_map<std::string, int64_t>& counts) {
   std::unordered_map<char32_t, int64_t> seen;
   for (const auto& [word, count] : counts) {
-    for_each_character(word, [&](char32_t c, const std::string&) { seen[c] += count; });
+    for_each_character(word, [&seen, n = count](char32_t c, const std::string&) { seen[c] += n; });
   }
   std::vector<std::pair<char32_t, int64_t>> kept(seen.begin(), seen.end());
   std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) {
