@@ -112,7 +112,9 @@ void declare_accepted(Options& table, Typed& typed) {
   table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
   table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
   table.accepted("verbose_logging", false, "what is wrong with a file is always counted and named");
-  table.accepted("use_hpu_graphs", false, "on the CPU, prepared primitives serve as the graph");
+  table.accepted("use_hpu_graphs", false,
+                 "a card replays prediction as a graph in any case; on the CPU, prepared "
+                 "primitives serve as one");
   table.accepted("profile", true, "see bench/ for a profile by operation");
   table.accepted("profile_steps", true, "see bench/ for a profile by operation");
   table.accepted("tensorboard_logdir", true, "the recipe's profiler alone writes there");

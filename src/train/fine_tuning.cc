@@ -91,10 +91,13 @@ TaskLoss FineTuningTrainer::micro_batch(const TaskBatch& batch, uint32_t draw) {
                .dtype = settings_.compute,
                .sequences = batch.sequences()},
               [&] { model_.train(context_, inputs, settings_.recompute, out(result)); });
-  std::array<float, 2> values{};
-  device_.read(result, values.data());
-  finite_ = finite_ && std::isfinite(values[0]);
   clip();
+  // One wait a micro-batch: all of it is queued by now.
+  std::array<float, 2> values{};
+  float norm = 0;
+  device_.read(result, values.data());
+  device_.read(slot(kNorm, 1), &norm);
+  finite_ = finite_ && std::isfinite(values[0]) && std::isfinite(norm);
   return {.mean = double{values[0]} / static_cast<double>(batch.labels.size()),
           .right = std::lround(values[1])};
 }
@@ -107,9 +110,6 @@ void FineTuningTrainer::clip() {
     ops::clip_norm(context_, inout(gradients), norm,
                    static_cast<float>(settings_.max_gradient_norm));
   });
-  float value = 0;
-  device_.read(norm, &value);
-  finite_ = finite_ && std::isfinite(value);
 }
 
 void FineTuningTrainer::optimizer_pass(Context& context) {

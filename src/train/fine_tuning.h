@@ -62,6 +62,7 @@ class FineTuningTrainer {
  private:
   int64_t measure_arena();
   bert::TaskInputs upload(const TaskBatch& batch, uint32_t draw);
+  /// Queues the norm of the gradients and the clipping.
   void clip();
   void optimizer_pass(Context& context);
   Tensor slot(int64_t number, int64_t count) const;

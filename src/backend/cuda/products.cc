@@ -152,6 +152,11 @@ void MatrixProducts::State::list_candidates(const Problem& problem, Plan& plan) 
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     set(preference.get(), attribute, problem.alignment);
   }
+  // The library proposes nothing for a null bias; which one it is matters to multiply() alone.
+  if (problem.has_bias) {
+    set(plan.product.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+        static_cast<const void*>(workspace.base()));
+  }
   std::array<cublasLtMatmulHeuristicResult_t, kCandidates> results{};
   int count = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
