@@ -72,8 +72,34 @@ class Communicator {
   virtual std::vector<uint64_t> gather(uint64_t value, Stage stage);
   virtual void barrier(Stage /*stage*/) {}
 
+  /// Begins the sum over ranks of a piece of a flat f32 tensor, in its place: its values are
+  /// nobody's before finish_sums(). All ranks begin the same pieces in the same order. May be
+  /// called while a segment of a device is recorded or runs (between the layers of a backward
+  /// pass).
+  virtual void begin_sum(InOut /*piece*/, const SumOptions& /*options*/) {}
+  /// Lends this thread to the sums under way; waits for nothing.
+  virtual void advance_sums() {}
+  /// Waits for all sums begun.
+  virtual void finish_sums() {}
   /// Sum over ranks of a flat f32 tensor, in its place.
-  virtual void sum_gradients(InOut /*gradients*/, const SumOptions& /*options*/) {}
+  void sum_gradients(InOut gradients, const SumOptions& options);
+
+  // Shares of something flat: rank r has the elements [bounds[r], bounds[r + 1]); bounds has
+  // ranks() + 1 entries, the same everywhere.
+
+  /// This rank's share becomes the sum over ranks, in the order of pairwise.h; what the other
+  /// shares hold afterwards is of no use.
+  virtual void scatter_sums(InOut /*values*/, std::span<const int64_t> /*bounds*/,
+                            const SumOptions& /*options*/) {}
+  /// Every rank's own share of a flat f32 tensor, on every rank, in its place.
+  virtual void gather_shares(InOut /*values*/, std::span<const int64_t> /*bounds*/,
+                             Stage /*stage*/) {}
+  /// The same for few values in host memory.
+  virtual void gather_shares(std::span<double> /*values*/, std::span<const int64_t> /*bounds*/,
+                             Stage /*stage*/) {}
+  /// Every rank's share `mine` in `all` on rank 0, in host memory; the others pass nothing for it.
+  virtual void collect_shares(std::span<const float> mine, std::span<float> all,
+                              std::span<const int64_t> bounds, Stage stage);
 
   /// Says whether this rank wants to stop, and waits for nothing.
   virtual void vote(bool stop) { stop_ = stop; }
@@ -85,6 +111,9 @@ class Communicator {
 
   /// Ends the processes of all ranks without waiting for them.
   [[noreturn]] virtual void abort(int status);
+  /// `release` is called before the process ends by abort() or by the watchdog, on whichever thread
+  /// ends it: a card's library lets go there of what it waits for. Empty: nothing to release.
+  virtual void on_abort(std::function<void()> /*release*/) {}
 
   /// Text of rank 0 on every rank, whatever the others passed.
   std::string broadcast_text(const std::string& text, Stage stage);

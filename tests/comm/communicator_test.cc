@@ -25,6 +25,9 @@ TEST(Communicator, AWorldOfOneChangesNothing) {
   const Tensor gradients = host.tensor({3}, {1, 2, 3});
   world.sum_gradients(inout(gradients), {});
   EXPECT_EQ(test::Host::values(gradients), (std::vector<float>{1, 2, 3}));
+  std::array<float, 2> all{};
+  world.collect_shares(std::array{5.0F, 6.0F}, all, std::array<int64_t, 2>{0, 2}, Stage::kSave);
+  EXPECT_EQ(all, (std::array{5.0F, 6.0F}));
 }
 
 TEST(Communicator, AWorldOfOneVotesAsItWants) {

@@ -98,6 +98,59 @@ void check_gradients(Communicator& world) {
   }
 }
 
+void check_shares(Communicator& world) {
+  cpu::CpuDevice device;
+  const auto ranks = static_cast<size_t>(world.ranks());
+  // Uneven shares, the last one empty.
+  std::vector<int64_t> bounds(ranks + 1, kSize);
+  for (size_t r = 0; r + 1 < ranks; ++r) bounds[r] = static_cast<int64_t>(r * (900 + r));
+  bounds[0] = 0;
+  std::vector<float> pieces;
+  for (int64_t rank = 0; rank < world.ranks(); ++rank) {
+    const std::vector<float> values = gradients_of(rank);
+    pieces.insert(pieces.end(), values.begin(), values.end());
+  }
+  sum_by_tree(pieces.data(), world.ranks(), kSize);
+  const Buffer buffer = device.allocate(kSize * 4);
+  const Tensor tensor(&buffer, 0, DType::kF32, {kSize});
+  device.write(out(tensor), gradients_of(world.rank()).data());
+  world.scatter_sums(inout(tensor), bounds, {.bucket_elements = 700});
+  const auto own = static_cast<size_t>(world.rank());
+  const float* const values = cpu::data<float>(tensor);
+  const auto count = static_cast<size_t>(bounds[own + 1] - bounds[own]);
+  std::vector<float> all(world.leads() ? kSize : 0);
+  world.collect_shares({values + bounds[own], count}, all, bounds, Stage::kSave);
+  expect(std::memcmp(all.data(), pieces.data(), all.size() * 4) == 0, "shares on rank 0");
+  world.gather_shares(inout(tensor), bounds, Stage::kWeights);
+  expect(std::memcmp(values, pieces.data(), kSize * 4) == 0, "shares on all ranks");
+  std::vector<double> doubles(kSize, -1);
+  std::copy_n(pieces.begin() + bounds[own], count, doubles.begin() + bounds[own]);
+  world.gather_shares(doubles, bounds, Stage::kMetrics);
+  expect(std::equal(doubles.begin(), doubles.end(), pieces.begin()), "shares of doubles");
+}
+
+/// Sums under way while this rank does other things with the others.
+void check_overlap(Communicator& world) {
+  cpu::CpuDevice device;
+  const Buffer buffer = device.allocate(kSize * 4);
+  const Tensor tensor(&buffer, 0, DType::kF32, {kSize});
+  for (const SumOptions& options :
+       {SumOptions{.fixed_order = true}, SumOptions{.wire = DType::kBF16}}) {
+    const std::vector<float> at_once = summed(world, device, options);
+    device.write(out(tensor), gradients_of(world.rank()).data());
+    for (int64_t end = kSize; end > 0; end -= 1001) {
+      const int64_t begin = std::max<int64_t>(0, end - 1001);
+      world.begin_sum(inout(tensor.rows(begin, end - begin)), options);
+      world.vote(false);
+      expect(!world.voted_to_stop(), "a vote among sums");
+      world.advance_sums();
+    }
+    world.finish_sums();
+    expect(std::memcmp(cpu::data<float>(tensor), at_once.data(), kSize * 4) == 0,
+           "sums under way differ from the sum at once");
+  }
+}
+
 void check_weights(Communicator& world) {
   cpu::CpuDevice device;
   const Buffer buffer = device.allocate(kSize * 4);
@@ -121,6 +174,8 @@ int main(int argc, char** argv) {
     check_small(*world);
     check_votes(*world);
     check_gradients(*world);
+    check_shares(*world);
+    check_overlap(*world);
     check_weights(*world);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "rank %d: not right: %s\n", static_cast<int>(world->rank()), error.what());

@@ -60,6 +60,16 @@ Heartbeat::~Heartbeat() {
   thread_.join();
 }
 
+void Heartbeat::on_abort(std::function<void()> release) {
+  const std::lock_guard lock(release_mutex_);
+  release_ = std::move(release);
+}
+
+void Heartbeat::release() {
+  const std::lock_guard lock(release_mutex_);
+  if (release_) release_();
+}
+
 Beat Heartbeat::beat(bool leaving) const {
   Beat beat;
   beat.step = activity_.step;
@@ -135,6 +145,7 @@ void Heartbeat::judge(double now) {
   // MPI_Abort talks to the launcher, which may be out of reach: the alarm ends what hangs in it.
   std::signal(SIGALRM, SIG_DFL);
   alarm(kAbortSeconds);
+  release();
   MPI_Abort(MPI_COMM_WORLD, 1);
   std::_Exit(1);
 }

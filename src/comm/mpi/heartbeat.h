@@ -7,7 +7,9 @@
 #include <mpi.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,6 +36,11 @@ class Heartbeat {
   /// Tells the others that this rank leaves in order, and waits until they leave too.
   ~Heartbeat();
 
+  /// What release() calls.
+  void on_abort(std::function<void()> release);
+  /// Before this process ends out of order, on any thread.
+  void release();
+
  private:
   /// One message under way in each direction with a rank.
   struct Peer {
@@ -59,6 +66,8 @@ class Heartbeat {
   RankMonitor monitor_;
   std::vector<Peer> peers_;
   std::atomic<bool> leaving_{false};
+  std::mutex release_mutex_;
+  std::function<void()> release_;
   std::thread thread_;
 };
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "backend/cpu/view.h"
 #include "comm/launch.h"
-#include "comm/pairwise.h"
+#include "comm/mpi/status.h"
 #include "core/dtype.h"
 #include "core/error.h"
 
@@ -14,11 +13,6 @@ namespace bertha::comm {
 namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 30;  // counts of MPI 3 are int
-
-int count_of(size_t size) {
-  BERTHA_CHECK(size <= static_cast<size_t>(std::numeric_limits<int>::max()));
-  return static_cast<int>(size);
-}
 
 }  // namespace
 
@@ -53,6 +47,7 @@ MpiWorld::MpiWorld(const WorldSettings& settings) : settings_(settings) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks_);
   find_hosts();
   check(MPI_Comm_dup(MPI_COMM_WORLD, &beats_));
+  sums_.emplace(MPI_COMM_WORLD);
   heartbeat_ = std::make_unique<Heartbeat>(beats_, hosts_, settings_, activity_);
 }
 
@@ -64,16 +59,13 @@ MpiWorld::~MpiWorld() {
     MPI_Barrier(MPI_COMM_WORLD);
   }
   heartbeat_.reset();
+  sums_.reset();
   MPI_Comm_free(&beats_);
   MPI_Finalize();
 }
 
 void MpiWorld::check(int status) const {
-  if (status == MPI_SUCCESS) return;
-  std::array<char, MPI_MAX_ERROR_STRING> text{};
-  int length = 0;
-  MPI_Error_string(status, text.data(), &length);
-  fail("rank {}: MPI failed in {}: {}", rank_, name_of(activity_.stage), text.data());
+  check_mpi(status, name_of(activity_.stage));
 }
 
 void MpiWorld::find_hosts() {
@@ -100,6 +92,7 @@ void MpiWorld::at(int64_t step, Stage stage) {
 }
 
 void MpiWorld::abort(int status) {
+  heartbeat_->release();
   MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);
 }
@@ -108,7 +101,7 @@ void MpiWorld::broadcast(std::span<std::byte> data, Stage stage) {
   while (!data.empty()) {
     const Waiting waiting(activity_, stage);
     const auto part = data.first(std::min(data.size(), static_cast<size_t>(kMostBytes)));
-    check(MPI_Bcast(part.data(), count_of(part.size()), MPI_BYTE, 0, MPI_COMM_WORLD));
+    check(MPI_Bcast(part.data(), mpi_count(std::ssize(part)), MPI_BYTE, 0, MPI_COMM_WORLD));
     data = data.subspan(part.size());
   }
 }
@@ -117,7 +110,7 @@ void MpiWorld::broadcast(std::span<std::byte> data, Stage stage) {
 void MpiWorld::sum(std::span<double> values, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<double> all(values.size() * static_cast<size_t>(ranks_));
-  const int count = count_of(values.size());
+  const int count = mpi_count(std::ssize(values));
   check(MPI_Allgather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE,
                       MPI_COMM_WORLD));
   std::copy_n(all.begin(), values.size(), values.begin());
@@ -150,106 +143,62 @@ bool MpiWorld::voted_to_stop() {
   return result_ != 0;
 }
 
-void MpiWorld::sum_gradients(InOut gradients, const SumOptions& options) {
-  BERTHA_CHECK(options.wire == DType::kF32 || options.wire == DType::kBF16);
-  const std::span values(cpu::data<float>(gradients),
-                         static_cast<size_t>(gradients.tensor().size()));
-  if (options.wire == DType::kF32 && !options.fixed_order) {
-    sum_by_library(values, options.bucket_elements);
-    return;
-  }
-  const auto bucket = static_cast<size_t>(options.bucket_elements);
-  for (size_t begin = 0; begin < values.size(); begin += bucket) {
-    const Waiting waiting(activity_, Stage::kGradients);
-    const auto part = values.subspan(begin, std::min(bucket, values.size() - begin));
-    options.wire == DType::kBF16 ? sum_rounded(part) : sum_in_order(part);
-  }
-}
-
-/// Two buckets under way: the library works on one while the other begins.
-void MpiWorld::sum_by_library(std::span<float> values, int64_t bucket) {
-  std::array<MPI_Request, 2> under_way = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-  size_t turn = 0;
-  const auto length = static_cast<size_t>(bucket);
-  for (size_t begin = 0; begin < values.size(); begin += length, turn ^= 1) {
-    const Waiting waiting(activity_, Stage::kGradients);
-    check(MPI_Wait(&under_way[turn], MPI_STATUS_IGNORE));
-    const auto part = values.subspan(begin, std::min(length, values.size() - begin));
-    check(MPI_Iallreduce(MPI_IN_PLACE, part.data(), count_of(part.size()), MPI_FLOAT, MPI_SUM,
-                         MPI_COMM_WORLD, &under_way[turn]));
-  }
-  const Waiting waiting(activity_, Stage::kGradients);
-  check(MPI_Waitall(2, under_way.data(), MPI_STATUSES_IGNORE));
-}
-
-std::vector<int> MpiWorld::shares(int64_t size) const {
-  std::vector<int> begin;
-  for (int64_t rank = 0; rank <= ranks_; ++rank) {
-    begin.push_back(static_cast<int>(size * rank / ranks_));
-  }
-  return begin;
-}
-
 namespace {
 
-/// What MPI_Alltoallv and MPI_Allgatherv want to know of shares that lie end to end.
-struct Exchange {
-  std::vector<int> counts;        ///< values of each rank's share
-  std::vector<int> mine;          ///< values of this rank's share, for each rank
-  std::vector<int> mine_offsets;  ///< where each rank's version of it is put
-};
-
-Exchange exchange_of(const std::vector<int>& begin, int rank) {
-  Exchange exchange;
-  const auto own = static_cast<size_t>(rank);
-  const int size = begin[own + 1] - begin[own];
-  for (size_t i = 0; i + 1 < begin.size(); ++i) {
-    exchange.counts.push_back(begin[i + 1] - begin[i]);
-    exchange.mine.push_back(size);
-    exchange.mine_offsets.push_back(static_cast<int>(i) * size);
-  }
-  return exchange;
+std::span<float> host_values(InOut tensor) {
+  return {cpu::data<float>(tensor), static_cast<size_t>(tensor.tensor().size())};
 }
 
 }  // namespace
 
-/// Each rank sums a share of the values, in the order of pairwise.h, and gives it to all: the bytes
-/// on the wire are those of a ring.
-void MpiWorld::sum_in_order(std::span<float> values) {
-  const std::vector<int> begin = shares(std::ssize(values));
-  const Exchange plan = exchange_of(begin, rank_);
-  const auto own = static_cast<size_t>(rank_);
-  const int64_t size = plan.counts[own];
-  pieces_.resize(static_cast<size_t>(size * ranks_));
-  check(MPI_Alltoallv(values.data(), plan.counts.data(), begin.data(), MPI_FLOAT, pieces_.data(),
-                      plan.mine.data(), plan.mine_offsets.data(), MPI_FLOAT, MPI_COMM_WORLD));
-  sum_by_tree(pieces_.data(), ranks_, size);
-  std::copy_n(pieces_.data(), size, values.data() + begin[own]);
-  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values.data(), plan.counts.data(),
-                       begin.data(), MPI_FLOAT, MPI_COMM_WORLD));
+void MpiWorld::begin_sum(InOut piece, const SumOptions& options) {
+  BERTHA_CHECK(options.wire == DType::kF32 || options.wire == DType::kBF16);
+  std::optional<Waiting> waiting;
+  if (sums_->full()) waiting.emplace(activity_, Stage::kGradients);
+  sums_->begin(host_values(piece), options);
 }
 
-/// The same with bf16 on the wire: a value is rounded twice, sums are taken in f32.
-void MpiWorld::sum_rounded(std::span<float> values) {
-  const std::vector<int> begin = shares(std::ssize(values));
-  const Exchange plan = exchange_of(begin, rank_);
-  const auto own = static_cast<size_t>(rank_);
-  const int64_t size = plan.counts[own];
-  narrow_.resize(values.size());
-  narrow_pieces_.resize(static_cast<size_t>(size * ranks_));
-  pieces_.resize(narrow_pieces_.size());
-  const auto narrow = [](float value) { return BFloat16::round(value); };
-  const auto widen = [](uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); };
-  std::ranges::transform(values, narrow_.begin(), narrow);
-  check(MPI_Alltoallv(narrow_.data(), plan.counts.data(), begin.data(), MPI_UINT16_T,
-                      narrow_pieces_.data(), plan.mine.data(), plan.mine_offsets.data(),
-                      MPI_UINT16_T, MPI_COMM_WORLD));
-  std::ranges::transform(narrow_pieces_, pieces_.begin(), widen);
-  sum_by_tree(pieces_.data(), ranks_, size);
-  std::transform(pieces_.data(), pieces_.data() + size, narrow_.data() + begin[own], narrow);
-  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, narrow_.data(), plan.counts.data(),
-                       begin.data(), MPI_UINT16_T, MPI_COMM_WORLD));
-  std::ranges::transform(narrow_, values.begin(), widen);
+void MpiWorld::advance_sums() {
+  sums_->advance();
+}
+
+void MpiWorld::finish_sums() {
+  while (!sums_->idle()) {
+    const Waiting waiting(activity_, Stage::kGradients);
+    sums_->finish(1);
+  }
+}
+
+void MpiWorld::scatter_sums(InOut values, std::span<const int64_t> bounds,
+                            const SumOptions& options) {
+  const Waiting waiting(activity_, Stage::kGradients);
+  sums_->scatter(host_values(values), bounds, options);
+}
+
+void MpiWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) {
+  const Waiting waiting(activity_, stage);
+  Exchange plan;
+  plan.of_shares(bounds, rank_);
+  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, host_values(values).data(),
+                       plan.counts.data(), plan.begin.data(), MPI_FLOAT, MPI_COMM_WORLD));
+}
+
+void MpiWorld::gather_shares(std::span<double> values, std::span<const int64_t> bounds,
+                             Stage stage) {
+  const Waiting waiting(activity_, stage);
+  Exchange plan;
+  plan.of_shares(bounds, rank_);
+  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values.data(), plan.counts.data(),
+                       plan.begin.data(), MPI_DOUBLE, MPI_COMM_WORLD));
+}
+
+void MpiWorld::collect_shares(std::span<const float> mine, std::span<float> all,
+                              std::span<const int64_t> bounds, Stage stage) {
+  const Waiting waiting(activity_, stage);
+  Exchange plan;
+  plan.of_shares(bounds, rank_);
+  check(MPI_Gatherv(mine.data(), mpi_count(std::ssize(mine)), MPI_FLOAT, all.data(),
+                    plan.counts.data(), plan.begin.data(), MPI_FLOAT, 0, MPI_COMM_WORLD));
 }
 
 std::unique_ptr<Communicator> join_world(const WorldSettings& settings) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // The world that mpirun makes. Host memory goes over MPI; a tensor's memory is taken to be host
-// memory (a device's own communicator overrides sum_gradients).
+// memory (a device's own communicator has its own for tensors).
 
 #include <mpi.h>
 
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/mpi/bucket_sums.h"
 #include "comm/mpi/heartbeat.h"
 
 namespace bertha::comm {
@@ -28,21 +29,26 @@ class MpiWorld : public Communicator {
   void sum(std::span<double> values, Stage stage) override;
   std::vector<uint64_t> gather(uint64_t value, Stage stage) override;
   void barrier(Stage stage) override;
-  void sum_gradients(InOut gradients, const SumOptions& options) override;
+  void begin_sum(InOut piece, const SumOptions& options) override;
+  void advance_sums() override;
+  void finish_sums() override;
+  void scatter_sums(InOut values, std::span<const int64_t> bounds,
+                    const SumOptions& options) override;
+  void gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) override;
+  void gather_shares(std::span<double> values, std::span<const int64_t> bounds,
+                     Stage stage) override;
+  void collect_shares(std::span<const float> mine, std::span<float> all,
+                      std::span<const int64_t> bounds, Stage stage) override;
   void vote(bool stop) override;
   bool voted_to_stop() override;
   void at(int64_t step, Stage stage) override;
   [[noreturn]] void abort(int status) override;
+  void on_abort(std::function<void()> release) override { heartbeat_->on_abort(release); }
 
  private:
   class Waiting;
   void find_hosts();
   void check(int status) const;
-  void sum_by_library(std::span<float> values, int64_t bucket);
-  void sum_in_order(std::span<float> values);
-  void sum_rounded(std::span<float> values);
-  /// Where each rank's share of `size` values begins; ranks() + 1 entries.
-  std::vector<int> shares(int64_t size) const;
 
   WorldSettings settings_;
   Activity activity_;
@@ -54,9 +60,7 @@ class MpiWorld : public Communicator {
   int ballot_ = 0;
   int result_ = 0;
   MPI_Request voting_ = MPI_REQUEST_NULL;
-  std::vector<float> pieces_;
-  std::vector<uint16_t> narrow_;
-  std::vector<uint16_t> narrow_pieces_;
+  std::optional<BucketSums> sums_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 

@@ -1,0 +1,164 @@
+#include "comm/mpi/bucket_sums.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "comm/mpi/status.h"
+#include "comm/pairwise.h"
+#include "core/dtype.h"
+#include "core/error.h"
+
+namespace bertha::comm {
+namespace {
+
+void check(int status) {
+  check_mpi(status, name_of(Stage::kGradients));
+}
+
+uint16_t narrowed(float value) {
+  return BFloat16::round(value);
+}
+
+float widened(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+}  // namespace
+
+BucketSums::BucketSums(MPI_Comm world) {
+  check(MPI_Comm_dup(world, &scatters_));
+  check(MPI_Comm_dup(world, &gathers_));
+  MPI_Comm_rank(world, &rank_);
+  MPI_Comm_size(world, &ranks_);
+}
+
+BucketSums::~BucketSums() {
+  MPI_Comm_free(&scatters_);
+  MPI_Comm_free(&gathers_);
+}
+
+void BucketSums::begin(std::span<float> values, const SumOptions& options) {
+  if (full()) finish(1);
+  Bucket& next = bucket(begun_++);
+  next.values = values;
+  next.rounded = options.wire == DType::kBF16;
+  next.by_library = !next.rounded && !options.fixed_order;
+  next.phase = Phase::kScatter;
+  if (next.by_library) {
+    check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), mpi_count(std::ssize(values)), MPI_FLOAT,
+                         MPI_SUM, scatters_, &next.request));
+  } else {
+    next.exchange.of_even_shares(std::ssize(values), ranks_, rank_);
+    begin_scatter(next);
+  }
+  advance();
+}
+
+void BucketSums::begin_scatter(Bucket& bucket) {
+  const Exchange& plan = bucket.exchange;
+  const auto pieces = static_cast<size_t>(plan.mine[0]) * static_cast<size_t>(ranks_);
+  bucket.pieces.resize(pieces);
+  if (!bucket.rounded) {
+    check(MPI_Ialltoallv(bucket.values.data(), plan.counts.data(), plan.begin.data(), MPI_FLOAT,
+                         bucket.pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
+                         MPI_FLOAT, scatters_, &bucket.request));
+    return;
+  }
+  bucket.narrow.resize(bucket.values.size());
+  bucket.narrow_pieces.resize(pieces);
+  std::ranges::transform(bucket.values, bucket.narrow.begin(), narrowed);
+  check(MPI_Ialltoallv(bucket.narrow.data(), plan.counts.data(), plan.begin.data(), MPI_UINT16_T,
+                       bucket.narrow_pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
+                       MPI_UINT16_T, scatters_, &bucket.request));
+}
+
+/// The sum of this rank's share, in f32.
+float* BucketSums::sum_share(Bucket& bucket) {
+  if (bucket.rounded) {
+    std::ranges::transform(bucket.narrow_pieces, bucket.pieces.begin(), widened);
+  }
+  sum_by_tree(bucket.pieces.data(), ranks_, bucket.exchange.mine[0]);
+  return bucket.pieces.data();
+}
+
+void BucketSums::begin_gather(Bucket& bucket) {
+  const Exchange& plan = bucket.exchange;
+  const float* const share = sum_share(bucket);
+  const int at = plan.begin[static_cast<size_t>(rank_)];
+  if (bucket.rounded) {
+    std::transform(share, share + plan.mine[0], bucket.narrow.data() + at, narrowed);
+    check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bucket.narrow.data(),
+                          plan.counts.data(), plan.begin.data(), MPI_UINT16_T, gathers_,
+                          &bucket.request));
+    return;
+  }
+  std::copy_n(share, plan.mine[0], bucket.values.data() + at);
+  check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bucket.values.data(),
+                        plan.counts.data(), plan.begin.data(), MPI_FLOAT, gathers_,
+                        &bucket.request));
+}
+
+void BucketSums::end(Bucket& bucket) const {
+  if (bucket.rounded) std::ranges::transform(bucket.narrow, bucket.values.begin(), widened);
+  bucket.phase = Phase::kDone;
+}
+
+void BucketSums::step(int64_t number) {
+  Bucket& now = bucket(number);
+  if (now.phase == Phase::kScatter && !now.by_library) {
+    begin_gather(now);
+    now.phase = Phase::kGather;
+    return;
+  }
+  end(now);
+}
+
+void BucketSums::advance() {
+  for (int64_t number = finished_; number < begun_; ++number) {
+    Bucket& now = bucket(number);
+    // A scatter that is complete out of turn waits for those before it.
+    if (now.phase == Phase::kScatter && number != gathering_) continue;
+    if (now.phase == Phase::kDone) continue;
+    int done = 0;
+    check(MPI_Test(&now.request, &done, MPI_STATUS_IGNORE));
+    if (done == 0) continue;
+    if (now.phase == Phase::kScatter) ++gathering_;
+    step(number);
+  }
+  while (finished_ < begun_ && bucket(finished_).phase == Phase::kDone) ++finished_;
+}
+
+void BucketSums::finish(int64_t count) {
+  const int64_t last = std::min(begun_, finished_ + count);
+  while (finished_ < last) {
+    Bucket& oldest = bucket(finished_);
+    if (oldest.phase != Phase::kDone) {
+      check(MPI_Wait(&oldest.request, MPI_STATUS_IGNORE));
+      if (oldest.phase == Phase::kScatter) ++gathering_;
+      step(finished_);
+    }
+    advance();
+  }
+}
+
+void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bounds,
+                         const SumOptions& options) {
+  BERTHA_CHECK(idle(), "sums are under way");
+  int64_t longest = 0;
+  for (size_t r = 0; r + 1 < bounds.size(); ++r) {
+    longest = std::max(longest, bounds[r + 1] - bounds[r]);
+  }
+  const int64_t slice = std::max<int64_t>(1, options.bucket_elements / ranks_);
+  Bucket& only = bucket(begun_);
+  only.values = values;
+  only.rounded = options.wire == DType::kBF16;
+  for (int64_t from = 0; from < longest; from += slice) {
+    only.exchange.of_slices(bounds, rank_, from, from + slice);
+    begin_scatter(only);
+    check(MPI_Wait(&only.request, MPI_STATUS_IGNORE));
+    std::copy_n(sum_share(only), only.exchange.mine[0],
+                values.data() + only.exchange.begin[static_cast<size_t>(rank_)]);
+  }
+}
+
+}  // namespace bertha::comm
