@@ -79,6 +79,22 @@ inline double measured_peak() {
   return flops * thread_count() / seconds * 1e-9;
 }
 
+/// GB/s of a[i] = b[i] + c[i] over arrays that no cache holds.
+inline double measured_bandwidth() {
+  constexpr int64_t kElements = 1 << 25;
+  std::vector<float> a(kElements);
+  const std::vector<float> b(kElements, 1.0F);
+  const std::vector<float> c(kElements, 2.0F);
+  const double seconds = shortest([&] {
+    parallel_ranges(kElements, 1 << 16, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        a[static_cast<size_t>(i)] = b[static_cast<size_t>(i)] + c[static_cast<size_t>(i)];
+      }
+    });
+  });
+  return 3e-9 * static_cast<double>(kElements * size_of(DType::kF32)) / seconds;
+}
+
 /// Tensors of one product, filled with small numbers.
 class Operands {
  public:

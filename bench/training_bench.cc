@@ -1,13 +1,14 @@
 // Steps of pre-training as the trainer runs them: forward, backward, clipping and the update of one
 // micro-batch, dropout on. The peer is bench/pytorch/bert_training.py; bench/training.sh runs both
-// on the same lengths. Prints one JSON line. tokens_per_s counts real tokens; flops are those of
+// on the same lengths. Prints one JSON line, and before it, with
+// --profile, where the time goes by op. tokens_per_s counts real tokens; flops are those of
 // the model's matrix products alone (forward, and twice that backward), so recomputation earns
 // nothing.
 //
 //   training_bench [--config FILE] [--length 128] [--batch 16] [--predictions N]
 //                  [--shards FOLDER | --lengths full|real] [--precision fp32|bf16]
 //                  [--device cpu|cuda] [--optimizer adamw|lamb] [--warmup 1] [--steps 5]
-//                  [--save-lengths FILE]
+//                  [--save-lengths FILE] [--profile]
 //
 // --lengths real draws what `bertha prepare` makes of long documents: nine rows of ten full or up
 // to an eighth short of it, one of ten uniform from 5 tokens up.
@@ -25,11 +26,13 @@
 #include "bert/config.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "core/profile.h"
 #include "core/strings.h"
 #include "dataset/pretraining_loader.h"
 #include "ops/linear.h"
 #include "peak.h"
 #include "train/pretraining_trainer.h"
+#include "train/profile_table.h"
 
 namespace bertha {
 namespace {
@@ -47,6 +50,7 @@ struct Setup {
   int64_t predictions = 20;
   int64_t warmup = 1;
   int64_t steps = 5;
+  bool profile = false;
 
   DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
 };
@@ -206,6 +210,16 @@ double card_ceiling(Device& device, DType dtype) {
   return kRounds * 2e-9 * static_cast<double>(kSide * kSide * kSide) / seconds_since(start);
 }
 
+void print_profile(const Profile& profile, const Setup& setup, const Totals& totals) {
+  const train::Ceilings ceilings = {.gflops = totals.ceiling_gflops,
+                                    .gbytes_per_s = bench::measured_bandwidth()};
+  const double seconds = totals.forward_backward_s + totals.update_s;
+  fmt::print("{}{:38} {:7} {:10.2f}\nceilings: {:.0f} GFLOP/s, {:.1f} GB/s\n",
+             train::profile_table(profile, setup.steps, ceilings), "whole step", "",
+             1e3 * seconds / static_cast<double>(setup.steps), ceilings.gflops,
+             ceilings.gbytes_per_s);
+}
+
 Totals measure(const Setup& setup, const bert::Config& config,
                const std::vector<PretrainingBatch>& batches) {
   const std::unique_ptr<Device> opened = open_device(setup);
@@ -213,6 +227,8 @@ Totals measure(const Setup& setup, const bert::Config& config,
   bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), setup.dtype(), true);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   train::PretrainingTrainer trainer(device, config, store, settings_of(setup, batches));
+  Profile profile;
+  if (setup.profile) device.set_profile(&profile);
   Totals totals;
   totals.ceiling_gflops = setup.device == "cuda" ? card_ceiling(device, setup.dtype())
                                                  : bench::ceiling_of(setup.dtype());
@@ -224,13 +240,17 @@ Totals measure(const Setup& setup, const bert::Config& config,
     const double products_s = seconds_since(start);
     trainer.update(1e-4, step + 1);
     device.synchronize();
-    if (step < setup.warmup) continue;
+    if (step < setup.warmup) {
+      profile.clear();
+      continue;
+    }
     totals.forward_backward_s += products_s;
     totals.update_s += seconds_since(start) - products_s;
     totals.flops += flops_of(batch, config);
     totals.tokens += batch.tokens();
     totals.last_loss = sums.total();
   }
+  if (setup.profile) print_profile(profile, setup, totals);
   return totals;
 }
 
@@ -273,11 +293,13 @@ int run(const std::vector<std::string>& arguments) {
   table.value("predictions", setup.predictions, "masked tokens of a row at most");
   table.value("warmup", setup.warmup, "steps before the clock starts");
   table.value("steps", setup.steps, "steps timed");
+  table.flag("profile", setup.profile, "print where the time goes, op by op; on the CPU");
   if (!table.parse(arguments)) {
     fmt::print("{}", table.help());
     return 0;
   }
   if (!table.given("predictions")) setup.predictions = setup.length <= 128 ? 20 : 80;
+  if (setup.profile && setup.device != "cpu") fail("--profile: a card's ops run on their own time");
   const bert::Config config = config_of(setup);
   const std::vector<PretrainingBatch> batches = make_batches(setup, config);
   if (setup.save_lengths) save_lengths(*setup.save_lengths, batches);

@@ -12,7 +12,9 @@
 #include "cli/options.h"
 #include "cli/ranks.h"
 #include "core/error.h"
+#include "core/profile.h"
 #include "train/pretraining_run.h"
+#include "train/profile_table.h"
 
 namespace bertha::cli {
 namespace {
@@ -49,6 +51,7 @@ struct Typed {
   bool disable_progress_bar = false;
   bool enable_tensorboard = false;
   bool fp16 = false;
+  bool profile = false;
 };
 
 void declare_data(Options& table, Typed& typed) {
@@ -117,6 +120,8 @@ void declare_run(Options& table, Typed& typed) {
   table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
   table.value("log_freq", typed.log_freq, "steps between log lines");
   table.flag("disable_progress_bar", typed.disable_progress_bar, "no progress line");
+  table.value("profile", typed.profile,
+              "at the end, where the time went, op by op (rank 0, CPU), on standard error");
   table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
   table.flag("enable-tensorboard-logging", typed.enable_tensorboard,
              "TensorBoard event files below --output_dir");
@@ -140,8 +145,7 @@ void declare_accepted(Options& table, Typed& typed) {
   table.accepted("use_zero_optimizer", true, "every rank keeps the whole optimizer state", "False");
   table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph",
                  "False");
-  table.accepted("profile", true, "see bench/ for a profile by operation", "False");
-  table.accepted("profile_steps", true, "see bench/ for a profile by operation", "'0'");
+  table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");
   table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
   table.accepted("no_compiled_autograd", false, "there is no autograd");
   table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged",
@@ -208,10 +212,20 @@ int train_on(comm::Communicator& world, PretrainingOptions options, const Typed&
         "--device cpu",
         world.ranks(), device->description());
   }
+  if (typed.profile && device->kind() != DeviceKind::kCpu) {
+    fail("--profile: {} runs ops on its own time; add --device cpu", device->description());
+  }
+  Profile profile;
+  if (typed.profile && world.leads()) device->set_profile(&profile);
   options.bf16 = typed.device.bf16(*device);
   train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device),
                             world);
-  if (run.run(stop_requested) == train::RunEnd::kFinished) return 0;
+  const train::RunEnd end = run.run(stop_requested);
+  if (device->profile() != nullptr) {
+    spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),
+                 train::profile_table(profile, run.steps_done()));
+  }
+  if (end == train::RunEnd::kFinished) return 0;
   spdlog::warn(options.skip_checkpoint
                    ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
                    : "stopped by a signal; the same command goes on from here");

@@ -10,6 +10,8 @@
 
 namespace bertha {
 
+class Profile;
+
 enum class DeviceKind : uint8_t { kCpu, kCuda };
 
 /// A callable borrowed for the length of a call; copies nothing, allocates nothing.
@@ -68,6 +70,13 @@ class Device {
   virtual void synchronize() = 0;
   /// Says that parameter buffers were written: prepared copies of weights are no longer valid.
   virtual void parameters_changed() = 0;
+
+  /// Where ops note their time (core/profile.h); null: nowhere. It must outlive its use.
+  Profile* profile() const { return profile_; }
+  void set_profile(Profile* profile) { profile_ = profile; }
+
+ private:
+  Profile* profile_ = nullptr;
 };
 
 }  // namespace bertha

@@ -1,5 +1,6 @@
 #include "ops/attention.h"
 
+#include "core/profile.h"
 #include "ops/attention_cpu.h"
 #include "ops/attention_cuda.h"
 #include "ops/device_of.h"
@@ -26,6 +27,11 @@ void check_operands(const Tensor& qkv, const Tensor& seq_start, const AttentionS
   BERTHA_CHECK(!dropout.active() || dropout.seed.size() == 2, "dropout without a seed");
 }
 
+/// `products` matrix products over the pairs of tokens of every sequence.
+Cost cost_of(const Tensor& qkv, const Tensor& seq_start, int64_t products, int64_t bytes) {
+  return {.flops = products * 2 * token_pairs_cpu(seq_start) * (qkv.dim(1) / 3), .bytes = bytes};
+}
+
 }  // namespace
 
 void attention(Context& context, const Tensor& qkv, const Tensor& seq_start,
@@ -35,6 +41,9 @@ void attention(Context& context, const Tensor& qkv, const Tensor& seq_start,
   if (on_cuda(context)) {
     return attention_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse);
   }
+  const Timed timed(context.device(), "attention", [&] {
+    return cost_of(qkv, seq_start, 2, bytes_of(qkv, y.tensor(), lse.tensor()));
+  });
   attention_cpu(qkv, seq_start, shape, dropout, y, lse);
 }
 
@@ -53,6 +62,9 @@ void attention_backward(Context& context, const Tensor& qkv, const Tensor& seq_s
     return attention_backward_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse, d_y,
                                    d_qkv, delta);
   }
+  const Timed timed(context.device(), "attention, backward", [&] {
+    return cost_of(qkv, seq_start, 5, bytes_of(qkv, y, lse, d_y, d_qkv.tensor()));
+  });
   attention_backward_cpu(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv);
 }
 

@@ -111,6 +111,16 @@ void clear_rows(const Tensor& tensor, int64_t begin) {
 
 }  // namespace
 
+int64_t token_pairs_cpu(const Tensor& seq_start) {
+  const auto* start = cpu::data<int32_t>(seq_start);
+  int64_t pairs = 0;
+  for (int64_t i = 1; i < seq_start.size(); ++i) {
+    const int64_t length = start[i] - start[i - 1];
+    pairs += length * length;
+  }
+  return pairs;
+}
+
 void attention_cpu(const Tensor& qkv, const Tensor& seq_start, const AttentionShape& shape,
                    const Dropout& dropout, Out y, Out lse, cpu::Isa isa) {
   const AttentionKernels& kernels = kernels_for(isa, qkv.dtype());

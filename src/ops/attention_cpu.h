@@ -12,4 +12,7 @@ void attention_backward_cpu(const Tensor& qkv, const Tensor& seq_start, const At
                             const Dropout& dropout, const Tensor& y, const Tensor& lse,
                             const Tensor& d_y, Out d_qkv, cpu::Isa isa = cpu::best_isa());
 
+/// Σ length² over the sequences.
+int64_t token_pairs_cpu(const Tensor& seq_start);
+
 }  // namespace bertha::ops

@@ -1,6 +1,7 @@
 #include "ops/cross_entropy.h"
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/cross_entropy_cpu.h"
 #include "ops/cross_entropy_cuda.h"
 #include "ops/device_of.h"
@@ -26,6 +27,8 @@ void cross_entropy(Context& context, InOut logits, const Tensor& labels, const T
   if (on_cuda(context)) {
     return cross_entropy_cuda(cuda_of(context), logits, labels, scale, row_results, result);
   }
+  const Timed timed(context.device(), "cross entropy",
+                    [&] { return Cost{.bytes = bytes_of(x) + (scale.empty() ? 0 : bytes_of(x))}; });
   cross_entropy_cpu(logits, labels, scale, row_results, result);
 }
 

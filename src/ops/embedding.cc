@@ -1,6 +1,7 @@
 #include "ops/embedding.h"
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/device_of.h"
 #include "ops/embedding_cpu.h"
 #include "ops/embedding_cuda.h"
@@ -54,6 +55,9 @@ void embedding(Context& context, const EmbeddingIds& ids, const EmbeddingTables&
     return embedding_cuda(cuda_of(context), ids, tables, gamma, beta, eps, dropout, z, y, mean,
                           rstd);
   }
+  const Timed timed(context.device(), "embedding", [&] {
+    return Cost{.bytes = bytes_of(z.tensor(), y.tensor()) + 3 * z.tensor().size() * 4};
+  });
   embedding_cpu(ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
 }
 
@@ -82,6 +86,9 @@ void embedding_backward(Context& context, const EmbeddingIds& ids, const Tensor&
                                                 .partials = partials});
     return embedding_scatter_cuda(cuda_of(context), ids, d.tensor(), d_tables, partials);
   }
+  const Timed timed(context.device(), "embedding, backward", [&] {
+    return Cost{.bytes = bytes_of(z, d.tensor(), d.tensor()) + 6 * z.size() * 4};
+  });
   layer_norm_backward_cpu({.z = z,
                            .mean = mean,
                            .rstd = rstd,

@@ -1,6 +1,7 @@
 #include "ops/layer_norm.h"
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/device_of.h"
 #include "ops/layer_norm_cpu.h"
 #include "ops/layer_norm_cuda.h"
@@ -41,6 +42,10 @@ void layer_norm(Context& context, InOut z, const Tensor& residual, const Tensor&
   if (on_cuda(context)) {
     return layer_norm_cuda(cuda_of(context), z, residual, gamma, beta, eps, dropout, y, mean, rstd);
   }
+  const Timed timed(context.device(), "layer norm", [&] {
+    const int64_t changed = residual.empty() && !dropout.active() ? 0 : z.tensor().size_bytes();
+    return Cost{.bytes = changed + bytes_of(z.tensor(), residual, y.tensor())};
+  });
   layer_norm_cpu(z, residual, gamma, beta, eps, dropout, y, mean, rstd);
 }
 
@@ -71,6 +76,9 @@ void layer_norm_backward(Context& context, const Tensor& z, const Tensor& mean, 
                                                        .d_beta = d_beta,
                                                        .partials = partials});
   }
+  const Timed timed(context.device(), "layer norm, backward", [&] {
+    return Cost{.bytes = bytes_of(z, d.tensor(), d.tensor(), d_x.tensor())};
+  });
   layer_norm_backward_cpu({.z = z,
                            .mean = mean,
                            .rstd = rstd,

@@ -2,6 +2,7 @@
 
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/view.h"
+#include "core/profile.h"
 #include "core/threads.h"
 #include "ops/activation_kernels.h"
 
@@ -78,16 +79,35 @@ void activation_backward(const Tensor& d_y, const Tensor& saved, Activation acti
   });
 }
 
+/// Of one product over x [T,K], w [N,K] and y [T,N], beside `more_bytes`.
+Cost product_cost(const Tensor& x, const Tensor& w, const Tensor& y, int64_t more_bytes = 0) {
+  return {.flops = 2 * x.size() * w.dim(0), .bytes = bytes_of(x, w, y) + more_bytes};
+}
+
+void gradient_of_activation(cpu::CpuDevice& device, const Tensor& d_y, const Tensor& saved,
+                            Activation activation, float* d_b) {
+  const Timed timed(device, "linear, bias and activation backward",
+                    [&] { return Cost{.bytes = bytes_of(d_y, saved, saved)}; });
+  if (d_y.dtype() == DType::kF32) {
+    activation_backward<float>(d_y, saved, activation, d_b);
+  } else {
+    activation_backward<uint16_t>(d_y, saved, activation, d_b);
+  }
+}
+
 }  // namespace
 
 void linear_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
                 Activation activation, Out y, Out saved) {
-  const uint64_t version = device.parameter_version();
-  if (saved.empty()) {
-    device.products().forward(x, w, b, epilogue_of(activation), y, version);
-    return;
+  const bool keeps = !saved.empty();
+  {
+    const Timed timed(device, "linear", [&] { return product_cost(x, w, y.tensor()); });
+    device.products().forward(x, w, b, keeps ? cpu::Epilogue::kNone : epilogue_of(activation),
+                              keeps ? saved : y, device.parameter_version());
   }
-  device.products().forward(x, w, b, cpu::Epilogue::kNone, saved, version);
+  if (!keeps) return;
+  const Timed timed(device, "linear, GELU",
+                    [&] { return Cost{.bytes = bytes_of(saved.tensor(), y.tensor())}; });
   if (x.dtype() == DType::kF32) {
     gelu<float>(saved.tensor(), y.tensor());
   } else {
@@ -100,18 +120,16 @@ void linear_backward_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& 
                          Write d_x_write, InOut d_w, InOut d_b) {
   const Tensor& d = d_y.tensor();
   if (activation != Activation::kNone || !d_b.empty()) {
-    auto* const sums = cpu::data<float>(d_b);
-    if (x.dtype() == DType::kF32) {
-      activation_backward<float>(d, saved, activation, sums);
-    } else {
-      activation_backward<uint16_t>(d, saved, activation, sums);
-    }
+    gradient_of_activation(device, d, saved, activation, cpu::data<float>(d_b));
   }
-  device.products().backward_weights(d, x, d_w);
-  if (!d_x.empty()) {
-    device.products().backward_data(d, w, d_x_write == Write::kAdd, d_x,
-                                    device.parameter_version());
+  {
+    const Timed timed(device, "linear, d_w",
+                      [&] { return product_cost(x, w, d, 2 * d_w.tensor().size_bytes()); });
+    device.products().backward_weights(d, x, d_w);
   }
+  if (d_x.empty()) return;
+  const Timed timed(device, "linear, d_x", [&] { return product_cost(x, w, d); });
+  device.products().backward_data(d, w, d_x_write == Write::kAdd, d_x, device.parameter_version());
 }
 
 }  // namespace bertha::ops

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/device_of.h"
 #include "ops/optimizer_cpu.h"
 #include "ops/optimizer_cuda.h"
@@ -53,6 +54,8 @@ void global_norm(Context& context, const Tensor& gradients, Out norm) {
   const NormScratch scratch = make_scratch(context, whole);
   if (context.dry()) return;
   if (on_cuda(context)) return global_norm_cuda(cuda_of(context), gradients, norm, scratch);
+  const Timed timed(context.device(), "gradient norm",
+                    [&] { return Cost{.bytes = bytes_of(gradients)}; });
   global_norm_cpu(gradients, norm, scratch);
 }
 
@@ -61,6 +64,8 @@ void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_
   check_flat(norm, DType::kF32, 1, "norm");
   if (context.dry()) return;
   if (on_cuda(context)) return clip_norm_cuda(cuda_of(context), gradients, norm, max_norm);
+  const Timed timed(context.device(), "clip",
+                    [&] { return Cost{.bytes = 2 * bytes_of(gradients.tensor())}; });
   clip_norm_cpu(gradients, norm, max_norm);
 }
 
@@ -73,6 +78,8 @@ void clip_norm_each(Context& context, InOut gradients, std::span<const Parameter
   if (context.dry()) return;
   if (on_cuda(context))
     return clip_norm_each_cuda(cuda_of(context), gradients, spans, max_norm, scratch);
+  const Timed timed(context.device(), "clip",
+                    [&] { return Cost{.bytes = 3 * bytes_of(gradients.tensor())}; });
   clip_norm_each_cpu(gradients, spans, max_norm, scratch);
 }
 
@@ -84,6 +91,9 @@ void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const Par
   if (context.dry()) return;
   if (on_cuda(context))
     return lamb_cuda(cuda_of(context), buffers, spans, settings, scalars, scratch);
+  const Timed timed(context.device(), "LAMB", [&] {
+    return Cost{.bytes = 10 * bytes_of(buffers.weights) + bytes_of(buffers.shadow)};
+  });
   lamb_cpu(buffers, spans, settings, scalars, scratch);
 }
 
@@ -92,6 +102,9 @@ void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const Pa
   check(buffers, spans, scalars);
   if (context.dry()) return;
   if (on_cuda(context)) return adamw_cuda(cuda_of(context), buffers, spans, settings, scalars);
+  const Timed timed(context.device(), "AdamW", [&] {
+    return Cost{.bytes = 7 * bytes_of(buffers.weights) + bytes_of(buffers.shadow)};
+  });
   adamw_cpu(buffers, spans, settings, scalars);
 }
 
@@ -101,6 +114,8 @@ void convert(Context& context, const Tensor& from, Out to) {
   check_flat(to.tensor(), narrows ? DType::kBF16 : DType::kF32, from.size(), "to");
   if (context.dry()) return;
   if (on_cuda(context)) return convert_cuda(cuda_of(context), from, to);
+  const Timed timed(context.device(), "convert",
+                    [&] { return Cost{.bytes = bytes_of(from, to.tensor())}; });
   convert_cpu(from, to);
 }
 

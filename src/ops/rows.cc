@@ -1,6 +1,7 @@
 #include "ops/rows.h"
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/device_of.h"
 #include "ops/rows_cpu.h"
 #include "ops/rows_cuda.h"
@@ -26,6 +27,8 @@ void gather_rows(Context& context, const Tensor& x, const Tensor& rows, Out y) {
   check(x, rows, y.tensor());
   if (context.dry()) return;
   if (on_cuda(context)) return gather_rows_cuda(cuda_of(context), x, rows, y);
+  const Timed timed(context.device(), "gather rows",
+                    [&] { return Cost{.bytes = 2 * bytes_of(y.tensor())}; });
   gather_rows_cpu(x, rows, y);
 }
 
@@ -33,6 +36,8 @@ void gather_rows_backward(Context& context, const Tensor& d_y, const Tensor& row
   check(d_x.tensor(), rows, d_y);
   if (context.dry()) return;
   if (on_cuda(context)) return gather_rows_backward_cuda(cuda_of(context), d_y, rows, d_x);
+  const Timed timed(context.device(), "gather rows, backward",
+                    [&] { return Cost{.bytes = 3 * bytes_of(d_y)}; });
   gather_rows_backward_cpu(d_y, rows, d_x);
 }
 

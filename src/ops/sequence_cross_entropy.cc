@@ -1,6 +1,7 @@
 #include "ops/sequence_cross_entropy.h"
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "ops/device_of.h"
 #include "ops/sequence_cross_entropy_cpu.h"
 #include "ops/sequence_cross_entropy_cuda.h"
@@ -29,6 +30,8 @@ void sequence_cross_entropy(Context& context, InOut logits, const Tensor& seq_st
     return sequence_cross_entropy_cuda(cuda_of(context), logits, seq_start, labels, scale, parts,
                                        result);
   }
+  const Timed timed(context.device(), "sequence cross entropy",
+                    [&] { return Cost{.bytes = bytes_of(x) + (scale.empty() ? 0 : bytes_of(x))}; });
   sequence_cross_entropy_cpu(logits, seq_start, labels, scale, parts, result);
 }
 

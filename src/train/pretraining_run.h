@@ -42,6 +42,8 @@ class PretrainingRun {
   /// Trains until the last step or until `stop` is set. Throws Error when training cannot go on
   /// (five steps in a row without a finite gradient, a full disk); the last good checkpoint stays.
   RunEnd run(const std::atomic<bool>& stop);
+  /// Updates since this start.
+  int64_t steps_done() const { return steps_done_here_; }
 
  private:
   void open_data();

@@ -12,6 +12,7 @@
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/view.h"
 #include "core/error.h"
+#include "core/profile.h"
 #include "core/threads.h"
 
 namespace bertha::cpu {
@@ -89,7 +90,7 @@ const char* name_of(Isa isa) {
 
 CpuDevice::CpuDevice() {
   best_isa();
-  products_ = std::make_unique<MatrixProducts>();
+  products_ = std::make_unique<MatrixProducts>(*this);
 }
 
 CpuDevice::~CpuDevice() = default;
@@ -124,10 +125,12 @@ void CpuDevice::read(const Tensor& from, void* host) {
 void CpuDevice::copy(const Tensor& from, Out to) {
   BERTHA_CHECK(from.size_bytes() == to.tensor().size_bytes(), "{} to {} bytes", from.size_bytes(),
                to.tensor().size_bytes());
+  const Timed timed(*this, "copy", [&] { return Cost{.bytes = 2 * from.size_bytes()}; });
   write(to, address(from));
 }
 
 void CpuDevice::zero(Out to) {
+  const Timed timed(*this, "zero", [&] { return Cost{.bytes = to.tensor().size_bytes()}; });
   auto* base = static_cast<std::byte*>(address(to.tensor()));
   parallel_ranges(to.tensor().size_bytes(), 1 << 20, [&](int64_t begin, int64_t end, int) {
     std::memset(base + begin, 0, static_cast<size_t>(end - begin));

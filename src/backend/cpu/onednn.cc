@@ -10,6 +10,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
 #include "core/error.h"
+#include "core/profile.h"
 
 namespace bertha::cpu {
 namespace {
@@ -107,6 +108,9 @@ dnnl_exec_arg_t argument(int index, const memory& value) {
 }  // namespace
 
 struct MatrixProducts::State {
+  explicit State(const Device& its_device) : device(its_device) {}
+
+  const Device& device;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   std::map<Key, Product> products;
@@ -162,6 +166,8 @@ const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memor
     found = copies.end() - 1;
   }
   if (found->version != version) {
+    const Timed timed(device, "linear, weight layout",
+                      [&] { return Cost{.bytes = static_cast<int64_t>(2 * plain.get_size())}; });
     copy(found->reorder, found->plain, found->copy);
     found->version = version;
   }
@@ -253,9 +259,9 @@ void MatrixProducts::State::run(Product& product, const void* bias) {
   execute(product.primitive, args, bias == nullptr ? args.size() - 1 : args.size());
 }
 
-MatrixProducts::MatrixProducts() {
+MatrixProducts::MatrixProducts(const Device& device) {
   limit_isa();
-  state_ = std::make_unique<State>();
+  state_ = std::make_unique<State>(device);
 }
 
 MatrixProducts::~MatrixProducts() = default;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/device.h"
 #include "core/tensor.h"
 
 namespace bertha::cpu {
@@ -21,7 +22,8 @@ enum class Epilogue : uint8_t { kNone, kGelu, kTanh };
 
 class MatrixProducts {
  public:
-  MatrixProducts();
+  /// Copies of weights are noted in the profile of `device`.
+  explicit MatrixProducts(const Device& device);
   ~MatrixProducts();
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
