@@ -33,6 +33,27 @@ constexpr double kFileSeconds = 30;  // between lines where standard error goes 
 
 std::atomic<bool> stop_requested{false};
 
+/// SIGINT and SIGTERM end the download in hand: a part stays and is gone on with, and the line on
+/// the terminal is ended cleanly.
+class StopOnSignal {
+ public:
+  StopOnSignal()
+      : interrupt_(std::signal(SIGINT, request)), terminate_(std::signal(SIGTERM, request)) {}
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+  ~StopOnSignal() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, terminate_);
+  }
+
+ private:
+  using Handler = void (*)(int);
+  static void request(int) { stop_requested = true; }
+
+  Handler interrupt_;
+  Handler terminate_;
+};
+
 struct Settings {
   std::string language = "en";
   std::string date = "latest";
@@ -242,9 +263,7 @@ int run_download(Arguments arguments) {
     fmt::print("{}", options.help());
     return 0;
   }
-  // A part stays and is gone on with; this only ends the line cleanly.
-  std::signal(SIGINT, [](int) { stop_requested = true; });
-  std::signal(SIGTERM, [](int) { stop_requested = true; });
+  const StopOnSignal stop;
   for (const std::string& name : names) get_by_name(name, settings);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/extractor.h"
+#include "corpus/multistream.h"
 
 namespace bertha::cli {
 namespace {
@@ -19,6 +20,7 @@ struct Settings {
   std::vector<std::string> dumps;
   std::string bytes = "1M";
   std::string lists = "prose";
+  std::string index;
   bool no_headings = false;
   corpus::ExtractOptions extract;
 };
@@ -36,6 +38,9 @@ Options declare(Settings& settings) {
   options.flag("json", settings.extract.json, "a JSON line an article instead of <doc> blocks");
   options.value("threads", settings.extract.threads, "threads to use")
       .alias("processes", "threads");
+  options.value("index", settings.index,
+                "of a multistream dump, to read its streams in parallel (default: "
+                "x-index.txt.bz2 beside x.xml.bz2, where it is)");
   options.flag("allow_truncated", settings.extract.allow_truncated,
                "a dump that is cut off is no error: its whole pages are enough");
   options.value("lists", settings.lists,
@@ -86,6 +91,19 @@ std::string describe(const corpus::ExtractCounts& counts) {
 
 }  // namespace
 
+std::vector<int64_t> streams_of(const std::string& dump, std::string index, int64_t threads) {
+  if (index.empty()) index = corpus::find_stream_index(dump);
+  if (index.empty()) return {};
+  try {
+    std::vector<int64_t> streams = corpus::read_stream_index(index, dump, threads);
+    spdlog::info("{}: {} streams, by {}", dump, streams.size(), index);
+    return streams;
+  } catch (const Error& error) {
+    spdlog::warn("{}; the dump is read without it", error.what());
+    return {};
+  }
+}
+
 int prepare_extract(Arguments arguments) {
   Settings settings;
   Options options = declare(settings);
@@ -101,6 +119,7 @@ int prepare_extract(Arguments arguments) {
   settings.extract.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
 
   const std::string& dump = settings.dumps.front();
+  settings.extract.streams = streams_of(dump, settings.index, settings.extract.threads);
   const auto begin = std::chrono::steady_clock::now();
   const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;

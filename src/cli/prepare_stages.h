@@ -3,6 +3,7 @@
 // The stages of `bertha prepare`, one file each. A stage gets the words after its name.
 
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "corpus/sharding.h"
@@ -22,6 +23,9 @@ int prepare_shard(Arguments arguments);
 // Shared by the stages alone and all in turn.
 /// Also removes what a killed run left there half written.
 void make_folder(const std::string& path);
+/// Where the streams of a multistream dump begin, by `index` or the index beside the dump; nothing,
+/// with a warning where an index does not fit, when there is none.
+std::vector<int64_t> streams_of(const std::string& dump, std::string index, int64_t threads);
 void check_shard_options(const corpus::ShardOptions& options);
 /// The line that is printed; warns where fewer shards were made than asked for.
 std::string describe(const corpus::ShardTotals& totals, const corpus::ShardOptions& options);

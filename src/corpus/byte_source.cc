@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "corpus/bzip2_source.h"
+#include "corpus/multistream.h"
 #include "io/atomic_file.h"
 
 namespace bertha::corpus {
@@ -83,8 +84,10 @@ class GzipSource : public ByteSource {
 /// A source together with the file that it reads.
 class FileSource : public ByteSource {
  public:
-  FileSource(const std::string& path, int64_t threads)
-      : file_(path), source_(open_memory(file_.text(), path, threads)) {}
+  FileSource(const std::string& path, int64_t threads, std::vector<int64_t> streams)
+      : file_(path),
+        source_(streams.empty() ? open_memory(file_.text(), path, threads)
+                                : open_multistream(file_.text(), std::move(streams), threads)) {}
 
   std::string_view next() override {
     const std::string_view bytes = source_->next();
@@ -107,8 +110,9 @@ std::unique_ptr<ByteSource> open_memory(std::string_view bytes, const std::strin
   return std::make_unique<PlainSource>(bytes);
 }
 
-std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads) {
-  return std::make_unique<FileSource>(path, threads);
+std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads,
+                                        std::vector<int64_t> streams) {
+  return std::make_unique<FileSource>(path, threads, std::move(streams));
 }
 
 }  // namespace bertha::corpus

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bertha::corpus {
 
@@ -28,8 +29,11 @@ class ByteSource {
 };
 
 /// Opens `path`. `threads` decompress a bzip2 file, whose blocks need not be of several streams;
-/// the bytes are the same for any number. Throws Error when the file cannot be read or is empty.
-std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads);
+/// the bytes are the same for any number. `streams` (multistream.h) say where the streams of a
+/// multistream file begin, which spares the search for its blocks; empty where that is not known.
+/// Throws Error when the file cannot be read or is empty.
+std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads,
+                                        std::vector<int64_t> streams = {});
 
 /// The same for bytes in memory that outlive the source; `name` stands for the file in messages.
 std::unique_ptr<ByteSource> open_memory(std::string_view bytes, const std::string& name,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "corpus/formatting.h"
 #include "corpus/ordered_workers.h"
 #include "io/atomic_file.h"
 
@@ -128,7 +129,43 @@ void check_counts(const std::string& dump, const ExtractCounts& counts) {
   fail("{}: {} pages, none of them an article with prose", dump, counts.dump.pages);
 }
 
+class ArticleLines : public LineSource {
+ public:
+  ArticleLines(const std::string& dump, const ExtractOptions& options)
+      : dump_(dump),
+        options_(options),
+        reader_(open_source(dump, options.threads, options.streams)) {}
+
+  std::optional<Job> next() override {
+    std::optional<Batch> batch = read_batch(reader_);
+    if (!batch) {
+      if (!options_.allow_truncated && !damage().empty()) fail("{}: {}", dump_, damage());
+      return std::nullopt;
+    }
+    return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {
+      std::string blocks;
+      for (const std::string& block : to_articles(*shared, reader_.site(), options_).blocks) {
+        blocks += block;
+      }
+      return article_lines(blocks);
+    };
+  }
+  std::string damage() const override { return reader_.damage(); }
+
+ private:
+  std::string dump_;
+  ExtractOptions options_;
+  DumpReader reader_;
+};
+
 }  // namespace
+
+std::unique_ptr<LineSource> stream_articles(const std::string& dump,
+                                            const ExtractOptions& options) {
+  ExtractOptions as_blocks = options;
+  as_blocks.json = false;
+  return std::make_unique<ArticleLines>(dump, as_blocks);
+}
 
 std::string article_block(const Page& page, const std::string& url, std::string_view prose,
                           bool json) {
@@ -154,7 +191,7 @@ std::string article_block(const Page& page, const std::string& url, std::string_
 
 ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options,
                            const std::function<void(const ExtractCounts&)>& progress) {
-  DumpReader reader(open_source(dump, options.threads));
+  DumpReader reader(open_source(dump, options.threads, options.streams));
   SplitWriter writer(options.output_dir, options.file_bytes);
   ExtractCounts counts;
   OrderedWorkers<Batch, Articles> workers(

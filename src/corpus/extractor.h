@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "corpus/dump_reader.h"
+#include "corpus/line_source.h"
 #include "corpus/wikitext.h"
 
 namespace bertha::corpus {
@@ -18,7 +20,8 @@ struct ExtractOptions {
   bool json = false;
   int64_t file_bytes = int64_t{1} << 20;  ///< a file ends before the article that would exceed this
   int64_t threads = 1;
-  bool allow_truncated = false;  ///< a dump that is cut off is no error
+  bool allow_truncated = false;  ///< a dump that is cut off is no error for stream_articles()
+  std::vector<int64_t> streams;  ///< of a multistream dump (multistream.h): where each begins
   WikitextOptions wikitext;
 };
 
@@ -37,6 +40,11 @@ struct ExtractCounts {
 /// cut off gives what it has, and its damage).
 ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options,
                            const std::function<void(const ExtractCounts&)>& progress = {});
+
+/// The lines of the dump's articles as extract_dump() and the format stage make them, without their
+/// files. `options` gives lists, headings, threads, streams and allow_truncated: unless that is
+/// set, next() throws Error at the end of a dump that is cut off.
+std::unique_ptr<LineSource> stream_articles(const std::string& dump, const ExtractOptions& options);
 
 /// The block or JSON line of an article.
 std::string article_block(const Page& page, const std::string& url, std::string_view prose,

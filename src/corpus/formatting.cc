@@ -49,22 +49,20 @@ std::vector<std::string> list_files(const std::string& folder, bool deep, const 
   return files;
 }
 
-/// Writes documents a line each, once their text is known not to be blank.
+/// Writes documents a line each and counts them.
 class LineWriter {
  public:
   explicit LineWriter(const std::string& path) : file_(path) {}
 
-  void add_line(std::string_view line) { document_.append(line).push_back(' '); }
-  void end_document() {
-    if (document_.empty()) {
+  void add(const std::string& document) {
+    if (document.empty()) {
       ++counts_.empty;
-    } else {
-      file_.write(document_);
-      file_.write("\n\n");
-      ++counts_.documents;
-      counts_.text_bytes += static_cast<int64_t>(document_.size());
+      return;
     }
-    document_.clear();
+    file_.write(document);
+    file_.write("\n\n");
+    ++counts_.documents;
+    counts_.text_bytes += static_cast<int64_t>(document.size());
   }
   FormatCounts finish(const std::string& folder, std::string_view what) {
     if (counts_.documents == 0) fail("{}: no {} with text", folder, what);
@@ -74,23 +72,30 @@ class LineWriter {
 
  private:
   io::AtomicFile file_;
-  std::string document_;
   FormatCounts counts_;
 };
 
-void add_articles(std::string_view text, LineWriter& writer) {
+void append_line(std::string_view line, std::string& document) {
+  document.append(line).push_back(' ');
+}
+
+/// Hands the line of each article to `take`, empty where it has no text.
+template <typename Take>
+void split_articles(std::string_view text, const Take& take) {
   bool open = false;
   bool title = false;
+  std::string document;
   while (!text.empty()) {
     const std::string_view line = take_line(text);
     if (line.find("<doc id=") != kNone) {
       open = title = true;
     } else if (line.find("</doc>") != kNone) {
-      if (open) writer.end_document();
+      if (open) take(document);
+      document.clear();
       open = false;
     } else if (open) {
       const std::string_view kept = strip_end(line);
-      if (!title && !kept.empty()) writer.add_line(kept);
+      if (!title && !kept.empty()) append_line(kept, document);
       title = false;
     }
   }
@@ -113,6 +118,40 @@ std::string_view without_licence(std::string_view text) {
   return text;
 }
 
+std::vector<std::string> list_books(const std::string& folder) {
+  auto files =
+      list_files(folder, false, [](const fs::path& path) { return path.extension() == ".txt"; });
+  if (files.empty()) fail("{}: no book (.txt) in this folder", folder);
+  return files;
+}
+
+std::string read_book(const std::string& path) {
+  const io::MappedFile file(path);
+  std::string_view text = file.text();
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_licence(text);
+  std::string document;
+  while (!text.empty()) {
+    const std::string_view line = strip(take_line(text));
+    if (!line.empty()) append_line(line, document);
+  }
+  return document;
+}
+
+class BookLines : public LineSource {
+ public:
+  explicit BookLines(const std::string& folder) : files_(list_books(folder)) {}
+
+  std::optional<Job> next() override {
+    if (next_ == files_.size()) return std::nullopt;
+    return [path = files_[next_++]] { return std::vector{read_book(path)}; };
+  }
+
+ private:
+  std::vector<std::string> files_;
+  size_t next_ = 0;
+};
+
 }  // namespace
 
 FormatCounts format_articles(const std::string& folder, const std::string& output) {
@@ -121,27 +160,30 @@ FormatCounts format_articles(const std::string& folder, const std::string& outpu
   });
   if (files.empty()) fail("{}: no wiki_* file in its folders: run the extract stage first", folder);
   LineWriter writer(output);
-  for (const std::string& path : files) add_articles(io::MappedFile(path).text(), writer);
+  for (const std::string& path : files) {
+    split_articles(io::MappedFile(path).text(),
+                   [&writer](const std::string& document) { writer.add(document); });
+  }
   return writer.finish(folder, "article");
 }
 
 FormatCounts format_books(const std::string& folder, const std::string& output) {
-  const auto files =
-      list_files(folder, false, [](const fs::path& path) { return path.extension() == ".txt"; });
-  if (files.empty()) fail("{}: no book (.txt) in this folder", folder);
+  const std::vector<std::string> files = list_books(folder);
   LineWriter writer(output);
-  for (const std::string& path : files) {
-    const io::MappedFile file(path);
-    std::string_view text = file.text();
-    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    text = without_licence(text);
-    while (!text.empty()) {
-      const std::string_view line = strip(take_line(text));
-      if (!line.empty()) writer.add_line(line);
-    }
-    writer.end_document();
-  }
+  for (const std::string& path : files) writer.add(read_book(path));
   return writer.finish(folder, "book");
+}
+
+std::vector<std::string> article_lines(std::string_view blocks) {
+  std::vector<std::string> lines;
+  split_articles(blocks, [&lines](const std::string& document) {
+    if (!document.empty()) lines.push_back(document);
+  });
+  return lines;
+}
+
+std::unique_ptr<LineSource> stream_books(const std::string& folder) {
+  return std::make_unique<BookLines>(folder);
 }
 
 }  // namespace bertha::corpus

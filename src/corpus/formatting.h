@@ -4,8 +4,12 @@
 // the same.
 
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "corpus/line_source.h"
 
 namespace bertha::corpus {
 
@@ -24,5 +28,11 @@ FormatCounts format_articles(const std::string& folder, const std::string& outpu
 /// joined by blanks. The byte order mark and the licence that Project Gutenberg puts around a book
 /// go. Throws Error when there is no book.
 FormatCounts format_books(const std::string& folder, const std::string& output);
+
+/// The lines of the articles in a text of <doc> blocks, those without text left out.
+std::vector<std::string> article_lines(std::string_view blocks);
+
+/// The lines that format_books would write, without a file. Throws Error when there is no book.
+std::unique_ptr<LineSource> stream_books(const std::string& folder);
 
 }  // namespace bertha::corpus

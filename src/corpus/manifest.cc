@@ -51,7 +51,11 @@ json read_manifest(const std::string& path) {
 }
 
 bool same_outputs(const StageWork& work, const json& manifest, std::string& why) {
-  const json outputs = manifest.value("outputs", json::object());
+  const json outputs = manifest.value("outputs", json());
+  if (!outputs.is_object()) {
+    why = "its manifest is damaged";
+    return false;
+  }
   for (const auto& [name, facts] : outputs.items()) {
     std::error_code error;
     const auto bytes = fs::file_size(fs::path(work.root) / name, error);
@@ -60,8 +64,7 @@ bool same_outputs(const StageWork& work, const json& manifest, std::string& why)
       return false;
     }
   }
-  why = "it has no outputs";
-  return !outputs.empty();
+  return true;
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "corpus/sharding.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <numeric>
@@ -100,6 +104,16 @@ int64_t fill_once(Kind& kind, Bins& bins) {
   return placed;
 }
 
+/// The sentences of an article as they stand in a shard, each a line, and a blank line.
+std::string shard_text(std::string_view line) {
+  std::string text;
+  for (const std::string_view sentence : split_sentences(line)) {
+    text.append(sentence).push_back('\n');
+  }
+  if (!text.empty()) text.push_back('\n');
+  return text;
+}
+
 /// An article's line in one of the inputs.
 struct Place {
   int32_t file = 0;
@@ -183,11 +197,7 @@ std::string write_shard(const ShardJob& job, std::span<const io::MappedFile> fil
     const Place& place = places[static_cast<size_t>(article)];
     const std::string_view text = files[static_cast<size_t>(place.file)].text().substr(
         static_cast<size_t>(place.offset), static_cast<size_t>(place.bytes));
-    for (const std::string_view sentence : split_sentences(text)) {
-      out.write(sentence);
-      out.write("\n");
-    }
-    out.write("\n");
+    out.write(shard_text(text));
   }
   out.commit();
   return job.path;
@@ -204,6 +214,97 @@ std::vector<ShardJob> name_shards(const ShardPlan& plan, const ShardOptions& opt
   add(plan.training, "training");
   add(plan.test, "test");
   return jobs;
+}
+
+/// The texts of all articles of the sources in order, to `take`; returns what damage there was.
+template <typename Take>
+std::string read_sources(const OpenSources& open, int64_t threads, const Take& take) {
+  const std::vector<std::unique_ptr<LineSource>> sources = open();
+  std::string damage;
+  for (const std::unique_ptr<LineSource>& source : sources) {
+    OrderedWorkers<LineSource::Job, std::vector<std::string>> workers(
+        threads, [&source] { return source->next(); },
+        [](LineSource::Job&& job) {
+          std::vector<std::string> texts = job();
+          for (std::string& text : texts) text = shard_text(text);
+          std::erase(texts, "");
+          return texts;
+        });
+    while (const std::optional<std::vector<std::string>> texts = workers.next()) {
+      for (const std::string& text : *texts) take(text);
+    }
+    if (damage.empty()) damage = source->damage();
+  }
+  return damage;
+}
+
+/// What is known of articles once they have been counted.
+struct Measured {
+  std::vector<int64_t> sentences;
+  std::vector<int64_t> bytes;
+};
+
+/// Shards that are written article by article, in any order.
+class ShardFiles {
+ public:
+  ShardFiles(const std::vector<ShardJob>& jobs, const std::vector<int64_t>& bytes)
+      : shard_(bytes.size()), offset_(bytes.size()) {
+    for (const ShardJob& job : jobs) {
+      int64_t offset = 0;
+      for (const int64_t article : *job.articles) {
+        shard_[static_cast<size_t>(article)] = static_cast<int32_t>(files_.size());
+        offset_[static_cast<size_t>(article)] = offset;
+        offset += bytes[static_cast<size_t>(article)];
+      }
+      files_.push_back(std::make_unique<io::AtomicFile>(job.path));
+    }
+  }
+
+  void write(size_t article, std::string_view text) {
+    const io::AtomicFile& file = *files_[static_cast<size_t>(shard_[article])];
+    const int descriptor = ::open(file.temporary_path().c_str(), O_WRONLY | O_CLOEXEC);
+    int error = descriptor < 0 ? errno : 0;
+    for (int64_t at = offset_[article]; error == 0 && !text.empty();) {
+      const ssize_t written = ::pwrite(descriptor, text.data(), text.size(), at);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) error = written < 0 ? errno : EIO;
+      at += std::max<ssize_t>(written, 0);
+      text.remove_prefix(static_cast<size_t>(std::max<ssize_t>(written, 0)));
+    }
+    if (descriptor >= 0) ::close(descriptor);
+    if (error != 0) fail("{}: cannot write: {}", file.path(), std::strerror(error));
+  }
+  std::vector<std::string> commit() {
+    std::vector<std::string> paths;
+    for (const std::unique_ptr<io::AtomicFile>& file : files_) {
+      file->commit();
+      paths.push_back(file->path());
+    }
+    return paths;
+  }
+
+ private:
+  std::vector<std::unique_ptr<io::AtomicFile>> files_;
+  std::vector<int32_t> shard_;
+  std::vector<int64_t> offset_;
+};
+
+Measured measure(const OpenSources& open, int64_t threads) {
+  Measured all;
+  read_sources(open, threads, [&all](const std::string& text) {
+    all.sentences.push_back(std::ranges::count(text, '\n') - 1);
+    all.bytes.push_back(static_cast<int64_t>(text.size()));
+  });
+  return all;
+}
+
+/// The counts of the articles, and the shards as they will be.
+ShardTotals totals_of(const std::vector<int64_t>& sentences, const ShardOptions& options) {
+  ShardTotals totals;
+  totals.articles = static_cast<int64_t>(sentences.size());
+  totals.sentences = std::accumulate(sentences.begin(), sentences.end(), int64_t{0});
+  if (totals.articles > 0) totals.shards = fit_shards(options.shards, totals.articles);
+  return totals;
 }
 
 }  // namespace
@@ -244,14 +345,10 @@ ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions
   std::vector<io::MappedFile> files;
   for (const std::string& path : inputs) files.emplace_back(path);
   const Counted articles = read_articles(files, options.threads);
-  ShardTotals totals;
-  totals.articles = static_cast<int64_t>(articles.places.size());
-  totals.sentences =
-      std::accumulate(articles.sentences.begin(), articles.sentences.end(), int64_t{0});
+  ShardTotals totals = totals_of(articles.sentences, options);
   if (totals.articles == 0) {
     fail("{}: no sentence: expected one article a line", inputs.empty() ? "no file" : inputs[0]);
   }
-  totals.shards = fit_shards(options.shards, totals.articles);
   const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
   const std::vector<ShardJob> jobs = name_shards(plan, options);
   size_t next = 0;
@@ -260,6 +357,26 @@ ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions
       [&] { return next < jobs.size() ? std::optional(jobs[next++]) : std::nullopt; },
       [&](ShardJob&& job) { return write_shard(job, files, articles.places); });
   while (std::optional<std::string> path = workers.next()) totals.files.push_back(std::move(*path));
+  return totals;
+}
+
+ShardTotals stream_shards(const OpenSources& open, const ShardOptions& options) {
+  const Measured articles = measure(open, options.threads);
+  ShardTotals totals = totals_of(articles.sentences, options);
+  if (totals.articles == 0) fail("{}: no article with a sentence", options.dataset);
+  const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
+  ShardFiles files(name_shards(plan, options), articles.bytes);
+  size_t article = 0;
+  const auto check_same = [&](bool same) {
+    if (!same) fail("{}: the inputs changed while they were read", options.dataset);
+  };
+  totals.damage = read_sources(open, options.threads, [&](const std::string& text) {
+    check_same(article < articles.bytes.size() &&
+               articles.bytes[article] == static_cast<int64_t>(text.size()));
+    files.write(article++, text);
+  });
+  check_same(article == articles.bytes.size());
+  totals.files = files.commit();
   return totals;
 }
 

@@ -4,9 +4,13 @@
 // them. What is held in memory of an article is where it stands and how many sentences it has.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "corpus/line_source.h"
 
 namespace bertha::corpus {
 
@@ -44,11 +48,19 @@ struct ShardTotals {
   int64_t sentences = 0;
   ShardCounts shards;  ///< as made
   std::vector<std::string> files;
+  std::string damage;  ///< of a source that may be cut off, and was
 };
 
 /// Reads files of one article a line, splits each into sentences and writes the shards: a sentence
 /// a line, a blank line behind each article. The bytes are the same for any number of threads.
 /// Throws Error when there is no sentence.
 ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions& options);
+
+/// Opens the sources of a corpus, in their order. Called twice; both times the same lines come.
+using OpenSources = std::function<std::vector<std::unique_ptr<LineSource>>()>;
+
+/// The same shards of articles that stand in no file: they are made once to be counted, and again
+/// to be written, each at its place. In memory are 24 bytes an article.
+ShardTotals stream_shards(const OpenSources& open, const ShardOptions& options);
 
 }  // namespace bertha::corpus

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -13,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cli/program.h"
 #include "train/tiny_run.h"
 
 namespace bertha::cli {
@@ -20,56 +19,16 @@ namespace {
 
 using train::read_text;
 
-struct Outcome {
-  int status = -1;  ///< exit status; 128 + the signal that ended the program
-  std::string printed;
-  std::string said;  ///< on standard error
-
-  /// Lines of standard error that start with "error:".
-  int64_t errors() const {
-    int64_t count = 0;
-    std::istringstream lines(said);
-    for (std::string line; std::getline(lines, line);) count += line.starts_with("error:") ? 1 : 0;
-    return count;
-  }
-};
-
-struct Limits {
-  int64_t file_bytes = 0;  ///< of the largest file the program may write; 0: no limit
-};
-
 class PretrainProgram : public train::TinyRun {
  protected:
-  pid_t start(const std::vector<std::string>& arguments, const Limits& limits = {}) const {
-    const pid_t child = ::fork();
-    if (child != 0) return child;
-    std::vector<char*> words;
-    std::vector<std::string> texts = {BERTHA_PROGRAM};
-    texts.insert(texts.end(), arguments.begin(), arguments.end());
-    for (std::string& text : texts) words.push_back(text.data());
-    words.push_back(nullptr);
-    if (std::freopen(path("stdout").c_str(), "w", stdout) == nullptr ||
-        std::freopen(path("stderr").c_str(), "w", stderr) == nullptr) {
-      ::_exit(126);
-    }
-    ::setenv("OMP_NUM_THREADS", "1", 1);
-    if (limits.file_bytes > 0) {
-      // As a full disk: the write fails half way through.
-      ::signal(SIGXFSZ, SIG_IGN);
-      const rlimit limit = {static_cast<rlim_t>(limits.file_bytes),
-                            static_cast<rlim_t>(limits.file_bytes)};
-      ::setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ::execv(words[0], words.data());
-    ::_exit(127);
+  pid_t start(const std::vector<std::string>& arguments, const test::Limits& limits = {}) const {
+    return test::start_program(arguments, path("stdout"), path("stderr"), limits);
   }
-  Outcome wait_for(pid_t child) const {
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-            read_text(path("stdout")), read_text(path("stderr"))};
+  test::Outcome wait_for(pid_t child) const {
+    return test::wait_for_program(child, path("stdout"), path("stderr"));
   }
-  Outcome run(const std::vector<std::string>& arguments, const Limits& limits = {}) const {
+  test::Outcome run(const std::vector<std::string>& arguments,
+                    const test::Limits& limits = {}) const {
     return wait_for(start(arguments, limits));
   }
 
@@ -94,8 +53,8 @@ class PretrainProgram : public train::TinyRun {
 
   /// Runs it, expects one error line that names all of `parts`, and nothing half written.
   void expect_error(const std::vector<std::string>& arguments,
-                    const std::vector<std::string>& parts, const Limits& limits = {}) {
-    const Outcome outcome = run(arguments, limits);
+                    const std::vector<std::string>& parts, const test::Limits& limits = {}) {
+    const test::Outcome outcome = run(arguments, limits);
     EXPECT_GT(outcome.status, 0) << outcome.said;
     EXPECT_LT(outcome.status, 75) << outcome.said;
     EXPECT_EQ(outcome.errors(), 1) << outcome.said;
@@ -120,7 +79,7 @@ class PretrainProgram : public train::TinyRun {
 };
 
 TEST_F(PretrainProgram, TrainsAndExitsWithZero) {
-  const Outcome outcome = run(command());
+  const test::Outcome outcome = run(command());
   EXPECT_EQ(outcome.status, 0) << outcome.said;
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{3, 6, 8}));
   EXPECT_NE(outcome.printed.find("Training Iteration: 2  average_loss : "), std::string::npos);
@@ -202,7 +161,7 @@ TEST_F(PretrainProgram, ASignalSavesAndTheSameCommandGoesOn) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     ::kill(child, number);
-    const Outcome stopped = wait_for(child);
+    const test::Outcome stopped = wait_for(child);
     if (stopped.status == 0) continue;  // it was done before the signal came
     EXPECT_EQ(stopped.status, 75) << stopped.said;
     EXPECT_EQ(train::list_checkpoints(out).size(), 1U);
@@ -239,7 +198,7 @@ TEST_F(PretrainProgram, TheSeedsCommandLinesRunAsTheyStand) {
                  "--max_predictions_per_seq=3", "--max_steps=10", "--warmup_proportion=0.2843",
                  "--num_steps_per_checkpoint=5", "--learning_rate=0.006",
                  "--gradient_accumulation_steps=4", "--enable_packed_data_mode", "False"});
-  const Outcome first = run(phase1);
+  const test::Outcome first = run(phase1);
   EXPECT_EQ(first.status, 0) << first.said;
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{5, 10}));
   std::vector<std::string> phase2 = common;
@@ -249,7 +208,7 @@ TEST_F(PretrainProgram, TheSeedsCommandLinesRunAsTheyStand) {
                  "--num_steps_per_checkpoint=5", "--learning_rate=0.004",
                  "--gradient_accumulation_steps=8", "--enable_packed_data_mode", "False",
                  "--resume_from_checkpoint", "--phase1_end_step=10", "--phase2"});
-  const Outcome second = run(phase2);
+  const test::Outcome second = run(phase2);
   EXPECT_EQ(second.status, 0) << second.said;
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{5, 10, 15, 20}));
   EXPECT_EQ(train::read_checkpoint_state(path("out/ckpt_20.pt")).step, 10);
