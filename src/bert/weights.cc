@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <span>
 #include <utility>
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/threads.h"
 
 namespace bertha::bert {
 namespace {
@@ -88,7 +90,9 @@ bool pads(const Parameter& parameter, bool vocabulary, const std::vector<int64_t
 
 void transpose(std::span<const float> from, int64_t rows, int64_t columns, float* to) {
   constexpr int64_t kSquare = 32;
-  for (int64_t top = 0; top < rows; top += kSquare) {
+  const int64_t bands = (rows + kSquare - 1) / kSquare;
+  parallel_for(bands, 1, [&](int64_t band) {
+    const int64_t top = band * kSquare;
     for (int64_t left = 0; left < columns; left += kSquare) {
       // Squares stay in the first cache.
       for (int64_t r = top; r < std::min(top + kSquare, rows); ++r) {
@@ -97,7 +101,7 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
         }
       }
     }
-  }
+  });
 }
 
 WeightFile::WeightFile(const std::string& path) : source_(io::open_weights(path)) {
@@ -174,16 +178,32 @@ std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
 }
 
 void WeightFile::read(const Parameter& parameter, float* values) const {
-  const auto& [info, transposed] = place(parameter.name);
-  const int64_t size = io::element_count(info->shape);
-  BERTHA_CHECK(size >= 0 && size <= parameter.size(), "{}: {} elements", parameter.name, size);
+  fill(parameter, source_->read(place(parameter.name).info->name), values);
+}
+
+const float* WeightFile::values(const Parameter& parameter, std::vector<float>& buffer) const {
+  const Place& found = place(parameter.name);
+  const io::TensorData data = source_->read(found.info->name);
+  const bool as_they_stand = data.dtype == DType::kF32 && data.owned == nullptr &&
+                             data.size() == parameter.size() &&
+                             !(found.transposed && parameter.shape.rank() == 2) &&
+                             reinterpret_cast<uintptr_t>(data.bytes.data()) % alignof(float) == 0;
+  if (as_they_stand) return reinterpret_cast<const float*>(data.bytes.data());
+  buffer.resize(static_cast<size_t>(parameter.size()));
+  fill(parameter, data, buffer.data());
+  return buffer.data();
+}
+
+void WeightFile::fill(const Parameter& parameter, const io::TensorData& data, float* values) const {
+  const int64_t size = data.size();
+  BERTHA_CHECK(size <= parameter.size(), "{}: {} elements", parameter.name, size);
   const std::span<float> to(values, static_cast<size_t>(size));
-  if (transposed && parameter.shape.rank() == 2) {
+  if (place(parameter.name).transposed && parameter.shape.rank() == 2) {
     std::vector<float> columns(to.size());
-    source_->read_f32(info->name, columns);
+    io::convert_to_f32(data, columns);
     transpose(columns, parameter.shape[0], parameter.shape[1], values);
   } else {
-    source_->read_f32(info->name, to);
+    io::convert_to_f32(data, to);
   }
   std::fill(values + size, values + parameter.size(), 0.0F);
 }
@@ -196,16 +216,14 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
   LoadReport report;
   report.path = path;
   report.unused = file.unused(table);
-  std::vector<float> values;
+  std::vector<float> buffer;
   for (int i = 0; i < static_cast<int>(table.parameters().size()); ++i) {
     if (!file.has(table[i].name)) {
       parameters.initialise_one(i, fresh.style, fresh.config, fresh.seed);
       report.fresh.push_back(table[i].name);
       continue;
     }
-    values.resize(static_cast<size_t>(table[i].size()));
-    file.read(table[i], values.data());
-    parameters.write(i, values.data());
+    parameters.write(i, file.values(table[i], buffer));
     ++report.loaded;
   }
   const int64_t rows = file.vocabulary_rows();

@@ -55,6 +55,9 @@ class WeightFile {
   /// The elements of one parameter that the file has, as the table shapes it; rows that the file's
   /// vocabulary is short of are zeros. check() comes first.
   void read(const Parameter& parameter, float* values) const;
+  /// The same without a copy where the file has them as they are: a view into it, else into
+  /// `buffer`.
+  const float* values(const Parameter& parameter, std::vector<float>& buffer) const;
 
  private:
   struct Place {
@@ -63,6 +66,7 @@ class WeightFile {
   };
 
   const Place& place(const std::string& parameter) const;
+  void fill(const Parameter& parameter, const io::TensorData& data, float* values) const;
 
   std::unique_ptr<io::TensorSource> source_;
   std::map<std::string, Place> places_;

@@ -13,11 +13,15 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 16;
 
-template <typename T>
-void convert(std::span<const std::byte> from, std::span<float> to, float (*number)(T)) {
-  parallel_for(static_cast<int64_t>(to.size()), kGrain, [&](int64_t i) {
-    const auto index = static_cast<size_t>(i);
-    to[index] = number(load<T>(from.data() + index * sizeof(T)));
+/// `number` is inlined, so that the loop runs many elements at a time.
+template <typename T, typename Number>
+void convert(std::span<const std::byte> from, std::span<float> to, const Number& number) {
+  parallel_ranges(std::ssize(to), kGrain, [&](int64_t begin, int64_t end, int) {
+    const std::byte* source = from.data();
+    float* target = to.data();
+    for (int64_t i = begin; i < end; ++i) {
+      target[i] = number(load<T>(source + i * static_cast<int64_t>(sizeof(T))));
+    }
   });
 }
 
@@ -109,13 +113,12 @@ void convert_to_f32(const TensorData& from, std::span<float> to) {
                to.size());
   switch (from.dtype) {
     case DType::kF32:
-      if (!to.empty()) std::memcpy(to.data(), from.bytes.data(), from.bytes.size());
-      return;
+      return convert<float>(from.bytes, to);
     case DType::kBF16:
       return convert<uint16_t>(
           from.bytes, to, [](uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); });
     case DType::kF16:
-      return convert<uint16_t>(from.bytes, to, half_to_float);
+      return convert<uint16_t>(from.bytes, to, [](uint16_t bits) { return half_to_float(bits); });
     case DType::kF64:
       return convert<double>(from.bytes, to);
     case DType::kI32:

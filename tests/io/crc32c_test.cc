@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "io/crc32c_state.h"
+
 namespace bertha::io {
 namespace {
 
@@ -21,6 +23,19 @@ TEST(Crc32c, MatchesPublishedVectors) {
 TEST(Crc32c, GoesOnFromAPreviousSum) {
   const std::string text = "the quick brown fox jumps over the lazy dog";
   EXPECT_EQ(crc32c(text.substr(17), crc32c(text.substr(0, 17))), crc32c(text));
+}
+
+TEST(Crc32c, TheInstructionGivesWhatTheTableGives) {
+  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "no such instruction here";
+  std::string text;
+  for (int i = 0; i < 100; ++i) text.push_back(static_cast<char>(i * i + 7 * i));
+  for (size_t begin = 0; begin < 9; ++begin) {
+    for (size_t size = 0; size + begin <= text.size(); ++size) {
+      const char* from = text.data() + begin;
+      EXPECT_EQ(detail::crc32c_by_instruction(from, size, 0x12345678U),
+                detail::crc32c_by_table(from, size, 0x12345678U));
+    }
+  }
 }
 
 TEST(Crc32c, MaskRotatesAndAdds) {

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>
+#include <omp.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "core/error.h"
+#include "core/philox.h"
 #include "damage.h"
 #include "io/byte_order.h"
 #include "io/crc32.h"
@@ -316,6 +319,23 @@ TEST(Crc32, MatchesThePublishedValue) {
   EXPECT_EQ(crc32(bytes), 0xcbf43926U);
   EXPECT_EQ(crc32(bytes.subspan(4), crc32(bytes.first(4))), 0xcbf43926U);
   EXPECT_EQ(crc32({}), 0U);
+}
+
+TEST(Crc32, IsTheSameHoweverManyThreadsShareTheData) {
+  std::vector<std::byte> data(5'000'003);
+  PhiloxStream random(3, 0);
+  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
+  uint32_t expected = 77;
+  for (size_t at = 0; at < data.size(); at += 100'000) {  // too little for two
+    expected =
+        crc32(std::span(data).subspan(at, std::min<size_t>(100'000, data.size() - at)), expected);
+  }
+  const int before = omp_get_max_threads();
+  for (const int threads : {1, 2, 3, 4}) {
+    omp_set_num_threads(threads);
+    EXPECT_EQ(crc32(data, 77), expected) << threads;
+  }
+  omp_set_num_threads(before);
 }
 
 }  // namespace

@@ -18,6 +18,8 @@
 namespace bertha::cpu {
 namespace {
 
+constexpr int64_t kCopyGrain = 1 << 20;  // bytes worth a thread
+
 /// Linux gives the AMX tile registers to a process that asks (arch_prctl ARCH_REQ_XCOMP_PERM).
 bool request_amx() {
   constexpr long kRequestPermission = 0x1023;
@@ -115,7 +117,11 @@ void CpuDevice::free(std::byte* base, int64_t size_bytes) noexcept {
 }
 
 void CpuDevice::write(Out to, const void* host) {
-  std::memcpy(address(to.tensor()), host, static_cast<size_t>(to.tensor().size_bytes()));
+  auto* base = static_cast<std::byte*>(address(to.tensor()));
+  const auto* from = static_cast<const std::byte*>(host);
+  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
+    std::memcpy(base + begin, from + begin, static_cast<size_t>(end - begin));
+  });
 }
 
 void CpuDevice::read(const Tensor& from, void* host) {
@@ -132,7 +138,7 @@ void CpuDevice::copy(const Tensor& from, Out to) {
 void CpuDevice::zero(Out to) {
   const Timed timed(*this, "zero", [&] { return Cost{.bytes = to.tensor().size_bytes()}; });
   auto* base = static_cast<std::byte*>(address(to.tensor()));
-  parallel_ranges(to.tensor().size_bytes(), 1 << 20, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
     std::memset(base + begin, 0, static_cast<size_t>(end - begin));
   });
 }
