@@ -203,10 +203,14 @@ void Encoder::layer_backward(Context& context, const EncoderInputs& inputs, int6
 }
 
 void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
-                       const EncoderContext& saved, InOut d) const {
+                       const EncoderContext& saved, InOut d, const GradientsFinal& on_final) const {
   BERTHA_CHECK(kept != Keep::kNothing);
+  const auto final_from = [&](int64_t offset) {
+    if (on_final) on_final(offset);
+  };
   for (int64_t layer = config_.num_hidden_layers - 1; layer >= 0; --layer) {
     const LayerContext& of_layer = saved.layers[static_cast<size_t>(layer)];
+    final_from(parameters_.table().layer_begin(layer + 1));
     if (kept == Keep::kAll) {
       layer_backward(context, inputs, layer, of_layer, d);
       continue;
@@ -219,6 +223,7 @@ void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
     layer_forward(context, inputs, layer, y, again);
     layer_backward(context, inputs, layer, again, d);
   }
+  final_from(parameters_.table().layer_begin(0));
   const ModelIndices& i = parameters_.table().indices();
   ops::embedding_backward(context, inputs.ids, saved.embedding.z, saved.embedding.mean,
                           saved.embedding.rstd, parameters_.weight(i.embedding_gamma),
@@ -228,6 +233,7 @@ void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
                            .segment = parameters_.gradient(i.segment)},
                           inout(parameters_.gradient(i.embedding_gamma)),
                           inout(parameters_.gradient(i.embedding_beta)));
+  final_from(0);
 }
 
 }  // namespace bertha::bert

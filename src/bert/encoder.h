@@ -5,6 +5,7 @@
 // T tokens of the bucket, N sequences, H hidden, A heads, F intermediate.
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "bert/config.h"
@@ -56,6 +57,10 @@ enum class Keep : uint8_t {
   kAll
 };
 
+/// Told during a backward pass that all gradients from this element of the flat buffer on have
+/// their last value; offsets fall, the last is 0.
+using GradientsFinal = std::function<void(int64_t from)>;
+
 class Encoder {
  public:
   Encoder(const Config& config, const ParameterStore& parameters);
@@ -66,8 +71,9 @@ class Encoder {
                EncoderContext& saved) const;
 
   /// d [T,H] enters as the gradient of saved.y and is used up; parameter gradients are added to.
+  /// `on_final` may be empty; what lies above the encoder is taken to be final on entry.
   void backward(Context& context, const EncoderInputs& inputs, Keep kept,
-                const EncoderContext& saved, InOut d) const;
+                const EncoderContext& saved, InOut d, const GradientsFinal& on_final = {}) const;
 
  private:
   Tensor embed(Context& context, const EncoderInputs& inputs, EmbeddingContext& saved) const;

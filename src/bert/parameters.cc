@@ -117,14 +117,17 @@ void ParameterTable::lay_out() {
     }
   };
   size_t layer = 0;
+  const int above = indices_.layers.empty() ? indices_.embedding_beta : indices_.layers.back().beta;
   for (int index = 0; index < static_cast<int>(parameters_.size()); ++index) {
     if (layer < indices_.layers.size() && index == indices_.layers[layer].query_weight) {
+      layer_begins_.push_back(align_up(end, kAlignment));
       const LayerIndices& i = indices_.layers[layer++];
       place_block({i.query_weight, i.key_weight, i.value_weight});
       place_block({i.query_bias, i.key_bias, i.value_bias});
     } else if (!placed[static_cast<size_t>(index)]) {
       place_block({index});
     }
+    if (index == above) layer_begins_.push_back(align_up(end, kAlignment));
   }
   flat_size_ = align_up(end, kAlignment);
 }

@@ -76,6 +76,8 @@ class ParameterTable {
   int find(const std::string& name) const;
   /// Elements of a flat buffer, gaps for alignment included.
   int64_t flat_size() const { return flat_size_; }
+  /// First element of an encoder layer; of what lies above the encoder for the number of layers.
+  int64_t layer_begin(int64_t layer) const { return layer_begins_[static_cast<size_t>(layer)]; }
   /// Elements of all parameters.
   int64_t parameter_count() const;
   /// Offset, size and decay of each parameter, for the optimizer: in the order of the flat buffer,
@@ -91,6 +93,7 @@ class ParameterTable {
 
   std::vector<Parameter> parameters_;
   ModelIndices indices_;
+  std::vector<int64_t> layer_begins_;
   int64_t flat_size_ = 0;
 };
 

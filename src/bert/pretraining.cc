@@ -105,7 +105,7 @@ void PretrainingModel::next_sentence_loss(Context& context, const Tensor& hidden
 }
 
 void PretrainingModel::train(Context& context, const PretrainingInputs& inputs, bool recompute,
-                             const PretrainingResults& results) {
+                             const PretrainingResults& results, const GradientsFinal& on_final) {
   const Context::Scope scope(context);
   const Keep keep = recompute ? Keep::kInputs : Keep::kAll;
   encoder_.forward(context, inputs.encoder, keep, saved_);
@@ -113,7 +113,7 @@ void PretrainingModel::train(Context& context, const PretrainingInputs& inputs, 
   if (!context.dry()) context.device().zero(out(d));
   masked_loss(context, saved_.y, inputs, out(results.masked), inout(d));
   next_sentence_loss(context, saved_.y, inputs, out(results.next_sentence), inout(d));
-  encoder_.backward(context, inputs.encoder, keep, saved_, inout(d));
+  encoder_.backward(context, inputs.encoder, keep, saved_, inout(d), on_final);
 }
 
 void PretrainingModel::evaluate(Context& context, const PretrainingInputs& inputs,

@@ -34,7 +34,7 @@ class PretrainingModel {
   /// Forward and backward; gradients are added to. The loss is
   /// masked_scale · Σ masked + next_sentence_scale · Σ next sentence.
   void train(Context& context, const PretrainingInputs& inputs, bool recompute,
-             const PretrainingResults& results);
+             const PretrainingResults& results, const GradientsFinal& on_final = {});
 
   /// Forward alone, without dropout.
   void evaluate(Context& context, const PretrainingInputs& inputs,

@@ -98,6 +98,8 @@ void declare_optimisation(Options& table, Typed& typed) {
   table.value("steps_this_run", o.steps_this_run,
               "stop at this step, counted from the phase's start; -1: at the last");
   table.value("optimizer", typed.optimizer, "lamb or adamw");
+  table.value("use_zero_optimizer", o.zero,
+              "ranks share the optimizer's state out (ZeRO-1): each keeps the moments of a part");
   table.value("seed", o.seed, "of initial weights, dropout and order of rows");
   table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
 }
@@ -142,7 +144,6 @@ void declare_accepted(Options& table, Typed& typed) {
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
   table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
-  table.accepted("use_zero_optimizer", true, "every rank keeps the whole optimizer state", "False");
   table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph",
                  "False");
   table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");

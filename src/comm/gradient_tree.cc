@@ -37,4 +37,14 @@ void GradientTree::fold(Device& device, InOut gradients) {
   device.zero(out(gradients.tensor()));
 }
 
+/// With the last run every level is full, and all are added.
+void GradientTree::fold_last(InOut piece, int64_t offset) {
+  BERTHA_CHECK(seen_ == accumulation_ - 1);
+  const int64_t size = piece.tensor().size();
+  for (const Buffer& level : levels_) {
+    const Tensor part(&level, offset * size_of(DType::kF32), DType::kF32, {size});
+    add_to(cpu::data<float>(piece), cpu::data<float>(part), size);
+  }
+}
+
 }  // namespace bertha::comm

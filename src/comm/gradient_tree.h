@@ -14,9 +14,13 @@ class GradientTree {
  public:
   GradientTree(Device& device, int64_t flat_size, int64_t accumulation);
 
-  /// Must follow every micro-batch. `gradients` holds the sum since the last call that emptied it;
+  /// Must follow every micro-batch, but for the last of a step where fold_last() takes its place.
+  /// `gradients` holds the sum since the last call that emptied it;
   /// after the last micro-batch of a step it holds the sum of all.
   void fold(Device& device, InOut gradients);
+  /// The last micro-batch piece by piece, `piece` beginning at the element `offset`; reset() must
+  /// follow the last piece.
+  void fold_last(InOut piece, int64_t offset);
   /// Forgets a step that was dropped.
   void reset() { seen_ = 0; }
 

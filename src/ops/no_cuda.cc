@@ -70,6 +70,17 @@ void clip_norm_each_cuda(cuda::CudaDevice&, InOut, std::span<const ParameterSpan
                          const NormScratch&) {
   absent();
 }
+void square_blocks_cuda(cuda::CudaDevice&, const Tensor&, std::span<const ParameterSpan>, Out) {
+  absent();
+}
+void lamb_update_cuda(cuda::CudaDevice&, const OptimizerBuffers&, std::span<const ParameterSpan>,
+                      const AdamSettings&, const Tensor&, Out) {
+  absent();
+}
+void lamb_apply_cuda(cuda::CudaDevice&, const OptimizerBuffers&, std::span<const ParameterSpan>,
+                     const Tensor&, const Tensor&) {
+  absent();
+}
 void lamb_cuda(cuda::CudaDevice&, const OptimizerBuffers&, std::span<const ParameterSpan>,
                const AdamSettings&, const Tensor&, const NormScratch&) {
   absent();

@@ -59,6 +59,16 @@ void global_norm(Context& context, const Tensor& gradients, Out norm) {
   global_norm_cpu(gradients, norm, scratch);
 }
 
+void square_blocks(Context& context, const Tensor& values, std::span<const ParameterSpan> spans,
+                   Out squares) {
+  check_flat(values, DType::kF32, values.size(), "values");
+  check_flat(squares.tensor(), DType::kF64, norm_blocks(spans), "squares");
+  check_spans(spans, values.size());
+  if (context.dry()) return;
+  if (on_cuda(context)) return square_blocks_cuda(cuda_of(context), values, spans, squares);
+  square_blocks_cpu(values, spans, squares);
+}
+
 void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_norm) {
   check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
   check_flat(norm, DType::kF32, 1, "norm");
@@ -95,6 +105,27 @@ void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const Par
     return Cost{.bytes = 10 * bytes_of(buffers.weights) + bytes_of(buffers.shadow)};
   });
   lamb_cpu(buffers, spans, settings, scalars, scratch);
+}
+
+void lamb_update(Context& context, const OptimizerBuffers& buffers,
+                 std::span<const ParameterSpan> spans, const AdamSettings& settings,
+                 const Tensor& scalars, Out squares) {
+  check(buffers, spans, scalars);
+  check_flat(squares.tensor(), DType::kF64, 2 * norm_blocks(spans), "squares");
+  if (context.dry()) return;
+  if (on_cuda(context)) {
+    return lamb_update_cuda(cuda_of(context), buffers, spans, settings, scalars, squares);
+  }
+  lamb_update_cpu(buffers, spans, settings, scalars, squares);
+}
+
+void lamb_apply(Context& context, const OptimizerBuffers& buffers,
+                std::span<const ParameterSpan> spans, const Tensor& scalars, const Tensor& ratios) {
+  check(buffers, spans, scalars);
+  check_flat(ratios, DType::kF32, std::ssize(spans), "ratios");
+  if (context.dry()) return;
+  if (on_cuda(context)) return lamb_apply_cuda(cuda_of(context), buffers, spans, scalars, ratios);
+  lamb_apply_cpu(buffers, spans, scalars, ratios);
 }
 
 void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,

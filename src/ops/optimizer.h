@@ -28,6 +28,12 @@ struct OptimizerBuffers {
   Tensor shadow;
 };
 
+/// Elements a norm's partial sum covers: fixed, so that norms depend neither on the thread count
+/// nor on how the buffers are shared out between ranks, as long as cuts lie between blocks.
+inline constexpr int64_t kNormBlock = 1 << 16;
+/// Blocks of all spans; none covers two spans.
+int64_t norm_blocks(std::span<const ParameterSpan> spans);
+
 /// Device scalars of a step, f32 [4].
 enum StepScalar : int {
   kRate = 0,             ///< learning rate
@@ -48,12 +54,27 @@ struct AdamSettings {
 /// norm f32 [1] = √Σ g², summed in double in a fixed order; NaN or Inf in g comes through.
 void global_norm(Context& context, const Tensor& gradients, Out norm);
 
+/// squares f64 [norm_blocks] = Σ x² over each block of the spans, in order.
+void square_blocks(Context& context, const Tensor& values, std::span<const ParameterSpan> spans,
+                   Out squares);
+
 /// NVLAMB (You et al. 2019, algorithm 2, as NVIDIA's recipe has it): g' = gradient scale * g;
 /// m = beta1 m + (1 - beta1) g', v = beta2 v + (1 - beta2) g'²;
 /// u = m c1 / (√(v c2) + eps) + decay w; w -= rate * ratio * u, ratio = ‖w‖ / ‖u‖ per parameter
 /// that decays and has both norms above 0, else 1. Gradients are used up as scratch (they hold u).
 void lamb(Context& context, const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
           const AdamSettings& settings, const Tensor& scalars);
+
+/// LAMB in two halves, for ranks that hold a part of the parameters each. The first writes the
+/// moments, u in place of the gradients, and squares f64 [norm_blocks, 2]: of w and of u. The
+/// second takes the step; ratios f32 [spans].
+void lamb_update(Context& context, const OptimizerBuffers& buffers,
+                 std::span<const ParameterSpan> spans, const AdamSettings& settings,
+                 const Tensor& scalars, Out squares);
+void lamb_apply(Context& context, const OptimizerBuffers& buffers,
+                std::span<const ParameterSpan> spans, const Tensor& scalars, const Tensor& ratios);
+/// NVLAMB's ratio of a parameter from the squares [blocks, 2] of its blocks, summed in order.
+float trust_ratio(bool decays, const AdamSettings& settings, std::span<const double> squares);
 
 /// AdamW (Loshchilov, Hutter 2019): m and v as above; w -= rate * (m c1 / (√(v c2) + eps) + decay
 /// w).

@@ -75,18 +75,6 @@ AdamFactors factors_for(AdamFactors factors, const ParameterSpan& span) {
   return factors;
 }
 
-/// NVLAMB's trust ratio from a span's blocks [count, 2] of squared norms.
-float trust_ratio(const ParameterSpan& span, const AdamSettings& settings, const double* squares) {
-  if (!span.decay || settings.weight_decay == 0) return 1;
-  double weights = 0;
-  double update = 0;
-  for (int64_t b = 0; b < blocks_of(span); ++b) {
-    weights += squares[2 * b];
-    update += squares[2 * b + 1];
-  }
-  return weights > 0 && update > 0 ? static_cast<float>(std::sqrt(weights) / std::sqrt(update)) : 1;
-}
-
 float clip_factor(double norm, double max_norm) {
   const double factor = max_norm / (norm + 1e-6);
   return factor < 1 ? static_cast<float>(factor) : 1;
@@ -108,13 +96,29 @@ int64_t norm_blocks(std::span<const ParameterSpan> spans) {
   return blocks;
 }
 
+float trust_ratio(bool decays, const AdamSettings& settings, std::span<const double> squares) {
+  if (!decays || settings.weight_decay == 0) return 1;
+  double weights = 0;
+  double update = 0;
+  for (size_t i = 0; i + 1 < squares.size(); i += 2) {
+    weights += squares[i];
+    update += squares[i + 1];
+  }
+  return weights > 0 && update > 0 ? static_cast<float>(std::sqrt(weights) / std::sqrt(update)) : 1;
+}
+
+void square_blocks_cpu(const Tensor& values, std::span<const ParameterSpan> spans, Out squares) {
+  const auto* from = cpu::data<float>(values);
+  auto* to = cpu::data<double>(squares);
+  parallel_blocks(spans, [&](const Block& block) {
+    to[block.index] = kernels().sum_squares(from + block.offset, block.size);
+  });
+}
+
 void global_norm_cpu(const Tensor& gradients, Out norm, const NormScratch& scratch) {
   const ParameterSpan whole = {.size = gradients.size()};
-  const auto* values = cpu::data<float>(gradients);
-  auto* squares = cpu::data<double>(Out(scratch.blocks));
-  parallel_blocks({&whole, 1}, [&](const Block& block) {
-    squares[block.index] = kernels().sum_squares(values + block.offset, block.size);
-  });
+  const auto* squares = cpu::data<double>(scratch.blocks);
+  square_blocks_cpu(gradients, {&whole, 1}, Out(scratch.blocks));
   double total = 0;
   for (int64_t b = 0; b < blocks_of(whole); ++b) total += squares[b];
   *cpu::data<float>(norm) = static_cast<float>(std::sqrt(total));
@@ -129,12 +133,9 @@ void clip_norm_cpu(InOut gradients, const Tensor& norm, float max_norm) {
 
 void clip_norm_each_cpu(InOut gradients, std::span<const ParameterSpan> spans, float max_norm,
                         const NormScratch& scratch) {
-  auto* squares = cpu::data<double>(Out(scratch.blocks));
+  const auto* squares = cpu::data<double>(scratch.blocks);
   auto* factors = cpu::data<float>(Out(scratch.factors));
-  const auto* values = cpu::data<float>(gradients);
-  parallel_blocks(spans, [&](const Block& block) {
-    squares[block.index] = kernels().sum_squares(values + block.offset, block.size);
-  });
+  square_blocks_cpu(gradients.tensor(), spans, Out(scratch.blocks));
   for (size_t s = 0; s < spans.size(); ++s) {
     double total = 0;
     for (int64_t b = 0; b < blocks_of(spans[s]); ++b) total += *squares++;
@@ -143,24 +144,38 @@ void clip_norm_each_cpu(InOut gradients, std::span<const ParameterSpan> spans, f
   scale_blocks(gradients, spans, factors);
 }
 
-void lamb_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
-              const AdamSettings& settings, const Tensor& scalars, const NormScratch& scratch) {
+void lamb_update_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+                     const AdamSettings& settings, const Tensor& scalars, Out squares) {
   const AdamFactors factors = factors_of(settings, scalars);
-  auto* squares = cpu::data<double>(Out(scratch.blocks));
-  auto* ratios = cpu::data<float>(Out(scratch.factors));
+  auto* to = cpu::data<double>(squares);
   parallel_blocks(spans, [&](const Block& block) {
     const AdamFactors own = factors_for(factors, spans[block.span]);
     const SquaredNorms norms = kernels().lamb_update(run_of(buffers, block), own);
-    squares[2 * block.index] = norms.weights;
-    squares[2 * block.index + 1] = norms.update;
+    to[2 * block.index] = norms.weights;
+    to[2 * block.index + 1] = norms.update;
   });
-  for (size_t s = 0; s < spans.size(); ++s) {
-    ratios[s] = trust_ratio(spans[s], settings, squares);
-    squares += 2 * blocks_of(spans[s]);
-  }
+}
+
+void lamb_apply_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+                    const Tensor& scalars, const Tensor& ratios) {
+  const float rate = cpu::data<float>(scalars)[kRate];
+  const auto* factors = cpu::data<float>(ratios);
   parallel_blocks(spans, [&](const Block& block) {
-    kernels().lamb_apply(run_of(buffers, block), factors.rate * ratios[block.span]);
+    kernels().lamb_apply(run_of(buffers, block), rate * factors[block.span]);
   });
+}
+
+void lamb_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
+              const AdamSettings& settings, const Tensor& scalars, const NormScratch& scratch) {
+  lamb_update_cpu(buffers, spans, settings, scalars, Out(scratch.blocks));
+  const auto* squares = cpu::data<double>(scratch.blocks);
+  auto* ratios = cpu::data<float>(Out(scratch.factors));
+  for (size_t s = 0; s < spans.size(); ++s) {
+    const auto values = static_cast<size_t>(2 * blocks_of(spans[s]));
+    ratios[s] = trust_ratio(spans[s].decay, settings, {squares, values});
+    squares += values;
+  }
+  lamb_apply_cpu(buffers, spans, scalars, scratch.factors);
 }
 
 void adamw_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,

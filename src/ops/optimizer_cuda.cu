@@ -287,20 +287,37 @@ void clip_norm_each_cuda(cuda::CudaDevice& device, InOut gradients,
                tables.blocks, factors, nullptr, max_norm);
 }
 
+void square_blocks_cuda(cuda::CudaDevice& device, const Tensor& values,
+                        std::span<const ParameterSpan> spans, Out squares) {
+  cuda::launch(device, grid_of("sum_squares", norm_blocks(spans)), squares_kernel,
+               cuda::data<float>(values), tables_of(device, spans).blocks,
+               cuda::data<double>(squares));
+}
+
+void lamb_update_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+                      std::span<const ParameterSpan> spans, const AdamSettings& settings,
+                      const Tensor& scalars, Out squares) {
+  cuda::launch(device, grid_of("lamb_update", norm_blocks(spans)), lamb_update_kernel,
+               buffers_of(buffers), tables_of(device, spans), factors_of(settings),
+               cuda::data<float>(scalars), cuda::data<double>(squares));
+}
+
+void lamb_apply_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+                     std::span<const ParameterSpan> spans, const Tensor& scalars,
+                     const Tensor& ratios) {
+  cuda::launch(device, grid_of("lamb_apply", norm_blocks(spans)), lamb_apply_kernel,
+               buffers_of(buffers), tables_of(device, spans), cuda::data<float>(scalars),
+               cuda::data<float>(ratios));
+}
+
 void lamb_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
                std::span<const ParameterSpan> spans, const AdamSettings& settings,
                const Tensor& scalars, const NormScratch& scratch) {
-  const Tables tables = tables_of(device, spans);
-  const Buffers b = buffers_of(buffers);
-  const auto* const step = cuda::data<float>(scalars);
-  auto* const squares = cuda::data<double>(Out(scratch.blocks));
-  auto* const ratios = cuda::data<float>(Out(scratch.factors));
-  cuda::launch(device, grid_of("lamb_update", norm_blocks(spans)), lamb_update_kernel, b, tables,
-               factors_of(settings), step, squares);
+  lamb_update_cuda(device, buffers, spans, settings, scalars, Out(scratch.blocks));
   cuda::launch(device, grid_of("lamb_ratios", std::ssize(spans), cuda::kWarp), ratio_kernel,
-               squares, tables.spans, settings.weight_decay != 0, ratios);
-  cuda::launch(device, grid_of("lamb_apply", norm_blocks(spans)), lamb_apply_kernel, b, tables,
-               step, ratios);
+               cuda::data<double>(scratch.blocks), tables_of(device, spans).spans,
+               settings.weight_decay != 0, cuda::data<float>(Out(scratch.factors)));
+  lamb_apply_cuda(device, buffers, spans, scalars, scratch.factors);
 }
 
 void adamw_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,

@@ -47,6 +47,7 @@ struct PretrainingOptions {
   bool progress = true;
 
   comm::SumOptions sums;                ///< how gradients are summed over ranks
+  bool zero = false;                    ///< ZeRO-1: ranks share the optimizer's state out
   int64_t weight_check_interval = 100;  ///< steps between comparisons of ranks' weights; 0: never
 
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }

@@ -133,14 +133,14 @@ void PretrainingRun::build(Device& device) {
   settings.compute = compute;
   settings.recompute = options_.checkpoint_activations;
   settings.accumulation = options_.gradient_accumulation_steps;
-  settings.ranks = world_.ranks();
-  settings.fixed_order = options_.sums.fixed_order;
+  settings.sums = options_.sums;
+  settings.shares_state = options_.zero;
   settings.optimizer = options_.optimizer;
   settings.seed = static_cast<uint64_t>(options_.seed);
   settings.limits = {.tokens = rows * length,
                      .sequences = rows * sequences,
                      .masked = rows * std::min(masked, length)};
-  trainer_ = std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings);
+  trainer_ = std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings, world_);
 }
 
 void PretrainingRun::start() {
@@ -291,7 +291,7 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   if (!micro_batches(stop, mine)) return false;
   const StepSums all = sum_over_ranks(world_, mine);
   if (!all.finite) trainer_->mark_not_finite();
-  trainer_->sum_gradients(world_, options_.sums);
+  trainer_->sum_gradients();
   last_rate_ = optim::learning_rate(schedule_, step_);
   const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
   record_.rows_consumed = loader_->position();
@@ -314,7 +314,8 @@ const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
     return loader_->next();
   } catch (const Error&) {
     rewind(step_begin);
-    if (steps_done_here_ > 0) save();
+    // The others do not know of it: a state shared out between ranks is not to be had.
+    if (steps_done_here_ > 0 && !trainer_->shares_state()) save();
     throw;
   }
 }
@@ -406,16 +407,25 @@ void PretrainingRun::log_step(bool last) {
   window_start_ = wall_now();
 }
 
+/// Rank 0 writes; the others have a part in it where the optimizer's state is shared out.
 void PretrainingRun::save() {
-  if (options_.skip_checkpoint || saved_step_ == step_ || !world_.leads()) return;
+  if (options_.skip_checkpoint || saved_step_ == step_) return;
+  if (!world_.leads() && !trainer_->shares_state()) return;
   world_.at(step_, comm::Stage::kSave);
-  if (progress_) progress_->clear();
   if (!trainer_->state_is_finite()) {
     fail(
         "step {}: weights or moments are not finite; they are not saved, the last good checkpoint "
         "is kept. A lower --learning_rate or a longer --warmup_proportion may help",
         step_);
   }
+  trainer_->collect_moments();
+  saved_step_ = step_;
+  if (world_.leads()) write_checkpoint();
+  trainer_->drop_collected();
+}
+
+void PretrainingRun::write_checkpoint() {
+  if (progress_) progress_->clear();
   log_.parameter("checkpoint_step", step_);
   const std::string name = fmt::format("ckpt_{}.pt", options_.step_offset() + step_);
   const dataset::LoaderState data = loader_->state();
@@ -433,7 +443,6 @@ void PretrainingRun::save() {
                                      .max_gradient_norm = 1,
                                      .adam = {}};
   save_checkpoint(options_.output_dir + "/" + name, *parameters_, *trainer_, state, optimizer);
-  saved_step_ = step_;
   prune_checkpoints();
   history_->draw(options_.output_dir);
 }

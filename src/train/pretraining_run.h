@@ -64,6 +64,7 @@ class PretrainingRun {
   void guard_finite(const UpdateResult& result);
   void log_step(bool last);
   void save();
+  void write_checkpoint();
   void prune_checkpoints();
   void evaluate();
   void finish(bool stopped);

@@ -31,22 +31,28 @@ LossSums& LossSums::operator+=(const LossSums& other) {
 
 PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& config,
                                        bert::ParameterStore& parameters,
-                                       const TrainerSettings& settings)
+                                       const TrainerSettings& settings, comm::Communicator& world)
     : device_(device),
       parameters_(parameters),
       settings_(settings),
+      world_(world),
       batch_(device, settings.limits),
-      spans_(parameters.table().spans()),
-      first_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
-      second_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
+      shares_(share_out(parameters.table().spans(), parameters.table().flat_size(),
+                        settings.shares_state ? world.ranks() : 1,
+                        settings.shares_state ? world.rank() : 0)),
+      first_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
+      second_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
+      squares_(device.allocate(2 * (ops::norm_blocks(shares_.spans) + 1) * size_of(DType::kF64))),
+      ratios_(device.allocate((std::ssize(shares_.spans) + 1) * size_of(DType::kF32))),
       scalars_(device.allocate(kSlots * kAlignmentBytes)),
       pending_(device.allocate(settings.accumulation * 4 * size_of(DType::kF32))),
       arena_(device, measure_arena(config)),
       context_(device, arena_),
       model_(config, parameters) {
-  if (settings.fixed_order) {
+  if (settings.sums.fixed_order) {
     tree_.emplace(device, parameters.table().flat_size(), settings.accumulation);
   }
+  unsummed_ = parameters.table().flat_size();
 }
 
 int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
@@ -56,20 +62,24 @@ int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
   const Tensor result(nullptr, 0, DType::kF32, {2});
   model.train(context, batch_.largest(true), settings_.recompute, {result, result});
   model.evaluate(context, batch_.largest(false), {result, result});
-  ops::global_norm(context, parameters_.flat_gradients(), out(slot_view(scalars_, kNorm, 1)));
+  ops::global_norm(context, parameters_.flat_weights(), out(slot_view(scalars_, kNorm, 1)));
   optimizer_pass(context, slot_view(scalars_, kScalars, ops::kStepScalars));
   return measure.peak_bytes();
 }
 
+ops::OptimizerBuffers PretrainingTrainer::own_buffers() const {
+  const int64_t size = shares_.size;
+  const Tensor shadow = parameters_.flat_shadow();
+  return {.weights = parameters_.flat_weights().rows(shares_.begin, size),
+          .gradients = parameters_.flat_gradients().rows(shares_.begin, size),
+          .first = Tensor(&first_, 0, DType::kF32, {size}),
+          .second = Tensor(&second_, 0, DType::kF32, {size}),
+          .shadow = shadow.empty() ? shadow : shadow.rows(shares_.begin, size)};
+}
+
 void PretrainingTrainer::optimizer_pass(Context& context, const Tensor& scalars) const {
-  const Shape shape = {parameters_.table().flat_size()};
-  const ops::OptimizerBuffers buffers = {.weights = parameters_.flat_weights(),
-                                         .gradients = parameters_.flat_gradients(),
-                                         .first = Tensor(&first_, 0, DType::kF32, shape),
-                                         .second = Tensor(&second_, 0, DType::kF32, shape),
-                                         .shadow = parameters_.flat_shadow()};
   const auto pass = settings_.optimizer == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
-  pass(context, buffers, spans_, settings_.adam, scalars);
+  pass(context, own_buffers(), shares_.spans, settings_.adam, scalars);
 }
 
 Tensor PretrainingTrainer::pending_view(size_t index, int64_t which) const {
@@ -120,7 +130,7 @@ Segment PretrainingTrainer::segment(std::string_view name,
 }
 
 void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
-  const double share = 1 / static_cast<double>(settings_.accumulation * settings_.ranks);
+  const double share = 1 / static_cast<double>(settings_.accumulation * world_.ranks());
   const size_t masked = std::max<size_t>(batch.masked_rows.size(), 1);
   const DeviceBatch::Scales scales = {
       .masked = static_cast<float>(share / static_cast<double>(masked)),
@@ -128,10 +138,29 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
+  // A card's segment is recorded once: sums cannot begin within it.
+  const bool overlaps = ++micro_batches_ == settings_.accumulation && world_.ranks() > 1 &&
+                        !settings_.shares_state && device_.kind() == DeviceKind::kCpu;
+  bert::GradientsFinal on_final;
+  if (overlaps) on_final = [this](int64_t from) { gradients_final(from); };
   device_.run(segment("micro-batch", inputs),
-              [&] { model_.train(context_, inputs, settings_.recompute, results); });
+              [&] { model_.train(context_, inputs, settings_.recompute, results, on_final); });
   queue_results(batch);
-  if (tree_) tree_->fold(device_, inout(parameters_.flat_gradients()));
+  if (tree_ && !overlaps) tree_->fold(device_, inout(parameters_.flat_gradients()));
+  if (tree_ && overlaps) tree_->reset();
+}
+
+/// Puts what is final under way, in buckets; a rest waits for the next layer.
+void PretrainingTrainer::gradients_final(int64_t from) {
+  const int64_t bucket = settings_.sums.bucket_elements;
+  while (unsummed_ > from && (from == 0 || unsummed_ - from >= bucket)) {
+    const int64_t begin = std::max(from, unsummed_ - bucket);
+    const InOut piece(parameters_.flat_gradients().rows(begin, unsummed_ - begin));
+    if (tree_) tree_->fold_last(piece, begin);
+    world_.begin_sum(piece, settings_.sums);
+    unsummed_ = begin;
+  }
+  world_.advance_sums();
 }
 
 LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
@@ -148,31 +177,47 @@ LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
 }
 
 bool PretrainingTrainer::state_is_finite() {
-  const Shape shape = {parameters_.table().flat_size()};
   const Tensor norm = slot_view(scalars_, kNorm, 1);
-  for (const Tensor& values : {parameters_.flat_weights(), Tensor(&first_, 0, DType::kF32, shape),
-                               Tensor(&second_, 0, DType::kF32, shape)}) {
+  const ops::OptimizerBuffers own = own_buffers();
+  double broken = 0;
+  for (const Tensor& values : {parameters_.flat_weights(), own.first, own.second}) {
+    if (values.size() == 0) continue;
     ops::global_norm(context_, values, out(norm));
     float value = 0;
     device_.read(norm, &value);
-    if (!std::isfinite(value)) return false;
+    if (!std::isfinite(value)) broken = 1;
   }
-  return true;
+  if (shares_state()) world_.sum({&broken, 1}, comm::Stage::kSave);
+  return broken == 0;
+}
+
+/// From the squares of each block, summed in the order of the flat buffer whoever has them.
+double PretrainingTrainer::gradient_norm() {
+  const int64_t blocks = ops::norm_blocks(shares_.spans);
+  const Tensor squares(&squares_, 0, DType::kF64, {blocks});
+  device_.run({"gradient norm", 0, settings_.compute}, [&] {
+    ops::square_blocks(context_, own_buffers().gradients, shares_.spans, out(squares));
+  });
+  block_squares_.resize(static_cast<size_t>(shares_.block_bounds.back()));
+  const auto rank = static_cast<size_t>(shares_state() ? world_.rank() : 0);
+  device_.read(squares, block_squares_.data() + shares_.block_bounds[rank]);
+  if (shares_state()) {
+    world_.gather_shares(block_squares_, shares_.block_bounds, comm::Stage::kGradients);
+  }
+  double sum = 0;
+  for (const double square : block_squares_) sum += square;
+  return double{static_cast<float>(std::sqrt(sum))};
 }
 
 UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
-  const Tensor norm = slot_view(scalars_, kNorm, 1);
-  device_.run({"gradient norm", 0, settings_.compute},
-              [&] { ops::global_norm(context_, parameters_.flat_gradients(), out(norm)); });
-  float value = 0;
-  device_.read(norm, &value);
-  bool finite = std::isfinite(value) && !spoilt_elsewhere_;
+  UpdateResult result{.gradient_norm = gradient_norm()};
+  bool finite = std::isfinite(result.gradient_norm) && !spoilt_elsewhere_;
   spoilt_elsewhere_ = false;
   for (const LossSums& sums : losses()) {
     finite = finite && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
   }
   losses_.clear();
-  UpdateResult result{.gradient_norm = double{value}, .skipped = !finite};
+  result.skipped = !finite;
   if (!result.skipped) {
     const std::array<float, ops::kStepScalars> scalars =
         optim::step_scalars(settings_.adam, {.step = step,
@@ -181,22 +226,75 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
                                              .max_norm = settings_.max_gradient_norm});
     const Tensor device_scalars = slot_view(scalars_, kScalars, ops::kStepScalars);
     device_.write(out(device_scalars), scalars.data());
-    device_.run({"update", 0, settings_.compute},
-                [&] { optimizer_pass(context_, device_scalars); });
+    take_step(device_scalars);
     device_.parameters_changed();
   }
   device_.zero(out(parameters_.flat_gradients()));
+  micro_batches_ = 0;
+  unsummed_ = parameters_.table().flat_size();
   return result;
 }
 
-void PretrainingTrainer::sum_gradients(comm::Communicator& world, const comm::SumOptions& options) {
-  if (world.ranks() == 1) return;
-  device_.synchronize();
-  world.sum_gradients(inout(parameters_.flat_gradients()), options);
+void PretrainingTrainer::take_step(const Tensor& scalars) {
+  if (shares_state()) return take_shared_step(scalars);
+  device_.run({"update", 0, settings_.compute}, [&] { optimizer_pass(context_, scalars); });
 }
 
-Tensor PretrainingTrainer::flat(const Buffer& buffer) const {
-  return Tensor(&buffer, 0, DType::kF32, {parameters_.table().flat_size()});
+/// Each rank its share, then all weights to all; where products take bf16, it is rounded anew.
+void PretrainingTrainer::take_shared_step(const Tensor& scalars) {
+  if (settings_.optimizer == OptimizerKind::kLamb) {
+    apply_lamb(scalars);
+  } else if (!shares_.spans.empty()) {
+    device_.run({"update", 0, settings_.compute}, [&] { optimizer_pass(context_, scalars); });
+  }
+  device_.synchronize();
+  world_.gather_shares(inout(parameters_.flat_weights()), shares_.bounds, comm::Stage::kWeights);
+  const Tensor shadow = parameters_.flat_shadow();
+  if (shadow.empty()) return;
+  device_.run({"shadow", 0, settings_.compute},
+              [&] { ops::convert(context_, parameters_.flat_weights(), out(shadow)); });
+}
+
+/// A parameter may lie in the shares of several ranks: its norms are summed from all their blocks.
+void PretrainingTrainer::apply_lamb(const Tensor& scalars) {
+  const int64_t blocks = ops::norm_blocks(shares_.spans);
+  const Tensor squares(&squares_, 0, DType::kF64, {blocks, 2});
+  std::vector<double> all(2 * block_squares_.size());
+  std::vector<int64_t> bounds = shares_.block_bounds;
+  for (int64_t& bound : bounds) bound *= 2;
+  if (blocks > 0) {
+    device_.run({"moments", 0, settings_.compute}, [&] {
+      ops::lamb_update(context_, own_buffers(), shares_.spans, settings_.adam, scalars,
+                       out(squares));
+    });
+    device_.read(squares, all.data() + bounds[static_cast<size_t>(world_.rank())]);
+  }
+  world_.gather_shares(all, bounds, comm::Stage::kWeights);
+  if (blocks == 0) return;
+  std::vector<float> ratios;
+  for (size_t s = 0; s < shares_.spans.size(); ++s) {
+    const auto [first, count] = shares_.whole[s];
+    const std::span of_parameter(all.data() + 2 * first, static_cast<size_t>(2 * count));
+    ratios.push_back(ops::trust_ratio(shares_.spans[s].decay, settings_.adam, of_parameter));
+  }
+  const Tensor device_ratios(&ratios_, 0, DType::kF32, {std::ssize(ratios)});
+  device_.write(out(device_ratios), ratios.data());
+  device_.run({"update", 0, settings_.compute}, [&] {
+    ops::lamb_apply(context_, own_buffers(), shares_.spans, scalars, device_ratios);
+  });
+}
+
+void PretrainingTrainer::sum_gradients() {
+  if (world_.ranks() == 1) return;
+  device_.synchronize();
+  const InOut gradients(parameters_.flat_gradients());
+  if (shares_state()) {
+    world_.scatter_sums(gradients, shares_.bounds, settings_.sums);
+  } else if (unsummed_ == 0) {
+    world_.finish_sums();
+  } else {
+    world_.sum_gradients(gradients, settings_.sums);
+  }
 }
 
 Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {
@@ -205,13 +303,84 @@ Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {
 }
 
 void PretrainingTrainer::read_moments(int index, float* first, float* second) const {
-  if (first != nullptr) device_.read(moment(first_, index), first);
-  if (second != nullptr) device_.read(moment(second_, index), second);
+  if (!shares_state()) {
+    if (first != nullptr) device_.read(moment(first_, index), first);
+    if (second != nullptr) device_.read(moment(second_, index), second);
+    return;
+  }
+  const bert::Parameter& parameter = parameters_.table()[index];
+  BERTHA_CHECK(!collected_first_.empty(), "the moments are shared out");
+  const auto copy = [&parameter](const std::vector<float>& from, float* to) {
+    if (to != nullptr) std::copy_n(from.begin() + parameter.offset, parameter.size(), to);
+  };
+  copy(collected_first_, first);
+  copy(collected_second_, second);
 }
 
 void PretrainingTrainer::write_moments(int index, const float* first, const float* second) {
-  device_.write(out(moment(first_, index)), first);
-  device_.write(out(moment(second_, index)), second);
+  if (!shares_state()) {
+    device_.write(out(moment(first_, index)), first);
+    device_.write(out(moment(second_, index)), second);
+    return;
+  }
+  const bert::Parameter& parameter = parameters_.table()[index];
+  const auto size = static_cast<size_t>(parameters_.table().flat_size());
+  collected_first_.resize(size);
+  collected_second_.resize(size);
+  std::copy_n(first, parameter.size(), collected_first_.begin() + parameter.offset);
+  std::copy_n(second, parameter.size(), collected_second_.begin() + parameter.offset);
+}
+
+void PretrainingTrainer::collect_moments() {
+  if (!shares_state()) return;
+  const ops::OptimizerBuffers own = own_buffers();
+  std::vector<float> mine(static_cast<size_t>(shares_.size));
+  for (const auto& [from, to] :
+       {std::pair(own.first, &collected_first_), std::pair(own.second, &collected_second_)}) {
+    if (world_.leads()) to->resize(static_cast<size_t>(parameters_.table().flat_size()));
+    if (!mine.empty()) device_.read(from, mine.data());
+    world_.collect_shares(mine, *to, shares_.bounds, comm::Stage::kSave);
+  }
+}
+
+void PretrainingTrainer::drop_collected() {
+  collected_first_ = {};
+  collected_second_ = {};
+}
+
+void PretrainingTrainer::spread_moments() {
+  if (world_.ranks() == 1) return;
+  if (!shares_state()) {
+    const Shape shape = {parameters_.table().flat_size()};
+    for (const Buffer* buffer : {&first_, &second_}) {
+      const Tensor values(buffer, 0, DType::kF32, shape);
+      world_.broadcast_tensor(device_, inout(values), comm::Stage::kWeights);
+    }
+    return;
+  }
+  spread_shares(first_, collected_first_);
+  spread_shares(second_, collected_second_);
+  drop_collected();
+}
+
+/// Everyone hears everything, a chunk at a time, and keeps its own.
+void PretrainingTrainer::spread_shares(const Buffer& buffer, std::vector<float>& whole) {
+  constexpr int64_t kChunk = int64_t{4} << 20;
+  const int64_t size = parameters_.table().flat_size();
+  if (world_.leads()) whole.resize(static_cast<size_t>(size));
+  std::vector<float> chunk;
+  for (int64_t begin = 0; begin < size; begin += kChunk) {
+    const int64_t end = std::min(begin + kChunk, size);
+    chunk.resize(static_cast<size_t>(end - begin));
+    if (world_.leads()) std::copy_n(whole.begin() + begin, end - begin, chunk.begin());
+    world_.broadcast(std::as_writable_bytes(std::span(chunk)), comm::Stage::kWeights);
+    const int64_t from = std::max(begin, shares_.begin);
+    const int64_t to = std::min(end, shares_.begin + shares_.size);
+    if (from >= to) continue;
+    const Tensor own(&buffer, (from - shares_.begin) * size_of(DType::kF32), DType::kF32,
+                     {to - from});
+    device_.write(out(own), chunk.data() + (from - begin));
+  }
 }
 
 }  // namespace bertha::train

@@ -15,6 +15,7 @@
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
 #include "train/device_batch.h"
+#include "train/shares.h"
 
 namespace bertha::train {
 
@@ -24,8 +25,9 @@ struct TrainerSettings {
   DType compute = DType::kF32;
   bool recompute = false;    ///< run layers again in the backward pass instead of keeping them
   int64_t accumulation = 1;  ///< micro-batches an update, on this rank
-  int64_t ranks = 1;         ///< gradients average over accumulation * ranks micro-batches
-  bool fixed_order = false;  ///< sum micro-batches as comm/pairwise.h has it
+  /// How gradients are summed over ranks; a fixed order goes for micro-batches, too.
+  comm::SumOptions sums;
+  bool shares_state = false;  ///< ZeRO-1: each rank keeps the moments of, and updates, a share
   OptimizerKind optimizer = OptimizerKind::kLamb;
   ops::AdamSettings adam;
   double max_gradient_norm = 1;  ///< 0: no clipping
@@ -67,13 +69,15 @@ struct UpdateResult {
 
 class PretrainingTrainer {
  public:
-  /// Allocates everything a step needs; steady steps allocate nothing. `device` and `parameters`
-  /// (trainable) must outlive the trainer.
+  /// Allocates everything a step needs; steady steps allocate nothing. `device`, `parameters`
+  /// (trainable) and `world` must outlive the trainer. Gradients average over the micro-batches of
+  /// all ranks of `world`.
   PretrainingTrainer(Device& device, const bert::Config& config, bert::ParameterStore& parameters,
-                     const TrainerSettings& settings);
+                     const TrainerSettings& settings, comm::Communicator& world = comm::alone());
 
   /// Queues forward and backward of one micro-batch; gradients add up until update(). `draw`
-  /// numbers the micro-batch in the run, for dropout.
+  /// numbers the micro-batch in the run, for dropout. During the last backward pass of a step the
+  /// CPU begins to sum gradients over ranks.
   void micro_batch(const PretrainingBatch& batch, uint32_t draw);
 
   /// The sums of every micro-batch since the last update, in order. Waits for the device: asked
@@ -82,8 +86,9 @@ class PretrainingTrainer {
 
   /// Has the next update() skipped: the loss of another rank was not finite.
   void mark_not_finite() { spoilt_elsewhere_ = true; }
-  /// Gradients become the sum over ranks. After the last micro-batch of a step.
-  void sum_gradients(comm::Communicator& world, const comm::SumOptions& options);
+  /// Gradients become the sum over ranks, of this rank's share where state is shared. After the
+  /// last micro-batch of a step.
+  void sum_gradients();
 
   /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
   /// (from 1) of the bias corrections; then gradients are zero again and losses() is empty.
@@ -92,36 +97,52 @@ class PretrainingTrainer {
   /// Forward alone, without dropout.
   LossSums evaluate(const PretrainingBatch& batch);
 
-  /// False when a weight or moment is NaN or infinite: such a state must not be saved.
+  /// False when a weight or moment, of any rank, is NaN or infinite: such a state must not be
+  /// saved.
   bool state_is_finite();
 
+  /// Whether each rank has a share of the moments alone. All ranks must then call
+  /// state_is_finite(), and collect_moments() before rank 0 reads moments.
+  bool shares_state() const { return shares_.size != parameters_.table().flat_size(); }
   /// First and second moments f32 of one parameter, in host order; null: not wanted.
   void read_moments(int index, float* first, float* second) const;
   void write_moments(int index, const float* first, const float* second);
-  /// All of them, f32 [P].
-  Tensor flat_first() const { return flat(first_); }
-  Tensor flat_second() const { return flat(second_); }
+  /// Brings all shares into the memory of rank 0's host, for read_moments(); until
+  /// drop_collected().
+  void collect_moments();
+  void drop_collected();
+  /// Rank 0's moments, as write_moments() left them, to the ranks that keep them.
+  void spread_moments();
 
   /// Bytes of activations a micro-batch of the limits' size takes.
   int64_t arena_bytes() const { return arena_.capacity_bytes(); }
 
  private:
   int64_t measure_arena(const bert::Config& config) const;
+  ops::OptimizerBuffers own_buffers() const;
   void optimizer_pass(Context& context, const Tensor& scalars) const;
+  double gradient_norm();
+  void take_step(const Tensor& scalars);
+  void take_shared_step(const Tensor& scalars);
+  void apply_lamb(const Tensor& scalars);
+  void gradients_final(int64_t from);
+  void spread_shares(const Buffer& buffer, std::vector<float>& whole);
   Tensor pending_view(size_t index, int64_t which) const;
   void read_pending();
   void queue_results(const PretrainingBatch& batch);
   Segment segment(std::string_view name, const bert::PretrainingInputs& inputs) const;
   Tensor moment(const Buffer& buffer, int index) const;
-  Tensor flat(const Buffer& buffer) const;
 
   Device& device_;
   bert::ParameterStore& parameters_;
   TrainerSettings settings_;
+  comm::Communicator& world_;
   DeviceBatch batch_;
-  std::vector<ops::ParameterSpan> spans_;
-  Buffer first_;
+  Shares shares_;
+  Buffer first_;  ///< moments of this rank's share
   Buffer second_;
+  Buffer squares_;  ///< f64 [own blocks, 2]
+  Buffer ratios_;   ///< f32 [own spans], where state is shared
   Buffer scalars_;  ///< StepScalar, then the gradient norm, then the results, aligned each
   Buffer pending_;  ///< f32 [micro-batches, 2 losses, 2]: results not yet read
   Arena arena_;     // measured with the buffers above
@@ -131,6 +152,11 @@ class PretrainingTrainer {
   std::vector<LossSums> losses_;
   bool spoilt_elsewhere_ = false;  ///< a loss of another rank was not finite
   std::optional<comm::GradientTree> tree_;
+  int64_t micro_batches_ = 0;           ///< since the last update
+  int64_t unsummed_ = 0;                ///< gradients before it are not yet under way
+  std::vector<double> block_squares_;   ///< of all ranks' blocks
+  std::vector<float> collected_first_;  ///< on rank 0, all shares
+  std::vector<float> collected_second_;
 };
 
 }  // namespace bertha::train

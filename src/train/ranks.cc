@@ -95,10 +95,8 @@ void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
                  PretrainingTrainer& trainer) {
   if (world.ranks() == 1) return;
   Device& device = parameters.device();
-  for (const Tensor& values :
-       {parameters.flat_weights(), trainer.flat_first(), trainer.flat_second()}) {
-    world.broadcast_tensor(device, inout(values), comm::Stage::kWeights);
-  }
+  world.broadcast_tensor(device, inout(parameters.flat_weights()), comm::Stage::kWeights);
+  trainer.spread_moments();
   parameters.weights_changed();
 }
 

@@ -96,5 +96,23 @@ TEST(GradientTree, GoesOnAfterAFullAndAfterADroppedStep) {
   EXPECT_EQ(test::Host::values(gradients), first);
 }
 
+TEST(GradientTree, TheLastMicroBatchMayComeInPieces) {
+  for (const int64_t accumulation : {1, 4, 6}) {
+    const auto all = micro_batches(accumulation);
+    test::Host host;
+    GradientTree tree(host.device(), kSize, accumulation);
+    const Tensor gradients = host.filled({kSize}, 0);
+    for (int64_t i = 0; i < accumulation; ++i) {
+      add_to(cpu::data<float>(inout(gradients)), all[static_cast<size_t>(i)].data(), kSize);
+      if (i + 1 < accumulation) tree.fold(host.device(), inout(gradients));
+    }
+    for (const int64_t begin : {kSize / 2, int64_t{0}}) {
+      const int64_t count = begin == 0 ? kSize / 2 : kSize - kSize / 2;
+      tree.fold_last(inout(gradients.rows(begin, count)), begin);
+    }
+    EXPECT_EQ(test::Host::values(gradients), sum_over_ranks(all, 1)) << accumulation;
+  }
+}
+
 }  // namespace
 }  // namespace bertha::comm

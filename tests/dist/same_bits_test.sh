@@ -18,10 +18,31 @@ pretrain 4 mixed --deterministic "${steps[@]}" || die "going on with 4 failed"
 "$tiny_job" same "$work/fixed_1/ckpt_100.pt" "$work/mixed/ckpt_100.pt" ||
   die "4, 2 and 4 ranks gave other bits than one"
 
+# The optimizer's state shared out; also from shares of four to shares of two to none.
+for optimizer in lamb adamw; do
+  options=(--deterministic --optimizer=$optimizer "${steps[@]}")
+  whole=fixed_1/ckpt_100.pt
+  if [[ $optimizer != lamb ]]; then
+    pretrain 1 whole_$optimizer "${options[@]}" || die "one rank with $optimizer failed"
+    whole=whole_$optimizer/ckpt_100.pt
+  fi
+  pretrain 4 zero_$optimizer "${options[@]}" --use_zero_optimizer=true --steps_this_run=30 ||
+    die "4 ranks with ZeRO and $optimizer failed"
+  pretrain 2 zero_$optimizer "${options[@]}" --use_zero_optimizer=true --steps_this_run=70 ||
+    die "2 ranks with ZeRO and $optimizer failed"
+  pretrain 4 zero_$optimizer "${options[@]}" || die "4 ranks after ZeRO with $optimizer failed"
+  "$tiny_job" same "$work/$whole" "$work/zero_$optimizer/ckpt_100.pt" ||
+    die "ZeRO with $optimizer gave other bits"
+done
+
 pretrain 2 free "${steps[@]}" --steps_this_run=20 || die "2 ranks failed"
 pretrain 1 alone "${steps[@]}" --steps_this_run=20 || die "one rank failed"
 "$tiny_job" close "$work/alone/losses.tsv" "$work/free/losses.tsv" 1e-5 ||
   die "losses of 2 ranks are not those of one"
+pretrain 4 bf16 --allreduce-dtype=bf16 --use_zero_optimizer=true "${steps[@]}" \
+  --steps_this_run=20 || die "ZeRO with sums in bf16 failed"
+"$tiny_job" close "$work/alone/losses.tsv" "$work/bf16/losses.tsv" 1e-2 ||
+  die "losses of sums in bf16 are far from those in fp32"
 if "$tiny_job" same "$work/fixed_1/ckpt_100.pt" "$work/alone/ckpt_20.pt"; then
   die "the comparison finds no difference between step 100 and step 20"
 fi
