@@ -89,7 +89,8 @@ Tensor PretrainingTrainer::pending_view(size_t index, int64_t which) const {
 
 void PretrainingTrainer::read_pending() {
   if (pending_counts_.empty()) return;
-  std::vector<float> values(pending_counts_.size() * 4);
+  std::vector<float>& values = pending_values_;
+  values.resize(pending_counts_.size() * 4);
   device_.read(Tensor(&pending_, 0, DType::kF32, {std::ssize(values)}), values.data());
   for (size_t i = 0; i < pending_counts_.size(); ++i) {
     LossSums sums = pending_counts_[i];

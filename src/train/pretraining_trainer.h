@@ -149,6 +149,7 @@ class PretrainingTrainer {
   Context context_;
   bert::PretrainingModel model_;
   std::vector<LossSums> pending_counts_;  ///< sums still 0
+  std::vector<float> pending_values_;     ///< kept for its memory
   std::vector<LossSums> losses_;
   bool spoilt_elsewhere_ = false;  ///< a loss of another rank was not finite
   std::optional<comm::GradientTree> tree_;

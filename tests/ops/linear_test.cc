@@ -207,6 +207,12 @@ INSTANTIATE_TEST_SUITE_P(Sizes, LinearSaving,
                          testing::Combine(kDTypes, testing::Values(Activation::kGelu), kSizes),
                          name_of_case);
 INSTANTIATE_TEST_SUITE_P(Sizes, LinearBackward, kCases, name_of_case);
+// Weight gradients in several parts, and of more tokens than are packed at a time.
+INSTANTIATE_TEST_SUITE_P(
+    LargeSizes, LinearBackward,
+    testing::Combine(testing::Values(DType::kBF16), testing::Values(Activation::kNone),
+                     testing::Values(Sizes{37, 801, 290}, Sizes{4129, 33, 50})),
+    name_of_case);
 
 /// The hand-written gradients above against dual numbers of the reference, one input at a time.
 TEST(LinearReference, GradientsAreTheDerivative) {

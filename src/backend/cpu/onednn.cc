@@ -9,6 +9,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
+#include "backend/cpu/weight_gradient.h"
 #include "core/error.h"
 #include "core/profile.h"
 
@@ -143,8 +144,8 @@ struct MatrixProducts::State {
     execute(reorder, std::array{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)});
   }
 
-  const memory& prepare(const PreparedKey& key, const memory::desc& plain,
-                        const memory::desc& wanted, uint64_t version);
+  const memory& prepare(const PreparedKey& key, const memory::desc& wanted, uint64_t version);
+  memory plain_weight(const PreparedKey& key);
   Product& find(const Key& key);
   Product make(const Key& key);
   Product make_inner_product(const Key& key);
@@ -153,21 +154,31 @@ struct MatrixProducts::State {
   void run(Product& product, const void* bias);
 };
 
+/// The bf16 weight at key.address as its product takes it: transposed in the forward pass.
+memory MatrixProducts::State::plain_weight(const PreparedKey& key) {
+  const auto type = memory::data_type::bf16;
+  const memory::desc plain = key.kind == Kind::kForward
+                                 ? memory::desc({key.columns, key.rows}, type, Tag::ba)
+                                 : memory::desc({key.rows, key.columns}, type, Tag::ab);
+  return {plain, engine, const_cast<void*>(key.address)};
+}
+
 /// The weight at key.address in the layout `wanted`, copied when there is no copy of `version`.
-const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memory::desc& plain,
-                                             const memory::desc& wanted, uint64_t version) {
+const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memory::desc& wanted,
+                                             uint64_t version) {
   std::vector<Prepared>& copies = prepared[key];
   auto found = std::ranges::find_if(
       copies, [&](const Prepared& one) { return one.copy.get_desc() == wanted; });
   if (found == copies.end()) {
-    const memory from(plain, engine, const_cast<void*>(key.address));
+    const memory from = plain_weight(key);
     const memory to(wanted, engine);
     copies.push_back({to, dnnl::reorder(from, to), from, version + 1});
     found = copies.end() - 1;
   }
   if (found->version != version) {
-    const Timed timed(device, "linear, weight layout",
-                      [&] { return Cost{.bytes = static_cast<int64_t>(2 * plain.get_size())}; });
+    const Timed timed(device, "linear, weight layout", [&] {
+      return Cost{.bytes = 2 * size_of(DType::kBF16) * key.rows * key.columns};
+    });
     copy(found->reorder, found->plain, found->copy);
     found->version = version;
   }
@@ -294,8 +305,7 @@ void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, 
   if (x.dtype() == DType::kF32) {
     product.weights.set_data_handle(address(w));
   } else {
-    const memory::desc plain({w.dim(1), w.dim(0)}, type_of(w.dtype()), Tag::ba);
-    product.weights = state_->prepare({address(w), Kind::kForward, w.dim(0), w.dim(1)}, plain,
+    product.weights = state_->prepare({address(w), Kind::kForward, w.dim(0), w.dim(1)},
                                       product.weights.get_desc(), version);
   }
   state_->run(product, address(b));
@@ -320,8 +330,7 @@ void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add,
                                    .add = add});
   product.source.set_data_handle(address(d_y));
   product.target.set_data_handle(address(d_x.tensor()));
-  const memory::desc plain({w.dim(0), w.dim(1)}, type_of(w.dtype()), Tag::ab);
-  product.weights = state_->prepare({address(w), Kind::kBackwardData, w.dim(0), w.dim(1)}, plain,
+  product.weights = state_->prepare({address(w), Kind::kBackwardData, w.dim(0), w.dim(1)},
                                     product.weights.get_desc(), version);
   state_->run(product, nullptr);
 }
@@ -338,6 +347,16 @@ void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut 
   }
   const std::lock_guard lock(state_->mutex);
   State& state = *state_;
+  if (best_isa() == Isa::kAmx) {
+    const WeightGradient product = {.d_y = static_cast<const uint16_t*>(address(d_y)),
+                                    .x = static_cast<const uint16_t*>(address(x)),
+                                    .d_w = data<float>(d_w),
+                                    .tokens = tokens,
+                                    .rows = rows,
+                                    .columns = columns};
+    const auto scratch_bytes = static_cast<size_t>(weight_gradient_scratch_bytes(product));
+    return add_weight_gradient_amx(product, state.block(1, scratch_bytes));
+  }
   for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
     const int64_t count = std::min(kTokenChunk, tokens - begin);
     Product& product = state.find({.kind = Kind::kBackwardWeights,

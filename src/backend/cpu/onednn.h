@@ -6,8 +6,9 @@
 //
 // f32 runs on oneDNN's packed GEMM with plain layouts, which measured faster than its blocked
 // matmul (also on AVX2) and needs no copy of the weights. bf16 runs on the blocked matmul, with
-// weights reordered once per change of the parameters; products over tokens (weight gradients) copy
-// both operands chunk by chunk, because the kernel wants tokens innermost.
+// weights reordered once per change of the parameters. Products over tokens (weight gradients) copy
+// both operands, because the kernel wants tokens innermost: on AMX with a kernel of our own
+// (weight_gradient.h), elsewhere chunk by chunk.
 
 #include <cstdint>
 #include <memory>
