@@ -13,13 +13,16 @@ BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
         "intermediate_size": 3072, "vocab_size": 30528, "max_position_embeddings": 512}
 LARGE = dict(BASE, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16,
              intermediate_size=4096)
+MINILM = dict(BASE, hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
+MODELS = {"base": BASE, "large": LARGE, "minilm": MINILM}
 MASK_ID = 103
 FIRST_WORD = 1000
 
 
 def add_common_arguments(parser):
     parser.add_argument("--model", default="base",
-                        help="base, large, or a config.json whose sizes are taken")
+                        help="base, large, minilm (6 layers of 384), or a config.json whose sizes "
+                             "are taken")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32",
                         help="bf16 is torch.autocast over fp32 weights")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -34,8 +37,8 @@ def set_up(arguments):
 
 def model_config(name, vocabulary_floor=FIRST_WORD + 1):
     """A BertConfig with the fastest attention transformers has on the CPU."""
-    if name in ("base", "large"):
-        sizes = BASE if name == "base" else LARGE
+    if name in MODELS:
+        sizes = MODELS[name]
     else:
         with open(name) as file:
             sizes = {key: value for key, value in json.load(file).items() if key in BASE}

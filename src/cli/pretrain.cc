@@ -1,9 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -11,6 +9,7 @@
 #include "cli/device_choice.h"
 #include "cli/options.h"
 #include "cli/ranks.h"
+#include "cli/stop.h"
 #include "core/error.h"
 #include "core/profile.h"
 #include "train/pretraining_run.h"
@@ -20,20 +19,6 @@ namespace bertha::cli {
 namespace {
 
 using train::PretrainingOptions;
-
-constexpr int kExitStopped = 75;  // EX_TEMPFAIL: saved, start the same command again
-
-std::atomic<bool> stop_requested{false};
-
-void stop_on_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_requested = true; };
-  // Launchers and clusters ask twice, in two ways; a save must survive that.
-  for (const int number : {SIGTERM, SIGUSR1}) sigaction(number, &action, nullptr);
-  // A second Ctrl-C finds the default action and ends the program at once.
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-}
 
 /// Values as typed, before they become PretrainingOptions.
 struct Typed {
@@ -197,22 +182,10 @@ std::string namespace_text(const Options& table, const PretrainingOptions& optio
   return "Namespace(" + text + ")";
 }
 
-/// A record at a time reaches whoever reads our output, a file or a pipe too.
-void print_line(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
-
 /// One rank's part: the whole run where there is one rank.
 int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
              const Options& table) {
-  const std::unique_ptr<Device> device = typed.device.open();
-  if (device->kind() != DeviceKind::kCpu && world.ranks() > 1) {
-    fail(
-        "{} ranks on {}: gradients are summed between CPU ranks alone; start one rank, or add "
-        "--device cpu",
-        world.ranks(), device->description());
-  }
+  const std::unique_ptr<Device> device = open_on_rank(typed.device, world);
   if (typed.profile && device->kind() != DeviceKind::kCpu) {
     fail("--profile: {} runs ops on its own time; add --device cpu", device->description());
   }

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <thread>
@@ -86,6 +87,22 @@ int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
   } catch (const std::exception& error) {
     return end_all(*world, fmt::format("internal error: {}", error.what()), stop);
   }
+}
+
+std::unique_ptr<Device> open_on_rank(const DeviceChoice& choice, const comm::Communicator& world) {
+  std::unique_ptr<Device> device = choice.open();
+  if (device->kind() != DeviceKind::kCpu && world.ranks() > 1) {
+    fail(
+        "{} ranks on {}: gradients are summed between CPU ranks alone; start one rank, or add "
+        "--device cpu",
+        world.ranks(), device->description());
+  }
+  return device;
+}
+
+void print_line(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);
 }
 
 }  // namespace bertha::cli

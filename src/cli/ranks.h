@@ -2,7 +2,10 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
+#include <string>
 
+#include "cli/device_choice.h"
 #include "cli/options.h"
 #include "comm/communicator.h"
 
@@ -25,5 +28,12 @@ struct RankOptions {
 /// Ranks other than 0 log errors alone. `stop` is set by the signals of a request to end.
 int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
                  const std::function<int(comm::Communicator&)>& body);
+
+/// The device chosen, for training on the ranks of `world`. Throws Error where its gradients cannot
+/// be summed between ranks.
+std::unique_ptr<Device> open_on_rank(const DeviceChoice& choice, const comm::Communicator& world);
+
+/// A record of the log at a time, which reaches a file or a pipe at once too.
+void print_line(const std::string& line);
 
 }  // namespace bertha::cli

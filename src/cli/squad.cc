@@ -7,7 +7,9 @@
 #include "cli/commands.h"
 #include "cli/device_choice.h"
 #include "cli/options.h"
+#include "cli/ranks.h"
 #include "cli/squad_tools.h"
+#include "cli/stop.h"
 #include "core/error.h"
 #include "train/squad_run.h"
 
@@ -20,6 +22,7 @@ using train::SquadOptions;
 struct Typed {
   SquadOptions options;
   DeviceChoice device;
+  RankOptions ranks;
   std::string bert_model = "bert-large-uncased";
   std::string rules = "recipe";
   double max_steps = -1;
@@ -27,6 +30,7 @@ struct Typed {
   bool do_predict = false;
   bool no_dropout = false;
   bool disable_progress_bar = false;
+  bool enable_tensorboard = false;
   bool fp16 = false;
 };
 
@@ -93,11 +97,24 @@ void declare_optimisation(Options& table, Typed& typed) {
   table.flag("checkpoint_activations", o.checkpoint_activations,
              "keep each layer's input alone and run the layer again in the backward pass");
   table.flag("skip_checkpoint", o.skip_checkpoint, "do not write the fine-tuned model");
+  table.value(
+      "num_steps_per_checkpoint", o.save_steps,
+      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
+      "on; 0: when it is stopped alone");
+  table.heading("evaluation while training");
+  table.value("eval_steps", o.eval_steps,
+              "updates between evaluations on --predict_file: exact match and F1 in the logs and "
+              "in loss.svg; 0: none");
+  table.value("eval_questions", o.eval_questions,
+              "evaluate on the first so many questions; -1: on all");
   table.heading("log");
   table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
   table.value("log_freq", o.log_freq, "micro-batches between log lines");
   table.value("throughput_warmup_steps", o.throughput_warmup_steps,
               "first steps that the speed in the log leaves out");
+  table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
+  table.flag("enable-tensorboard-logging", typed.enable_tensorboard,
+             "TensorBoard event files below --output_dir");
   table.flag("disable-progress-bar", typed.disable_progress_bar, "no progress line");
 }
 
@@ -106,8 +123,8 @@ void declare_accepted(Options& table, Typed& typed) {
   table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
   table.alias("amp", "fp16");
   table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
-  table.accepted("local_rank", true, "fine-tuning runs on one rank");
-  table.accepted("use_env", false, "fine-tuning runs on one rank");
+  table.accepted("local_rank", true, "ranks come from mpirun");
+  table.accepted("use_env", false, "ranks come from mpirun");
   table.accepted("eval_script", true, "the scores are computed here; no script is run");
   table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
   table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
@@ -117,9 +134,6 @@ void declare_accepted(Options& table, Typed& typed) {
                  "primitives serve as one");
   table.accepted("profile", true, "see bench/ for a profile by operation");
   table.accepted("profile_steps", true, "see bench/ for a profile by operation");
-  table.accepted("tensorboard_logdir", true, "the recipe's profiler alone writes there");
-  table.accepted("enable-tensorboard-logging", false,
-                 "the losses are in the log of --json-summary");
   table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
   table.accepted("compiled_autograd", false, "there is no autograd");
   table.accepted("no_compiled_autograd", false, "there is no autograd");
@@ -136,6 +150,13 @@ SquadOptions settle(const Typed& typed) {
     spdlog::warn("--do_eval does nothing without --do_predict");
     o.do_eval = false;
   }
+  if (o.eval_steps > 0 && typed.do_train && o.predict_file.empty()) {
+    fail("--eval_steps needs --predict_file");
+  }
+  if (typed.enable_tensorboard && o.tensorboard_dir.empty()) {
+    o.tensorboard_dir = o.output_dir + "/tensorboard";
+  }
+  o.eval_file = o.predict_file;
   if (!typed.do_train) o.train_file.clear();
   if (!typed.do_predict) o.predict_file.clear();
   if (!std::isfinite(typed.max_steps)) fail("--max_steps is {}", typed.max_steps);
@@ -157,16 +178,32 @@ std::string namespace_text(const Options& table, const Device& device) {
   return "Namespace(" + text + ")";
 }
 
+/// One rank's part: the whole run where there is one rank.
+int run_on(comm::Communicator& world, SquadOptions options, const Typed& typed,
+           const Options& table) {
+  const std::unique_ptr<Device> device = open_on_rank(typed.device, world);
+  options.bf16 = typed.device.bf16(*device);
+  train::SquadRun run(options, *device, print_line, namespace_text(table, *device), world);
+  if (run.run(stop_requested) == train::RunEnd::kFinished) return 0;
+  spdlog::warn(options.skip_checkpoint
+                   ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
+                   : "stopped by a signal; the same command goes on from here");
+  return kExitStopped;
+}
+
 int run_squad_recipe(Arguments arguments) {
   Typed typed;
   Options table("bertha squad",
                 "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's "
                 "run_squad.py works here. bertha squad score GOLD PREDICTIONS scores a file of "
-                "answers; bertha squad features FILE shows the model's inputs.");
+                "answers; bertha squad features FILE shows the model's inputs. Ctrl-C or SIGTERM "
+                "while training saves and ends with status 75; the same command again goes on "
+                "where it stopped.");
   declare_files(table, typed);
   declare_features(table, typed);
   declare_optimisation(table, typed);
   typed.device.declare(table);
+  typed.ranks.declare(table);
   declare_accepted(table, typed);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
@@ -178,13 +215,12 @@ int run_squad_recipe(Arguments arguments) {
     spdlog::info("--fp16: bf16 is used in its place");
     typed.device.precision = "bf16";
   }
-  const std::unique_ptr<Device> device = typed.device.open();
-  options.bf16 = typed.device.bf16(*device);
-  train::SquadRun run(
-      options, *device, [](const std::string& line) { std::puts(line.c_str()); },
-      namespace_text(table, *device));
-  run.run();
-  return 0;
+  options.sums = typed.ranks.sums();
+  options.weight_check_interval = typed.ranks.weight_check_interval;
+  stop_on_signals();
+  return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
+    return run_on(world, options, typed, table);
+  });
 }
 
 }  // namespace

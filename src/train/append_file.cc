@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
+#include "io/atomic_file.h"
 
 namespace bertha::train {
 
@@ -54,6 +56,17 @@ bool AppendFile::ends_a_line() const {
   char last = '\n';
   if (::pread(descriptor_, &last, 1, status.st_size - 1) != 1) return true;
   return last == '\n';
+}
+
+std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
+                                           const std::function<bool(const std::string&)>& keep) {
+  std::string kept = header + "\n";
+  std::ifstream before(path);
+  for (std::string line; std::getline(before, line);) {
+    if (keep(line)) kept += line + "\n";
+  }
+  io::write_file(path, kept);
+  return std::make_unique<AppendFile>(path, AppendFile::Start::kContinue);
 }
 
 }  // namespace bertha::train

@@ -4,6 +4,9 @@
 // is killed leaves whole records, and a reader that follows the file sees no half one.
 
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
 
 namespace bertha::train {
@@ -31,5 +34,10 @@ class AppendFile {
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
+
+/// A file of lines that an earlier run began: it is rewritten with `header` and those of its lines
+/// for which `keep` is true, and goes on from there.
+std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
+                                           const std::function<bool(const std::string&)>& keep);
 
 }  // namespace bertha::train

@@ -77,7 +77,7 @@ const PickleValue& model_tree(io::TorchWriter& writer, const bert::ParameterStor
 }
 
 const PickleValue& moments_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                const PretrainingTrainer& trainer, int64_t step) {
+                                const MomentStore& trainer, int64_t step) {
   PickleTree& tree = writer.tree();
   PickleValue& state = tree.dict();
   int64_t number = 0;
@@ -105,7 +105,7 @@ const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, b
   PickleValue& params = tree.list();
   for (int64_t i = 0; i < count; ++i) params.append(tree.integer(first + i));
   tree.set(group, "lr", tree.real(record.rate));
-  tree.set(group, "bias_correction", tree.boolean(true));
+  tree.set(group, "bias_correction", tree.boolean(record.bias_correction));
   tree.set(group, "betas", betas);
   tree.set(group, "eps", tree.real(record.adam.eps));
   tree.set(group, "weight_decay", tree.real(decayed ? record.adam.weight_decay : 0.0));
@@ -120,7 +120,7 @@ const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, b
 }
 
 const PickleValue& optimizer_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                  const PretrainingTrainer& trainer, const OptimizerRecord& record,
+                                  const MomentStore& trainer, const OptimizerRecord& record,
                                   int64_t step) {
   PickleTree& tree = writer.tree();
   const auto decayed = std::count_if(table.parameters().begin(), table.parameters().end(),
@@ -204,7 +204,7 @@ std::vector<float> read_values(const io::TorchFile& file, const PickleValue& val
 }
 
 void load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
-                     const bert::ParameterTable& table, PretrainingTrainer& trainer) {
+                     const bert::ParameterTable& table, MomentStore& trainer) {
   const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
   int64_t number = 0;
   for (const int index : optimizer_order(table)) {
@@ -231,7 +231,7 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 }
 
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const PretrainingTrainer& trainer, const CheckpointState& state,
+                     const MomentStore& trainer, const CheckpointState& state,
                      const OptimizerRecord& optimizer) {
   io::TorchWriter writer;
   PickleTree& tree = writer.tree();
@@ -271,7 +271,7 @@ CheckpointState read_checkpoint_state(const std::string& path) {
 }
 
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     PretrainingTrainer& trainer) {
+                     MomentStore& trainer) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
   const PickleValue& model = root.at("model", path);
@@ -286,7 +286,7 @@ void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
 }
 
 bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  PretrainingTrainer& trainer) {
+                  MomentStore& trainer) {
   if (std::filesystem::is_directory(path) ||
       !io::TorchFile::matches(io::MappedFile(path).bytes())) {
     return false;

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "bert/parameters.h"
-#include "train/pretraining_trainer.h"
+#include "ops/optimizer.h"
+#include "train/moments.h"
 
 namespace bertha::train {
 
@@ -42,6 +43,7 @@ struct OptimizerRecord {
   double warmup = 0;
   int64_t total_steps = 0;
   double max_gradient_norm = 1;
+  bool bias_correction = true;
   ops::AdamSettings adam;
 };
 
@@ -51,7 +53,7 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 
 /// Writes weights, moments and state; the file is whole under `path` or not there.
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const PretrainingTrainer& trainer, const CheckpointState& state,
+                     const MomentStore& trainer, const CheckpointState& state,
                      const OptimizerRecord& optimizer);
 
 /// Checks the whole file (every entry's CRC) and reads its state alone. Throws Error when it is
@@ -61,11 +63,10 @@ CheckpointState read_checkpoint_state(const std::string& path);
 /// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
 /// another shape.
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     PretrainingTrainer& trainer);
+                     MomentStore& trainer);
 
 /// Loads the moments of a checkpoint; false, and nothing done, when `path` is a weight file without
 /// an optimizer.
-bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  PretrainingTrainer& trainer);
+bool load_moments(const std::string& path, const bert::ParameterTable& table, MomentStore& trainer);
 
 }  // namespace bertha::train

@@ -10,10 +10,11 @@
 #include "bert/weights.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
-#include "optim/schedule.h"
+#include "io/crc32.h"
 #include "train/classification_metrics.h"
 #include "train/model_folder.h"
-#include "train/progress.h"
+#include "train/pretraining_options.h"
+#include "train/ranks.h"
 
 namespace bertha::train {
 namespace {
@@ -54,6 +55,12 @@ int32_t best_of(const std::vector<double>& probabilities) {
                               probabilities.begin());
 }
 
+void make_folder(const std::string& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (failure) fail("{}: cannot make this folder: {}", path, failure.message());
+}
+
 std::vector<std::string> read_labels(const std::string& path) {
   const io::MappedFile file(path);
   std::vector<std::string> labels;
@@ -69,8 +76,9 @@ std::vector<std::string> read_labels(const std::string& path) {
 }  // namespace
 
 ClassificationRun::ClassificationRun(const ClassificationOptions& options,
-                                     const text::Tokenizer& tokenizer, Device& device)
-    : options_(options), tokenizer_(tokenizer), device_(device) {
+                                     const text::Tokenizer& tokenizer, Device& device,
+                                     comm::Communicator& world)
+    : options_(options), tokenizer_(tokenizer), device_(device), world_(world) {
   if (options_.max_seq_length < 8 ||
       options_.max_seq_length > options_.config.max_position_embeddings) {
     fail("--max_seq_length is {}; expected 8 to {} (max_position_embeddings)",
@@ -78,6 +86,9 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
   }
   if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
     fail("batch sizes must be 1 or more");
+  }
+  if (options_.eval_steps < 0 || options_.save_steps < 0) {
+    fail("--eval_steps and --num_steps_per_checkpoint must be 0 or more");
   }
   if (options_.num_train_epochs < 1) fail("--num_train_epochs must be 1 or more");
   find_labels();
@@ -115,6 +126,7 @@ void ClassificationRun::load_model() {
       bert::load_weights(options_.init_checkpoint, *parameters_,
                          {.config = options_.config, .seed = static_cast<uint64_t>(options_.seed)});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
+  share_weights(world_, *parameters_);
   model_ = std::make_unique<bert::ClassificationModel>(options_.config, *parameters_);
 }
 
@@ -129,40 +141,64 @@ void ClassificationRun::append(const dataset::LabelledText& row, bool pairs,
   batch.labels.push_back(class_of(row.label));
 }
 
-void ClassificationRun::train() {
-  const int64_t rows = std::ssize(training_.rows);
-  const int64_t batch_size = std::min(options_.train_batch_size, rows);
-  const int64_t steps = (rows + batch_size - 1) / batch_size;
-  const optim::Schedule schedule = {.kind = optim::ScheduleKind::kLinearWarmUp,
-                                    .base_rate = options_.learning_rate,
-                                    .warmup = options_.warmup_proportion,
-                                    .total_updates = steps * options_.num_train_epochs};
-  optim::check(schedule);
-  FineTuningTrainer trainer(device_, *parameters_, *model_,
-                            {.compute = parameters_->compute_dtype(),
-                             .seed = static_cast<uint64_t>(options_.seed),
-                             .max_tokens = batch_size * options_.max_seq_length,
-                             .max_sequences = batch_size});
-  Progress progress("fine-tuning", 0, steps * options_.num_train_epochs, stderr_terminal(),
-                    [](std::string_view text) { fmt::print(stderr, "{}", text); });
-  TaskBatch batch;
-  int64_t done = 0;
-  for (int64_t epoch = 0; epoch < options_.num_train_epochs; ++epoch) {
-    const auto order = epoch_order(rows, static_cast<uint64_t>(options_.seed), epoch);
-    for (int64_t begin = 0; begin < rows; begin += batch_size) {
-      batch.clear();
-      for (int64_t i = begin; i < std::min(rows, begin + batch_size); ++i) {
-        const int64_t row = order[static_cast<size_t>(i)];
-        append(training_.rows[static_cast<size_t>(row)], training_.pairs, batch);
-      }
-      const TaskLoss loss = trainer.micro_batch(batch, static_cast<uint32_t>(done));
-      if (!trainer.update(optim::learning_rate(schedule, done++))) {
-        spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped", done);
-      }
-      progress.update(done, loss.mean, batch.tokens(), batch.sequences());
-    }
-  }
-  progress.finish();
+RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
+  if (world_.leads()) make_folder(options_.output_dir);
+  FineTuningRun training(job(), device_, *parameters_, *model_, world_);
+  if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
+  if (world_.leads()) save();
+  training.discard_state();
+  return RunEnd::kFinished;
+}
+
+FineTuningJob ClassificationRun::job() {
+  const ClassificationOptions& o = options_;
+  FineTuningJob job;
+  job.rows = std::ssize(training_.rows);
+  job.append = [this](int64_t row, TaskBatch& batch) {
+    append(training_.rows[static_cast<size_t>(row)], training_.pairs, batch);
+  };
+  job.max_tokens_a_row = o.max_seq_length;
+  job.micro_batch = o.train_batch_size * world_.ranks();
+  job.epochs = o.num_train_epochs;
+  const int64_t steps = (job.rows + job.micro_batch - 1) / job.micro_batch;
+  job.schedule = {.kind = optim::ScheduleKind::kLinearWarmUp,
+                  .base_rate = o.learning_rate,
+                  .warmup = o.warmup_proportion,
+                  .total_updates = steps * o.num_train_epochs};
+  job.trainer = {.seed = static_cast<uint64_t>(o.seed), .sums = o.sums};
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  const io::MappedFile file(o.train_file);
+  job.settings = {{kDataSetting, fmt::format("{} texts of a file with CRC {:08x}", job.rows,
+                                             io::crc32(file.bytes()))},
+                  {"init_checkpoint", o.init_checkpoint},
+                  {"texts an update over all ranks", text(job.micro_batch)},
+                  {"learning_rate", text(o.learning_rate)},
+                  {"num_train_epochs", text(o.num_train_epochs)},
+                  {"warmup_proportion", text(o.warmup_proportion)},
+                  {"seed", text(o.seed)},
+                  {"max_seq_length", text(o.max_seq_length)},
+                  {"precision", o.bf16 ? "bf16" : "fp32"},
+                  {"config_file", bert::recipe_config_json(o.config)}};
+  job.folder = o.output_dir;
+  job.save_steps = o.save_steps;
+  job.weight_check_interval = o.weight_check_interval;
+  job.tensorboard_dir = o.tensorboard_dir;
+  job.progress = o.progress;
+  job.eval_steps = o.eval_steps;
+  job.evaluate = [this] { return scores(); };
+  return job;
+}
+
+/// As fine-tuning shows them.
+Scores ClassificationRun::scores() {
+  const ClassificationResult result = evaluate();
+  Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};
+  if (result.numeric) scores.emplace_back("pearson", result.pearson);
+  scores.emplace_back("accuracy", result.accuracy);
+  return scores;
+}
+
+void ClassificationRun::save() const {
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kClassification,
                       .vocabulary = &tokenizer_.vocabulary(),
@@ -180,19 +216,20 @@ std::vector<std::vector<double>> ClassificationRun::probabilities(
   TaskPredictor predictor(device_, *parameters_, *model_, batch_size * options_.max_seq_length,
                           batch_size);
   std::vector<std::vector<double>> result;
-  TaskBatch batch;
-  for (int64_t begin = 0; begin < rows; begin += batch_size) {
-    batch.clear();
-    const int64_t end = std::min(rows, begin + batch_size);
-    for (int64_t i = begin; i < end; ++i) {
-      append(file.rows[static_cast<size_t>(i)], file.pairs, batch);
+  const auto fill = [&](int64_t batch, RaggedBatch& to) {
+    for (int64_t i = batch * batch_size; i < std::min(rows, (batch + 1) * batch_size); ++i) {
+      dataset::append_text(file.rows[static_cast<size_t>(i)], file.pairs, tokenizer_,
+                           options_.max_seq_length, to);
     }
-    const std::span<const float> logits = predictor.predict(batch);
-    for (int64_t i = 0; i < end - begin; ++i) {
-      result.push_back(
-          softmax(logits.subspan(static_cast<size_t>(i) * labels_.size(), labels_.size())));
+  };
+  const auto use = [&](int64_t, const RaggedBatch&, std::span<const float> logits) {
+    for (; !logits.empty(); logits = logits.subspan(labels_.size())) {
+      result.push_back(softmax(logits.first(labels_.size())));
     }
-  }
+  };
+  predict_batches(predictor,
+                  {.batches = (rows + batch_size - 1) / batch_size, .fill = fill, .use = use},
+                  world_);
   return result;
 }
 
@@ -211,7 +248,9 @@ ClassificationResult ClassificationRun::evaluate() {
   std::vector<int32_t> truth;
   std::vector<double> expected_values;
   std::vector<double> true_values;
-  for (const std::vector<double>& of : probabilities(file)) {
+  const std::vector<std::vector<double>> found = probabilities(file);
+  if (!world_.leads()) return {};
+  for (const std::vector<double>& of : found) {
     const int32_t label = class_of(file.rows[predicted.size()].label);
     predicted.push_back(best_of(of));
     truth.push_back(label);
@@ -235,13 +274,13 @@ void ClassificationRun::predict() {
   warn(file);
   std::string lines = "index\tprediction\tprobability\n";
   int64_t index = 0;
-  for (const std::vector<double>& of : probabilities(file)) {
+  const std::vector<std::vector<double>> found = probabilities(file);
+  if (!world_.leads()) return;
+  for (const std::vector<double>& of : found) {
     const auto best = static_cast<size_t>(best_of(of));
     lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], of[best]);
   }
-  std::error_code failure;
-  std::filesystem::create_directories(options_.output_dir, failure);
-  if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
+  make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/predictions.tsv", lines);
 }
 

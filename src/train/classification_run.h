@@ -2,6 +2,7 @@
 
 // Fine-tuning of a sentence classifier, with the trainer of fine_tuning.h; evaluation; predictions.
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,7 +11,7 @@
 #include "bert/classification.h"
 #include "core/device.h"
 #include "dataset/labelled_texts.h"
-#include "train/fine_tuning.h"
+#include "train/fine_tuning_run.h"
 
 namespace bertha::train {
 
@@ -24,13 +25,19 @@ struct ClassificationOptions {
   dataset::ColumnChoice columns;
 
   int64_t max_seq_length = 128;
-  int64_t train_batch_size = 32;
+  int64_t train_batch_size = 32;  ///< texts an update and rank
   int64_t predict_batch_size = 32;
   double learning_rate = 2e-5;
   double warmup_proportion = 0.1;
   int64_t num_train_epochs = 3;
   int64_t seed = 42;
   bool bf16 = false;
+  int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
+  int64_t save_steps = 0;       ///< updates between saves of the state; 0: when stopped alone
+  std::string tensorboard_dir;  ///< empty: no event files
+  bool progress = true;
+  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 };
 
 /// What an evaluation file gave.
@@ -47,15 +54,18 @@ struct ClassificationResult {
 
 class ClassificationRun {
  public:
-  /// `vocabulary` and `device` must outlive the run. The labels are those of the training file,
-  /// sorted, or those that labels.txt beside the weights lists.
+  /// Everything referred to must outlive the run. All ranks of `world` make the same calls. The
+  /// labels are those of the training file, sorted, or those that labels.txt beside the weights
+  /// lists.
   ClassificationRun(const ClassificationOptions& options, const text::Tokenizer& tokenizer,
-                    Device& device);
+                    Device& device, comm::Communicator& world = comm::alone());
 
   const std::vector<std::string>& labels() const { return labels_; }
 
-  /// Trains on the training file and writes the model's folder, labels.txt in it.
-  void train();
+  /// Trains on the training file and writes the model's folder, labels.txt in it. kStopped when
+  /// `stop` was set: the same command goes on.
+  RunEnd train(const std::atomic<bool>& stop);
+  /// All ranks call it; rank 0 has the result.
   ClassificationResult evaluate();
   /// Writes predictions.tsv in the output folder: index, prediction and its probability.
   void predict();
@@ -65,12 +75,16 @@ class ClassificationRun {
   void load_model();
   int32_t class_of(const std::string& label) const;
   void append(const dataset::LabelledText& row, bool pairs, TaskBatch& batch) const;
-  /// Probabilities [rows, classes] of a file's rows.
+  FineTuningJob job();
+  void save() const;
+  Scores scores();
+  /// Probabilities [rows, classes] of a file's rows, on rank 0.
   std::vector<std::vector<double>> probabilities(const dataset::LabelledTexts& file);
 
   ClassificationOptions options_;
   const text::Tokenizer& tokenizer_;
   Device& device_;
+  comm::Communicator& world_;
   dataset::LabelledTexts training_;
   std::vector<std::string> labels_;
   std::unique_ptr<bert::ParameterStore> parameters_;

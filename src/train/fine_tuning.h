@@ -1,17 +1,26 @@
 #pragma once
 
-// Fine-tuning of any task model on one device: micro-batches add gradients, then one update of Adam
-// without bias correction, as the recipe's run_squad.py. What surrounds a step (data, rates, log,
-// files) is the run's.
+// Fine-tuning of any task model, one rank's part of it: micro-batches add gradients, then one
+// update of Adam without bias correction, as the recipe's run_squad.py. What surrounds a step
+// (data, rates, log, files) is the run's (fine_tuning_run.h).
+//
+// A micro-batch is cut into parts: one for each rank, or under SumOptions::fixed_order as many as
+// its size allows, so that gradients are summed in one order however the parts lie on ranks.
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "bert/parameters.h"
 #include "bert/task_model.h"
+#include "comm/communicator.h"
+#include "comm/gradient_tree.h"
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
 #include "train/device_batch.h"
+#include "train/moments.h"
 
 namespace bertha::train {
 
@@ -35,50 +44,77 @@ struct FineTuningSettings {
   ops::AdamSettings adam = {.weight_decay = 0};
   uint64_t seed = 0;  ///< of dropout
   bool dropout = true;
-  int64_t max_tokens = 0;  ///< of one micro-batch
+  int64_t parts = 1;       ///< of a micro-batch on this rank
+  int64_t max_tokens = 0;  ///< of one part
   int64_t max_sequences = 0;
+  comm::SumOptions sums = {};  ///< how gradients are summed over parts and ranks
 };
 
-/// What a micro-batch gave.
+/// What a micro-batch gave, over all ranks.
 struct TaskLoss {
   double mean = 0;  ///< over all its labels
   int64_t right = 0;
 };
 
-class FineTuningTrainer {
+class FineTuningTrainer : public MomentStore {
  public:
-  /// Allocates everything a step needs. Everything referred to must outlive the trainer.
+  /// Allocates everything a step needs. Everything referred to must outlive the trainer. All ranks
+  /// of `world` make the same calls.
   FineTuningTrainer(Device& device, bert::ParameterStore& parameters, bert::TaskModel& model,
-                    const FineTuningSettings& settings);
+                    const FineTuningSettings& settings, comm::Communicator& world = comm::alone());
 
-  /// Forward and backward; gradients add up until update(). `draw` numbers the micro-batch in the
-  /// run, for dropout.
-  TaskLoss micro_batch(const TaskBatch& batch, uint32_t draw);
+  /// Queues forward and backward of this rank's next part of a micro-batch, which may be empty.
+  /// `sequences` are those of the whole micro-batch, over all parts and ranks; `draw` numbers the
+  /// part in the run, for dropout.
+  void part(const TaskBatch& batch, int64_t sequences, uint32_t draw);
+  /// After the last part: gradients are summed over ranks and what has been added up since the
+  /// last update is clipped. Only a sum over ranks waits for the device.
+  void end_micro_batch();
 
-  /// One update at learning rate `rate`, then gradients are zero again. False when a loss or
-  /// gradient was not finite: the weights are as before.
+  /// What each micro-batch since the last call gave, in order. Waits for the device and for the
+  /// other ranks: asked once a step, it lets the next batch be prepared while this one computes.
+  std::vector<TaskLoss> losses();
+
+  /// One update at learning rate `rate`, then gradients are zero again. After losses(). False when
+  /// a loss or gradient was not finite: the weights are as before.
   bool update(double rate);
+
+  void read_moments(int index, float* first, float* second) const override;
+  void write_moments(int index, const float* first, const float* second) override;
+  void spread_moments() override;
 
  private:
   int64_t measure_arena();
-  bert::TaskInputs upload(const TaskBatch& batch, uint32_t draw);
+  bert::TaskInputs upload(const TaskBatch& batch, int64_t sequences, uint32_t draw);
+  void begin_micro_batch();
+  void read_pending();
+  Tensor pending(int64_t micro_batch, int64_t place) const;
   /// Queues the norm of the gradients and the clipping.
   void clip();
   void optimizer_pass(Context& context);
   Tensor slot(int64_t number, int64_t count) const;
+  Tensor flat(const Buffer& buffer) const;
+  Tensor moment(const Buffer& buffer, int index) const;
 
   Device& device_;
   bert::ParameterStore& parameters_;
   bert::TaskModel& model_;
   FineTuningSettings settings_;
+  comm::Communicator& world_;
   DeviceBatch tokens_;
   std::vector<ops::ParameterSpan> spans_;
   Buffer labels_;
   Buffer first_;
   Buffer second_;
   Buffer scalars_;
+  Buffer pending_;  ///< f32 [accumulation, parts + 1, 2]: results not yet read, then the norm
   Arena arena_;
   Context context_;
+  std::optional<comm::GradientTree> tree_;
+  std::vector<int64_t> pending_labels_;  ///< of micro-batches not yet read
+  std::vector<double> sums_;             ///< [micro-batches read, 3]: labels, loss, right ones
+  int64_t parts_done_ = 0;               ///< of the micro-batch under way
+  bool holds_sum_ = false;               ///< gradients are a sum over ranks already
   bool finite_ = true;
 };
 
@@ -90,6 +126,10 @@ class TaskPredictor {
 
   /// The batch's logits, as TaskModel::logits_shape of its tokens says; valid until the next call.
   const std::vector<float>& predict(const RaggedBatch& batch);
+  /// How many logits a batch has.
+  int64_t logits_of(const RaggedBatch& batch) const {
+    return model_.logits_shape(batch.tokens(), batch.sequences()).size();
+  }
 
  private:
   int64_t measure_arena();
@@ -102,6 +142,16 @@ class TaskPredictor {
   Context context_;
   std::vector<float> logits_;
 };
+
+/// Runs batches 0 to `batches` - 1, those of a round on as many ranks. `fill` puts a batch
+/// together, on every rank; `use` gets each with its logits, in order, on rank 0 alone.
+struct BatchedPrediction {
+  int64_t batches = 0;
+  std::function<void(int64_t batch, RaggedBatch& to)> fill;
+  std::function<void(int64_t batch, const RaggedBatch&, std::span<const float> logits)> use;
+};
+void predict_batches(TaskPredictor& predictor, const BatchedPrediction& prediction,
+                     comm::Communicator& world = comm::alone());
 
 /// The order in which epoch `epoch` takes `count` rows: a function of the seed alone.
 std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -13,7 +12,7 @@ namespace bertha::train {
 namespace {
 
 constexpr const char* kHeader =
-    "phase\tstep\tset\tmlm_loss\tnsp_loss\tmlm_accuracy\tnsp_accuracy\tlearning_rate\n";
+    "phase\tstep\tset\tmlm_loss\tnsp_loss\tmlm_accuracy\tnsp_accuracy\tlearning_rate";
 
 std::string format_record(const LossRecord& r) {
   return fmt::format("{}\t{}\t{}\t{:.6g}\t{:.6g}\t{:.4g}\t{:.4g}\t{:.6g}\n", r.phase, r.number,
@@ -36,16 +35,12 @@ std::optional<LossRecord> parse_record(const std::string& line) {
 }  // namespace
 
 LossHistory::LossHistory(const std::string& folder, int64_t last_number) : folder_(folder) {
-  const std::string path = folder + "/losses.tsv";
-  std::ifstream before(path);
-  for (std::string line; std::getline(before, line);) {
+  file_ = continue_lines(folder + "/losses.tsv", kHeader, [&](const std::string& line) {
     const auto record = parse_record(line);
-    if (record && record->number <= last_number) records_.push_back(*record);
-  }
-  std::string kept = kHeader;
-  for (const LossRecord& record : records_) kept += format_record(record);
-  io::write_file(path, kept);
-  file_ = std::make_unique<AppendFile>(path, AppendFile::Start::kContinue);
+    if (!record || record->number > last_number) return false;
+    records_.push_back(*record);
+    return true;
+  });
 }
 
 void LossHistory::add(const LossRecord& record) {

@@ -221,6 +221,7 @@ class Picture {
     for (const LossCurve& curve : plot_.curves) {
       if (curve.held_out) draw_points(curve);
     }
+    draw_notes();
     draw_last_values();
     draw_legend();
     return svg_ + "</svg>\n";
@@ -289,6 +290,17 @@ class Picture {
       add("<text class=\"phase\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
           right ? end : begin + (i > 0 ? 6 : 0), kTop - 8, right ? "end" : "start",
           escaped(phase.label));
+    }
+  }
+
+  /// A dashed line at the step, the text upright on its left, from the top down.
+  void draw_notes() {
+    for (const PlotNote& note : plot_.notes) {
+      const double x = x_.pixel(note.step);
+      add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kTop,
+          kBottom);
+      add("<text transform=\"translate({:.1f} {}) rotate(-90)\" text-anchor=\"end\">{}</text>",
+          x - 5, kTop + 4, escaped(note.text));
     }
   }
 

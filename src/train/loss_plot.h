@@ -28,11 +28,18 @@ struct PhaseSpan {
   double end_step = 0;
 };
 
+/// A word at a step: what an evaluation gave.
+struct PlotNote {
+  double step = 0;
+  std::string text;
+};
+
 struct LossPlot {
   std::string title;
   std::string subtitle;
   std::vector<LossCurve> curves;
   std::vector<PhaseSpan> phases;
+  std::vector<PlotNote> notes = {};
   bool log_axis = false;  ///< losses on a logarithmic axis
 };
 

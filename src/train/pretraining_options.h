@@ -8,6 +8,7 @@
 #include "bert/parameters.h"
 #include "comm/communicator.h"
 #include "train/checkpoint.h"
+#include "train/pretraining_trainer.h"
 
 namespace bertha::train {
 

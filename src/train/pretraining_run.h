@@ -24,12 +24,6 @@
 
 namespace bertha::train {
 
-/// How a run ended.
-enum class RunEnd : uint8_t {
-  kFinished,
-  kStopped,  ///< a signal came; the last step is saved, the same command goes on
-};
-
 class PretrainingRun {
  public:
   /// Reads config and shard metadata, decides how to start and loads the weights. Throws Error

@@ -15,6 +15,7 @@
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
 #include "train/device_batch.h"
+#include "train/moments.h"
 #include "train/shares.h"
 
 namespace bertha::train {
@@ -67,7 +68,7 @@ struct UpdateResult {
   bool skipped = false;  ///< a loss or gradient was not finite; the weights are as before
 };
 
-class PretrainingTrainer {
+class PretrainingTrainer : public MomentStore {
  public:
   /// Allocates everything a step needs; steady steps allocate nothing. `device`, `parameters`
   /// (trainable) and `world` must outlive the trainer. Gradients average over the micro-batches of
@@ -104,15 +105,13 @@ class PretrainingTrainer {
   /// Whether each rank has a share of the moments alone. All ranks must then call
   /// state_is_finite(), and collect_moments() before rank 0 reads moments.
   bool shares_state() const { return shares_.size != parameters_.table().flat_size(); }
-  /// First and second moments f32 of one parameter, in host order; null: not wanted.
-  void read_moments(int index, float* first, float* second) const;
-  void write_moments(int index, const float* first, const float* second);
+  void read_moments(int index, float* first, float* second) const override;
+  void write_moments(int index, const float* first, const float* second) override;
   /// Brings all shares into the memory of rank 0's host, for read_moments(); until
   /// drop_collected().
   void collect_moments();
   void drop_collected();
-  /// Rank 0's moments, as write_moments() left them, to the ranks that keep them.
-  void spread_moments();
+  void spread_moments() override;
 
   /// Bytes of activations a micro-batch of the limits' size takes.
   int64_t arena_bytes() const { return arena_.capacity_bytes(); }

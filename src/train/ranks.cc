@@ -91,13 +91,17 @@ StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
   return decode(world.broadcast_text(plan, comm::Stage::kStart));
 }
 
-void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                 PretrainingTrainer& trainer) {
+void share_weights(comm::Communicator& world, bert::ParameterStore& parameters) {
   if (world.ranks() == 1) return;
-  Device& device = parameters.device();
-  world.broadcast_tensor(device, inout(parameters.flat_weights()), comm::Stage::kWeights);
-  trainer.spread_moments();
+  const Tensor weights = parameters.flat_weights();
+  world.broadcast_tensor(parameters.device(), inout(weights), comm::Stage::kWeights);
   parameters.weights_changed();
+}
+
+void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
+                 MomentStore& trainer) {
+  share_weights(world, parameters);
+  if (world.ranks() > 1) trainer.spread_moments();
 }
 
 StepSums sum_over_ranks(comm::Communicator& world, const StepSums& mine) {

@@ -17,9 +17,10 @@ namespace bertha::train {
 StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
                          const std::function<StartPlan()>& decide);
 
-/// Rank 0's weights and moments on every rank.
-void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                 PretrainingTrainer& trainer);
+/// Rank 0's weights on every rank.
+void share_weights(comm::Communicator& world, bert::ParameterStore& parameters);
+/// Its weights and moments.
+void share_state(comm::Communicator& world, bert::ParameterStore& parameters, MomentStore& trainer);
 
 /// What the micro-batches of a step came to.
 struct StepSums {

@@ -10,7 +10,7 @@ namespace {
 
 /// Start and end logits of one sequence of the batch, from [T,2].
 WindowAnswers read_sequence(const SquadAnswerer& answerer, int64_t window, const RaggedBatch& batch,
-                            size_t sequence, const std::vector<float>& logits) {
+                            size_t sequence, std::span<const float> logits) {
   const auto begin = static_cast<size_t>(batch.seq_start[sequence]);
   const auto end = static_cast<size_t>(batch.seq_start[sequence + 1]);
   std::vector<float> starts;
@@ -45,16 +45,18 @@ std::vector<std::vector<int64_t>> batches_by_length(const dataset::SquadFeatures
 std::vector<WindowAnswers> predict_windows(TaskPredictor& predictor,
                                            const dataset::SquadFeatures& features,
                                            const SquadAnswerer& answerer, int64_t batch_size,
-                                           const std::function<void(int64_t)>& after_batch) {
+                                           const std::function<void(int64_t)>& after_batch,
+                                           comm::Communicator& world) {
   std::vector<WindowAnswers> answers(features.windows().size());
-  RaggedBatch batch;
+  const auto batches = batches_by_length(features, batch_size);
   int64_t done = 0;
-  for (const std::vector<int64_t>& members : batches_by_length(features, batch_size)) {
-    batch.clear();
-    for (const int64_t window : members) {
+  const auto fill = [&](int64_t number, RaggedBatch& batch) {
+    for (const int64_t window : batches[static_cast<size_t>(number)]) {
       features.append(features.windows()[static_cast<size_t>(window)], batch);
     }
-    const std::vector<float>& logits = predictor.predict(batch);
+  };
+  const auto use = [&](int64_t number, const RaggedBatch& batch, std::span<const float> logits) {
+    const std::vector<int64_t>& members = batches[static_cast<size_t>(number)];
     parallel_for(std::ssize(members), 1, [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
       answers[static_cast<size_t>(members[at])] =
@@ -62,7 +64,8 @@ std::vector<WindowAnswers> predict_windows(TaskPredictor& predictor,
     });
     done += std::ssize(members);
     if (after_batch) after_batch(done);
-  }
+  };
+  predict_batches(predictor, {.batches = std::ssize(batches), .fill = fill, .use = use}, world);
   return answers;
 }
 

@@ -14,11 +14,13 @@ namespace bertha::train {
 std::vector<std::vector<int64_t>> batches_by_length(const dataset::SquadFeatures& features,
                                                     int64_t batch_size);
 
-/// Runs the model over all windows and reads each off while its logits are at hand. `after_batch`
-/// (may be empty) gets the number of windows done.
+/// Runs the model over all windows, on all ranks, and reads each off on rank 0 while its logits are
+/// at hand; there alone the answers are filled in, and `after_batch` (may be empty) gets the number
+/// of windows done.
 std::vector<WindowAnswers> predict_windows(TaskPredictor& predictor,
                                            const dataset::SquadFeatures& features,
                                            const SquadAnswerer& answerer, int64_t batch_size,
-                                           const std::function<void(int64_t)>& after_batch);
+                                           const std::function<void(int64_t)>& after_batch,
+                                           comm::Communicator& world = comm::alone());
 
 }  // namespace bertha::train

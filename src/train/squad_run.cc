@@ -5,19 +5,19 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <span>
 
 #include "bert/weights.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "io/atomic_file.h"
+#include "io/crc32.h"
 #include "train/model_folder.h"
+#include "train/pretraining_options.h"
+#include "train/ranks.h"
 #include "train/squad_predictor.h"
 
 namespace bertha::train {
 namespace {
-
-constexpr int64_t kSkipsBeforeStop = 5;
 
 double seconds_between(WallTime from, WallTime to) {
   return std::chrono::duration<double>(to - from).count();
@@ -25,6 +25,21 @@ double seconds_between(WallTime from, WallTime to) {
 
 void warn(const std::string& path, const dataset::Problems& problems) {
   for (const std::string& line : problems.lines()) spdlog::warn("{}: {}", path, line);
+}
+
+/// Reads a SQuAD file, of which the first `limit` questions count; -1: all.
+dataset::SquadFile read_some(const std::string& path, int64_t limit) {
+  dataset::SquadFile file = dataset::read_squad(path);
+  warn(path, file.problems);
+  if (limit >= 0 && limit < std::ssize(file.questions)) {
+    file.questions.resize(static_cast<size_t>(limit));
+  }
+  return file;
+}
+
+dataset::SquadFeatureOptions for_answering(dataset::SquadFeatureOptions options) {
+  options.training = false;
+  return options;
 }
 
 void check_at_least(const char* name, int64_t value, int64_t least) {
@@ -39,6 +54,8 @@ void check_options(const SquadOptions& options) {
   check_at_least("predict_batch_size", options.predict_batch_size, 1);
   check_at_least("log_freq", options.log_freq, 1);
   check_at_least("throughput_warmup_steps", options.throughput_warmup_steps, 0);
+  check_at_least("num_steps_per_checkpoint", options.save_steps, 0);
+  check_at_least("eval_steps", options.eval_steps, 0);
   if (options.train_batch_size % options.gradient_accumulation_steps != 0) {
     fail("--train_batch_size {} is no multiple of --gradient_accumulation_steps {}",
          options.train_batch_size, options.gradient_accumulation_steps);
@@ -50,13 +67,20 @@ void check_options(const SquadOptions& options) {
 }
 
 SquadRun::SquadRun(const SquadOptions& options, Device& device, DlLogger::Print print,
-                   std::string config_text)
+                   std::string config_text, comm::Communicator& world)
     : options_(options),
       device_(device),
+      world_(world),
       config_text_(std::move(config_text)),
       config_((check_options(options), bert::load_config(options.config_file).padded())),
       vocabulary_(text::Vocabulary::load(options.vocab_file)),
       tokenizer_(vocabulary_, {.lower_case = options.lower_case, .rules = options.rules}) {
+  check_lengths();
+  options_.features.threads = thread_count();
+  if (world_.leads()) open_log(std::move(print));
+}
+
+void SquadRun::check_lengths() const {
   if (vocabulary_.size() > config_.vocab_size) {
     fail("{} has {} pieces, {} says vocab_size {}", options_.vocab_file, vocabulary_.size(),
          options_.config_file, config_.vocab_size);
@@ -65,19 +89,27 @@ SquadRun::SquadRun(const SquadOptions& options, Device& device, DlLogger::Print 
     fail("--max_seq_length {} is more than max_position_embeddings {} of {}",
          options_.features.max_seq_length, config_.max_position_embeddings, options_.config_file);
   }
-  options_.features.threads = thread_count();
+}
+
+/// The log of a run that was stopped goes on; another is begun anew.
+void SquadRun::open_log(DlLogger::Print print) {
   std::error_code failure;
   std::filesystem::create_directories(options_.output_dir, failure);
   if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
-  log_ = DlLogger(options_.json_summary, AppendFile::Start::kEmpty, std::move(print));
+  const bool goes_on =
+      !options_.train_file.empty() && FineTuningRun::has_state(options_.output_dir);
+  log_ = DlLogger(options_.json_summary,
+                  goes_on ? AppendFile::Start::kContinue : AppendFile::Start::kEmpty,
+                  std::move(print));
 }
 
-void SquadRun::run() {
+RunEnd SquadRun::run(const std::atomic<bool>& stop) {
   log_.parameter("Config", std::vector<std::string>{config_text_});
   log_.parameter("SEED", options_.seed);
   load_model();
-  if (!options_.train_file.empty()) train();
-  if (!options_.predict_file.empty()) predict();
+  if (!options_.train_file.empty() && !train(stop)) return RunEnd::kStopped;
+  if (!options_.predict_file.empty()) predict(stop);
+  return RunEnd::kFinished;
 }
 
 void SquadRun::load_model() {
@@ -90,6 +122,7 @@ void SquadRun::load_model() {
       bert::load_weights(options_.init_checkpoint, *parameters_,
                          {.config = config_, .seed = static_cast<uint64_t>(options_.seed)});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
+  share_weights(world_, *parameters_);
   const bool headless = std::find(report.fresh.begin(), report.fresh.end(), "qa_outputs.weight") !=
                         report.fresh.end();
   if (headless && !training) {
@@ -103,136 +136,121 @@ void SquadRun::load_model() {
   model_ = std::make_unique<bert::QuestionAnsweringModel>(config_, *parameters_);
 }
 
-std::unique_ptr<Progress> SquadRun::make_progress(const std::string& label, int64_t total) const {
-  if (!options_.progress) return nullptr;
-  return std::make_unique<Progress>(label, 0, total, stderr_terminal(),
-                                    [](std::string_view text) { fmt::print(stderr, "{}", text); });
-}
-
-void SquadRun::train() {
-  dataset::SquadFile file = dataset::read_squad(options_.train_file);
-  warn(options_.train_file, file.problems);
-  if (options_.max_questions >= 0 && options_.max_questions < std::ssize(file.questions)) {
-    file.questions.resize(static_cast<size_t>(options_.max_questions));
-  }
+/// False when it was stopped.
+bool SquadRun::train(const std::atomic<bool>& stop) {
+  const dataset::SquadFile file = read_some(options_.train_file, options_.max_questions);
   dataset::SquadFeatureOptions settings = options_.features;
   settings.training = true;
   const dataset::SquadFeatures features(file, tokenizer_, settings);
   warn(options_.train_file, features.problems());
   const int64_t windows = std::ssize(features.windows());
   if (windows == 0) fail("{}: no question to train on", options_.train_file);
-  // The recipe's schedule counts questions, its loop windows.
-  const int64_t batches = std::ssize(features.examples()) / options_.train_batch_size;
-  const double steps = static_cast<double>(batches) * options_.num_train_epochs;
-  schedule_ = {.kind = optim::ScheduleKind::kLinearWarmUp,
-               .base_rate = options_.learning_rate,
-               .warmup = options_.warmup_proportion,
-               .total_updates = std::max<int64_t>(1, std::llround(std::floor(steps))),
-               .offset = options_.fused_adam ? 1 : 0};
-  optim::check(schedule_);
-  log_.parameter("train_start", true);
-  log_.parameter("training_samples", std::ssize(features.examples()));
-  log_.parameter("training_features", windows);
-  log_.parameter("train_batch_size", options_.micro_batch());
-  log_.parameter("steps", steps);
-  const int64_t rows = std::min(options_.micro_batch(), windows);
-  FineTuningTrainer trainer(device_, *parameters_, *model_,
-                            {.compute = parameters_->compute_dtype(),
-                             .recompute = options_.checkpoint_activations,
-                             .accumulation = options_.gradient_accumulation_steps,
-                             .train_pooler = false,
-                             .clip_each = options_.clip_each || !options_.fused_adam,
-                             .seed = static_cast<uint64_t>(options_.seed),
-                             .dropout = options_.dropout,
-                             .max_tokens = rows * options_.features.max_seq_length,
-                             .max_sequences = rows});
-  train_epochs(features, trainer);
-  summarize_training(windows);
+  FineTuningRun training(job_of(features), device_, *parameters_, *model_, world_);
+  const RunEnd end = training.run(stop);
+  summarize_training(training, windows);
+  if (end == RunEnd::kStopped) return false;
   if (!options_.skip_checkpoint) save();
+  training.discard_state();
+  return true;
 }
 
-void SquadRun::train_epochs(const dataset::SquadFeatures& features, FineTuningTrainer& trainer) {
-  const int64_t windows = std::ssize(features.windows());
-  const int64_t steps = (windows + options_.micro_batch() - 1) / options_.micro_batch();
-  const auto epochs = static_cast<int64_t>(options_.num_train_epochs);
-  const int64_t updates = epochs * (steps / options_.gradient_accumulation_steps);
-  progress_ = make_progress(
-      "fine-tuning", options_.max_steps > 0 ? std::min(options_.max_steps, updates) : updates);
-  train_start_ = wall_now();
-  for (int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const std::vector<int64_t> order =
-        epoch_order(windows, static_cast<uint64_t>(options_.seed), epoch);
-    for (int64_t step = 0; step < steps; ++step) {
-      if (options_.max_steps > 0 && global_step_ >= options_.max_steps) break;
-      if (epoch == 0 && step == options_.throughput_warmup_steps) train_start_ = wall_now();
-      const int64_t begin = step * options_.micro_batch();
-      const int64_t count = std::min(options_.micro_batch(), windows - begin);
-      train_step(features, trainer,
-                 std::span(order).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),
-                 epoch, step);
-    }
-  }
-  if (progress_) progress_->finish();
-  if (loss_count_ > 0) final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
+/// Everything that decides the weights.
+Settings SquadRun::settings_of(const dataset::SquadFeatures& features) const {
+  const SquadOptions& o = options_;
+  const io::MappedFile file(o.train_file);
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  return {{kDataSetting, fmt::format("{} windows of a file with CRC {:08x}",
+                                     features.windows().size(), io::crc32(file.bytes()))},
+          {"init_checkpoint", o.init_checkpoint},
+          {"windows an update over all ranks", text(o.train_batch_size * world_.ranks())},
+          {"gradient_accumulation_steps", text(o.gradient_accumulation_steps)},
+          {"learning_rate", text(o.learning_rate)},
+          {"num_train_epochs", text(o.num_train_epochs)},
+          {"warmup_proportion", text(o.warmup_proportion)},
+          {"use_fused_adam", text(o.fused_adam)},
+          {"per_param_grad_clipping", text(o.clip_each)},
+          {"seed", text(o.seed)},
+          {"dropout", text(o.dropout)},
+          {"max_seq_length", text(o.features.max_seq_length)},
+          {"doc_stride", text(o.features.doc_stride)},
+          {"max_query_length", text(o.features.max_query_length)},
+          {"version_2_with_negative", text(o.answers.version_2)},
+          {"do_lower_case", text(o.lower_case)},
+          {"precision", o.bf16 ? "bf16" : "fp32"},
+          {"config_file", bert::recipe_config_json(config_)}};
 }
 
-void SquadRun::train_step(const dataset::SquadFeatures& features, FineTuningTrainer& trainer,
-                          std::span<const int64_t> members, int64_t epoch, int64_t step) {
-  batch_.clear();
-  for (const int64_t member : members) {
-    const dataset::SquadWindow& window = features.windows()[static_cast<size_t>(member)];
-    features.append(window, batch_);
-    batch_.labels.push_back(window.start_position);
-    batch_.labels.push_back(window.end_position);
-  }
-  const TaskLoss loss = trainer.micro_batch(batch_, draws_++);
-  loss_sum_ += loss.mean;
-  ++loss_count_;
-  if ((step + 1) % options_.gradient_accumulation_steps == 0) {
-    last_rate_ = optim::learning_rate(schedule_, global_step_);
-    guard_finite(trainer.update(last_rate_));
-    ++global_step_;
-    if (progress_) progress_->update(global_step_, loss.mean, batch_.tokens(), batch_.sequences());
-  }
-  if (step % options_.log_freq == 0) log_training(epoch);
+FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
+  const SquadOptions& o = options_;
+  // The recipe's schedule counts questions, its loop windows.
+  const int64_t examples = std::ssize(features.examples());
+  const int64_t batches = examples / (o.train_batch_size * world_.ranks());
+  const double steps = static_cast<double>(batches) * o.num_train_epochs;
+  log_.parameter("train_start", true);
+  log_.parameter("training_samples", examples);
+  log_.parameter("training_features", std::ssize(features.windows()));
+  log_.parameter("train_batch_size", o.micro_batch());
+  log_.parameter("steps", steps);
+  FineTuningJob job;
+  job.rows = std::ssize(features.windows());
+  job.append = [&features](int64_t row, TaskBatch& batch) {
+    const dataset::SquadWindow& window = features.windows()[static_cast<size_t>(row)];
+    features.append(window, batch);
+    batch.labels.push_back(window.start_position);
+    batch.labels.push_back(window.end_position);
+  };
+  job.max_tokens_a_row = o.features.max_seq_length;
+  job.micro_batch = o.micro_batch() * world_.ranks();
+  job.accumulation = o.gradient_accumulation_steps;
+  job.epochs = static_cast<int64_t>(o.num_train_epochs);
+  job.max_updates = o.max_steps;
+  job.schedule = {.kind = optim::ScheduleKind::kLinearWarmUp,
+                  .base_rate = o.learning_rate,
+                  .warmup = o.warmup_proportion,
+                  .total_updates = std::max<int64_t>(1, std::llround(std::floor(steps))),
+                  .offset = o.fused_adam ? 1 : 0};
+  job.trainer = {.recompute = o.checkpoint_activations,
+                 .train_pooler = false,
+                 .clip_each = o.clip_each || !o.fused_adam,
+                 .seed = static_cast<uint64_t>(o.seed),
+                 .dropout = o.dropout,
+                 .sums = o.sums};
+  job.settings = settings_of(features);
+  job.folder = o.output_dir;
+  job.save_steps = o.save_steps;
+  job.weight_check_interval = o.weight_check_interval;
+  job.keep_state = !o.skip_checkpoint;
+  job.tensorboard_dir = o.tensorboard_dir;
+  job.progress = o.progress;
+  job.eval_steps = o.eval_steps;
+  job.evaluate = [this] { return evaluate(); };
+  job.log_freq = o.log_freq;
+  job.log = [this](int64_t epoch, int64_t step, double loss, double rate) {
+    log_.step(epoch, step, {{"step_loss", loss}, {"learning_rate", rate}});
+  };
+  job.log_scores = [this](int64_t epoch, int64_t step, const Scores& scores) {
+    LogData data;
+    for (const auto& [name, value] : scores) data.emplace_back("eval_" + name, value);
+    log_.step(epoch, step, data);
+  };
+  job.timed_from = o.throughput_warmup_steps;
+  return job;
 }
 
-void SquadRun::guard_finite(bool finite) {
-  skipped_in_a_row_ = finite ? 0 : skipped_in_a_row_ + 1;
-  if (finite) return;
-  if (progress_) progress_->clear();
-  spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped ({} in a row)",
-               global_step_ + 1, skipped_in_a_row_);
-  if (skipped_in_a_row_ >= kSkipsBeforeStop) {
-    fail(
-        "update {}: {} updates in a row had a loss or gradient that is not finite; a lower "
-        "--learning_rate may help",
-        global_step_ + 1, skipped_in_a_row_);
-  }
-}
-
-void SquadRun::log_training(int64_t epoch) {
-  if (progress_) progress_->clear();
-  final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
-  loss_sum_ = 0;
-  loss_count_ = 0;
-  log_.step(epoch, global_step_, {{"step_loss", final_loss_}, {"learning_rate", last_rate_}});
-}
-
-void SquadRun::summarize_training(int64_t features) {
-  const double seconds = seconds_between(train_start_, wall_now());
-  const auto batch = static_cast<double>(options_.train_batch_size);
+void SquadRun::summarize_training(const FineTuningRun& training, int64_t windows) {
+  const auto batch = static_cast<double>(options_.train_batch_size * world_.ranks());
   const auto warm_up = static_cast<double>(options_.throughput_warmup_steps);
   const double sequences =
       options_.max_steps > 0
           ? batch * (static_cast<double>(options_.max_steps) - warm_up)
-          : static_cast<double>(features) * options_.num_train_epochs - batch * warm_up;
-  log_.summary({{"e2e_train_time", seconds},
-                {"training_sequences_per_second", sequences / seconds},
-                {"final_loss", final_loss_}});
+          : static_cast<double>(windows) * options_.num_train_epochs - batch * warm_up;
+  log_.summary({{"e2e_train_time", training.seconds()},
+                {"training_sequences_per_second", sequences / training.seconds()},
+                {"final_loss", training.final_loss()}});
 }
 
 void SquadRun::save() {
+  if (!world_.leads()) return;
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kQuestionAnswering,
                       .vocabulary = &vocabulary_,
@@ -242,38 +260,67 @@ void SquadRun::save() {
                options_.output_dir);
 }
 
-void SquadRun::predict() {
-  const dataset::SquadFile file = dataset::read_squad(options_.predict_file);
-  warn(options_.predict_file, file.problems);
-  dataset::SquadFeatureOptions settings = options_.features;
-  settings.training = false;
-  const dataset::SquadFeatures features(file, tokenizer_, settings);
-  warn(options_.predict_file, features.problems());
-  const int64_t windows = std::ssize(features.windows());
-  if (windows == 0) fail("{}: no question to answer", options_.predict_file);
+SquadRun::Questions::Questions(dataset::SquadFile read, const text::Tokenizer& tokenizer,
+                               const SquadOptions& options)
+    : file(std::move(read)),
+      features(file, tokenizer, for_answering(options.features)),
+      answerer(features, tokenizer, options.answers) {
+  warn(file.path, features.problems());
+  if (features.windows().empty()) fail("{}: no question to answer", file.path);
+}
+
+std::vector<QuestionAnswers> SquadRun::answers_to(const Questions& questions,
+                                                  const std::function<void(int64_t)>& after_batch) {
+  const int64_t rows = options_.predict_batch_size;
+  if (!predictor_) {
+    predictor_ = std::make_unique<TaskPredictor>(device_, *parameters_, *model_,
+                                                 rows * options_.features.max_seq_length, rows);
+  }
+  return questions.answerer.merge(predict_windows(*predictor_, questions.features,
+                                                  questions.answerer, rows, after_batch, world_));
+}
+
+Scores SquadRun::evaluate() {
+  if (!evaluation_) {
+    evaluation_ = std::make_unique<Questions>(
+        read_some(options_.eval_file, options_.eval_questions), tokenizer_, options_);
+  }
+  const std::vector<QuestionAnswers> answers = answers_to(*evaluation_, {});
+  if (!world_.leads()) return {};
+  const SquadScores scores =
+      score_squad(evaluation_->file, by_id(answers), options_.answers.version_2);
+  return {{"exact_match", scores.all.exact_match}, {"F1", scores.all.f1}};
+}
+
+void SquadRun::predict(const std::atomic<bool>& stop) {
+  const Questions questions(read_some(options_.predict_file, -1), tokenizer_, options_);
+  const int64_t windows = std::ssize(questions.features.windows());
   log_.parameter("infer_start", true);
-  log_.parameter("eval_samples", std::ssize(features.examples()));
+  log_.parameter("eval_samples", std::ssize(questions.features.examples()));
   log_.parameter("eval_features", windows);
   log_.parameter("predict_batch_size", options_.predict_batch_size);
-  const int64_t rows = std::min(options_.predict_batch_size, windows);
-  TaskPredictor predictor(device_, *parameters_, *model_, rows * options_.features.max_seq_length,
-                          rows);
-  const SquadAnswerer answerer(features, tokenizer_, options_.answers);
   log_.parameter("eval_start", true);
   log_.parameter("sample_number", int64_t{0});
   int64_t marks = 1;  // a record for every 1000 windows
   const WallTime start = wall_now();
-  const std::vector<WindowAnswers> read =
-      predict_windows(predictor, features, answerer, rows, [&](int64_t done) {
-        for (; marks * 1000 <= done; ++marks) log_.parameter("sample_number", marks * 1000);
-      });
+  const std::vector<QuestionAnswers> answers = answers_to(questions, [&](int64_t done) {
+    for (; marks * 1000 <= done; ++marks) log_.parameter("sample_number", marks * 1000);
+    if (stop) {
+      fail("stopped by a signal while answering {}: there are no predictions{}",
+           options_.predict_file,
+           options_.train_file.empty() || options_.skip_checkpoint
+               ? ""
+               : "; the fine-tuned model is in " + options_.output_dir +
+                     ", --init_checkpoint takes it without --do_train");
+    }
+  });
   const double seconds = seconds_between(start, wall_now());
-  const std::vector<QuestionAnswers> answers = answerer.merge(read);
+  if (!world_.leads()) return;
   io::write_file(options_.output_dir + "/predictions.json", predictions_json(answers));
   io::write_file(options_.output_dir + "/nbest_predictions.json", nbest_json(answers));
   log_.summary({{"e2e_inference_time", seconds},
                 {"inference_sequences_per_second", static_cast<double>(windows) / seconds}});
-  if (options_.do_eval) score(file, answers);
+  if (options_.do_eval) score(questions.file, answers);
 }
 
 void SquadRun::score(const dataset::SquadFile& gold, const std::vector<QuestionAnswers>& answers) {

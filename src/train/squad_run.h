@@ -2,19 +2,18 @@
 
 // What run_squad.py does: fine-tune on SQuAD, predict, score; its files and its log.
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "bert/question_answering.h"
 #include "core/device.h"
 #include "dataset/squad_features.h"
-#include "optim/schedule.h"
 #include "train/dllogger.h"
-#include "train/fine_tuning.h"
-#include "train/progress.h"
+#include "train/fine_tuning_run.h"
 #include "train/squad_answers.h"
 
 namespace bertha::train {
@@ -32,7 +31,7 @@ struct SquadOptions {
   bool lower_case = false;
   text::TokenRules rules = text::TokenRules::kRecipe;
 
-  int64_t train_batch_size = 32;  ///< windows an update
+  int64_t train_batch_size = 32;  ///< windows an update and rank
   int64_t predict_batch_size = 8;
   int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-5;
@@ -52,7 +51,14 @@ struct SquadOptions {
   int64_t log_freq = 50;
   int64_t throughput_warmup_steps = 0;
   bool skip_checkpoint = false;
+  int64_t save_steps = 0;       ///< updates between saves of the state; 0: when stopped alone
+  int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
+  int64_t eval_questions = -1;  ///< evaluate on the first so many; -1: on all
+  std::string eval_file;
+  std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
+  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }
 };
@@ -63,47 +69,51 @@ void check_options(const SquadOptions& options);
 class SquadRun {
  public:
   /// Reads config, vocabulary and weights. `print` gets the lines that the recipe prints on
-  /// standard output; `config_text` is the log's Config record.
+  /// standard output; `config_text` is the log's Config record. All ranks of `world` make the same
+  /// calls; rank 0 alone logs and writes.
   SquadRun(const SquadOptions& options, Device& device, DlLogger::Print print,
-           std::string config_text);
+           std::string config_text, comm::Communicator& world = comm::alone());
 
-  void run();
+  /// Trains, answers and scores, as asked. kStopped when `stop` was set while training: the same
+  /// command goes on. Throws Error when it was set while answering.
+  RunEnd run(const std::atomic<bool>& stop);
 
  private:
+  /// A file of questions, ready to be answered.
+  struct Questions {
+    Questions(dataset::SquadFile read, const text::Tokenizer& tokenizer,
+              const SquadOptions& options);
+    dataset::SquadFile file;
+    dataset::SquadFeatures features;
+    SquadAnswerer answerer;
+  };
+
+  void check_lengths() const;
+  void open_log(DlLogger::Print print);
   void load_model();
-  void train();
-  void train_epochs(const dataset::SquadFeatures& features, FineTuningTrainer& trainer);
-  void train_step(const dataset::SquadFeatures& features, FineTuningTrainer& trainer,
-                  std::span<const int64_t> members, int64_t epoch, int64_t step);
-  void guard_finite(bool finite);
-  void log_training(int64_t epoch);
-  void summarize_training(int64_t features);
+  bool train(const std::atomic<bool>& stop);
+  FineTuningJob job_of(const dataset::SquadFeatures& features);
+  Settings settings_of(const dataset::SquadFeatures& features) const;
+  void summarize_training(const FineTuningRun& training, int64_t windows);
   void save();
-  void predict();
+  std::vector<QuestionAnswers> answers_to(const Questions& questions,
+                                          const std::function<void(int64_t)>& after_batch);
+  Scores evaluate();
+  void predict(const std::atomic<bool>& stop);
   void score(const dataset::SquadFile& gold, const std::vector<QuestionAnswers>& answers);
-  std::unique_ptr<Progress> make_progress(const std::string& label, int64_t total) const;
 
   SquadOptions options_;
   Device& device_;
+  comm::Communicator& world_;
   std::string config_text_;
   bert::Config config_;
   text::Vocabulary vocabulary_;
   text::Tokenizer tokenizer_;
   std::unique_ptr<bert::ParameterStore> parameters_;
   std::unique_ptr<bert::QuestionAnsweringModel> model_;
+  std::unique_ptr<Questions> evaluation_;     ///< made at the first evaluation
+  std::unique_ptr<TaskPredictor> predictor_;  ///< made at the first prediction
   DlLogger log_;
-  std::unique_ptr<Progress> progress_;
-
-  optim::Schedule schedule_;
-  TaskBatch batch_;
-  int64_t global_step_ = 0;  ///< updates done
-  uint32_t draws_ = 0;       ///< micro-batches done
-  int64_t skipped_in_a_row_ = 0;
-  double last_rate_ = 0;
-  double final_loss_ = 0;
-  double loss_sum_ = 0;  ///< since the last log line
-  int64_t loss_count_ = 0;
-  WallTime train_start_;
 };
 
 }  // namespace bertha::train

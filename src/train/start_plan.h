@@ -17,6 +17,12 @@ enum class StartKind : uint8_t {
   kOtherOrder  ///< --resume_from_checkpoint with another program's or another command's checkpoint
 };
 
+/// How a run ended.
+enum class RunEnd : uint8_t {
+  kFinished,
+  kStopped,  ///< a signal came; the last step is saved, the same command goes on
+};
+
 struct StartPlan {
   StartKind kind = StartKind::kFresh;
   std::string path;                   ///< the checkpoint; empty for kFresh

@@ -13,6 +13,7 @@
 #include "io/crc32.h"
 #include "io/torch_file.h"
 #include "train/checkpoint.h"
+#include "train/pretraining_trainer.h"
 #include "train/temporary_folder.h"
 
 namespace bertha::train {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -68,10 +69,11 @@ class SquadRunTest : public testing::Test {
     return o;
   }
 
-  void run(const SquadOptions& o) {
+  RunEnd run(const SquadOptions& o) { return run(o, device_); }
+  RunEnd run(const SquadOptions& o, Device& device) {
     SquadRun run(
-        o, device_, [](const std::string&) {}, "Namespace()");
-    run.run();
+        o, device, [](const std::string&) {}, "Namespace()");
+    return run.run(stop_);
   }
 
   /// The values of a key in the log, in order.
@@ -86,6 +88,7 @@ class SquadRunTest : public testing::Test {
     return values;
   }
 
+  std::atomic<bool> stop_{false};
   TemporaryFolder folder_;
   cpu::CpuDevice device_;
   text::Vocabulary vocabulary_ = text::Vocabulary::load(kFixtures + "vocab.txt");
@@ -137,6 +140,99 @@ TEST_F(SquadRunTest, TheSameSeedGivesTheSameLosses) {
   o.seed = 43;
   run(o);
   EXPECT_NE(logged("step_loss"), first);
+}
+
+/// A CPU that asks to stop in a chosen micro-batch, counted from 0.
+class StoppingDevice : public cpu::CpuDevice {
+ public:
+  StoppingDevice(std::atomic<bool>& stop, int64_t in) : stop_(stop), in_(in) {}
+  void run(const Segment& segment, BodyRef body) override {
+    CpuDevice::run(segment, body);
+    if (segment.name == "fine-tuning micro-batch" && in_-- == 0) stop_ = true;
+  }
+
+ private:
+  std::atomic<bool>& stop_;
+  int64_t in_;
+};
+
+TEST_F(SquadRunTest, StoppedAndStartedAgainGivesTheSameBits) {
+  SquadOptions o = options();
+  o.train_file = folder() + "/train.json";
+  o.predict_file = kFixtures + "small.json";
+  o.dropout = true;
+  o.num_train_epochs = 2;
+  o.gradient_accumulation_steps = 3;  // 39 micro-batches of 3 rows an epoch
+  o.train_batch_size = 9;
+  o.output_dir = folder() + "/whole";
+  ASSERT_EQ(run(o), RunEnd::kFinished);
+  const auto result = [&](const char* name) {
+    return std::string(io::MappedFile(o.output_dir + name).text());
+  };
+  const std::string model = result("/model.safetensors");
+  const std::string losses = result("/losses.tsv");
+  const std::string predictions = result("/predictions.json");
+  o.output_dir = folder() + "/parts";
+  const std::string state = o.output_dir + "/fine_tuning.pt";
+  // In the middle of an update, after one, and in the second epoch.
+  for (const int64_t in : {4, 1, 40}) {
+    stop_ = false;
+    StoppingDevice device(stop_, in);
+    EXPECT_EQ(run(o, device), RunEnd::kStopped);
+    EXPECT_TRUE(std::filesystem::exists(state));
+    EXPECT_FALSE(std::filesystem::exists(o.output_dir + "/predictions.json"));
+  }
+  stop_ = false;
+  SquadOptions other = o;
+  other.learning_rate = 1e-3;
+  try {
+    run(other);
+    FAIL() << "another command took the state over";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("learning_rate is 0.001 here"), std::string::npos)
+        << error.what();
+  }
+  ASSERT_EQ(run(o), RunEnd::kFinished);
+  EXPECT_FALSE(std::filesystem::exists(state));
+  EXPECT_EQ(result("/model.safetensors"), model);
+  EXPECT_EQ(result("/losses.tsv"), losses);
+  EXPECT_EQ(result("/predictions.json"), predictions);
+}
+
+TEST_F(SquadRunTest, EvaluatesWhileItTrains) {
+  SquadOptions o = options();
+  o.train_file = folder() + "/train.json";
+  o.num_train_epochs = 2;
+  o.output_dir = folder() + "/plain";
+  run(o);
+  const std::string model(io::MappedFile(o.output_dir + "/model.safetensors").text());
+  o.output_dir = folder() + "/looked_at";
+  o.eval_file = kFixtures + "small.json";
+  o.eval_steps = 10;
+  o.tensorboard_dir = folder() + "/events";
+  run(o);
+  EXPECT_EQ(logged("eval_F1").size(), 3U);  // of 30 updates
+  EXPECT_EQ(logged("eval_exact_match").size(), 3U);
+  EXPECT_EQ(std::string(io::MappedFile(o.output_dir + "/model.safetensors").text()), model)
+      << "an evaluation changes nothing";
+  const std::string losses(io::MappedFile(o.output_dir + "/losses.tsv").text());
+  EXPECT_NE(losses.find("\n30\tF1\t"), std::string::npos) << losses;
+  const std::string picture(io::MappedFile(o.output_dir + "/loss.svg").text());
+  EXPECT_NE(picture.find(">F1 "), std::string::npos);
+  EXPECT_FALSE(std::filesystem::is_empty(folder() + "/events"));
+}
+
+TEST_F(SquadRunTest, PartsInAFixedOrderTrainAsOneMicroBatch) {
+  SquadOptions o = options();
+  o.train_file = folder() + "/train.json";
+  o.max_steps = 6;
+  run(o);
+  const std::vector<double> whole = logged("step_loss");
+  o.sums.fixed_order = true;  // eight parts of one window each
+  run(o);
+  const std::vector<double> parts = logged("step_loss");
+  ASSERT_EQ(parts.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(parts[i] / whole[i], 1, 1e-4) << i;
 }
 
 TEST_F(SquadRunTest, OptionsThatDoNotFitAreRefused) {

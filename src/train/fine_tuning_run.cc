@@ -1,0 +1,275 @@
+#include "train/fine_tuning_run.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.h"
+#include "train/pretraining_options.h"
+#include "train/ranks.h"
+
+namespace bertha::train {
+namespace {
+
+constexpr int64_t kSkipsBeforeStop = 5;
+constexpr int64_t kMostParts = 8;  // more would leave little to compute at a time
+
+double seconds_between(WallTime from, WallTime to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+std::string state_in(const std::string& folder) {
+  return folder + "/fine_tuning.pt";
+}
+
+/// Parts of a micro-batch over all ranks: under fixed_order a power of two that its rows and not
+/// the ranks decide, so that a part is the same rows wherever it is computed.
+int64_t parts_of(const FineTuningJob& job, const comm::Communicator& world) {
+  const int64_t ranks = world.ranks();
+  if (job.micro_batch % ranks != 0) {
+    fail("{} rows of a micro-batch cannot be shared by {} ranks", job.micro_batch, ranks);
+  }
+  if (!job.trainer.sums.fixed_order) return ranks;
+  int64_t parts = 1;
+  while (parts < kMostParts && job.micro_batch % (2 * parts) == 0) parts *= 2;
+  if (parts % ranks != 0) {
+    fail("--deterministic cuts {} rows of a micro-batch in {} parts, which {} ranks cannot share",
+         job.micro_batch, parts, ranks);
+  }
+  return parts;
+}
+
+}  // namespace
+
+FineTuningRun::FineTuningRun(const FineTuningJob& job, Device& device,
+                             bert::ParameterStore& parameters, bert::TaskModel& model,
+                             comm::Communicator& world)
+    : job_(job), parameters_(parameters), world_(world), parts_(parts_of(job, world)) {
+  BERTHA_CHECK(job_.rows > 0 && job_.epochs >= 0);
+  optim::check(job_.schedule);
+  micro_batches_an_epoch_ = (job_.rows + job_.micro_batch - 1) / job_.micro_batch;
+  FineTuningSettings settings = job_.trainer;
+  settings.compute = parameters.compute_dtype();
+  settings.accumulation = job_.accumulation;
+  settings.parts = parts_ / world.ranks();
+  settings.max_sequences = std::min(job_.micro_batch / parts_, job_.rows);
+  settings.max_tokens = settings.max_sequences * job_.max_tokens_a_row;
+  trainer_ = std::make_unique<FineTuningTrainer>(device, parameters, model, settings, world);
+  start(agree_on_start(world_, job_.settings, [this] { return plan(); }));
+}
+
+StartPlan FineTuningRun::plan() const {
+  StartPlan plan;
+  plan.kind = StartKind::kInitial;
+  if (!has_state(job_.folder)) return plan;
+  plan.kind = StartKind::kContinue;
+  plan.path = state_in(job_.folder);
+  plan.state = read_checkpoint_state(plan.path);
+  plan.step = plan.state.step;
+  const std::string differences =
+      plan.state.run ? describe_differences(job_.settings, plan.state.run->settings)
+                     : "not a fine-tuning of this program";
+  if (!differences.empty()) {
+    fail(
+        "{} is the state of another run ({}); remove it to start anew, or give another "
+        "--output_dir",
+        plan.path, differences);
+  }
+  return plan;
+}
+
+void FineTuningRun::start(const StartPlan& plan) {
+  if (plan.kind == StartKind::kContinue) {
+    if (world_.leads()) load_checkpoint(plan.path, parameters_, *trainer_);
+    updates_ = saved_at_ = plan.step;
+    micro_batches_ = resumable_at_ = plan.state.run->rows_consumed;
+    spdlog::info("{}: going on after {} updates", plan.path, updates_);
+  }
+  share_state(world_, parameters_, *trainer_);
+}
+
+void FineTuningRun::open_logs() {
+  if (!world_.leads()) return;
+  history_ = std::make_unique<FineTuningHistory>(job_.folder, updates_);
+  if (!job_.tensorboard_dir.empty()) {
+    tensorboard_ = std::make_unique<TensorBoardWriter>(job_.tensorboard_dir);
+  }
+  if (!job_.progress) return;
+  const int64_t all = job_.epochs * (micro_batches_an_epoch_ / job_.accumulation);
+  progress_ = std::make_unique<Progress>(
+      "fine-tuning", updates_, job_.max_updates > 0 ? std::min(job_.max_updates, all) : all,
+      stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
+}
+
+bool FineTuningRun::finished() const {
+  return micro_batches_ >= job_.epochs * micro_batches_an_epoch_ ||
+         (job_.max_updates > 0 && updates_ >= job_.max_updates);
+}
+
+/// Many ranks vote without waiting for each other: a vote cast before a micro-batch counts after
+/// it.
+bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
+  return world_.ranks() == 1 ? stop.load() : world_.voted_to_stop();
+}
+
+RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
+  open_logs();
+  begin_ = wall_now();
+  const int64_t first = micro_batches_;
+  bool stopped = false;
+  while (!finished() && !stopped) {
+    if (micro_batches_ - first == job_.timed_from) begin_ = wall_now();
+    world_.vote(stop);
+    micro_batch();
+    stopped = asked_to_stop(stop);
+  }
+  if (progress_) progress_->finish();
+  take_losses();
+  if (loss_count_ > 0) final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
+  seconds_ = seconds_between(begin_, wall_now());
+  if (history_) history_->draw();
+  if (finished()) return RunEnd::kFinished;
+  save();
+  return RunEnd::kStopped;
+}
+
+void FineTuningRun::micro_batch() {
+  world_.at(updates_ + 1, comm::Stage::kCompute);
+  if (ordered_ != epoch()) {
+    ordered_ = epoch();
+    order_ = epoch_order(job_.rows, job_.trainer.seed, ordered_);
+  }
+  const int64_t step = micro_batches_ % micro_batches_an_epoch_;
+  const int64_t begin = step * job_.micro_batch;
+  const int64_t end = std::min(begin + job_.micro_batch, job_.rows);
+  const int64_t mine = parts_ / world_.ranks();
+  const int64_t rows = job_.micro_batch / parts_;
+  for (int64_t part = world_.rank() * mine; part < (world_.rank() + 1) * mine; ++part) {
+    batch_.clear();
+    for (int64_t i = begin + part * rows; i < std::min(begin + (part + 1) * rows, end); ++i) {
+      job_.append(order_[static_cast<size_t>(i)], batch_);
+    }
+    trainer_->part(batch_, end - begin, static_cast<uint32_t>(micro_batches_ * parts_ + part));
+    tokens_ += batch_.tokens() * world_.ranks();
+  }
+  trainer_->end_micro_batch();
+  rows_ += end - begin;
+  const int64_t of_epoch = epoch();
+  ++micro_batches_;
+  if ((step + 1) % job_.accumulation == 0) update();
+  if (step % job_.log_freq == 0 && job_.log) {
+    take_losses();
+    log_losses(of_epoch);
+  }
+  if (resumable_at_ == micro_batches_) after_update(of_epoch);
+}
+
+void FineTuningRun::update() {
+  take_losses();
+  rate_ = optim::learning_rate(job_.schedule, updates_);
+  guard_finite(trainer_->update(rate_));
+  ++updates_;
+  resumable_at_ = micro_batches_;
+  if (progress_) progress_->update(updates_, last_loss_, tokens_, rows_);
+  tokens_ = rows_ = 0;
+  if (history_) history_->add_loss(updates_, last_loss_, rate_);
+  if (tensorboard_) {
+    tensorboard_->write(updates_, {{"loss/total", last_loss_}, {"optimizer/learning_rate", rate_}});
+  }
+}
+
+/// What follows an update once its loss is logged.
+void FineTuningRun::after_update(int64_t epoch) {
+  const int64_t check = job_.weight_check_interval;
+  if (check > 0 && (finished() || updates_ % check == 0)) {
+    check_same_weights(world_, parameters_, updates_);
+  }
+  if (job_.eval_steps > 0 && updates_ % job_.eval_steps == 0) evaluate(epoch);
+  if (job_.save_steps > 0 && updates_ % job_.save_steps == 0) save();
+}
+
+void FineTuningRun::take_losses() {
+  for (const TaskLoss& loss : trainer_->losses()) {
+    last_loss_ = loss.mean;
+    loss_sum_ += loss.mean;
+    ++loss_count_;
+  }
+}
+
+void FineTuningRun::guard_finite(bool finite) {
+  skipped_in_a_row_ = finite ? 0 : skipped_in_a_row_ + 1;
+  if (finite) return;
+  if (progress_) progress_->clear();
+  spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped ({} in a row)",
+               updates_ + 1, skipped_in_a_row_);
+  if (skipped_in_a_row_ >= kSkipsBeforeStop) {
+    fail(
+        "update {}: {} updates in a row had a loss or gradient that is not finite; a lower "
+        "--learning_rate may help",
+        updates_ + 1, skipped_in_a_row_);
+  }
+}
+
+void FineTuningRun::log_losses(int64_t epoch) {
+  if (progress_) progress_->clear();
+  final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
+  loss_sum_ = 0;
+  loss_count_ = 0;
+  job_.log(epoch, updates_, final_loss_, rate_);
+}
+
+void FineTuningRun::evaluate(int64_t epoch) {
+  if (progress_) progress_->clear();
+  const Scores scores = job_.evaluate();
+  if (!world_.leads()) return;
+  std::string line;
+  TensorBoardWriter::Scalars scalars;
+  for (const auto& [name, value] : scores) {
+    line += fmt::format("{}{} {:.2f}", line.empty() ? "" : ", ", name, value);
+    scalars.emplace_back("evaluation/" + name, value);
+  }
+  spdlog::info("update {}: {}", updates_, line);
+  if (job_.log_scores) job_.log_scores(epoch, updates_, scores);
+  history_->add_scores(updates_, scores);
+  history_->draw();
+  if (tensorboard_) tensorboard_->write(updates_, scalars);
+}
+
+/// The state after the last update; what a micro-batch since has added is made again.
+void FineTuningRun::save() {
+  if (!job_.keep_state || !world_.leads() || saved_at_ == updates_) return;
+  if (progress_) progress_->clear();
+  world_.at(updates_, comm::Stage::kSave);
+  const RunRecord record = {.run_id = "",
+                            .settings = job_.settings,
+                            .rows_consumed = resumable_at_,
+                            .skipped_steps = 0,
+                            .written = {}};
+  const CheckpointState state = {.step = updates_,
+                                 .files = {},
+                                 .file_index = 0,
+                                 .epoch = resumable_at_ / micro_batches_an_epoch_,
+                                 .run = record};
+  const OptimizerRecord optimizer = {.rate = rate_,
+                                     .initial_rate = job_.schedule.base_rate,
+                                     .warmup = job_.schedule.warmup,
+                                     .total_steps = job_.schedule.total_updates,
+                                     .max_gradient_norm = job_.trainer.max_gradient_norm,
+                                     .bias_correction = false,
+                                     .adam = job_.trainer.adam};
+  save_checkpoint(state_in(job_.folder), parameters_, *trainer_, state, optimizer);
+  saved_at_ = updates_;
+}
+
+bool FineTuningRun::has_state(const std::string& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(state_in(folder), ignored);
+}
+
+void FineTuningRun::discard_state() const {
+  std::error_code ignored;  // there may be none
+  if (world_.leads()) std::filesystem::remove(state_in(job_.folder), ignored);
+}
+
+}  // namespace bertha::train

@@ -1,0 +1,126 @@
+#pragma once
+
+// What surrounds the steps of any fine-tuning: the order of rows, rates, evaluation, log, the state
+// of a run that was stopped, and going on from it bit for bit.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/schedule.h"
+#include "train/checkpoint.h"
+#include "train/fine_tuning.h"
+#include "train/fine_tuning_history.h"
+#include "train/progress.h"
+#include "train/start_plan.h"
+#include "train/tensorboard.h"
+
+namespace bertha::train {
+
+/// What is asked of a fine-tuning, whatever its task.
+struct FineTuningJob {
+  int64_t rows = 0;  ///< that there are to train on
+  /// Appends a row with its labels.
+  std::function<void(int64_t row, TaskBatch& batch)> append;
+  int64_t max_tokens_a_row = 0;
+
+  int64_t micro_batch = 1;  ///< rows, over all ranks
+  int64_t accumulation = 1;
+  int64_t epochs = 1;
+  int64_t max_updates = -1;  ///< -1: all
+  optim::Schedule schedule;
+  FineTuningSettings trainer;  ///< parts and limits are set by the run
+  /// What makes two commands the same run: everything that decides the weights.
+  Settings settings;
+
+  std::string folder;                 ///< of the output
+  int64_t save_steps = 0;             ///< updates between saves of the state; 0: when stopped alone
+  int64_t weight_check_interval = 0;  ///< updates between comparisons of ranks' weights; 0: never
+  bool keep_state = true;             ///< false: a stopped run saves nothing
+  std::string tensorboard_dir;        ///< empty: no event files
+  bool progress = true;
+
+  int64_t eval_steps = 0;  ///< updates between evaluations; 0: none
+  /// Scores by name, the most telling one last; called on all ranks, read on rank 0.
+  std::function<Scores()> evaluate;
+
+  int64_t log_freq = 50;  ///< micro-batches between log lines
+  /// Gets the mean loss since the last line.
+  std::function<void(int64_t epoch, int64_t step, double loss, double rate)> log;
+  std::function<void(int64_t epoch, int64_t step, const Scores& scores)> log_scores;
+  int64_t timed_from = 0;  ///< micro-batches that the time leaves out
+};
+
+class FineTuningRun {
+ public:
+  /// Decides whether to go on from a state in the folder, and loads it. Throws Error when the
+  /// folder holds the state of another command. Everything referred to must outlive the run. All
+  /// ranks of `world` make the same calls.
+  FineTuningRun(const FineTuningJob& job, Device& device, bert::ParameterStore& parameters,
+                bert::TaskModel& model, comm::Communicator& world = comm::alone());
+
+  /// Trains until the last update, or until `stop` is set on any rank: then the state is saved and
+  /// the same command goes on. Throws Error after five updates in a row without a finite gradient.
+  RunEnd run(const std::atomic<bool>& stop);
+
+  /// Mean loss since the last log line but one.
+  double final_loss() const { return final_loss_; }
+  /// Of the steps that are timed.
+  double seconds() const { return seconds_; }
+  int64_t updates() const { return updates_; }
+
+  /// Whether a stopped run left its state in a folder.
+  static bool has_state(const std::string& folder);
+  /// Takes away the saved state: the model is written, nothing is left to go on with.
+  void discard_state() const;
+
+ private:
+  StartPlan plan() const;
+  void start(const StartPlan& plan);
+  void open_logs();
+  bool finished() const;
+  bool asked_to_stop(const std::atomic<bool>& stop);
+  void micro_batch();
+  void update();
+  void take_losses();
+  void guard_finite(bool finite);
+  void after_update(int64_t epoch);
+  void log_losses(int64_t epoch);
+  void evaluate(int64_t epoch);
+  void save();
+  int64_t epoch() const { return micro_batches_ / micro_batches_an_epoch_; }
+
+  FineTuningJob job_;
+  bert::ParameterStore& parameters_;
+  comm::Communicator& world_;
+  int64_t parts_;  ///< of a micro-batch, over all ranks
+  int64_t micro_batches_an_epoch_;
+  std::unique_ptr<FineTuningTrainer> trainer_;
+  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<TensorBoardWriter> tensorboard_;
+  std::unique_ptr<FineTuningHistory> history_;
+
+  TaskBatch batch_;
+  std::vector<int64_t> order_;  ///< of the epoch `ordered_`
+  int64_t ordered_ = -1;
+  int64_t updates_ = 0;
+  int64_t micro_batches_ = 0;
+  int64_t resumable_at_ = 0;  ///< micro-batches done at the last update
+  int64_t saved_at_ = -1;     ///< updates of the state in the folder
+  int64_t skipped_in_a_row_ = 0;
+  double rate_ = 0;
+  double last_loss_ = 0;
+  double final_loss_ = 0;
+  double loss_sum_ = 0;  ///< since the last log line
+  int64_t loss_count_ = 0;
+  int64_t tokens_ = 0;  ///< since the last update
+  int64_t rows_ = 0;
+  WallTime begin_;
+  double seconds_ = 0;
+};
+
+}  // namespace bertha::train
