@@ -94,7 +94,7 @@ def main():
                   length=arguments.length, batch=arguments.batch, order=arguments.order,
                   work="train" if arguments.train else "predict",
                   backend="onnxruntime" if arguments.onnx else "torch",
-                  seconds=sum(seconds), cpu_seconds=time.process_time() - begin_cpu,
+                  cpu_seconds=time.process_time() - begin_cpu,
                   windows_per_s=len(lengths) / sum(seconds))
 
 

@@ -1,5 +1,6 @@
 // What the scripts of this folder need:
 //   tiny_job make FOLDER           shards of random rows and a model of two layers
+//   tiny_job encoder FOLDER VOCAB  a model of one layer without heads, as transformers keeps it
 //   tiny_job same A.pt B.pt        status 0 when all weights and moments are equal bit for bit
 //   tiny_job whole FILE.pt…        status 0 when every checkpoint can be read, sums checked
 //   tiny_job close A.tsv B.tsv T   status 0 when the losses of two losses.tsv differ by T at most
@@ -14,12 +15,16 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/cpu_device.h"
 #include "bert/config.h"
+#include "bert/parameters.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "dataset/hdf5_shard.h"
 #include "io/torch_file.h"
+#include "text/vocabulary.h"
 #include "train/checkpoint.h"
+#include "train/model_folder.h"
 
 namespace bertha {
 namespace {
@@ -59,6 +64,25 @@ void make(const std::string& folder) {
                                .intermediate_size = 64,
                                .max_position_embeddings = 32};
   std::ofstream(folder + "/config.json") << bert::recipe_config_json(config);
+}
+
+void make_encoder(const std::string& folder, const std::string& vocabulary_file) {
+  const text::Vocabulary vocabulary = text::Vocabulary::load(vocabulary_file);
+  bert::Config config = {.vocab_size = vocabulary.size(),
+                         .hidden_size = 32,
+                         .num_hidden_layers = 1,
+                         .num_attention_heads = 2,
+                         .intermediate_size = 64,
+                         .max_position_embeddings = 64};
+  config = config.padded();
+  cpu::CpuDevice device;
+  bert::ParameterStore encoder(device, config, bert::Heads{}, DType::kF32, false);
+  encoder.initialise(bert::InitStyle::kBert, config, 1);
+  train::write_model_folder({.folder = folder,
+                             .model = bert::ModelClass::kEncoder,
+                             .vocabulary = &vocabulary,
+                             .tokenizer = {}},
+                            config, encoder);
 }
 
 /// Every tensor of a tree, in its order.
@@ -114,6 +138,10 @@ bool run(const std::vector<std::string>& words) {
     make(words[1]);
     return true;
   }
+  if (command == "encoder" && words.size() == 3) {
+    make_encoder(words[1], words[2]);
+    return true;
+  }
   if (command == "same" && words.size() == 3) return same(words[1], words[2]);
   if (command == "close" && words.size() == 4) {
     return close(words[1], words[2], std::stod(words[3]));
@@ -122,7 +150,7 @@ bool run(const std::vector<std::string>& words) {
     for (size_t i = 1; i < words.size(); ++i) train::read_checkpoint_state(words[i]);
     return true;
   }
-  fail("usage: tiny_job make|same|close|whole …");
+  fail("usage: tiny_job make|encoder|same|close|whole …");
 }
 
 }  // namespace

@@ -1,0 +1,330 @@
+// bertha squad (with score and features), ask and classify through their entry points, on a model
+// of one small layer, and what they say of files that are not as they should be.
+
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/cpu_device.h"
+#include "cli/commands.h"
+#include "cli/squad_tools.h"
+#include "core/error.h"
+#include "io/atomic_file.h"
+#include "train/model_folder.h"
+#include "train/temporary_folder.h"
+
+namespace bertha::cli {
+namespace {
+
+const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/squad/";
+
+class SquadCommands : public testing::Test {
+ protected:
+  SquadCommands() : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_)));
+    const text::Vocabulary vocabulary = text::Vocabulary::load(kFixtures + "vocab.txt");
+    bert::Config config = {.vocab_size = vocabulary.size(),
+                           .hidden_size = 32,
+                           .num_hidden_layers = 1,
+                           .num_attention_heads = 2,
+                           .intermediate_size = 64,
+                           .max_position_embeddings = 64};
+    config = config.padded();
+    cpu::CpuDevice device;
+    bert::ParameterStore encoder(device, config, bert::Heads{}, DType::kF32, false);
+    encoder.initialise(bert::InitStyle::kBert, config, 1);
+    train::write_model_folder({.folder = path("start"),
+                               .model = bert::ModelClass::kEncoder,
+                               .vocabulary = &vocabulary,
+                               .tokenizer = {}},
+                              config, encoder);
+  }
+  ~SquadCommands() override { spdlog::set_default_logger(before_); }
+
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  std::string text_of(const std::string& name) const {
+    return std::string(io::MappedFile(path(name)).text());
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name), std::ios::binary) << text;
+    return path(name);
+  }
+
+  /// What a command prints; it must end with status 0.
+  std::string output_of(int (*command)(Arguments), const std::vector<std::string>& arguments) {
+    testing::internal::CaptureStdout();
+    int status = -1;
+    try {
+      status = command(arguments);
+    } catch (const Error& error) {
+      ADD_FAILURE() << error.what();
+    }
+    EXPECT_EQ(status, 0);
+    return testing::internal::GetCapturedStdout();
+  }
+  /// The Error's line of a command that must fail.
+  std::string error_of(int (*command)(Arguments), const std::vector<std::string>& arguments) {
+    testing::internal::CaptureStdout();
+    std::string what;
+    try {
+      command(arguments);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      what = error.what();
+    }
+    testing::internal::GetCapturedStdout();
+    return what;
+  }
+  bool logged(const std::string& text) const { return log_.str().find(text) != std::string::npos; }
+
+  /// Options of bertha squad but for what to do.
+  std::vector<std::string> squad(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {"--init_checkpoint",  path("start"),
+                                          "--config_file",      path("start/config.json"),
+                                          "--vocab_file",       kFixtures + "vocab.txt",
+                                          "--output_dir",       path("out"),
+                                          "--json-summary",     path("out/log.json"),
+                                          "--do_lower_case",    "--disable-progress-bar",
+                                          "--max_seq_length",   "64",
+                                          "--doc_stride",       "24",
+                                          "--max_query_length", "16",
+                                          "--learning_rate",    "5e-3",
+                                          "--train_batch_size", "8"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  std::vector<std::string> features(const std::string& file) const {
+    return {"features",
+            file,
+            "--vocab_file",
+            kFixtures + "vocab.txt",
+            "--do_lower_case",
+            "--max_seq_length",
+            "64",
+            "--doc_stride",
+            "24",
+            "--max_query_length",
+            "16"};
+  }
+
+ private:
+  train::TemporaryFolder folder_;
+  std::ostringstream log_;
+  std::shared_ptr<spdlog::logger> before_;
+};
+
+std::string last_line(const std::string& text) {
+  const size_t end = text.find_last_not_of('\n');
+  const size_t begin = text.rfind('\n', end);
+  return text.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? size_t{0} : begin + 1) + 1);
+}
+
+/// A file of one paragraph.
+std::string one_paragraph(const nlohmann::json& context, const nlohmann::json& questions) {
+  const nlohmann::json paragraph = {{"context", context}, {"qas", questions}};
+  return nlohmann::json{
+      {"version", "1.1"},
+      {"data", {{{"title", "t"}, {"paragraphs", nlohmann::json::array({paragraph})}}}}}
+      .dump();
+}
+
+nlohmann::json question(const std::string& id, const std::string& text, const std::string& answer,
+                        int64_t start) {
+  return {{"id", id},
+          {"question", text},
+          {"answers", nlohmann::json::array({{{"text", answer}, {"answer_start", start}}})}};
+}
+
+TEST_F(SquadCommands, TrainsPredictsScoresAndAnswers) {
+  const std::string gold = kFixtures + "small.json";
+  const std::string printed = output_of(
+      run_squad, squad({"--do_train", "--do_predict", "--do_eval", "--train_file", gold,
+                        "--predict_file", gold, "--num_train_epochs", "2", "--use_fused_adam",
+                        "--eval_steps", "10", "--enable-tensorboard-logging"}));
+  EXPECT_TRUE(logged("has exactly") || logged("the first at d1")) << "d1 has an empty passage";
+  const auto answers = nlohmann::json::parse(text_of("out/predictions.json"));
+  EXPECT_EQ(answers.size(), 12U);
+  EXPECT_TRUE(nlohmann::json::parse(text_of("out/nbest_predictions.json")).contains("a1"));
+  EXPECT_FALSE(std::filesystem::is_empty(path("out/tensorboard")));
+
+  const std::string scored = output_of(run_squad, {"score", gold, path("out/predictions.json")});
+  const auto scores = nlohmann::json::parse(last_line(scored));
+  EXPECT_TRUE(scores.contains("exact_match"));
+  EXPECT_NE(printed.find("F1"), std::string::npos);
+  EXPECT_NE(text_of("out/log.json").find("\"F1\": " + scores["f1"].dump().substr(0, 6)),
+            std::string::npos)
+      << "the run and bertha squad score agree";
+
+  const std::string said = output_of(
+      run_ask, {"--init_checkpoint", path("out"), "--passage", "the red house stands on the hill",
+                "--question", "where is the house?", "--top", "2"});
+  EXPECT_NE(said.find("confidence"), std::string::npos);
+  EXPECT_FALSE(logged("no question answering head: answers"));
+}
+
+TEST_F(SquadCommands, PredictingWithAFreshHeadIsWarnedAbout) {
+  output_of(run_squad, squad({"--do_predict", "--predict_file", kFixtures + "small.json"}));
+  EXPECT_TRUE(logged("has no question answering head"));
+}
+
+TEST_F(SquadCommands, MissingPiecesOfACommandAreNamed) {
+  EXPECT_NE(error_of(run_squad, squad({})).find("--do_train, --do_predict"), std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_train"})).find("--train_file"), std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_train", "--train_file", kFixtures + "small.json",
+                                       "--eval_steps", "5"}))
+                .find("--eval_steps needs --predict_file"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_predict", "--predict_file", path("none.json")}))
+                .find("none.json"),
+            std::string::npos);
+}
+
+TEST_F(SquadCommands, FeaturesAreAJsonLineAWindow) {
+  std::vector<std::string> arguments = features(kFixtures + "small.json");
+  std::istringstream lines(output_of(run_squad, arguments));
+  int64_t windows = 0;
+  for (std::string line; std::getline(lines, line); ++windows) {
+    const auto window = nlohmann::json::parse(line);
+    for (const char* name : {"example_index", "doc_span_index", "input_ids", "segment_ids",
+                             "token_to_orig_map", "token_is_max_context"}) {
+      EXPECT_TRUE(window.contains(name)) << name;
+    }
+    EXPECT_EQ(window["input_ids"].size(), window["segment_ids"].size());
+  }
+  EXPECT_GT(windows, 12);
+}
+
+TEST_F(SquadCommands, WhatIsNoSquadFileIsAnErrorWithItsPlace) {
+  const std::string broken = write("broken.json", R"({"data": [{"paragraphs": [)");
+  const std::string what = error_of(run_squad, features(broken));
+  EXPECT_NE(what.find("broken.json"), std::string::npos) << what;
+  EXPECT_NE(what.find("byte"), std::string::npos) << what;
+  EXPECT_NE(error_of(run_squad, features(write("other.json", "{}"))).find("not a SQuAD file"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_squad, features(write("empty.json", ""))).find("empty.json"),
+            std::string::npos);
+}
+
+TEST_F(SquadCommands, FaultyEntriesAreCountedAndNamed) {
+  const std::string text = "the red house stands on the hill";
+  const nlohmann::json questions = {question("good", "what house?", "red", 4),
+                                    question("elsewhere", "which?", "a blue boat", 4),
+                                    question("outside", "which?", "red", 4000),
+                                    {{"question", "no id?"}, {"answers", nlohmann::json::array()}},
+                                    {{"id", "no question"}, {"answers", nlohmann::json::array()}}};
+  std::vector<std::string> arguments =
+      features(write("faulty.json", one_paragraph(text, questions)));
+  arguments.emplace_back("--training");
+  const std::string lines = output_of(run_squad, arguments);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1) << "one question is left";
+  EXPECT_TRUE(
+      logged("answer not found in its passage, question left out: 1, the first at "
+             "elsewhere"));
+  EXPECT_TRUE(logged("answer outside its passage, question left out: 1, the first at outside"));
+  EXPECT_TRUE(logged("question without an id: 1"));
+  EXPECT_TRUE(logged("question without a text: 1"));
+}
+
+TEST_F(SquadCommands, APassageWithoutTextIsNotAsked) {
+  const std::string file =
+      write("blank.json", one_paragraph(" ", {question("q", "what?", "red", 0)}));
+  EXPECT_EQ(output_of(run_squad, features(file)), "");
+  EXPECT_TRUE(logged("question about an empty passage, not asked: 1, the first at q"));
+  EXPECT_NE(error_of(run_squad, squad({"--do_predict", "--predict_file", file}))
+                .find("no question to answer"),
+            std::string::npos);
+}
+
+TEST_F(SquadCommands, AQuestionOfAMegabyteIsCut) {
+  std::string endless;
+  while (endless.size() < 1000000) endless += "red house ";
+  const std::string file =
+      write("long.json", one_paragraph("the red house", {question("q", endless, "red", 4)}));
+  const auto window = nlohmann::json::parse(output_of(run_squad, features(file)));
+  EXPECT_LE(window["input_ids"].size(), 64U);
+  output_of(run_squad, squad({"--do_predict", "--predict_file", file}));
+  EXPECT_TRUE(nlohmann::json::parse(text_of("out/predictions.json")).contains("q"));
+}
+
+TEST_F(SquadCommands, BytesThatAreNotUtf8AreCounted) {
+  std::string json = one_paragraph("the red house", {question("q", "w@?", "red", 4)});
+  json.replace(json.find("w@?"), 2, "w\xff");
+  const std::string file = write("bytes.json", json);
+  EXPECT_NE(output_of(run_squad, features(file)), "");
+  EXPECT_TRUE(logged("bytes that are not UTF-8, read as U+FFFD: 1"));
+}
+
+TEST_F(SquadCommands, AskAnswersTextsOfAllKinds) {
+  output_of(run_squad,
+            squad({"--do_train", "--train_file", kFixtures + "small.json", "--max_steps", "1"}));
+  const auto ask = [&](const std::string& passage, const std::string& question_text) {
+    return output_of(run_ask, {"--init_checkpoint", path("out"), "--passage", passage, "--question",
+                               question_text});
+  };
+  EXPECT_NE(ask("a \xff house", "wh\xfe?"), "");
+  EXPECT_NE(ask("\xe6\x97\xa5\xe6\x9c\xac", std::string(100000, 'x')), "");
+  EXPECT_NE(
+      error_of(run_ask, {"--init_checkpoint", path("out"), "--passage", " ", "--question", "what?"})
+          .find("the passage is empty"),
+      std::string::npos);
+  EXPECT_NE(error_of(run_ask, {"--init_checkpoint", path("out"), "--passage", "x", "--question",
+                               "what?", "--top", "0"})
+                .find("--top 0"),
+            std::string::npos);
+}
+
+TEST_F(SquadCommands, ClassifyTrainsEvaluatesAndPredicts) {
+  std::string rows = "sentence\tlabel\n";
+  for (int i = 0; i < 12; ++i) rows += i % 2 == 0 ? "the red house\tyes\n" : "the hill\tno\n";
+  const std::string train = write("train.tsv", rows);
+  const std::vector<std::string> arguments = {"--init_checkpoint",     path("start"),
+                                              "--train_file",          train,
+                                              "--eval_file",           train,
+                                              "--predict_file",        train,
+                                              "--output_dir",          path("classes"),
+                                              "--max_seq_length",      "16",
+                                              "--train_batch_size",    "4",
+                                              "--num_train_epochs",    "10",
+                                              "--learning_rate",       "5e-3",
+                                              "--eval_steps",          "10",
+                                              "--disable-progress-bar"};
+  const auto scores = nlohmann::json::parse(last_line(output_of(run_classify, arguments)));
+  EXPECT_EQ(scores["rows"], 12);
+  EXPECT_EQ(scores["accuracy"], 1.0);
+  EXPECT_TRUE(logged("update 30: ")) << "evaluations while training";
+  const std::string predictions = text_of("classes/predictions.tsv");
+  EXPECT_EQ(std::count(predictions.begin(), predictions.end(), '\n'), 13);
+  EXPECT_EQ(text_of("classes/labels.txt"), "no\nyes\n");
+  EXPECT_NE(text_of("classes/losses.tsv").find("\n30\taccuracy\t1"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path("classes/fine_tuning.pt")));
+}
+
+TEST_F(SquadCommands, ClassifyNamesFaultyFiles) {
+  const auto with = [&](const std::string& file) {
+    return std::vector<std::string>{"--init_checkpoint", path("start"),   "--train_file",     file,
+                                    "--output_dir",      path("classes"), "--max_seq_length", "16"};
+  };
+  EXPECT_NE(error_of(run_classify, with(write("a.tsv", "sentence\tlabel\n"))).find("a.tsv"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_classify, with(write("b.tsv", "sentence\tlabel\nx\tone\ny\tone\n")))
+                .find("1 different labels"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_classify, with(path("none.tsv"))).find("none.tsv"), std::string::npos);
+  output_of(run_classify, with(write("c.tsv", "sentence\tlabel\nx\tone\nshort\ny\ttwo\n")));
+  EXPECT_TRUE(logged("row with too few columns, left out: 1, the first at line 3"));
+}
+
+}  // namespace
+}  // namespace bertha::cli
