@@ -289,7 +289,12 @@ void predict_batches(TaskPredictor& predictor, const BatchedPrediction& predicti
       bounds[i + 1] = bounds[i] + predictor.logits_of(round[i]);
     }
     std::span<const float> mine;
-    if (world.rank() < count) mine = predictor.predict(round[static_cast<size_t>(world.rank())]);
+    if (world.rank() < count) {
+      const RaggedBatch& batch = round[static_cast<size_t>(world.rank())];
+      // The device may have rounded the batch up; what is past its end is nobody's.
+      mine = std::span<const float>(predictor.predict(batch))
+                 .first(static_cast<size_t>(predictor.logits_of(batch)));
+    }
     all.resize(world.leads() ? static_cast<size_t>(bounds.back()) : 0);
     world.collect_shares(mine, all, bounds, comm::Stage::kMetrics);
     for (int64_t i = 0; i < count && world.leads(); ++i) {

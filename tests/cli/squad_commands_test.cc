@@ -132,7 +132,8 @@ std::string last_line(const std::string& text) {
 }
 
 /// A file of one paragraph.
-std::string one_paragraph(const nlohmann::json& context, const nlohmann::json& questions) {
+std::string one_paragraph(const std::string& context,
+                          const std::vector<nlohmann::json>& questions) {
   const nlohmann::json paragraph = {{"context", context}, {"qas", questions}};
   return nlohmann::json{
       {"version", "1.1"},
@@ -219,11 +220,12 @@ TEST_F(SquadCommands, WhatIsNoSquadFileIsAnErrorWithItsPlace) {
 
 TEST_F(SquadCommands, FaultyEntriesAreCountedAndNamed) {
   const std::string text = "the red house stands on the hill";
-  const nlohmann::json questions = {question("good", "what house?", "red", 4),
-                                    question("elsewhere", "which?", "a blue boat", 4),
-                                    question("outside", "which?", "red", 4000),
-                                    {{"question", "no id?"}, {"answers", nlohmann::json::array()}},
-                                    {{"id", "no question"}, {"answers", nlohmann::json::array()}}};
+  const std::vector<nlohmann::json> questions = {
+      question("good", "what house?", "red", 4),
+      question("elsewhere", "which?", "a blue boat", 4),
+      question("outside", "which?", "red", 4000),
+      {{"question", "no id?"}, {"answers", nlohmann::json::array()}},
+      {{"id", "no question"}, {"answers", nlohmann::json::array()}}};
   std::vector<std::string> arguments =
       features(write("faulty.json", one_paragraph(text, questions)));
   arguments.emplace_back("--training");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tuning and prediction on two ranks: under --deterministic the model and the predictions are
-# those of one rank, byte for byte, also after a run that was stopped; without it losses agree.
+# those of one rank, byte for byte, also after a run that was stopped; without it losses agree but
+# for dropout, which then depends on the parts.
 source "$(dirname "$0")/common.sh"
 fixtures=$here/../dataset/fixtures/squad
 "$tiny_job" encoder "$work/start" "$fixtures/vocab.txt"
@@ -11,7 +12,7 @@ squad() {
   shift 2
   [[ $ranks -eq 1 ]] || launcher=("$here/on_ranks.sh" "$ranks")
   "${launcher[@]}" "$bertha" squad --do_train --do_predict --do_eval --do_lower_case \
-    --train_file="$fixtures/train.json" --predict_file="$fixtures/small.json" \
+    --train_file="$fixtures/small.json" --predict_file="$fixtures/small.json" \
     --init_checkpoint="$work/start" --config_file="$work/start/config.json" \
     --vocab_file="$fixtures/vocab.txt" --output_dir="$work/$output" \
     --json-summary="$work/$output/dllogger.json" --max_seq_length=64 --doc_stride=24 \
@@ -32,22 +33,22 @@ squad 1 one --deterministic || die "one rank failed"
 squad 2 two --deterministic || die "two ranks failed"
 same one two
 
-squad 1 free || die "one rank failed"
-squad 2 free_2 || die "two ranks failed"
+squad 1 free --no-dropout || die "one rank failed"
+squad 2 free_2 --no-dropout || die "two ranks failed"
 "$tiny_job" close "$work/free/losses.tsv" "$work/free_2/losses.tsv" 1e-3 ||
   die "losses of two ranks are not those of one"
 if cmp -s "$work/free/model.safetensors" "$work/start/model.safetensors"; then
   die "nothing was learnt"
 fi
 
-# Two ranks are stopped by a signal, one goes on.
-squad 2 stopped --deterministic --num_train_epochs=3 &
+# Two ranks of which one gets a signal; one rank goes on.
+squad 2 stopped --deterministic &
 job=$!
 for _ in $(seq 300); do
-  [[ $(wc -l < "$work/stopped/losses.tsv" 2> /dev/null || echo 0) -gt 2 ]] && break
+  [[ -f $work/stopped/losses.tsv && $(wc -l < "$work/stopped/losses.tsv") -gt 2 ]] && break
   sleep 0.02
 done
-kill -TERM "$job"
+kill -TERM "$(pgrep -f "^$bertha squad .*--output_dir=$work/stopped" | tail -n 1)" || true
 status=0
 wait "$job" || status=$?
 [[ $status -eq 75 || $status -eq 0 ]] || die "stopped ranks ended with $status"
