@@ -45,6 +45,16 @@ bool is_multi(const ManifestOptions& o) {
   return o.cards > 1;
 }
 
+/// Open MPI 4.1 waits twice this after a rank has died; ranks need 3 s of it to say which.
+constexpr int64_t kKillSeconds = 4;
+/// mpirun kills ranks kKillSeconds after SIGTERM; SIGUSR1 it passes on, and waits. 143: the wait,
+/// not the job, was ended by SIGTERM.
+constexpr std::string_view kWaitForMpirun =
+    "trap 'kill -USR1 $!' TERM\n"
+    "wait $!; status=$?\n"
+    "while [ $status -eq 143 ]; do wait $!; status=$?; done\n"
+    "exit $status\n";
+
 int64_t grace_seconds(const ManifestOptions& o) {
   return o.save_seconds + kSpareSeconds;
 }
@@ -154,11 +164,12 @@ std::string launcher_script(const ManifestOptions& o) {
       "  -x MODEL_PATH -x HOME -x dataset -x output $RUN_PATH/setup.sh || exit 1\n\n";
   text += fmt::format("CMD=\"{}\"\n\n", command_line(o, "  "));
   text += fmt::format(
-      "exec mpirun -np ${{N_CARDS}} --allow-run-as-root --bind-to core \\\n"
+      "mpirun -np ${{N_CARDS}} --allow-run-as-root --bind-to core \\\n"
       "  --map-by ppr:{}:socket:PE=6 -rank-by core --report-bindings \\\n"
       "  --tag-output --merge-stderr-to-stdout --prefix $MPI_ROOT \\\n"
-      "  --mca odls_base_sigkill_timeout {} -x OMP_NUM_THREADS=6 -x HOME \\\n  $CMD\n",
-      std::max<int64_t>(o.cards_per_node / 2, 1), grace_seconds(o));
+      "  --mca odls_base_sigkill_timeout {} -x OMP_NUM_THREADS=6 -x HOME \\\n  $CMD &\n",
+      std::max<int64_t>(o.cards_per_node / 2, 1), kKillSeconds);
+  text += kWaitForMpirun;
   return text;
 }
 

@@ -17,19 +17,23 @@ die() {
   exit 1
 }
 
-# pretrain RANKS OUTPUT [options…]: 16 rows and 4 micro-batches a step over all ranks. Standard
-# output and errors go to OUTPUT.log; the status is the job's.
-pretrain() {
+# set_command RANKS OUTPUT [options…]: ${command[@]} trains on 16 rows and 4 micro-batches a step over
+# all ranks.
+set_command() {
   local ranks=$1 output=$2
   shift 2
-  local command=("$bertha" pretrain --do_train --config_file="$work/config.json"
+  command=("$bertha" pretrain --do_train --config_file="$work/config.json"
     --input_dir="$work/data" --output_dir="$work/$output"
     --json-summary="$work/$output/dllogger.json" --train_batch_size=$((16 / ranks))
     --gradient_accumulation_steps=$((4 / ranks)) --max_seq_length=32 --max_predictions_per_seq=5
     --learning_rate=0.02 --warmup_proportion=0.1 --disable_progress_bar "$@")
-  if [[ $ranks -eq 1 ]]; then
-    "${command[@]}" >> "$work/$output.log" 2>&1
-  else
-    "$here/on_ranks.sh" "$ranks" "${command[@]}" >> "$work/$output.log" 2>&1
-  fi
+  [[ $ranks -eq 1 ]] || command=("$here/on_ranks.sh" "$ranks" "${command[@]}")
+}
+
+# pretrain RANKS OUTPUT [options…]: runs it. Standard output and errors go to OUTPUT.log; the status
+# is the job's.
+pretrain() {
+  local command
+  set_command "$@"
+  "${command[@]}" >> "$work/$2.log" 2>&1
 }

@@ -3,8 +3,8 @@
 # names the rank, the job's end in time, no process left, no damaged file.
 source "$(dirname "$0")/common.sh"
 forever=(--max_steps=1000000 --num_steps_per_checkpoint=50 --watchdog-seconds=6)
-# Open MPI 4.1 waits twice this after a rank has died, whoever is left.
-export OMPI_MCA_odls_base_sigkill_timeout=1
+# Open MPI 4.1 waits twice this after a rank has died, whoever is left; as deploy/ has it.
+export OMPI_MCA_odls_base_sigkill_timeout=4
 
 ranks_of() { pgrep -f "^$bertha pretrain .*--output_dir=$work/$1 " || true; }
 
@@ -12,6 +12,10 @@ ranks_of() { pgrep -f "^$bertha pretrain .*--output_dir=$work/$1 " || true; }
 start() {
   pretrain 4 "$1" "${forever[@]}" &
   job=$!
+  wait_for_checkpoint "$1"
+}
+
+wait_for_checkpoint() {
   for _ in $(seq 300); do
     compgen -G "$work/$1/ckpt_*.pt" > /dev/null && return 0
     sleep 0.1
@@ -53,13 +57,24 @@ number=${number#ckpt_}
 pretrain 4 launcher "${forever[@]}" --steps_this_run=$((number + 3)) || die "it does not go on"
 grep -q "continuing" "$work/launcher.log" || die "it started anew"
 
+# SIGTERM to the script that starts mpirun, with the lines that the manifests have.
+lines=$(sed -n '/trap .kill -USR1/,/exit .status/p' "$here/../../deploy/8cards/bert_phase1_8cards.yaml")
+[[ -n $lines ]] || die "the manifest has no such lines"
+set_command 4 script "${forever[@]}"
+bash -c '"$@" & '"$lines" launcher "${command[@]}" >> "$work/script.log" 2>&1 &
+job=$!
+wait_for_checkpoint script
+kill -TERM $job
+finish script 10
+[[ $status -eq 75 ]] || die "TERM to the launch script: status $status in place of 75"
+
 for signal in KILL SEGV; do
   start "dead_$signal"
   kill -"$signal" "$(ranks_of "dead_$signal" | sed -n 2p)"
-  finish "dead_$signal" 12
+  finish "dead_$signal" 10
   [[ $status -ne 0 && $status -ne 75 ]] || die "$signal of a rank: status $status"
-  grep -qE "process rank [0-9]+ .*on node" "$work/dead_$signal.log" ||
-    die "$signal: no line names the rank"
+  grep -qE "rank [0-9] on .* has not answered for [0-9]+ s; it was last heard at step [0-9]+, in" \
+    "$work/dead_$signal.log" || die "$signal: no line names the rank"
 done
 
 start stuck

@@ -11,9 +11,12 @@
 namespace bertha::comm {
 namespace {
 
-constexpr double kBeatSeconds = 1;
-constexpr double kSilenceWhileStopping = 5;
+constexpr double kBeatSeconds = 0.5;
+// A launcher that ends us after a rank has died kills us a few seconds after it has asked: the
+// others must have said by then which rank it was.
+constexpr double kSilenceWhileStopping = 2.5;
 constexpr double kDeputyDelay = 5;
+constexpr double kDeputyDelayWhileStopping = 0.5;
 constexpr std::chrono::milliseconds kTick{50};
 constexpr unsigned kAbortSeconds = 5;
 constexpr int kTag = 1;
@@ -133,12 +136,11 @@ bool Heartbeat::parted(Peer& peer) {
 }
 
 void Heartbeat::judge(double now) {
+  const bool stopping = settings_.stopping && settings_.stopping();
   double silence = settings_.silence_seconds;
-  if (settings_.stopping && settings_.stopping()) {
-    silence = std::min(silence, kSilenceWhileStopping);
-  }
+  if (stopping) silence = std::min(silence, kSilenceWhileStopping);
   // When rank 0 is the silent one, rank 1 speaks for all.
-  if (rank_ > 1) silence += kDeputyDelay;
+  if (rank_ > 1) silence += stopping ? kDeputyDelayWhileStopping : kDeputyDelay;
   const std::optional<std::string> line = monitor_.verdict(now, silence);
   if (!line) return;
   if (settings_.on_failure) settings_.on_failure(*line);

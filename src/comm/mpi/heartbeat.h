@@ -1,6 +1,6 @@
 #pragma once
 
-// The watchdog: a thread of each rank that says "alive, and here" once a second and ends the job
+// The watchdog: a thread of each rank that says "alive, and here" twice a second and ends the job
 // when a rank falls silent or all wait for each other. A stopped process is noticed by no launcher
 // (a dead one is). Beats go to rank 0, which sees all; the others watch rank 0.
 
