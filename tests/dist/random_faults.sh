@@ -19,17 +19,21 @@ fault() {
   local output=run_$((ranks))_$interval
   local before
   before=$(ls -v "$work/$output"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
-  pretrain "$ranks" "$output" --max_steps=1000000 --num_steps_per_checkpoint="$interval" \
-    --watchdog-seconds=$watchdog &
+  local command
+  set_command "$ranks" "$output" --max_steps=1000000 --num_steps_per_checkpoint="$interval" \
+    --watchdog-seconds=$watchdog
+  "${command[@]}" > "$work/$output.log" 2>&1 &
   local job=$! newest=$before
   for _ in $(seq 600); do
     newest=$(ls -v "$work/$output"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
     [[ $newest == "$before" ]] || break
     sleep 0.05
   done
-  [[ $newest != "$before" ]] || { echo "$kind: no checkpoint within 30 s"; return 1; }
-  [[ -z $before ]] || grep -q "continuing .*$(basename "$before")" "$work/$output.log" ||
-    { echo "$kind: it did not go on from $before"; return 1; }
+  if [[ $newest == "$before" ]]; then
+    kill -USR1 $job && wait $job || true
+    echo "$kind: no checkpoint within 30 s"
+    return 1
+  fi
   sleep "0.$(printf %03d $((RANDOM % 1000)))"
   local victim pid
   victim=$((RANDOM % ranks))
@@ -43,6 +47,8 @@ fault() {
   count[$kind]=$((${count[$kind]:-0} + 1))
   [[ $took -le ${longest[$kind]:-0} ]] || longest[$kind]=$took
   mv "$work/$output.log" "$log"
+  [[ -z $before ]] || grep -q "continuing .*$(basename "$before")" "$log" ||
+    { echo "$kind: it did not go on from $before"; return 1; }
   [[ $took -le $((limit * 1000)) ]] || { echo "$kind: ended after $took ms"; return 1; }
   [[ $status -ne 0 && $status -ne 75 ]] || { echo "$kind: status $status"; return 1; }
   grep -qE "rank $victim on .* has not answered for [0-9]+ s; .* at step [0-9]+, in " "$log" ||
