@@ -89,7 +89,7 @@ Config parse_config(const std::string& text, const std::string& path) {
 }
 
 Config load_config(const std::string& path) {
-  constexpr std::streamsize kMostBytes = 1 << 20;
+  constexpr std::streamsize kMostBytes = 1 << 19;  // JSON takes many times its size in memory
   std::ifstream file(path, std::ios::binary);
   std::string text(kMostBytes, '\0');
   if (!file || !(file.read(text.data(), kMostBytes) || file.eof())) {

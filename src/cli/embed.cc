@@ -190,6 +190,8 @@ void embed(const EmbedOptions& o) {
   const text::TokenizerFile file = o.model.tokenizer();
   check_vocabulary(file.vocabulary, config);
   const text::Tokenizer tokenizer(file.vocabulary, o.model.rules(file));
+  TextReader reader(o.input, o.text_key);
+  const std::unique_ptr<VectorWriter> writer = open_output(o, config.hidden_size);
   const std::unique_ptr<Device> device = o.device.open();
   bert::ParameterStore parameters(*device, config, {.pooler = false},
                                   o.device.bf16(*device) ? DType::kBF16 : DType::kF32, false);
@@ -197,8 +199,6 @@ void embed(const EmbedOptions& o) {
       bert::load_weights(o.model.checkpoint, parameters, {.config = config});
   if (!report.fresh.empty()) fail("{}: {} is missing", o.model.checkpoint, report.fresh[0]);
   train::Embedder embedder(*device, config, parameters, tokenizer, settings);
-  TextReader reader(o.input, o.text_key);
-  const std::unique_ptr<VectorWriter> writer = open_output(o, embedder.size());
   int64_t count = 0;
   for (auto texts = reader.next(); !texts.empty(); texts = reader.next()) {
     writer->write(embedder.embed(texts));

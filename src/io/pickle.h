@@ -4,7 +4,7 @@
 // anything: a global is a name, what would be called is an object that keeps the name and the
 // arguments. Who needs a value of it says which names it understands (torch_file.h); everything
 // else stays opaque and is skipped. Opcodes are those that protocols 2 to 5 write (Python's
-// pickletools documents them); no call here recurses, so nesting is bounded by memory alone.
+// pickletools documents them); no call here recurses, so nesting costs no stack.
 
 #include <cstdint>
 #include <deque>
@@ -121,9 +121,11 @@ class PickleTree {
   std::deque<std::string> texts_;
 };
 
-/// Values one pickle may have. Each takes some 60 bytes whatever its size in the file, so this
-/// bounds the memory; a checkpoint has a few ten thousand, its long strings cost nothing.
-inline constexpr int64_t kMaxPickleValues = int64_t{1} << 24;
+/// Opcodes that a pickle may have, besides one for each kPickleBytesPerOpcode of its bytes. Each
+/// takes up to some 120 bytes of memory, however short it is in the file, so this bounds the
+/// memory; a checkpoint of BERT-Large has some 90,000, and its long strings cost nothing.
+inline constexpr int64_t kMaxPickleOpcodes = 400'000;
+inline constexpr int64_t kPickleBytesPerOpcode = 128;
 
 /// Reads one pickle from the start of `data` into `tree`, which keeps views into `data`. `where`
 /// names file and entry in errors, which add the byte. *used, if not null, gets the bytes read.

@@ -11,26 +11,30 @@ using Kind = PickleValue::Kind;
 namespace {
 
 /// Bytes of names and elements of dicts that one pickle may copy.
-constexpr size_t kMaxCopied = size_t{1} << 26;
+constexpr size_t kMaxCopied = size_t{1} << 20;
+constexpr size_t kMaxNameBytes = 4096;
 
 }  // namespace
 
-/// The pickle machine: a stack, marks in it, and a memo. All three are bounded by the bytes read.
+/// The pickle machine: a stack, marks in it, and a memo. All three are bounded by the opcodes run.
 class PickleReader {
  public:
   PickleReader(std::string_view data, PickleTree& tree, const std::string& where)
-      : data_(data), tree_(tree), where_(where), limit_(tree.size() + kMaxPickleValues) {}
+      : data_(data),
+        tree_(tree),
+        where_(where),
+        limit_(kMaxPickleOpcodes + std::ssize(data) / kPickleBytesPerOpcode) {}
 
   const PickleValue& run() {
     for (;;) {
       opcode_offset_ = position_;
+      if (++opcodes_ > limit_) bad("more than {} opcodes", limit_);
       const auto opcode = static_cast<uint8_t>(take(1)[0]);
       if (opcode == '.') break;
       if (!run_constant(opcode) && !run_text(opcode) && !run_container(opcode) &&
           !run_object(opcode) && !run_memo(opcode)) {
         bad("opcode 0x{:02x} is none that torch.save writes", opcode);
       }
-      if (tree_.size() > limit_) bad("more than {} values", kMaxPickleValues);
     }
     if (stack_.size() != 1 || !marks_.empty()) bad("ends with {} values", stack_.size());
     return *stack_[0];
@@ -58,6 +62,7 @@ class PickleReader {
   std::string_view line() {
     const size_t end = data_.find('\n', position_);
     if (end == data_.npos) bad("a name without an end");
+    if (end - position_ > kMaxNameBytes) bad("a name of {} bytes", end - position_);
     const std::string_view text = take(end - position_);
     take(1);
     return text;
@@ -110,6 +115,7 @@ class PickleReader {
   PickleTree& tree_;
   const std::string& where_;
   int64_t limit_;
+  int64_t opcodes_ = 0;
   size_t position_ = 0;
   size_t opcode_offset_ = 0;
   std::vector<PickleValue*> stack_;
@@ -319,7 +325,9 @@ bool PickleReader::run_object(uint8_t opcode) {
       const PickleValue& name = pop();
       const PickleValue& module = pop();
       if (!name.is(Kind::kString) || !module.is(Kind::kString)) bad("a global without a name");
-      count_copied(name.text_.size() + module.text_.size());
+      const size_t size = module.text_.size() + name.text_.size();
+      if (size > kMaxNameBytes) bad("a name of {} bytes", size);
+      count_copied(size);
       push(tree_.global(fmt::format("{}.{}", module.text_, name.text_)));
       return true;
     }

@@ -36,7 +36,7 @@ class Writer {
   using Step = std::variant<const PickleValue*, std::string_view>;
 
   void write(const PickleValue& value) {
-    if (++written_ > kMaxPickleValues) fail("a value is too large to pickle, or contains itself");
+    if (++written_ > kMaxPickleOpcodes) fail("a value is too large to pickle, or contains itself");
     switch (value.kind()) {
       case Kind::kNone:
         out_ += 'N';

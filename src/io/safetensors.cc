@@ -14,7 +14,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the reference implementation
+// The reference implementation allows 100 MB; a model of this kind has some 50 KB, and what a
+// header takes in memory is several times its size.
+constexpr uint64_t kMaxHeaderBytes = uint64_t{1} << 22;
+constexpr size_t kMaxMetadata = 1000;
 constexpr uint64_t kLengthBytes = 8;
 constexpr std::string_view kMetadata = "__metadata__";
 
@@ -78,6 +81,7 @@ class HeaderHandler : public nlohmann::json_sax<Json> {
     if (depth_ != 2 || in_array_) bad("a string");
     if (name_ == kMetadata) {
       metadata_[key_] = text;
+      if (metadata_.size() > kMaxMetadata) bad("too many entries");
       return true;
     }
     if (key_ != "dtype") bad("a string");

@@ -26,7 +26,8 @@ bool is_there(const fs::path& path) {
 constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
                                      "pytorch_model.bin.index.json", "pytorch_model.bin"};
 constexpr std::string_view kModule = "module.";
-constexpr int64_t kMaxIndexBytes = int64_t{1} << 22;
+constexpr int64_t kMaxIndexBytes = int64_t{1} << 19;
+constexpr size_t kMaxNameBytes = 4096;
 
 class TorchSource : public TensorSource {
  public:
@@ -43,7 +44,11 @@ class TorchSource : public TensorSource {
       add({std::string(name), data.dtype, std::move(data.shape)});
       values_.push_back(items[i + 1]);
     }
-    if (values_.empty()) fail("{}: a dict without tensors, expected a state dict", path);
+    if (values_.empty()) {
+      fail("{}: a dict without tensors, expected a state dict{}", path,
+           items.size() < 2 ? "" : "; its first value is " + items[1]->description());
+    }
+    refuse_repetition();
   }
   const char* format() const override { return "torch"; }
 
@@ -63,6 +68,21 @@ class TorchSource : public TensorSource {
       return *inner;
     }
     return root;
+  }
+  /// Two names may share a tensor, and a tensor may repeat its elements; a small file that makes
+  /// much of little this way was made to keep its reader busy.
+  void refuse_repetition() const {
+    constexpr int64_t kMaxRatio = 4;
+    constexpr int64_t kFreeBytes = int64_t{1} << 25;
+    const int64_t most = kMaxRatio * file_.size_bytes() + kFreeBytes;
+    int64_t total = 0;
+    for (const TensorInfo& info : tensors()) {
+      const int64_t size = element_count(info.shape) * size_of(info.dtype);
+      if (size > most - total) {
+        fail("{}: tensors of more than {} bytes in a file of {}", path(), most, file_.size_bytes());
+      }
+      total += size;
+    }
   }
   TensorData read_at(size_t index) const override {
     return file_.tensor(*values_[index], tensors()[index].name);
@@ -206,6 +226,9 @@ void TensorSource::read_f32(std::string_view name, std::span<float> to) const {
 }
 
 void TensorSource::add(TensorInfo info) {
+  if (info.name.size() > kMaxNameBytes) {
+    fail("{}: a tensor's name of {} bytes", path_, info.name.size());
+  }
   if (!by_name_.emplace(info.name, tensors_.size()).second) {
     fail("{}: tensor {} stands twice", path_, info.name);
   }

@@ -15,10 +15,11 @@ namespace {
 
 constexpr uint64_t kFooterBytes = 48;
 constexpr uint64_t kTableMagic = 0xdb4775248b80fb57U;
-constexpr uint64_t kTrailerBytes = 5;  // compression, CRC
-constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 26;
-constexpr size_t kMaxSnappyRatio = 32;  // a copy of 64 bytes takes three
-constexpr size_t kMaxEntries = size_t{1} << 20;
+constexpr uint64_t kTrailerBytes = 5;                   // compression, CRC
+constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 24;  // expanded, too; TensorFlow writes 256 KiB
+constexpr size_t kMaxSnappyRatio = 32;                  // a copy of 64 bytes takes three
+constexpr size_t kMaxEntries = 100'000;  // BERT-Large with its optimizer has some 1,200
+constexpr size_t kMaxKeyBytes = 1024;
 constexpr int64_t kMaxShards = 10000;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -53,10 +54,12 @@ class Table {
     take_handle(footer);  // the meta index: filters, unused here
     const auto index = take_handle(footer);
     if (!index) bad("a damaged footer", at);
+    uint64_t next = 0;
     visit_block(*index, [&](std::string_view, std::string_view value) {
       const auto data = take_handle(value);
-      if (!data) bad("a damaged index", index->offset);
+      if (!data || data->offset < next) bad("a damaged index", index->offset);
       visit_block(*data, visit);
+      next = data->offset + data->size;  // blocks follow each other: none is read twice
     });
   }
 
@@ -77,7 +80,7 @@ class Table {
     block = block.substr(0, handle.size);
     std::optional<std::vector<char>> expanded;
     if (compression == 1) {
-      expanded = snappy_expand(block, block.size() * kMaxSnappyRatio);
+      expanded = snappy_expand(block, std::min(block.size() * kMaxSnappyRatio, kMaxBlockBytes));
       if (!expanded) bad("a damaged Snappy block", handle.offset);
       block = {expanded->data(), expanded->size()};
     } else if (compression != 0) {
@@ -103,6 +106,7 @@ class Table {
           *size > block.size() - *fresh) {
         bad("a damaged entry", offset);
       }
+      if (*shared + *fresh > kMaxKeyBytes) bad("a name that is too long", offset);
       key.resize(*shared);
       key += block.substr(0, *fresh);
       visit(key, block.substr(*fresh, *size));
@@ -227,7 +231,7 @@ void TfBundle::read_index(const MappedFile& index) {
     }
     first = false;
     last = key;
-    if (entries_.size() > kMaxEntries) fail("{}: too many entries", index_path_);
+    if (entries_.size() + skipped_.size() > kMaxEntries) fail("{}: too many entries", index_path_);
   });
   if (first) fail("{}: the index is empty", index_path_);
 }

@@ -26,6 +26,7 @@ class TorchFile {
   static bool matches(std::span<const std::byte> bytes);
 
   const std::string& path() const { return file_.path(); }
+  int64_t size_bytes() const { return file_.size_bytes(); }
   const PickleValue& root() const { return *root_; }
   /// Checks the sum of every entry, whether a tensor uses it or not; the old format has no sums.
   void verify() const;

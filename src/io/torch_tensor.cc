@@ -17,7 +17,7 @@ using Strides = std::vector<int64_t>;
 constexpr size_t kMaxRank = 16;
 // A tensor larger than its storage repeats elements (expand): small ones happen, large ones would
 // be a way to fill the memory.
-constexpr int64_t kMaxExpandedBytes = int64_t{1} << 26;
+constexpr int64_t kMaxExpanded = int64_t{1} << 22;  // elements
 
 struct NamedDType {
   std::string_view name;
@@ -241,7 +241,7 @@ class TensorDecoder {
     const int64_t count = element_count(data.shape);
     const auto element = static_cast<size_t>(size_of(data.dtype));
     const auto available = static_cast<int64_t>(storage.size() / element);
-    if (count > available && count > kMaxExpandedBytes / 8) {
+    if (count > available && count > kMaxExpanded) {
       fail("{}: a tensor of {} is larger than its storage", where_, shape_string(data.shape));
     }
     if (count == 0) return;

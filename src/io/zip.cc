@@ -44,6 +44,7 @@ constexpr uint16_t kDeflated = 8;
 // Deflate cannot do better than 1032 : 1. torch.save never deflates, and who repacks a model gains
 // little: weights are noise. What all deflated entries of an archive may need together is bounded,
 // so that a bomb is refused before anything is inflated.
+constexpr uint64_t kMaxEntries = 100'000;
 constexpr uint64_t kMaxRatio = 1032;
 constexpr uint64_t kMaxTotalRatio = 4;
 constexpr uint64_t kFreeInflatedBytes = uint64_t{1} << 25;
@@ -280,6 +281,10 @@ ZipReader::Directory ZipReader::find_directory() const {
         directory.count > directory.size / kCentralBytes) {
       fail("{}: damaged zip archive: the directory of {} entries at byte {} does not fit",
            file_.path(), directory.count, directory.offset);
+    }
+    if (directory.count > kMaxEntries) {
+      fail("{}: zip archive of {} entries, at most {} are read", file_.path(), directory.count,
+           kMaxEntries);
     }
     return directory;
   }

@@ -1,0 +1,240 @@
+// bertha convert, inspect and embed as a user runs them, on a tiny encoder that PyTorch made
+// (fixtures/README.md).
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "io/temporary_folder.h"
+
+namespace bertha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using test::Outcome;
+using test::read_all;
+
+const std::string kEncoder = BERTHA_TESTS_DIR "/cli/fixtures/tiny_encoder";
+
+class CheckpointCommands : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return folder_.file(name); }
+
+  Outcome run(const std::vector<std::string>& arguments) const {
+    const std::string out = logs_.file("out");
+    const std::string error = logs_.file("error");
+    return test::wait_for_program(test::start_program(arguments, out, error), out, error);
+  }
+  void convert(const std::string& in, const std::string& out,
+               std::vector<std::string> more = {}) const {
+    std::vector<std::string> words = {"convert", in, out};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    EXPECT_EQ(outcome.printed, "");
+  }
+  json inspect(const std::vector<std::string>& arguments, int status = 0) const {
+    std::vector<std::string> words = {"inspect", "--json"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, status) << outcome.said;
+    return json::parse(outcome.printed);
+  }
+  void expect_same(const std::string& a, const std::string& b) const {
+    const Outcome outcome = run({"inspect", a, "--diff", b});
+    EXPECT_EQ(outcome.status, 0) << outcome.printed << outcome.said;
+  }
+  /// One error that names all of `parts`, a status that is not 0, nothing printed or left.
+  void expect_error(const std::vector<std::string>& arguments,
+                    const std::vector<std::string>& parts) const {
+    const auto names = [&] {
+      std::vector<std::string> found;
+      for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+        found.push_back(entry.path().string());
+      }
+      return found;
+    };
+    const std::vector<std::string> before = names();
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, 1) << outcome.said;
+    EXPECT_EQ(outcome.printed, "");
+    EXPECT_EQ(outcome.errors(), 1) << outcome.said;
+    EXPECT_EQ(outcome.said.find("internal error"), std::string::npos) << outcome.said;
+    for (const std::string& part : parts) {
+      EXPECT_NE(outcome.said.find(part), std::string::npos) << part << " in: " << outcome.said;
+    }
+    EXPECT_EQ(names(), before);
+  }
+  static json expected() { return json::parse(read_all(kEncoder + "/expected.json")); }
+  /// The expected texts in a file, a line each.
+  std::string texts() const {
+    std::ofstream file(path("texts.txt"));
+    for (const json& row : expected()) file << row["text"].get<std::string>() << "\n";
+    return path("texts.txt");
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+  test::TemporaryFolder logs_;
+};
+
+TEST_F(CheckpointCommands, EveryFormatAndBackIsTheSame) {
+  convert(kEncoder, path("model.pt"));
+  expect_same(kEncoder, path("model.pt"));
+  // A file alone has no config beside it; the tokenizer comes along from where it is named.
+  const std::vector<std::string> beside = {"--config_file", kEncoder + "/config.json",
+                                           "--vocab_file", kEncoder + "/vocab.txt"};
+  convert(path("model.pt"), path("hf"), beside);
+  expect_same(kEncoder, path("hf"));
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json",
+                           "tokenizer_config.json", "vocab.txt"}) {
+    EXPECT_TRUE(fs::exists(path("hf/") + name)) << name;
+  }
+  EXPECT_EQ(read_all(path("hf/vocab.txt")), read_all(kEncoder + "/vocab.txt"));
+  const json config = json::parse(read_all(path("hf/config.json")));
+  EXPECT_EQ(config["architectures"], json({"BertModel"}));
+  EXPECT_EQ(config["vocab_size"], 116);
+  convert(path("hf"), path("again.bin"), {"--to", "pt"});
+  EXPECT_EQ(inspect({path("again.bin")})["tensors"], inspect({path("model.pt")})["tensors"]);
+  convert(path("hf"), path("model.onnx"));
+  const std::string onnx = read_all(path("model.onnx"));
+  for (const char* name : {"input_ids", "attention_mask", "last_hidden_state", "pooler_output"}) {
+    EXPECT_NE(onnx.find(name), std::string::npos) << name;
+  }
+  convert(path("hf"), path("onnx-too"), {"--to=onnx"});
+  EXPECT_EQ(read_all(path("onnx-too")), onnx);
+}
+
+TEST_F(CheckpointCommands, TypesNarrowAndStay) {
+  for (const std::string type : {"bf16", "fp16"}) {
+    convert(kEncoder, path(type), {"--dtype", type});
+    for (const json& tensor : inspect({path(type)})["tensors"]) {
+      EXPECT_EQ(tensor["dtype"], type == "bf16" ? "bf16" : "f16");
+    }
+    const json diff = inspect({path(type), "--diff", kEncoder}, 1);
+    EXPECT_NE(diff.dump().find("embeddings.word_embeddings.weight"), std::string::npos);
+    convert(path(type), path(type + "-again"));  // as in the file
+    expect_same(path(type), path(type + "-again"));
+    convert(path(type), path(type + ".pt"), {"--dtype", "fp32"});
+    expect_same(path(type), path(type + ".pt"));
+  }
+}
+
+TEST_F(CheckpointCommands, InspectTellsWhatIsThere) {
+  const json file = inspect({kEncoder});
+  EXPECT_EQ(file["format"], "safetensors");
+  EXPECT_EQ(file["config"]["hidden_size"], 16);
+  EXPECT_EQ(file["tensors"].size(), 39U);
+  double square = 0;
+  for (const json& tensor : file["tensors"]) {
+    EXPECT_EQ(tensor["nan"], 0);
+    if (tensor["name"] != "embeddings.word_embeddings.weight") continue;
+    EXPECT_EQ(tensor["shape"], json({116, 16}));
+    square = tensor["norm"].get<double>();
+  }
+  EXPECT_NEAR(square, 0.5 * std::sqrt(116 * 16), 1.5);  // drawn with a deviation of 0.5
+  const Outcome text = run({"inspect", kEncoder});
+  EXPECT_EQ(text.status, 0);
+  EXPECT_NE(text.printed.find("embeddings.word_embeddings.weight"), std::string::npos);
+  EXPECT_NE(text.printed.find("[116, 16]"), std::string::npos);
+}
+
+TEST_F(CheckpointCommands, DiffNamesTheTensorThatDiffers) {
+  convert(kEncoder, path("a.safetensors"), {"--to", "hf"});
+  std::string bytes = read_all(path("a.safetensors/model.safetensors"));
+  bytes[bytes.size() - 1] = static_cast<char>(bytes[bytes.size() - 1] ^ 1);
+  test::write_all(path("a.safetensors/model.safetensors"), bytes);
+  const Outcome outcome = run({"inspect", kEncoder, "--diff", path("a.safetensors")});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.said, "");
+  EXPECT_NE(outcome.printed.find("pooler.dense"), std::string::npos) << outcome.printed;
+  EXPECT_EQ(outcome.printed.find("embeddings"), std::string::npos) << outcome.printed;
+}
+
+TEST_F(CheckpointCommands, EmbedIsPyTorchs) {
+  const std::vector<std::string> words = {"embed",           "--init_checkpoint", kEncoder,
+                                          "--do_lower_case", "--input",           texts()};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    const Outcome outcome = run(more);
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    return outcome.printed;
+  };
+  const auto check = [&](const std::string& printed, const char* key) {
+    std::istringstream lines(printed);
+    for (const json& row : expected()) {
+      std::string line;
+      ASSERT_TRUE(std::getline(lines, line));
+      const json vector = json::parse(line);
+      ASSERT_EQ(vector.size(), row[key].size());
+      for (size_t i = 0; i < vector.size(); ++i) {
+        EXPECT_NEAR(vector[i].get<double>(), row[key][i].get<double>(), 1e-5) << row["text"];
+      }
+    }
+  };
+  check(with({}), "mean");
+  check(with({"--pooling", "cls", "--normalize", "false"}), "cls");
+  with({"--output", path("vectors.npy")});
+  const std::string npy = read_all(path("vectors.npy"));
+  EXPECT_NE(npy.find("'shape': (5, 16)"), std::string::npos);
+  EXPECT_EQ(npy.size(), 128U + 5 * 16 * 4);
+  std::ofstream(path("texts.jsonl")) << "\"Hello, World\"\n{\"body\": \"\"}\n";
+  const Outcome jsonl = run({"embed", "--init_checkpoint", kEncoder, "--do_lower_case", "--input",
+                             path("texts.jsonl"), "--text_key", "body"});
+  EXPECT_EQ(jsonl.status, 0) << jsonl.said;
+  EXPECT_EQ(jsonl.printed, with({}).substr(0, jsonl.printed.size()));  // its first two lines
+}
+
+TEST_F(CheckpointCommands, EmbedReadsWhatConvertWrote) {
+  convert(kEncoder, path("hf"));
+  const std::string input = texts();
+  const auto embed = [&](const std::string& model) {
+    return run({"embed", "--init_checkpoint", model, "--config_file", kEncoder + "/config.json",
+                "--vocab_file", kEncoder + "/vocab.txt", "--input", input});
+  };
+  convert(path("hf"), path("m.pt"));
+  const Outcome direct = embed(kEncoder);
+  EXPECT_EQ(direct.status, 0) << direct.said;
+  EXPECT_EQ(embed(path("hf")).printed, direct.printed);
+  EXPECT_EQ(embed(path("m.pt")).printed, direct.printed);
+}
+
+TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
+  convert(kEncoder, path("m.pt"));
+  expect_error({"convert", kEncoder}, {"IN OUT is required"});
+  expect_error({"convert", path("no"), path("x.pt")}, {path("no")});
+  expect_error({"convert", kEncoder, path("x.zip")}, {"x.zip", "--to"});
+  expect_error({"convert", kEncoder, path("x.pt"), "--to", "h5"}, {"--to h5", "pt, hf or onnx"});
+  expect_error({"convert", kEncoder, path("x.pt"), "--dtype", "int8"}, {"--dtype int8"});
+  expect_error({"convert", kEncoder, path("no/x.pt")}, {"no/x.pt", "does not exist"});
+  expect_error({"convert", kEncoder, path("no/x")}, {"no/x"});
+  expect_error({"convert", path("m.pt"), path("x")}, {"m.pt", "config"});
+  std::string damaged = read_all(path("m.pt"));
+  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 4);
+  test::write_all(path("bad.pt"), damaged);
+  const std::string config = "--config_file=" + kEncoder + "/config.json";
+  for (const char* out : {"x.pt", "x", "x.onnx"}) {
+    expect_error({"convert", path("bad.pt"), path(out), config}, {"bad.pt", "damaged"});
+  }
+  expect_error({"inspect", path("bad.pt")}, {"bad.pt", "damaged"});
+  expect_error({"inspect", path("no.pt")}, {"no.pt"});
+  expect_error({"inspect", kEncoder, "--diff", path("no.pt")}, {"no.pt"});
+  expect_error({"inspect", kEncoder, kEncoder}, {"expected one PATH"});
+  expect_error({"embed", "--input", texts()}, {"--init-checkpoint is required"});
+  const std::string model = "--init_checkpoint=" + kEncoder;
+  expect_error({"embed", model, "--input", path("no.txt")}, {"no.txt"});
+  expect_error({"embed", model, "--input", texts(), "--pooling", "max"}, {"--pooling max"});
+  expect_error({"embed", model, "--input", texts(), "--max_seq_length", "25"}, {"24"});
+  expect_error({"embed", model, "--input", texts(), "--format", "npy"}, {"--output"});
+  std::ofstream(path("bad.jsonl")) << "\"fine\"\n[1]\n";
+  expect_error({"embed", model, "--input", path("bad.jsonl"), "--output", path("v.npy")},
+               {"bad.jsonl", "line 2"});
+}
+
+}  // namespace
+}  // namespace bertha::cli
