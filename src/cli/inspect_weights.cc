@@ -169,10 +169,15 @@ void print_text(const Json& file) {
   for (const auto& [key, value] : file.items()) {
     if (key != "tensors") print_object({{key, value}}, 0);
   }
+  size_t widest = 0;
   for (const Json& t : file["tensors"]) {
-    fmt::print("{:<64} {:<5} {:<14} norm {:<10.6g} min {:<10.4g} max {:<10.4g}",
-               t["name"].get<std::string>(), t["dtype"].get<std::string>(), shape_text(t["shape"]),
-               t["norm"].get<double>(), t["min"].get<double>(), t["max"].get<double>());
+    widest = std::max(widest, t["name"].get_ref<const std::string&>().size());
+  }
+  for (const Json& t : file["tensors"]) {
+    fmt::print("{:<{}} {:<5} {:<14} norm {:<11.6g} min {:<10.4g} max {:.4g}",
+               t["name"].get<std::string>(), std::min<size_t>(widest, 100),
+               t["dtype"].get<std::string>(), shape_text(t["shape"]), t["norm"].get<double>(),
+               t["min"].get<double>(), t["max"].get<double>());
     if (t["nan"] != 0) fmt::print(" {} NaN", t["nan"].get<int64_t>());
     if (t["infinite"] != 0) fmt::print(" {} infinite", t["infinite"].get<int64_t>());
     fmt::print("\n");
