@@ -1,9 +1,8 @@
 // Steps of pre-training as the trainer runs them: forward, backward, clipping and the update of one
 // micro-batch, dropout on. The peer is bench/pytorch/bert_training.py; bench/training.sh runs both
-// on the same lengths. Prints one JSON line, and before it, with
-// --profile, where the time goes by op. tokens_per_s counts real tokens; flops are those of
-// the model's matrix products alone (forward, and twice that backward), so recomputation earns
-// nothing.
+// on the same lengths. Prints one JSON line, and before it, with --profile, where the time goes by
+// op. step_s is the median, tokens_per_s counts real tokens, flops are those of the model's matrix
+// products alone (forward, and twice that backward), so recomputation earns nothing.
 //
 //   training_bench [--config FILE] [--length 128] [--batch 16] [--predictions N]
 //                  [--shards FOLDER | --lengths full|real] [--precision fp32|bf16]
@@ -21,15 +20,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "backend/cpu/cpu_device.h"
-#include "backend/cuda/cuda_device.h"
 #include "bert/config.h"
+#include "card.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/profile.h"
 #include "core/strings.h"
 #include "dataset/pretraining_loader.h"
-#include "ops/linear.h"
 #include "peak.h"
 #include "train/pretraining_trainer.h"
 #include "train/profile_table.h"
@@ -168,47 +165,12 @@ train::TrainerSettings settings_of(const Setup& setup,
 struct Totals {
   double forward_backward_s = 0;
   double update_s = 0;
+  std::vector<double> seconds;  ///< of each timed step
   double flops = 0;
   int64_t tokens = 0;
   double last_loss = 0;
   double ceiling_gflops = 0;  ///< of the device, in this run
 };
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::unique_ptr<Device> open_device(const Setup& setup) {
-  if (setup.device == "cuda") return cuda::open_device();
-  return std::make_unique<cpu::CpuDevice>();
-}
-
-/// GFLOP/s of the card's square product, the mean of ten: what its steps are measured against.
-double card_ceiling(Device& device, DType dtype) {
-  constexpr int64_t kSide = 8192;
-  constexpr int kRounds = 10;
-  Arena arena(device, 4 * kSide * kSide * size_of(dtype));
-  Context context(device, arena);
-  const Tensor x = context.make({kSide, kSide}, dtype);
-  const Tensor w = context.make({kSide, kSide}, dtype);
-  const Tensor y = context.make({kSide, kSide}, dtype);
-  // Random bits of ordinary numbers: zeros would draw less power and run faster.
-  std::vector<uint16_t> values(static_cast<size_t>(x.size_bytes() / 2));
-  PhiloxStream random(3, 0);
-  for (uint16_t& value : values)
-    value = static_cast<uint16_t>(0x3f00U | (random.next_u32() & 0xffU));
-  device.write(out(x), values.data());
-  device.write(out(w), values.data());
-  const auto product = [&] {
-    ops::linear(context, x, w, Tensor(), ops::Activation::kNone, out(y), Out());
-  };
-  for (int i = 0; i < 3; ++i) product();
-  device.synchronize();
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < kRounds; ++i) product();
-  device.synchronize();
-  return kRounds * 2e-9 * static_cast<double>(kSide * kSide * kSide) / seconds_since(start);
-}
 
 void print_profile(const Profile& profile, const Setup& setup, const Totals& totals) {
   const train::Ceilings ceilings = {.gflops = totals.ceiling_gflops,
@@ -222,7 +184,7 @@ void print_profile(const Profile& profile, const Setup& setup, const Totals& tot
 
 Totals measure(const Setup& setup, const bert::Config& config,
                const std::vector<PretrainingBatch>& batches) {
-  const std::unique_ptr<Device> opened = open_device(setup);
+  const std::unique_ptr<Device> opened = bench::open_device(setup.device);
   Device& device = *opened;
   bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), setup.dtype(), true);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
@@ -230,22 +192,23 @@ Totals measure(const Setup& setup, const bert::Config& config,
   Profile profile;
   if (setup.profile) device.set_profile(&profile);
   Totals totals;
-  totals.ceiling_gflops = setup.device == "cuda" ? card_ceiling(device, setup.dtype())
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::card_ceiling(device, setup.dtype())
                                                  : bench::ceiling_of(setup.dtype());
   for (int64_t step = 0; step < std::ssize(batches); ++step) {
     const PretrainingBatch& batch = batches[static_cast<size_t>(step)];
     const auto start = std::chrono::steady_clock::now();
     trainer.micro_batch(batch, static_cast<uint32_t>(step));
     const train::LossSums sums = trainer.losses().back();
-    const double products_s = seconds_since(start);
+    const double products_s = bench::seconds_since(start);
     trainer.update(1e-4, step + 1);
     device.synchronize();
     if (step < setup.warmup) {
       profile.clear();
       continue;
     }
+    totals.seconds.push_back(bench::seconds_since(start));
     totals.forward_backward_s += products_s;
-    totals.update_s += seconds_since(start) - products_s;
+    totals.update_s += totals.seconds.back() - products_s;
     totals.flops += flops_of(batch, config);
     totals.tokens += batch.tokens();
     totals.last_loss = sums.total();
@@ -268,7 +231,7 @@ void report(const Setup& setup, const Totals& totals) {
       {"lengths", setup.shards ? "shards" : setup.lengths},
       {"steps", setup.steps},
       {"tokens_per_s", static_cast<double>(totals.tokens) / seconds},
-      {"step_s", seconds / steps},
+      {"step_s", bench::median(totals.seconds)},
       {"forward_backward_s", totals.forward_backward_s / steps},
       {"update_s", totals.update_s / steps},
       {"gflops", totals.flops / seconds * 1e-9},

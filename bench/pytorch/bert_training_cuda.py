@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A training step of BertForPreTraining in PyTorch on a card: the peer of training_bench --device
+"""A training step of BERT in PyTorch on a card: the peer of training_bench and squad_cuda_bench --device
 cuda.
 
     bert_training_cuda.py --model large --length 128 --batch 64 --mode eager
     bert_training_cuda.py --model large --length 512 --batch 16 --mode compile
+    bert_training_cuda.py --model large --length 384 --batch 32 --task squad
 
 A step is forward and backward under bf16 autocast, dropout on, scaled-dot-product attention, global
 clipping and fused AdamW. Sequences have the lengths given and are padded to --length. Prints one
@@ -34,6 +35,24 @@ def make_step(model, optimizer, arguments):
     return step
 
 
+def with_answers(inputs, lengths):
+    """A random answer in each window."""
+    def places():
+        return torch.tensor([int(torch.randint(0, length, ())) for length in lengths])
+    return dict(inputs, start_positions=places(), end_positions=places())
+
+
+def make_batches(rows, arguments, config):
+    """Padded batches on the device, with the labels of the task."""
+    def labelled(row):
+        inputs = common.pad(row, arguments.length, config.vocab_size)
+        if arguments.task == "squad":
+            return with_answers(inputs, row)
+        return with_labels(inputs, row,
+                           arguments.predictions or (20 if arguments.length <= 128 else 80))
+    return [on_device(labelled(row), arguments.device) for row in rows]
+
+
 def on_device(batch, device):
     return {name: None if tensor is None else tensor.to(device) for name, tensor in batch.items()}
 
@@ -55,6 +74,7 @@ def main():
     common.add_common_arguments(parser)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--mode", choices=("eager", "compile"), default="eager")
+    parser.add_argument("--task", choices=("pretrain", "squad"), default="pretrain")
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lengths", help="JSON: a list of lengths a micro-batch")
@@ -66,12 +86,12 @@ def main():
     common.set_up(arguments)
     config = common.model_config(arguments.model)
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = transformers.BertForPreTraining(config).train().to(arguments.device)
+    kind = (transformers.BertForQuestionAnswering if arguments.task == "squad" else
+            transformers.BertForPreTraining)
+    model = kind(config).train().to(arguments.device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     rows = micro_batches(arguments)
-    predictions = arguments.predictions or (20 if arguments.length <= 128 else 80)
-    batches = [on_device(with_labels(common.pad(row, arguments.length, config.vocab_size), row,
-                                     predictions), arguments.device) for row in rows]
+    batches = make_batches(rows, arguments, config)
     runner = torch.compile(model) if arguments.mode == "compile" else model
     seconds = timed(make_step(runner, optimizer, arguments), batches, arguments)
     tokens = statistics.mean(sum(row) for row in rows)

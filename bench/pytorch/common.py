@@ -47,8 +47,8 @@ def model_config(name, vocabulary_floor=FIRST_WORD + 1):
     return transformers.BertConfig(**sizes, layer_norm_eps=1e-12, attn_implementation="sdpa")
 
 
-def autocast(precision):
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16")
+def autocast(precision, device="cpu"):
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def read_lengths(path):

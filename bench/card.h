@@ -1,0 +1,65 @@
+#pragma once
+
+// What the benchmarks share that run on either device.
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/cpu_device.h"
+#include "backend/cuda/cuda_device.h"
+#include "core/context.h"
+#include "core/error.h"
+#include "core/philox.h"
+#include "ops/linear.h"
+
+namespace bertha::bench {
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+inline double median(std::vector<double> values) {
+  BERTHA_CHECK(!values.empty());
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+inline std::unique_ptr<Device> open_device(const std::string& name) {
+  if (name == "cuda") return cuda::open_device();
+  if (name != "cpu") fail("--device {}: expected cpu or cuda", name);
+  return std::make_unique<cpu::CpuDevice>();
+}
+
+/// GFLOP/s of the card's square product, the mean of ten: what its steps are measured against.
+inline double card_ceiling(Device& device, DType dtype) {
+  constexpr int64_t kSide = 8192;
+  constexpr int kRounds = 10;
+  Arena arena(device, 4 * kSide * kSide * size_of(dtype));
+  Context context(device, arena);
+  const Tensor x = context.make({kSide, kSide}, dtype);
+  const Tensor w = context.make({kSide, kSide}, dtype);
+  const Tensor y = context.make({kSide, kSide}, dtype);
+  // Random bits of ordinary numbers: zeros would draw less power and run faster.
+  std::vector<uint16_t> values(static_cast<size_t>(x.size_bytes() / 2));
+  PhiloxStream random(3, 0);
+  for (uint16_t& value : values) {
+    value = static_cast<uint16_t>(0x3f00U | (random.next_u32() & 0xffU));
+  }
+  device.write(out(x), values.data());
+  device.write(out(w), values.data());
+  const auto product = [&] {
+    ops::linear(context, x, w, Tensor(), ops::Activation::kNone, out(y), Out());
+  };
+  for (int i = 0; i < 3; ++i) product();
+  device.synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kRounds; ++i) product();
+  device.synchronize();
+  return kRounds * 2e-9 * static_cast<double>(kSide * kSide * kSide) / seconds_since(start);
+}
+
+}  // namespace bertha::bench
