@@ -70,9 +70,10 @@ void print(const train::ClassificationResult& result) {
 /// One rank's part: the whole run where there is one rank.
 int run_on(comm::Communicator& world, train::ClassificationOptions o, const Typed& typed,
            const text::Tokenizer& tokenizer) {
-  const std::unique_ptr<Device> device = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.device, world);
+  Device* const device = own.device.get();
   o.bf16 = typed.device.bf16(*device);
-  train::ClassificationRun run(o, tokenizer, *device, world);
+  train::ClassificationRun run(o, tokenizer, *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
     spdlog::warn("stopped by a signal; the same command goes on from here");
     return kExitStopped;

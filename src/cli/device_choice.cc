@@ -31,15 +31,15 @@ void DeviceChoice::declare(Options& options) {
   options.accepted("no_cuda", false, "--device says which device is used");
 }
 
-std::unique_ptr<Device> DeviceChoice::open() const {
+std::unique_ptr<Device> DeviceChoice::open(int64_t card) const {
   if (device != "cpu" && device != "cuda") fail("--device {}: expected cpu or cuda", device);
-  const std::string why_no_cuda = cuda::absence();
+  const std::string why_no_cuda = cuda::absence(card);
   std::unique_ptr<Device> result;
   if (device == "cuda") {
     if (!why_no_cuda.empty()) fail("--device cuda: {}", why_no_cuda);
-    result = cuda::open_device();
+    result = cuda::open_device(card);
   } else if (use_habana && why_no_cuda.empty()) {
-    result = cuda::open_device();
+    result = cuda::open_device(card);
     spdlog::warn("--use_habana: there is no Gaudi backend; the NVIDIA card is used");
   } else {
     if (use_habana && strict) {

@@ -20,8 +20,9 @@ struct DeviceChoice {
 
   /// Declares the options.
   void declare(Options& options);
-  /// Makes the device and says, in one line, which it is.
-  std::unique_ptr<Device> open() const;
+  /// Makes the device and says, in one line, which it is; `card` is the number of the card, where
+  /// it is one.
+  std::unique_ptr<Device> open(int64_t card = 0) const;
   /// True for bf16 arithmetic. Throws Error when flags exclude each other; warns and answers false
   /// on a device without bf16.
   bool bf16(const Device& device) const;

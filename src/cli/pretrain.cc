@@ -129,8 +129,11 @@ void declare_accepted(Options& table, Typed& typed) {
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
   table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
-  table.accepted("use-hpu-graphs", true, "on the CPU, prepared primitives serve as the graph",
-                 "False");
+  table.accepted(
+      "use-hpu-graphs", true,
+      "a card replays steps as graphs in any case; on the CPU, prepared primitives serve "
+      "as one",
+      "False");
   table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");
   table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
   table.accepted("no_compiled_autograd", false, "there is no autograd");
@@ -185,7 +188,8 @@ std::string namespace_text(const Options& table, const PretrainingOptions& optio
 /// One rank's part: the whole run where there is one rank.
 int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
              const Options& table) {
-  const std::unique_ptr<Device> device = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.device, world);
+  Device* const device = own.device.get();
   if (typed.profile && device->kind() != DeviceKind::kCpu) {
     fail("--profile: {} runs ops on its own time; add --device cpu", device->description());
   }
@@ -193,7 +197,7 @@ int train_on(comm::Communicator& world, PretrainingOptions options, const Typed&
   if (typed.profile && world.leads()) device->set_profile(&profile);
   options.bf16 = typed.device.bf16(*device);
   train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device),
-                            world);
+                            *own.world);
   const train::RunEnd end = run.run(stop_requested);
   if (device->profile() != nullptr) {
     spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "comm/cards.h"
 #include "core/error.h"
 
 namespace bertha::cli {
@@ -89,15 +90,12 @@ int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
   }
 }
 
-std::unique_ptr<Device> open_on_rank(const DeviceChoice& choice, const comm::Communicator& world) {
-  std::unique_ptr<Device> device = choice.open();
-  if (device->kind() != DeviceKind::kCpu && world.ranks() > 1) {
-    fail(
-        "{} ranks on {}: gradients are summed between CPU ranks alone; start one rank, or add "
-        "--device cpu",
-        world.ranks(), device->description());
-  }
-  return device;
+RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world) {
+  RankDevice own;
+  own.device = choice.open(world.local_rank());
+  own.cards = comm::over_cards(world, *own.device);
+  own.world = own.cards ? own.cards.get() : &world;
+  return own;
 }
 
 void print_line(const std::string& line) {

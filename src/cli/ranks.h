@@ -29,9 +29,16 @@ struct RankOptions {
 int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
                  const std::function<int(comm::Communicator&)>& body);
 
-/// The device chosen, for training on the ranks of `world`. Throws Error where its gradients cannot
-/// be summed between ranks.
-std::unique_ptr<Device> open_on_rank(const DeviceChoice& choice, const comm::Communicator& world);
+/// A rank's device, and the world in which what lies on it is summed.
+struct RankDevice {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<comm::Communicator> cards;  ///< null where the host's world will do
+  comm::Communicator* world = nullptr;
+};
+
+/// The device chosen, for training on the ranks of `world`, which must outlive it: a card for each
+/// rank of a host. Throws Error where its gradients cannot be summed between ranks.
+RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world);
 
 /// A record of the log at a time, which reaches a file or a pipe at once too.
 void print_line(const std::string& line);

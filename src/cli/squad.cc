@@ -181,9 +181,10 @@ std::string namespace_text(const Options& table, const Device& device) {
 /// One rank's part: the whole run where there is one rank.
 int run_on(comm::Communicator& world, SquadOptions options, const Typed& typed,
            const Options& table) {
-  const std::unique_ptr<Device> device = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.device, world);
+  Device* const device = own.device.get();
   options.bf16 = typed.device.bf16(*device);
-  train::SquadRun run(options, *device, print_line, namespace_text(table, *device), world);
+  train::SquadRun run(options, *device, print_line, namespace_text(table, *device), *own.world);
   if (run.run(stop_requested) == train::RunEnd::kFinished) return 0;
   spdlog::warn(options.skip_checkpoint
                    ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"

@@ -139,13 +139,14 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
-  // A card's segment is recorded once: sums cannot begin within it.
-  const bool overlaps = ++micro_batches_ == settings_.accumulation && world_.ranks() > 1 &&
-                        !settings_.shares_state && device_.kind() == DeviceKind::kCpu;
+  const bool overlaps =
+      ++micro_batches_ == settings_.accumulation && world_.ranks() > 1 && !settings_.shares_state;
   bert::GradientsFinal on_final;
   if (overlaps) on_final = [this](int64_t from) { gradients_final(from); };
-  device_.run(segment("micro-batch", inputs),
+  device_.run(segment(overlaps ? "last micro-batch" : "micro-batch", inputs),
               [&] { model_.train(context_, inputs, settings_.recompute, results, on_final); });
+  // A card that replays its segment begins the sums recorded in it.
+  if (overlaps) unsummed_ = 0;
   queue_results(batch);
   if (tree_ && !overlaps) tree_->fold(device_, inout(parameters_.flat_gradients()));
   if (tree_ && overlaps) tree_->reset();

@@ -77,8 +77,8 @@ class PretrainingTrainer : public MomentStore {
                      const TrainerSettings& settings, comm::Communicator& world = comm::alone());
 
   /// Queues forward and backward of one micro-batch; gradients add up until update(). `draw`
-  /// numbers the micro-batch in the run, for dropout. During the last backward pass of a step the
-  /// CPU begins to sum gradients over ranks.
+  /// numbers the micro-batch in the run, for dropout. During the last backward pass of a step
+  /// the sums of gradients over ranks begin.
   void micro_batch(const PretrainingBatch& batch, uint32_t draw);
 
   /// The sums of every micro-batch since the last update, in order. Waits for the device: asked

@@ -12,11 +12,11 @@
 
 namespace bertha::cuda {
 
-std::string absence() {
+std::string absence(int64_t) {
   return "";
 }
 
-std::unique_ptr<Device> open_device() {
+std::unique_ptr<Device> open_device(int64_t) {
   return std::make_unique<CudaDevice>();
 }
 

@@ -29,17 +29,32 @@ OwnedStream make_stream(int ordinal) {
                            unsigned{cudaStreamNonBlocking});
 }
 
+OwnedEvent make_event() {
+  return make<OwnedEvent>("cudaEventCreate", cudaEventCreateWithFlags,
+                          unsigned{cudaEventDisableTiming});
+}
+
+/// `waiting` goes on when all is done that is queued on `first` now.
+void order(cudaStream_t first, cudaEvent_t event, cudaStream_t waiting) {
+  BERTHA_CUDA(cudaEventRecord(event, first));
+  BERTHA_CUDA(cudaStreamWaitEvent(waiting, event, 0));
+}
+
 }  // namespace
 
-std::string absence() {
+std::string absence(int64_t number) {
   int cards = 0;
   const cudaError_t status = cudaGetDeviceCount(&cards);
   if (status != cudaSuccess) {
     return fmt::format("no NVIDIA card can be used: {}", cudaGetErrorString(status));
   }
   if (cards == 0) return "no NVIDIA card is present";
+  if (number >= cards) {
+    return fmt::format("this host has {} NVIDIA cards; rank {} of the host needs one of its own",
+                       cards, number);
+  }
   cudaDeviceProp card{};
-  BERTHA_CUDA(cudaGetDeviceProperties(&card, 0));
+  BERTHA_CUDA(cudaGetDeviceProperties(&card, static_cast<int>(number)));
   if (card.major < kLeastMajor) {
     return fmt::format("{} has compute capability {}.{}; 8.0 (Ampere) or newer is needed",
                        card.name, card.major, card.minor);
@@ -47,19 +62,27 @@ std::string absence() {
   return "";
 }
 
-std::unique_ptr<Device> open_device() {
-  if (const std::string why = absence(); !why.empty()) fail("{}", why);
-  return std::make_unique<CudaDevice>();
+std::unique_ptr<Device> open_device(int64_t number) {
+  if (const std::string why = absence(number); !why.empty()) fail("{}", why);
+  return std::make_unique<CudaDevice>(static_cast<int>(number));
 }
 
 struct CudaDevice::State {
   explicit State(int ordinal)
-      : stream(make_stream(ordinal)), staging(stream.get()), graphs(stream.get()) {
+      : stream(make_stream(ordinal)),
+        beside(make_stream(ordinal)),
+        forked(make_event()),
+        joined(make_event()),
+        staging(stream.get()),
+        graphs(stream.get()) {
     BERTHA_CUDA(cudaGetDeviceProperties(&card, ordinal));
   }
 
   cudaDeviceProp card{};
   OwnedStream stream;
+  OwnedStream beside;
+  OwnedEvent forked, joined;
+  bool apart = false;  ///< something was queued beside since the last join
   Staging staging;
   Graphs graphs;
   std::unique_ptr<MatrixProducts> products;
@@ -89,6 +112,18 @@ bool CudaDevice::has_bf16() const {
 
 Stream CudaDevice::stream() const {
   return state_->stream.get();
+}
+
+Stream CudaDevice::fork() {
+  order(stream(), state_->forked.get(), state_->beside.get());
+  state_->apart = true;
+  return state_->beside.get();
+}
+
+void CudaDevice::join() {
+  if (!state_->apart) return;
+  state_->apart = false;
+  order(state_->beside.get(), state_->joined.get(), stream());
 }
 
 int64_t CudaDevice::multiprocessors() const {
@@ -151,7 +186,11 @@ void CudaDevice::zero(Out to) {
 }
 
 void CudaDevice::run(const Segment& segment, BodyRef body) {
-  state_->graphs.run(segment, body);
+  join();  // what began before is no part of this
+  state_->graphs.run(segment, [&] {
+    body();
+    join();
+  });
 }
 
 void CudaDevice::synchronize() {

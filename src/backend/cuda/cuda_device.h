@@ -19,14 +19,14 @@ using Stream = CUstream_st*;
 
 class MatrixProducts;
 
-/// Why no card can be used, as the end of a sentence; empty when one can.
-std::string absence();
-/// The first card. Throws Error with the reason when there is none.
-std::unique_ptr<Device> open_device();
+/// Why the card of this number cannot be used, as the end of a sentence; empty when it can.
+std::string absence(int64_t number = 0);
+/// The card of this number. Throws Error with the reason when there is none.
+std::unique_ptr<Device> open_device(int64_t number = 0);
 
-/// One card and one stream: everything is queued in order on it. A Segment is run as it is the
-/// first time (plans and tables are made then), captured as a graph the second time, and replayed
-/// from then on.
+/// One card and one stream: everything but the sums over ranks is queued in order on it. A Segment
+/// is run as it is the first time (plans and tables are made then), captured as a graph the second
+/// time, and replayed from then on.
 class CudaDevice : public Device {
  public:
   explicit CudaDevice(int ordinal = 0);
@@ -49,6 +49,11 @@ class CudaDevice : public Device {
   void parameters_changed() override {}
 
   Stream stream() const;
+  /// A second stream, for what may go on beside the ops: it begins after all that is queued on
+  /// stream() now. What is queued on stream() after join() begins when it is done; the end of a
+  /// segment joins too, so that both streams are captured together.
+  Stream fork();
+  void join();
   int64_t multiprocessors() const;
   MatrixProducts& products();
   /// Device copy of these bytes, made at the first call with them and kept. Not to be called first

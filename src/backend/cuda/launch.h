@@ -24,6 +24,7 @@ struct Grid {
   dim3 blocks;
   dim3 threads;
   int64_t shared_bytes = 0;  ///< dynamic
+  Stream stream = nullptr;   ///< null: the device's own
 };
 
 #if defined(__CUDACC__)
@@ -45,7 +46,8 @@ void launch(const CudaDevice& device, const Grid& grid, void (*kernel)(Parameter
       [&](auto&... value) {
         void* pointers[] = {static_cast<void*>(&value)...};
         check(cudaLaunchKernel(function, grid.blocks, grid.threads, pointers,
-                               static_cast<size_t>(grid.shared_bytes), device.stream()),
+                               static_cast<size_t>(grid.shared_bytes),
+                               grid.stream != nullptr ? grid.stream : device.stream()),
               grid.name);
       },
       values);

@@ -6,11 +6,11 @@
 
 namespace bertha::cuda {
 
-std::string absence() {
+std::string absence(int64_t /*number*/) {
   return "this program was built without CUDA (./run build --cuda builds one with it)";
 }
 
-std::unique_ptr<Device> open_device() {
+std::unique_ptr<Device> open_device(int64_t /*number*/) {
   fail("{}", absence());
 }
 

@@ -1,0 +1,145 @@
+#include "comm/nccl/nccl_world.h"
+
+#include <cstdlib>
+#include <exception>
+
+#include "backend/cuda/view.h"
+#include "comm/cards.h"
+#include "comm/nccl/round.h"
+#include "core/error.h"
+
+namespace bertha::comm {
+namespace {
+
+void check(ncclResult_t status, const char* call) {
+  if (status == ncclSuccess) return;
+  fail("NCCL: {}: {}: {}", call, ncclGetErrorString(status), ncclGetLastError(nullptr));
+}
+
+/// The size of every rank's share where all are equal, else 0.
+int64_t equal_share(std::span<const int64_t> bounds) {
+  const int64_t size = bounds[1] - bounds[0];
+  for (size_t r = 1; r + 1 < bounds.size(); ++r) {
+    if (bounds[r + 1] - bounds[r] != size) return 0;
+  }
+  return size;
+}
+
+size_t count_of(std::span<const int64_t> bounds, size_t rank) {
+  return static_cast<size_t>(bounds[rank + 1] - bounds[rank]);
+}
+
+/// NCCL may register the memory that a captured collective names, all ranks together; here one rank
+/// captures a step that another replays, and would wait for it.
+void forbid_registration() {
+  constexpr int kKeepTheUsers = 0;
+  setenv("NCCL_GRAPH_REGISTER", "0", kKeepTheUsers);
+}
+
+}  // namespace
+
+/// Evaluates a call of NCCL once; throws Error with its text unless it succeeded.
+#define BERTHA_NCCL(call) check((call), #call)
+
+NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host), device_(device) {
+  forbid_registration();
+  ncclUniqueId id{};
+  if (host.leads()) BERTHA_NCCL(ncclGetUniqueId(&id));
+  host.broadcast(std::as_writable_bytes(std::span(&id, 1)), Stage::kStart);
+  BERTHA_NCCL(ncclCommInitRank(&communicator_, static_cast<int>(host.ranks()), id,
+                               static_cast<int>(host.rank())));
+  host.on_abort([this] { release(); });
+}
+
+NcclWorld::~NcclWorld() {
+  host_.on_abort({});
+  // An orderly end waits for the other ranks: not for this one to hang on when it leaves by an
+  // error.
+  if (std::uncaught_exceptions() > exceptions_before_) release();
+  if (released_.exchange(true)) return;
+  ncclCommFinalize(communicator_);
+  ncclCommDestroy(communicator_);
+}
+
+/// Kernels that wait for a rank that is gone end, and with them whoever waits for the card.
+void NcclWorld::release() {
+  if (!released_.exchange(true)) ncclCommAbort(communicator_);
+}
+
+NcclWorld::Wire NcclWorld::to_wire(const Tensor& values, const SumOptions& options,
+                                   cuda::Stream stream) {
+  if (options.fixed_order) fail("--deterministic sums gradients between CPU ranks alone");
+  auto* const own = cuda::data<float>(InOut(values));
+  if (options.wire == DType::kF32) return {own, ncclFloat32, size_of(DType::kF32)};
+  const int64_t size = values.size() * size_of(DType::kBF16);
+  // Grows in the first run of a segment alone: captured ones meet the same pieces.
+  if (rounded_.size_bytes() < size) rounded_ = device_.allocate(size);
+  auto* const rounded = reinterpret_cast<BFloat16*>(rounded_.base());
+  round_on_card(device_, own, rounded, values.size(), stream);
+  return {rounded, ncclBfloat16, size_of(DType::kBF16)};
+}
+
+void NcclWorld::from_wire(const Wire& wire, const Tensor& values, int64_t begin, int64_t end,
+                          cuda::Stream stream) const {
+  if (wire.type == ncclFloat32) return;
+  widen_on_card(device_, static_cast<const BFloat16*>(wire.data) + begin,
+                cuda::data<float>(InOut(values)) + begin, end - begin, stream);
+}
+
+void NcclWorld::begin_sum(InOut piece, const SumOptions& options) {
+  const cuda::Stream stream = device_.fork();
+  const Tensor& values = piece.tensor();
+  const Wire wire = to_wire(values, options, stream);
+  BERTHA_NCCL(ncclAllReduce(wire.data, wire.data, static_cast<size_t>(values.size()), wire.type,
+                            ncclSum, communicator_, stream));
+  from_wire(wire, values, 0, values.size(), stream);
+}
+
+void NcclWorld::finish_sums() {
+  device_.join();
+}
+
+void NcclWorld::scatter_sums(InOut values, std::span<const int64_t> bounds,
+                             const SumOptions& options) {
+  const cuda::Stream stream = device_.fork();
+  const Wire wire = to_wire(values.tensor(), options, stream);
+  const auto own = static_cast<size_t>(rank());
+  if (equal_share(bounds) > 0) {
+    BERTHA_NCCL(ncclReduceScatter(wire.at(bounds[0]), wire.at(bounds[own]), count_of(bounds, own),
+                                  wire.type, ncclSum, communicator_, stream));
+  } else {
+    BERTHA_NCCL(ncclGroupStart());
+    for (size_t r = 0; r + 1 < bounds.size(); ++r) {
+      BERTHA_NCCL(ncclReduce(wire.at(bounds[r]), wire.at(bounds[r]), count_of(bounds, r), wire.type,
+                             ncclSum, static_cast<int>(r), communicator_, stream));
+    }
+    BERTHA_NCCL(ncclGroupEnd());
+  }
+  from_wire(wire, values.tensor(), bounds[own], bounds[own + 1], stream);
+  device_.join();
+}
+
+void NcclWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Stage /*stage*/) {
+  const cuda::Stream stream = device_.fork();
+  auto* const data = cuda::data<float>(values);
+  const auto own = static_cast<size_t>(rank());
+  if (equal_share(bounds) > 0) {
+    BERTHA_NCCL(ncclAllGather(data + bounds[own], data + bounds[0], count_of(bounds, own),
+                              ncclFloat32, communicator_, stream));
+  } else {
+    BERTHA_NCCL(ncclGroupStart());
+    for (size_t r = 0; r + 1 < bounds.size(); ++r) {
+      BERTHA_NCCL(ncclBroadcast(data + bounds[r], data + bounds[r], count_of(bounds, r),
+                                ncclFloat32, static_cast<int>(r), communicator_, stream));
+    }
+    BERTHA_NCCL(ncclGroupEnd());
+  }
+  device_.join();
+}
+
+std::unique_ptr<Communicator> make_cards(Communicator& host, Device& device) {
+  BERTHA_CHECK(device.kind() == DeviceKind::kCuda);
+  return std::make_unique<NcclWorld>(host, static_cast<cuda::CudaDevice&>(device));
+}
+
+}  // namespace bertha::comm

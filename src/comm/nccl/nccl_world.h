@@ -1,0 +1,80 @@
+#pragma once
+
+// One card a rank: NCCL moves and sums what lies on cards, the world underneath (MPI's) brings the
+// ranks together and does the rest. Collectives are queued on the device's second stream, so that
+// sums go on beside the backward pass, in a captured segment too; nothing here waits on the host.
+
+#include <nccl.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+
+#include "backend/cuda/cuda_device.h"
+#include "comm/communicator.h"
+
+namespace bertha::comm {
+
+class NcclWorld final : public Communicator {
+ public:
+  NcclWorld(Communicator& host, cuda::CudaDevice& device);
+  ~NcclWorld() override;
+
+  int64_t rank() const override { return host_.rank(); }
+  int64_t ranks() const override { return host_.ranks(); }
+  int64_t local_rank() const override { return host_.local_rank(); }
+  std::string host(int64_t rank) const override { return host_.host(rank); }
+  void broadcast(std::span<std::byte> data, Stage stage) override { host_.broadcast(data, stage); }
+  void sum(std::span<double> values, Stage stage) override { host_.sum(values, stage); }
+  std::vector<uint64_t> gather(uint64_t value, Stage stage) override {
+    return host_.gather(value, stage);
+  }
+  void barrier(Stage stage) override { host_.barrier(stage); }
+  void gather_shares(std::span<double> values, std::span<const int64_t> bounds,
+                     Stage stage) override {
+    host_.gather_shares(values, bounds, stage);
+  }
+  void collect_shares(std::span<const float> mine, std::span<float> all,
+                      std::span<const int64_t> bounds, Stage stage) override {
+    host_.collect_shares(mine, all, bounds, stage);
+  }
+  void vote(bool stop) override { host_.vote(stop); }
+  bool voted_to_stop() override { return host_.voted_to_stop(); }
+  void at(int64_t step, Stage stage) override { host_.at(step, stage); }
+  [[noreturn]] void abort(int status) override {
+    host_.abort(status);
+    std::_Exit(status);
+  }
+
+  /// NCCL adds in an order of its own, the same on all ranks and in every run of as many; with bf16
+  /// on the wire each of its sums is rounded. Throws Error for SumOptions::fixed_order.
+  void begin_sum(InOut piece, const SumOptions& options) override;
+  void finish_sums() override;
+  void scatter_sums(InOut values, std::span<const int64_t> bounds,
+                    const SumOptions& options) override;
+  void gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) override;
+
+ private:
+  /// Memory and type of what goes over the wire.
+  struct Wire {
+    void* data;
+    ncclDataType_t type;
+    int64_t element_bytes;
+    void* at(int64_t element) const {
+      return static_cast<std::byte*>(data) + element * element_bytes;
+    }
+  };
+  Wire to_wire(const Tensor& values, const SumOptions& options, cuda::Stream stream);
+  void from_wire(const Wire& wire, const Tensor& values, int64_t begin, int64_t end,
+                 cuda::Stream stream) const;
+  void release();
+
+  Communicator& host_;
+  cuda::CudaDevice& device_;
+  ncclComm_t communicator_ = nullptr;
+  std::atomic<bool> released_{false};
+  int exceptions_before_ = std::uncaught_exceptions();
+  Buffer rounded_;  ///< bf16, of the largest piece so far
+};
+
+}  // namespace bertha::comm

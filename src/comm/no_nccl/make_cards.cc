@@ -1,0 +1,15 @@
+// Stands in for nccl/ where NCCL or CUDA was absent when this program was built.
+
+#include "comm/cards.h"
+#include "core/error.h"
+
+namespace bertha::comm {
+
+std::unique_ptr<Communicator> make_cards(Communicator& host, Device& device) {
+  fail(
+      "{} ranks on {}: this program was built without NCCL, which sums between cards; start one "
+      "rank, or add --device cpu",
+      host.ranks(), device.description());
+}
+
+}  // namespace bertha::comm
