@@ -139,7 +139,9 @@ class ArticleLines : public LineSource {
   std::optional<Job> next() override {
     std::optional<Batch> batch = read_batch(reader_);
     if (!batch) {
-      if (!options_.allow_truncated && !damage().empty()) fail("{}: {}", dump_, damage());
+      if (!options_.allow_truncated && !damage().empty()) {
+        fail("{}: {}; --allow_truncated takes its whole pages", dump_, damage());
+      }
       return std::nullopt;
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {

@@ -1,0 +1,382 @@
+// bertha prepare, download and inspect as a user runs them, on made-up dumps: what they leave, that
+// it does not depend on threads or on being killed, and that what is wrong is one clear line.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "cli/program.h"
+#include "core/error.h"
+#include "corpus/digest.h"
+#include "corpus/http_server.h"
+#include "corpus/samples.h"
+
+namespace bertha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kPhase1 =
+    "hdf5_lower_case_1_seq_len_128_max_pred_20_masked_lm_prob_0.15_random_seed_12345_dupe_factor_2";
+const std::string kPhase2 =
+    "hdf5_lower_case_1_seq_len_512_max_pred_80_masked_lm_prob_0.15_random_seed_12345_dupe_factor_2";
+const std::string kShards = "sharded_training_shards_3_test_shards_2_fraction_0.1";
+
+constexpr int kWords = 60;
+
+std::string word(uint32_t number) {
+  std::string text;
+  for (int i = 0; i < 3; ++i, number /= 20) text += static_cast<char>('b' + number % 20);
+  return text;
+}
+
+std::string vocabulary() {
+  std::string text = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n.\n";
+  for (uint32_t i = 0; i < kWords; ++i) text += word(i * 131) + "\n";
+  return text;
+}
+
+/// Pages of sentences of the vocabulary's words.
+std::string page(int number) {
+  uint32_t state = static_cast<uint32_t>(number) + 1;
+  const auto draw = [&state](uint32_t below) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 12) % below;
+  };
+  std::string text;
+  for (uint32_t sentence = 0; sentence < 5 + draw(30); ++sentence) {
+    std::string line;
+    for (uint32_t i = 0; i < 4 + draw(12); ++i) line += word(draw(kWords) * 131) + " ";
+    line[0] = static_cast<char>(line[0] - 'a' + 'A');
+    line.back() = '.';
+    text += line + (sentence % 4 == 3 ? "\n\n" : " ");
+  }
+  const std::string id = std::to_string(number);
+  return "<page><title>T" + id + "</title><ns>0</ns><id>" + id + "</id><revision><id>5</id><text>" +
+         text + "</text></revision></page>\n";
+}
+
+std::string dump(int pages) {
+  std::string xml = "<mediawiki>";
+  for (int i = 0; i < pages; ++i) xml += page(i);
+  return xml + "</mediawiki>";
+}
+
+class PrepareProgram : public testing::Test {
+ protected:
+  PrepareProgram() { test::put(path("vocab.txt"), vocabulary()); }
+
+  std::string path(const std::string& name) const { return folder_.at(name); }
+  void put_dump(const std::string& work, const std::string& xml) const {
+    test::put(path(work + "/download/wikicorpus_en/wikicorpus_en.xml"), xml);
+  }
+
+  pid_t start(const std::vector<std::string>& words, const test::Limits& limits = {}) const {
+    return test::start_program(words, path("stdout"), path("stderr"), limits);
+  }
+  test::Outcome wait_for(pid_t child) const {
+    return test::wait_for_program(child, path("stdout"), path("stderr"));
+  }
+  test::Outcome run(const std::vector<std::string>& words, const test::Limits& limits = {}) const {
+    return wait_for(start(words, limits));
+  }
+
+  /// The command line of everything, under the working folder `work`.
+  std::vector<std::string> all(const std::string& work,
+                               const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"prepare",
+                                      "--working_dir=" + path(work),
+                                      "--vocab_file=" + path("vocab.txt"),
+                                      "--n_training_shards=3",
+                                      "--n_test_shards=2",
+                                      "--dupe_factor=2",
+                                      "--threads=2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  void expect_done(const test::Outcome& outcome) const {
+    EXPECT_EQ(outcome.status, 0) << outcome.said << outcome.printed;
+  }
+  /// One error line that names all of `parts`, and no file half written.
+  void expect_error(const std::vector<std::string>& words, const std::vector<std::string>& parts,
+                    const test::Limits& limits = {}) const {
+    const test::Outcome outcome = run(words, limits);
+    EXPECT_GT(outcome.status, 0) << outcome.printed;
+    EXPECT_LT(outcome.status, 75) << outcome.said;
+    EXPECT_EQ(outcome.errors(), 1) << outcome.said;
+    EXPECT_EQ(outcome.said.find("internal error"), std::string::npos) << outcome.said;
+    for (const std::string& part : parts) {
+      EXPECT_NE(outcome.said.find(part), std::string::npos) << part << " in: " << outcome.said;
+    }
+    expect_nothing_half_written();
+  }
+  void expect_nothing_half_written() const {
+    for (const auto& entry : fs::recursive_directory_iterator(path("."))) {
+      EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos) << entry.path();
+    }
+  }
+
+  /// Sums of the files under folders of `work` whose names hold `part`, manifests left out.
+  std::map<std::string, std::string> sums(const std::string& work,
+                                          const std::string& part = "") const {
+    std::map<std::string, std::string> sums;
+    for (const auto& entry : fs::recursive_directory_iterator(path(work))) {
+      const std::string name = fs::relative(entry.path(), path(work)).string();
+      if (!entry.is_regular_file() || name.starts_with("manifests/")) continue;
+      if (name.find(part) == std::string::npos) continue;
+      sums[name] = corpus::file_digest(entry.path().string(), "sha256");
+    }
+    return sums;
+  }
+
+ private:
+  test::Scratch folder_;
+};
+
+TEST_F(PrepareProgram, GoesFromADumpToBothPhases) {
+  put_dump("w", dump(60));
+  expect_done(run(all("w")));
+  const auto made = sums("w", "");
+  for (const std::string& phase : {kPhase1, kPhase2}) {
+    for (const std::string name : {"training_0", "training_2", "test_0", "test_1"}) {
+      EXPECT_TRUE(made.contains(phase + "/wikicorpus_en/wikicorpus_en_" + name + ".hdf5")) << name;
+    }
+    EXPECT_TRUE(made.contains(phase + "_packed/wikicorpus_en/mixed_strategies_part_0.hdf5"));
+    EXPECT_TRUE(made.contains(phase + "_packed/wikicorpus_en_metadata.json"));
+  }
+  EXPECT_EQ(sums("w", kShards).size(), 5U);
+
+  const test::Outcome again = run(all("w"));
+  expect_done(again);
+  EXPECT_EQ(again.said.find(": runs"), std::string::npos) << "all is done before: " << again.said;
+  EXPECT_NE(again.said.find("done before, skipped"), std::string::npos);
+  fs::rename(path("w"), path("moved"));
+  const test::Outcome moved = run(all("moved"));
+  EXPECT_EQ(moved.said.find(": runs"), std::string::npos) << "it may be moved: " << moved.said;
+}
+
+TEST_F(PrepareProgram, GivesTheSameBytesForAnyThreadsAndWithoutTheTextBetween) {
+  std::map<std::string, std::string> first;
+  for (const std::string threads : {"1", "2", "8"}) {
+    for (const bool stream : {false, true}) {
+      const std::string work = "w" + threads + (stream ? "s" : "");
+      put_dump(work, dump(60));
+      std::vector<std::string> more = {"--threads=" + threads};
+      if (stream) more.emplace_back("--stream");
+      expect_done(run(all(work, more)));
+      EXPECT_NE(fs::exists(path(work + "/extracted")), stream);
+      EXPECT_NE(fs::exists(path(work + "/formatted_one_article_per_line")), stream);
+      std::map<std::string, std::string> made = sums(work, "hdf5_");
+      made.merge(sums(work, "sharded_"));
+      EXPECT_GT(made.size(), 15U);
+      if (first.empty()) first = made;
+      EXPECT_EQ(made, first) << work;
+    }
+  }
+}
+
+TEST_F(PrepareProgram, StreamsBooksBeforeArticles) {
+  std::map<std::string, std::string> first;
+  for (const std::string work : {"a", "b"}) {
+    put_dump(work, dump(20));
+    for (const std::string book : {"one", "two"}) {
+      test::put(path(work + "/download/bookscorpus/" + book + ".txt"),
+                "\xef\xbb\xbf" + book + " is a book.\r\n\r\nBoo soo. It ends.\n");
+    }
+    std::vector<std::string> more = {"wiki_books"};
+    if (work == "b") more.emplace_back("--stream");
+    expect_done(run(all(work, more)));
+    const auto made = sums(work, kShards);
+    EXPECT_EQ(made.size(), 5U);
+    if (first.empty()) first = made;
+    EXPECT_EQ(made, first);
+  }
+}
+
+TEST_F(PrepareProgram, GivesTheSameBytesAfterKills) {
+  put_dump("whole", dump(60));
+  const auto begin = std::chrono::steady_clock::now();
+  expect_done(run(all("whole")));
+  const auto took = std::chrono::steady_clock::now() - begin;
+  for (const bool stream : {false, true}) {
+    const std::string work = stream ? "stream" : "files";
+    put_dump(work, dump(60));
+    std::vector<std::string> more;
+    if (stream) more.emplace_back("--stream");
+    for (const int part : {1, 2, 4, 6, 9}) {
+      const pid_t child = start(all(work, more));
+      std::this_thread::sleep_for(took * part / 10);
+      ::kill(child, SIGKILL);
+      wait_for(child);
+    }
+    expect_done(run(all(work, more)));
+    EXPECT_EQ(sums(work, "hdf5_"), sums("whole", "hdf5_"));
+    EXPECT_EQ(sums(work, "sharded_"), sums("whole", "sharded_"));
+    expect_nothing_half_written();
+  }
+}
+
+TEST_F(PrepareProgram, TakesTheActionsOfBertPrep) {
+  put_dump("all", dump(40));
+  expect_done(run(all("all")));
+  put_dump("w", dump(40));
+  for (const std::string action : {"text_formatting", "sharding", "create_hdf5_files", "pack"}) {
+    expect_done(run(all("w", {"--action", action, "--dataset=wikicorpus_en", "--max_seq_length=512",
+                              "--max_predictions_per_seq=80"})));
+  }
+  EXPECT_EQ(sums("w", kPhase2), sums("all", kPhase2));
+  EXPECT_TRUE(sums("w", kPhase1).empty());
+  const test::Outcome verified = run(all("w", {"--action=verify"}));
+  expect_done(verified);
+  EXPECT_NE(verified.printed.find("5 of 5 files are sound"), std::string::npos) << verified.printed;
+  expect_error(all("w", {"--action=packing"}), {"packing", "create_hdf5_files, pack or verify"});
+  expect_error(all("w", {"--action=download", "--dataset=bookscorpus"}), {"gone", "bookscorpus"});
+  expect_error(all("none", {"--action=verify"}), {"no finished HDF5 shards"});
+}
+
+TEST_F(PrepareProgram, SaysWhatItWouldDo) {
+  put_dump("w", dump(10));
+  const test::Outcome outcome = run(all("w", {"--dry_run"}));
+  expect_done(outcome);
+  for (const std::string stage : {"extract", "format", "shard", "instances", "pack", "verify"}) {
+    EXPECT_NE(outcome.said.find(stage), std::string::npos) << stage;
+  }
+  EXPECT_EQ(sums("w").size(), 1U) << "the dump alone";
+}
+
+TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
+  const std::string packed = test::bzip2(dump(30));
+  const std::string list = corpus::bytes_digest(std::as_bytes(std::span(packed)), "sha1") +
+                           "  enwiki-20240101-pages-articles.xml.bz2\n";
+  test::Server server({[&](const std::string& request) {
+    const bool is_list = request.find("sha1sums") != std::string::npos;
+    const std::string& body = is_list ? list : packed;
+    return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  }});
+  const std::string mirror = "--mirror=" + server.url("");
+  expect_done(run({"download", "wikipedia", mirror, "--output_dir=" + path("d")}));
+  EXPECT_EQ(test::contents_of(path("d/wikicorpus_en/wikicorpus_en.xml.bz2")), packed);
+
+  expect_done(run(all("w", {mirror})));
+  put_dump("given", dump(30));
+  expect_done(run(all("given")));
+  EXPECT_EQ(sums("w", "hdf5_"), sums("given", "hdf5_"));
+
+  expect_done(run(all("x", {"--action=download", "--dataset=wikicorpus_en", mirror})));
+  EXPECT_TRUE(fs::exists(path("x/download/wikicorpus_en/wikicorpus_en.xml.bz2")));
+  expect_error({"download", "squad", mirror, "--output_dir=" + path("s")}, {"train-v1.1.json"});
+}
+
+TEST_F(PrepareProgram, ExtractsAsWikiExtractor) {
+  test::put(path("d.xml"), dump(25));
+  const std::vector<std::string> words = {"prepare", "extract", path("d.xml"), "--processes=2"};
+  auto blocks = words;
+  blocks.insert(blocks.end(), {"-o", path("blocks"), "-b", "2K", "-q", "--no-templates"});
+  expect_done(run(blocks));
+  EXPECT_TRUE(test::contents_of(path("blocks/AA/wiki_00")).starts_with("<doc id=\"0\" url="));
+  EXPECT_TRUE(fs::exists(path("blocks/AA/wiki_01")));
+  auto json = words;
+  json.insert(json.end(), {"--output", path("json"), "--json"});
+  expect_done(run(json));
+  EXPECT_TRUE(test::contents_of(path("json/AA/wiki_00")).starts_with("{\"id\":\"0\",\"revid\""));
+}
+
+TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
+  std::string packed = test::bzip2("<mediawiki>");
+  std::string index;
+  for (int i = 0; i < 30; i += 5) {
+    std::string pages;
+    for (int j = i; j < i + 5; ++j) {
+      pages += page(j);
+      index += std::to_string(packed.size()) + ":" + std::to_string(j) + ":T\n";
+    }
+    packed += test::bzip2(pages);
+  }
+  packed += test::bzip2("</mediawiki>");
+  test::put(path("d.xml.bz2"), packed);
+  test::put(path("plain.xml"), dump(30));
+  const auto extract = [&](const std::string& name, const std::string& output) {
+    return run({"prepare", "extract", path(name), "--output_dir", path(output), "--threads=3"});
+  };
+  expect_done(extract("plain.xml", "plain"));
+  expect_done(extract("d.xml.bz2", "blocks"));
+  test::put(path("d-index.txt.bz2"), test::bzip2(index));
+  const test::Outcome by_index = extract("d.xml.bz2", "index");
+  expect_done(by_index);
+  EXPECT_NE(by_index.said.find("6 streams"), std::string::npos) << by_index.said;
+  test::put(path("d-index.txt.bz2"), test::bzip2("17:1:T\n"));
+  const test::Outcome wrong = extract("d.xml.bz2", "wrong");
+  expect_done(wrong);
+  EXPECT_NE(wrong.said.find("does not fit"), std::string::npos) << wrong.said;
+  for (const std::string name : {"blocks", "index", "wrong"}) {
+    EXPECT_EQ(sums(name), sums("plain")) << name;
+  }
+}
+
+TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
+  put_dump("a", "<mediawiki></mediawiki>");
+  expect_error(all("a"), {"wikicorpus_en.xml: no page"});
+  expect_error(all("a", {"--stream"}), {"no article with a sentence"});
+  put_dump("b",
+           "<mediawiki><page><title>A</title><id>1</id><revision><text>{{x}}</text></revision>"
+           "</page></mediawiki>");
+  expect_error(all("b"), {"1 pages, none of them an article with prose"});
+  put_dump("c", "no XML at all");
+  expect_error(all("c"), {"wikicorpus_en.xml"});
+  expect_error(all("c", {"--stream"}), {"wikicorpus_en.xml"});
+  put_dump("d", dump(10).substr(0, 3000));
+  expect_error(all("d"), {"cut off", "--allow_truncated"});
+  expect_error(all("d", {"--stream"}), {"cut off", "--allow_truncated"});
+  expect_done(run(all("d", {"--allow_truncated", "--stream"})));
+  expect_error(all("e", {"wiki_books"}), {"no books"});
+}
+
+TEST_F(PrepareProgram, NamesAWrongVocabulary) {
+  put_dump("w", dump(10));
+  expect_error(all("w", {"--vocab_file=" + path("none.txt")}), {"none.txt"});
+  test::put(path("v.txt"), "a\nb\n");
+  expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"v.txt", "[PAD]"});
+  test::put(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
+  expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"every token is [UNK]", "v.txt"});
+}
+
+TEST_F(PrepareProgram, NamesAFullDisk) {
+  put_dump("w", dump(40));
+  for (const int64_t bytes : {2'000, 3'000}) {
+    expect_error(all("w"), {path("w")}, {.file_bytes = bytes});
+    expect_error(all("w", {"--stream"}), {path("w")}, {.file_bytes = bytes});
+  }
+  expect_done(run(all("w")));
+}
+
+TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
+  put_dump("w", dump(30));
+  expect_done(run(all("w", {"--threads=1"})));
+  const std::string folder = path("w/" + kPhase1 + "/wikicorpus_en");
+  const std::string packed = path("w/" + kPhase1 + "_packed/wikicorpus_en");
+  const std::string vocab = "--vocab_file=" + path("vocab.txt");
+  for (const std::string& each : {folder, packed}) {
+    expect_done(run({"prepare", "verify", "--input_dir=" + each, vocab}));
+    const test::Outcome shown = run({"inspect", each, vocab});
+    expect_done(shown);
+    EXPECT_NE(shown.printed.find("rows"), std::string::npos) << shown.printed;
+    EXPECT_NE(shown.printed.find("[CLS]"), std::string::npos) << "decoded samples";
+  }
+  const std::string damaged = folder + "/wikicorpus_en_training_1.hdf5";
+  fs::resize_file(damaged, fs::file_size(damaged) / 2);
+  const test::Outcome outcome = run({"prepare", "verify", "--input_dir=" + folder, vocab});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.errors(), 1);
+  EXPECT_NE(outcome.said.find("wikicorpus_en_training_1.hdf5"), std::string::npos);
+  EXPECT_NE(outcome.printed.find("4 of 5 files are sound"), std::string::npos) << outcome.printed;
+}
+
+}  // namespace
+}  // namespace bertha::cli
