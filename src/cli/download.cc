@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 
@@ -28,8 +27,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMostListBytes = int64_t{1} << 22;
-constexpr double kTerminalSeconds = 0.2;
-constexpr double kFileSeconds = 30;  // between lines where standard error goes to a file
 
 std::atomic<bool> stop_requested{false};
 
@@ -73,58 +70,49 @@ std::string format_bytes(double bytes) {
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2, kUnits[unit]);
 }
 
-/// Rate and time left of one file: a line that is redrawn on a terminal, else one now and then.
+/// Rate and time left of one file.
 class Meter {
  public:
   Meter(std::string name, bool quiet)
-      : name_(std::move(name)), quiet_(quiet), terminal_(train::stderr_terminal()) {}
+      : name_(std::move(name)),
+        quiet_(quiet),
+        line_(train::stderr_terminal(), train::write_to_stderr) {}
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
-  ~Meter() {
-    if (drawn_) fmt::print(stderr, "\n");
-  }
+  ~Meter() { line_.finish(); }
 
   bool operator()(const corpus::DownloadProgress& progress) {
     const Clock::time_point now = Clock::now();
-    const std::chrono::duration<double> since = now - shown_;
-    if (!quiet_ && since.count() > (terminal_.interactive ? kTerminalSeconds : kFileSeconds)) {
-      shown_ = now;
-      show(progress, std::chrono::duration<double>(now - begin_).count());
-    }
+    if (!quiet_ && line_.due(now)) show(progress, now);
     return !stop_requested;
   }
 
  private:
-  void show(const corpus::DownloadProgress& progress, double seconds) {
+  void show(const corpus::DownloadProgress& progress, Clock::time_point now) {
+    const double seconds = std::chrono::duration<double>(now - begin_).count();
     const double rate = static_cast<double>(progress.new_bytes) / std::max(seconds, 1e-3);
-    std::string line =
+    std::string text =
         fmt::format("{}  {}", name_, format_bytes(static_cast<double>(progress.bytes)));
     if (progress.total_bytes > 0) {
       const auto total = static_cast<double>(progress.total_bytes);
-      line += fmt::format(" of {}  {:.1f} %", format_bytes(total),
+      text += fmt::format(" of {}  {:.1f} %", format_bytes(total),
                           100 * static_cast<double>(progress.bytes) / total);
     }
-    line += fmt::format("  {}/s", format_bytes(rate));
+    text += fmt::format("  {}/s", format_bytes(rate));
     if (progress.total_bytes > 0 && rate > 0) {
       const auto left = static_cast<double>(progress.total_bytes - progress.bytes);
-      line += fmt::format("  {} left", train::format_duration(left / rate));
+      text += fmt::format("  {} left", train::format_duration(left / rate));
     }
-    if (!terminal_.interactive) {
-      spdlog::info("{}", line);
-      return;
+    if (line_.terminal().interactive) {
+      text.resize(std::min(text.size(), static_cast<size_t>(std::max(line_.columns(), 1))));
     }
-    const auto columns = static_cast<size_t>(std::max(terminal_.columns() - 1, 1));
-    fmt::print(stderr, "\r\x1b[K{}", line.substr(0, columns));
-    std::fflush(stderr);
-    drawn_ = true;
+    line_.show(text, now);
   }
 
   std::string name_;
   bool quiet_;
-  train::Terminal terminal_;
+  train::StatusLine line_;
   Clock::time_point begin_ = Clock::now();
-  Clock::time_point shown_ = begin_;
-  bool drawn_ = false;
 };
 
 void get(std::string_view url, const std::string& path, std::string_view digest,

@@ -1,5 +1,4 @@
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,6 +18,7 @@
 #include "io/atomic_file.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
+#include "train/progress.h"
 
 namespace bertha::cli {
 namespace {
@@ -170,22 +170,22 @@ std::vector<Job> plan(const Settings& settings) {
   return jobs;
 }
 
-/// One line on a terminal that is written over, else a line a shard.
+/// Shards done, of so many, and what is in them.
 class Progress {
  public:
-  explicit Progress(size_t jobs) : jobs_(jobs), terminal_(isatty(STDERR_FILENO) != 0) {}
+  explicit Progress(size_t jobs)
+      : jobs_(jobs), line_(train::stderr_terminal(), train::write_to_stderr) {}
 
-  void add(const Job& job, const Counts& counts) {
+  void add(const Counts& counts) {
     const std::lock_guard lock(mutex_);
     total_ += counts;
     ++done_;
-    if (!terminal_) {
-      spdlog::info("{} of {}: {}, {} instances", done_, jobs_, job.output, counts.instances);
-      return;
-    }
-    fmt::print(stderr, "\r{} of {} shards, {} instances{}", done_, jobs_, total_.instances,
-               done_ == jobs_ ? "\n" : "");
-    std::fflush(stderr);
+    const auto now = std::chrono::steady_clock::now();
+    if (done_ < jobs_ && !line_.due(now)) return;
+    line_.show(fmt::format("{} of {} shards, {} instances", done_, jobs_,
+                           train::format_count(total_.instances)),
+               now);
+    if (done_ == jobs_) line_.finish();
   }
   const Counts& total() const { return total_; }
 
@@ -194,7 +194,7 @@ class Progress {
   Counts total_;
   size_t jobs_;
   size_t done_ = 0;
-  bool terminal_;
+  train::StatusLine line_;
 };
 
 /// A vocabulary of another language or case shows in the share of unknown words.
@@ -263,7 +263,7 @@ int prepare_instances(Arguments arguments) {
   Progress progress(jobs.size());
   dataset::run_tasks(count, settings.threads, [&](int64_t i) {
     const Job& job = jobs[static_cast<size_t>(i)];
-    progress.add(job, make_shard(job, settings, tokenizer, threads_a_job));
+    progress.add(make_shard(job, settings, tokenizer, threads_a_job));
   });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   const Counts& total = progress.total();

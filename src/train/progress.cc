@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -111,6 +112,38 @@ Terminal stderr_terminal() {
   return terminal;
 }
 
+int StatusLine::columns() const {
+  // The last column stays free: a full line makes some terminals wrap.
+  return (terminal_.columns ? terminal_.columns() : kDefaultColumns) - 1;
+}
+
+bool StatusLine::due(Time now) const {
+  const double interval = terminal_.interactive ? kTerminalSeconds : kPlainSeconds;
+  return !shown_once_ || seconds_between(last_shown_, now) >= interval;
+}
+
+void StatusLine::show(std::string_view line, Time now) {
+  last_shown_ = now;
+  shown_once_ = true;
+  drawn_ = terminal_.interactive;
+  write_(terminal_.interactive ? fmt::format("\r{}\x1b[K", line) : fmt::format("{}\n", line));
+}
+
+void StatusLine::clear() {
+  if (drawn_) write_("\r\x1b[K");
+  drawn_ = false;
+}
+
+void StatusLine::finish() {
+  if (drawn_) write_("\n");
+  drawn_ = false;
+}
+
+void write_to_stderr(std::string_view text) {
+  fmt::print(stderr, "{}", text);
+  std::fflush(stderr);
+}
+
 std::string format_duration(double seconds) {
   const auto whole = static_cast<int64_t>(std::llround(std::clamp(seconds, 0.0, 1e12)));
   if (whole < 60) return fmt::format("{} s", whole);
@@ -169,11 +202,9 @@ std::string plain_line(const ProgressState& state) {
 
 Progress::Progress(std::string label, int64_t first_step, int64_t total_steps, Terminal terminal,
                    Write write, Clock clock)
-    : terminal_(std::move(terminal)),
-      write_(std::move(write)),
+    : line_(std::move(terminal), std::move(write)),
       clock_(std::move(clock)),
-      last_update_(clock_()),
-      last_shown_(last_update_) {
+      last_update_(clock_()) {
   state_.label = std::move(label);
   state_.step = first_step;
   state_.total_steps = total_steps;
@@ -196,33 +227,21 @@ void Progress::update(int64_t step, double loss, int64_t tokens, int64_t sequenc
     state_.sequences_per_second = sequences_ / seconds_;
     state_.seconds_left = static_cast<double>(state_.total_steps - step) * seconds_ / steps_;
   }
-  const double interval = terminal_.interactive ? kTerminalSeconds : kPlainSeconds;
-  if (!shown_once_ || seconds_between(last_shown_, now) >= interval) show();
-}
-
-void Progress::clear() {
-  if (line_drawn_) write_("\r\x1b[K");
-  line_drawn_ = false;
+  if (line_.due(now)) show();
 }
 
 void Progress::finish() {
   if (!shown_once_) return;
   show();
-  if (terminal_.interactive) write_("\n");
-  line_drawn_ = false;
+  line_.finish();
 }
 
 void Progress::show() {
-  last_shown_ = last_update_;
   shown_once_ = true;
-  if (!terminal_.interactive) {
-    write_(plain_line(state_) + "\n");
-    return;
-  }
-  // The last column stays free: a full line makes some terminals wrap.
-  const int columns = (terminal_.columns ? terminal_.columns() : kDefaultColumns) - 1;
-  write_(fmt::format("\r{}\x1b[K", terminal_line(state_, terminal_, columns)));
-  line_drawn_ = true;
+  const Terminal& terminal = line_.terminal();
+  line_.show(
+      terminal.interactive ? terminal_line(state_, terminal, line_.columns()) : plain_line(state_),
+      last_update_);
 }
 
 }  // namespace bertha::train

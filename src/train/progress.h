@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bertha::train {
 
@@ -32,6 +33,40 @@ std::string format_rate(double per_second);
 /// "7,038".
 std::string format_count(int64_t count);
 
+/// A line of standard error that says how far something is: drawn over the last one on a terminal,
+/// a line now and then where the output goes to a file.
+class StatusLine {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Write = std::function<void(std::string_view text)>;
+
+  /// `write` gets text for standard error.
+  StatusLine(Terminal terminal, Write write)
+      : terminal_(std::move(terminal)), write_(std::move(write)) {}
+
+  const Terminal& terminal() const { return terminal_; }
+  /// Columns that a line may take on the terminal.
+  int columns() const;
+  /// Whether it is time for a line: the first at once, further ones 0.1 s after the last on a
+  /// terminal, 30 s in a file.
+  bool due(Time now) const;
+  void show(std::string_view line, Time now);
+  /// Takes the line off the terminal, so that other output may follow.
+  void clear();
+  /// Ends the line on the terminal.
+  void finish();
+
+ private:
+  Terminal terminal_;
+  Write write_;
+  Time last_shown_;
+  bool shown_once_ = false;
+  bool drawn_ = false;
+};
+
+/// Writes to standard error at once.
+void write_to_stderr(std::string_view text);
+
 /// State of a run as one line shows it.
 struct ProgressState {
   std::string label;  ///< "phase 1"
@@ -51,7 +86,7 @@ std::string plain_line(const ProgressState& state);
 class Progress {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
-  using Write = std::function<void(std::string_view text)>;
+  using Write = StatusLine::Write;
 
   /// `write` gets text for standard error. Rates start now, at `first_step` steps done.
   Progress(std::string label, int64_t first_step, int64_t total_steps, Terminal terminal,
@@ -60,7 +95,7 @@ class Progress {
   /// A step is done: `step` counts those of the whole phase, tokens and sequences this step's.
   void update(int64_t step, double loss, int64_t tokens, int64_t sequences);
   /// Takes the line off the terminal, so that other output may follow; the next update redraws it.
-  void clear();
+  void clear() { line_.clear(); }
   /// Shows the last state once more and ends the line.
   void finish();
 
@@ -68,12 +103,9 @@ class Progress {
   void show();
 
   ProgressState state_;
-  Terminal terminal_;
-  Write write_;
+  StatusLine line_;
   Clock clock_;
   std::chrono::steady_clock::time_point last_update_;
-  std::chrono::steady_clock::time_point last_shown_;
-  bool line_drawn_ = false;
   bool shown_once_ = false;
   // Sums whose older parts fade: their quotients are rates over the last kFadeSeconds or so.
   double seconds_ = 0;
