@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# The way from a dump to shards beside its peers: CPU seconds of one thread each, run one after the
+# other, and peak memory on the dump once and four times over. The better of three runs counts.
+#
+#   bench/data.sh DUMP.xml VOCAB.txt [PYTHON [RECIPE]]
+#
+# DUMP.xml is plain XML; PYTHON has wikiextractor and h5py installed; RECIPE is the folder of the
+# recipe's create_pretraining_data.py. What is not given is left out of the table. BERTHA names the
+# program (build/release/bertha).
+set -euo pipefail
+
+[[ $# -ge 2 ]] || { sed -n '5s/^# *//p' "$0" >&2; exit 2; }
+readonly bertha=${BERTHA:-build/release/bertha} dump=$1 vocabulary=$2 python=${3:-} recipe=${4:-}
+export OMP_NUM_THREADS=1
+work=$(mktemp -d)
+readonly work
+trap 'rm -rf "$work"' EXIT
+
+# Sets user_s and peak_mb of the best of three runs of a command, whose output is dropped.
+measure() {
+  user_s=1000000
+  peak_mb=0
+  for _ in 1 2 3; do
+    /usr/bin/time -f '%U %M' -o "$work/time" "$@" > "$work/out" 2> "$work/err" ||
+      { tail -3 "$work/err" >&2; return 1; }
+    read -r seconds kilobytes < <(tail -1 "$work/time")
+    if awk "BEGIN {exit !($seconds < $user_s)}"; then user_s=$seconds; fi
+    peak_mb=$((kilobytes / 1024 > peak_mb ? kilobytes / 1024 : peak_mb))
+  done
+}
+
+# row WHAT MEGABYTES: a line of the table from the last two measurements (peer "-": none).
+row() {
+  awk -v what="$1" -v mb="$2" -v ours="$ours" -v peak="$ours_mb" -v peer="$peer" 'BEGIN {
+    printf "%-34s %8.2f s %8.1f MB/s %6d MB", what, ours, mb / ours, peak
+    if (peer != "-") printf "   peer %8.2f s %8.2f MB/s   %.1f times", peer, mb / peer, peer / ours
+    print ""}'
+}
+
+megabytes() { awk "BEGIN {print $(cat "$@" | wc -c) / 1e6}"; }
+
+measure_ours() {
+  measure "$bertha" "$@"
+  ours=$user_s
+  ours_mb=$peak_mb
+  peer=-
+}
+
+measure_peer() {
+  measure "$@"
+  peer=$user_s
+}
+
+# The dump's pages $1 times over, as one dump.
+repeat_dump() {
+  echo '<mediawiki>'
+  for _ in $(seq "$1"); do
+    awk '/<page>/ {on = 1} on {page = page $0 "\n"} /<\/page>/ {printf "%s", page; page = ""; on = 0}' "$dump"
+  done
+  echo '</mediawiki>'
+}
+
+repeat_dump 1 > "$work/once.xml"
+repeat_dump 4 > "$work/four.xml"
+for size in once four; do
+  measure_ours prepare extract "$work/$size.xml" --output_dir "$work/$size" --threads 1
+  if [[ -n $python && $size == once ]]; then
+    measure_peer "$python" -m wikiextractor.WikiExtractor "$work/once.xml" -o "$work/peer" \
+      --processes 1 -q --no-templates
+  fi
+  row "extract ($size)" "$(megabytes "$work/$size.xml")"
+done
+
+"$bertha" prepare format --input_dir "$work/once" --output_file "$work/text" > /dev/null
+measure_ours prepare shard --input_files "$work/text" --output_dir "$work/shards" \
+  --n_training_shards 8 --n_test_shards 1 --threads 1
+row "sentences and shards" "$(megabytes "$work/text")"
+for phase in '128 20' '512 80'; do
+  read -r length predictions <<< "$phase"
+  options=(--vocab_file "$vocabulary" --max_seq_length "$length"
+    --max_predictions_per_seq "$predictions" --dupe_factor 5)
+  input=$work/shards/wikicorpus_en_training_0.txt
+  measure_ours prepare instances --input_file "$work/shards" --output_file "$work/h$length" \
+    "${options[@]}" --threads 1
+  row "instances of $length, all" "$(megabytes "$work"/shards/*.txt)"
+  measure_ours prepare instances --input_file "$input" --output_file "$work/one.hdf5" \
+    "${options[@]}" --threads 1
+  if [[ -n $recipe ]]; then
+    measure_peer env -C "$recipe" "$python" create_pretraining_data.py --input_file "$input" \
+      --output_file "$work/recipe.hdf5" --bert_model bert-large-uncased --do_lower_case \
+      --masked_lm_prob 0.15 --random_seed 12345 "${options[@]}"
+  fi
+  row "instances of $length, a shard" "$(megabytes "$input")"
+  measure_ours prepare pack --input_dir "$work/h$length" --output_dir "$work/p$length" \
+    --max_sequence_length "$length" --max_predictions_per_sequence "$predictions" --threads 1 \
+    --overwrite
+  row "pack, of $length" "$(megabytes "$work"/shards/*.txt)"
+done
+
+for size in once four; do
+  rm -rf "$work/all"
+  mkdir -p "$work/all/download/wikicorpus_en"
+  ln "$work/$size.xml" "$work/all/download/wikicorpus_en/wikicorpus_en.xml"
+  all=(prepare --working_dir "$work/all" --vocab_file "$vocabulary" --n_training_shards 8
+    --n_test_shards 2 --threads 1 --stream)
+  # Once: a second run would find everything done.
+  /usr/bin/time -f '%U %M' -o "$work/time" "$bertha" "${all[@]}" > /dev/null 2>&1
+  read -r ours kilobytes < <(tail -1 "$work/time")
+  ours_mb=$((kilobytes / 1024))
+  peer=-
+  row "XML to both phases, packed ($size)" "$(megabytes "$work/$size.xml")"
+done
