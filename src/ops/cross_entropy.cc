@@ -5,6 +5,7 @@
 #include "ops/cross_entropy_cpu.h"
 #include "ops/cross_entropy_cuda.h"
 #include "ops/device_of.h"
+#include "ops/operand_checks.h"
 
 namespace bertha::ops {
 
@@ -16,11 +17,7 @@ void cross_entropy(Context& context, InOut logits, const Tensor& labels, const T
   BERTHA_CHECK(x.shape().rank() == 2 && x.dim(1) >= 1, "logits {}", x.shape().to_string());
   BERTHA_CHECK(labels.dtype() == DType::kI32 && labels.shape() == Shape{x.dim(0)},
                "labels are {} {}", name_of(labels.dtype()), labels.shape().to_string());
-  BERTHA_CHECK(scale.empty() || (scale.dtype() == DType::kF32 && scale.size() == 1),
-               "scale is {} {}", name_of(scale.dtype()), scale.shape().to_string());
-  BERTHA_CHECK(result.tensor().dtype() == DType::kF32 && result.tensor().size() == 2,
-               "result is {} {}", name_of(result.tensor().dtype()),
-               result.tensor().shape().to_string());
+  check_loss(scale, result.tensor());
   const Context::Scope scope = context.scope();
   const Tensor row_results = context.make({x.dim(0), 2}, DType::kF64);
   if (context.dry()) return;

@@ -7,15 +7,11 @@
 #include "ops/embedding_cuda.h"
 #include "ops/layer_norm_cpu.h"
 #include "ops/layer_norm_cuda.h"
+#include "ops/operand_checks.h"
 #include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {
-
-void check_vector(const Tensor& vector, DType dtype, int64_t size, const char* what) {
-  BERTHA_CHECK(vector.dtype() == dtype && vector.size() == size, "{} is {} {}, not {} [{}]", what,
-               name_of(vector.dtype()), vector.shape().to_string(), name_of(dtype), size);
-}
 
 void check_table(const Tensor& table, int64_t columns, const char* what) {
   BERTHA_CHECK(table.dtype() == DType::kF32 && table.shape().rank() == 2 && table.dim(1) == columns,
@@ -26,10 +22,7 @@ void check_table(const Tensor& table, int64_t columns, const char* what) {
 void check(const EmbeddingIds& ids, const EmbeddingTables& tables, const Tensor& gamma,
            const Tensor& beta, const Tensor& z, const Tensor& rows, const Tensor& mean,
            const Tensor& rstd) {
-  BERTHA_CHECK(z.shape().rank() == 2 && z.dim(1) >= 1 && z.dim(1) <= kMaxColumns, "z {}",
-               z.shape().to_string());
-  BERTHA_CHECK(z.dtype() == DType::kF32 || z.dtype() == DType::kBF16, "z is {}",
-               name_of(z.dtype()));
+  check_normalised(z, gamma, mean, rstd);
   BERTHA_CHECK(rows.dtype() == z.dtype() && rows.shape() == z.shape(), "y or d is {} {}",
                name_of(rows.dtype()), rows.shape().to_string());
   check_vector(ids.word, DType::kI32, z.dim(0), "word ids");
@@ -38,10 +31,7 @@ void check(const EmbeddingIds& ids, const EmbeddingTables& tables, const Tensor&
   check_table(tables.word, z.dim(1), "word");
   check_table(tables.position, z.dim(1), "position");
   check_table(tables.segment, z.dim(1), "segment");
-  check_vector(gamma, DType::kF32, z.dim(1), "gamma");
   check_vector(beta, DType::kF32, z.dim(1), "beta");
-  check_vector(mean, DType::kF32, z.dim(0), "mean");
-  check_vector(rstd, DType::kF32, z.dim(0), "rstd");
 }
 
 }  // namespace

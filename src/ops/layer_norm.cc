@@ -5,37 +5,23 @@
 #include "ops/device_of.h"
 #include "ops/layer_norm_cpu.h"
 #include "ops/layer_norm_cuda.h"
+#include "ops/operand_checks.h"
 #include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {
-
-void check_vector(const Tensor& vector, int64_t size, const char* what) {
-  BERTHA_CHECK(vector.dtype() == DType::kF32 && vector.size() == size, "{} is {} {}, not f32 [{}]",
-               what, name_of(vector.dtype()), vector.shape().to_string(), size);
-}
 
 void check_rows(const Tensor& rows, const Tensor& like, const char* what) {
   BERTHA_CHECK(rows.dtype() == like.dtype() && rows.shape() == like.shape(), "{} is {} {}", what,
                name_of(rows.dtype()), rows.shape().to_string());
 }
 
-void check(const Tensor& z, const Tensor& gamma, const Tensor& mean, const Tensor& rstd) {
-  BERTHA_CHECK(z.shape().rank() == 2 && z.dim(1) >= 1 && z.dim(1) <= kMaxColumns, "z {}",
-               z.shape().to_string());
-  BERTHA_CHECK(z.dtype() == DType::kF32 || z.dtype() == DType::kBF16, "z is {}",
-               name_of(z.dtype()));
-  check_vector(gamma, z.dim(1), "gamma");
-  check_vector(mean, z.dim(0), "mean");
-  check_vector(rstd, z.dim(0), "rstd");
-}
-
 }  // namespace
 
 void layer_norm(Context& context, InOut z, const Tensor& residual, const Tensor& gamma,
                 const Tensor& beta, float eps, const Dropout& dropout, Out y, Out mean, Out rstd) {
-  check(z.tensor(), gamma, mean.tensor(), rstd.tensor());
-  check_vector(beta, z.tensor().dim(1), "beta");
+  check_normalised(z.tensor(), gamma, mean.tensor(), rstd.tensor());
+  check_vector(beta, DType::kF32, z.tensor().dim(1), "beta");
   check_rows(y.tensor(), z.tensor(), "y");
   if (!residual.empty()) check_rows(residual, z.tensor(), "residual");
   if (context.dry()) return;
@@ -52,12 +38,12 @@ void layer_norm(Context& context, InOut z, const Tensor& residual, const Tensor&
 void layer_norm_backward(Context& context, const Tensor& z, const Tensor& mean, const Tensor& rstd,
                          const Tensor& gamma, const Dropout& dropout, InOut d, Out d_x,
                          InOut d_gamma, InOut d_beta) {
-  check(z, gamma, mean, rstd);
+  check_normalised(z, gamma, mean, rstd);
   check_rows(d.tensor(), z, "d");
   BERTHA_CHECK(d_x.empty() != dropout.active(), "d_x goes with dropout");
   if (!d_x.empty()) check_rows(d_x.tensor(), z, "d_x");
-  check_vector(d_gamma.tensor(), z.dim(1), "d_gamma");
-  check_vector(d_beta.tensor(), z.dim(1), "d_beta");
+  check_vector(d_gamma.tensor(), DType::kF32, z.dim(1), "d_gamma");
+  check_vector(d_beta.tensor(), DType::kF32, z.dim(1), "d_beta");
   const Context::Scope scope = context.scope();
   const Shape shape = on_cuda(context) ? partials_shape(z.dim(0), 2, z.dim(1))
                                        : gradient_partials(z.dim(0), z.dim(1));

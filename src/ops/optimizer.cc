@@ -5,16 +5,12 @@
 #include "core/error.h"
 #include "core/profile.h"
 #include "ops/device_of.h"
+#include "ops/operand_checks.h"
 #include "ops/optimizer_cpu.h"
 #include "ops/optimizer_cuda.h"
 
 namespace bertha::ops {
 namespace {
-
-void check_flat(const Tensor& tensor, DType dtype, int64_t size, const char* what) {
-  BERTHA_CHECK(tensor.dtype() == dtype && tensor.size() == size, "{} is {} {}, not {} [{}]", what,
-               name_of(tensor.dtype()), tensor.shape().to_string(), name_of(dtype), size);
-}
 
 void check_spans(std::span<const ParameterSpan> spans, int64_t size) {
   int64_t end = 0;
@@ -29,12 +25,12 @@ void check_spans(std::span<const ParameterSpan> spans, int64_t size) {
 void check(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
            const Tensor& scalars) {
   const int64_t size = buffers.weights.size();
-  check_flat(buffers.weights, DType::kF32, size, "weights");
-  check_flat(buffers.gradients, DType::kF32, size, "gradients");
-  check_flat(buffers.first, DType::kF32, size, "first moments");
-  check_flat(buffers.second, DType::kF32, size, "second moments");
-  if (!buffers.shadow.empty()) check_flat(buffers.shadow, DType::kBF16, size, "shadow");
-  check_flat(scalars, DType::kF32, kStepScalars, "scalars");
+  check_vector(buffers.weights, DType::kF32, size, "weights");
+  check_vector(buffers.gradients, DType::kF32, size, "gradients");
+  check_vector(buffers.first, DType::kF32, size, "first moments");
+  check_vector(buffers.second, DType::kF32, size, "second moments");
+  if (!buffers.shadow.empty()) check_vector(buffers.shadow, DType::kBF16, size, "shadow");
+  check_vector(scalars, DType::kF32, kStepScalars, "scalars");
   check_spans(spans, size);
 }
 
@@ -47,8 +43,8 @@ NormScratch make_scratch(Context& context, std::span<const ParameterSpan> spans)
 }  // namespace
 
 void global_norm(Context& context, const Tensor& gradients, Out norm) {
-  check_flat(gradients, DType::kF32, gradients.size(), "gradients");
-  check_flat(norm.tensor(), DType::kF32, 1, "norm");
+  check_vector(gradients, DType::kF32, gradients.size(), "gradients");
+  check_vector(norm.tensor(), DType::kF32, 1, "norm");
   const Context::Scope scope = context.scope();
   const std::array<ParameterSpan, 1> whole = {ParameterSpan{.size = gradients.size()}};
   const NormScratch scratch = make_scratch(context, whole);
@@ -61,8 +57,8 @@ void global_norm(Context& context, const Tensor& gradients, Out norm) {
 
 void square_blocks(Context& context, const Tensor& values, std::span<const ParameterSpan> spans,
                    Out squares) {
-  check_flat(values, DType::kF32, values.size(), "values");
-  check_flat(squares.tensor(), DType::kF64, norm_blocks(spans), "squares");
+  check_vector(values, DType::kF32, values.size(), "values");
+  check_vector(squares.tensor(), DType::kF64, norm_blocks(spans), "squares");
   check_spans(spans, values.size());
   if (context.dry()) return;
   if (on_cuda(context)) return square_blocks_cuda(cuda_of(context), values, spans, squares);
@@ -70,8 +66,8 @@ void square_blocks(Context& context, const Tensor& values, std::span<const Param
 }
 
 void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_norm) {
-  check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
-  check_flat(norm, DType::kF32, 1, "norm");
+  check_vector(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
+  check_vector(norm, DType::kF32, 1, "norm");
   if (context.dry()) return;
   if (on_cuda(context)) return clip_norm_cuda(cuda_of(context), gradients, norm, max_norm);
   const Timed timed(context.device(), "clip",
@@ -81,7 +77,7 @@ void clip_norm(Context& context, InOut gradients, const Tensor& norm, float max_
 
 void clip_norm_each(Context& context, InOut gradients, std::span<const ParameterSpan> spans,
                     float max_norm) {
-  check_flat(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
+  check_vector(gradients.tensor(), DType::kF32, gradients.tensor().size(), "gradients");
   check_spans(spans, gradients.tensor().size());
   const Context::Scope scope = context.scope();
   const NormScratch scratch = make_scratch(context, spans);
@@ -111,7 +107,7 @@ void lamb_update(Context& context, const OptimizerBuffers& buffers,
                  std::span<const ParameterSpan> spans, const AdamSettings& settings,
                  const Tensor& scalars, Out squares) {
   check(buffers, spans, scalars);
-  check_flat(squares.tensor(), DType::kF64, 2 * norm_blocks(spans), "squares");
+  check_vector(squares.tensor(), DType::kF64, 2 * norm_blocks(spans), "squares");
   if (context.dry()) return;
   if (on_cuda(context)) {
     return lamb_update_cuda(cuda_of(context), buffers, spans, settings, scalars, squares);
@@ -122,7 +118,7 @@ void lamb_update(Context& context, const OptimizerBuffers& buffers,
 void lamb_apply(Context& context, const OptimizerBuffers& buffers,
                 std::span<const ParameterSpan> spans, const Tensor& scalars, const Tensor& ratios) {
   check(buffers, spans, scalars);
-  check_flat(ratios, DType::kF32, std::ssize(spans), "ratios");
+  check_vector(ratios, DType::kF32, std::ssize(spans), "ratios");
   if (context.dry()) return;
   if (on_cuda(context)) return lamb_apply_cuda(cuda_of(context), buffers, spans, scalars, ratios);
   lamb_apply_cpu(buffers, spans, scalars, ratios);
@@ -141,8 +137,8 @@ void adamw(Context& context, const OptimizerBuffers& buffers, std::span<const Pa
 
 void convert(Context& context, const Tensor& from, Out to) {
   const bool narrows = from.dtype() == DType::kF32;
-  check_flat(from, narrows ? DType::kF32 : DType::kBF16, from.size(), "from");
-  check_flat(to.tensor(), narrows ? DType::kBF16 : DType::kF32, from.size(), "to");
+  check_vector(from, narrows ? DType::kF32 : DType::kBF16, from.size(), "from");
+  check_vector(to.tensor(), narrows ? DType::kBF16 : DType::kF32, from.size(), "to");
   if (context.dry()) return;
   if (on_cuda(context)) return convert_cuda(cuda_of(context), from, to);
   const Timed timed(context.device(), "convert",

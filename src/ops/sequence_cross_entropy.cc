@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/profile.h"
 #include "ops/device_of.h"
+#include "ops/operand_checks.h"
 #include "ops/sequence_cross_entropy_cpu.h"
 #include "ops/sequence_cross_entropy_cuda.h"
 
@@ -18,11 +19,7 @@ void sequence_cross_entropy(Context& context, InOut logits, const Tensor& seq_st
   BERTHA_CHECK(
       labels.dtype() == DType::kI32 && labels.shape() == (Shape{seq_start.dim(0) - 1, x.dim(1)}),
       "labels are {} {}", name_of(labels.dtype()), labels.shape().to_string());
-  BERTHA_CHECK(scale.empty() || (scale.dtype() == DType::kF32 && scale.size() == 1),
-               "scale is {} {}", name_of(scale.dtype()), scale.shape().to_string());
-  BERTHA_CHECK(result.tensor().dtype() == DType::kF32 && result.tensor().size() == 2,
-               "result is {} {}", name_of(result.tensor().dtype()),
-               result.tensor().shape().to_string());
+  check_loss(scale, result.tensor());
   const Context::Scope scope = context.scope();
   const Tensor parts = context.make({labels.size(), 2}, DType::kF64);
   if (context.dry()) return;

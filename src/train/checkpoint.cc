@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "bert/export.h"
 #include "core/error.h"
 #include "io/torch_file.h"
 
@@ -16,9 +17,6 @@ namespace {
 using io::PickleTree;
 using io::PickleValue;
 
-constexpr const char* kDecoder = "cls.predictions.decoder.weight";
-constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
-constexpr const char* kBeforeDecoder = "cls.predictions.transform.LayerNorm.bias";
 constexpr int64_t kRecordVersion = 1;
 
 /// The number of "ckpt_<number>.pt", -1 for another name.
@@ -60,20 +58,13 @@ const PickleValue& add_tensor(io::TorchWriter& writer, const Shape& shape, const
   });
 }
 
-const PickleValue& model_tree(io::TorchWriter& writer, const bert::ParameterStore& parameters) {
-  PickleTree& tree = writer.tree();
-  PickleValue& model = tree.ordered_dict();
-  const PickleValue* word = nullptr;
-  const auto& all = parameters.table().parameters();
-  for (int i = 0; i < static_cast<int>(all.size()); ++i) {
-    const bert::Parameter& parameter = parameters.table()[i];
-    const PickleValue& tensor = add_tensor(writer, parameter.shape,
-                                           [&parameters, i](float* to) { parameters.read(i, to); });
-    tree.set(model, parameter.name, tensor);
-    if (parameter.name == kWordEmbeddings) word = &tensor;
-    if (parameter.name == kBeforeDecoder && word != nullptr) tree.set(model, kDecoder, *word);
-  }
-  return model;
+/// The weights as bert::state_dict takes them.
+bert::ExportModel model_of(const bert::ParameterStore& parameters) {
+  return {.config = {},
+          .table = &parameters.table(),
+          .model = bert::ModelClass::kPretraining,
+          .dtype = DType::kF32,
+          .read = [&parameters](int index, float* to) { parameters.read(index, to); }};
 }
 
 const PickleValue& moments_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
@@ -236,7 +227,7 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
   io::TorchWriter writer;
   PickleTree& tree = writer.tree();
   PickleValue& root = tree.dict();
-  tree.set(root, "model", model_tree(writer, parameters));
+  tree.set(root, "model", bert::state_dict(writer, model_of(parameters)));
   tree.set(root, "optimizer",
            optimizer_tree(writer, parameters.table(), trainer, optimizer, state.step));
   tree.set(root, "files", files_tree(tree, state));
