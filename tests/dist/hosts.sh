@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# hosts.sh BERTHA TINY_JOB [RANKS_A_HOST]: four hosts on this machine, each a network namespace with
+# an sshd of its own on a bridge, and mpirun across them (8 ranks each by default). A cable is pulled,
+# a host is killed, a host is stopped: each time the job ends, that host is named, and checkpoints are
+# whole; then it goes on. Not part of ctest. Needs root, iproute2 and openssh-server; the fake hosts share files and processes,
+# and are told apart by their addresses, 10.77.0.1 to 10.77.0.4.
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+[[ $EUID -eq 0 ]] || skip "not root"
+[[ -x /usr/sbin/sshd ]] || skip "no sshd"
+command -v ip > /dev/null || skip "no iproute2"
+ip netns add "bt$$" 2> /dev/null || skip "no network namespaces"
+ip netns del "bt$$"
+
+source "$here/common.sh"
+each=${3:-8}
+watchdog=5
+sshds=()
+tag=b$(($$ % 1000))
+
+clean_up() {
+  local host
+  for host in 1 2 3 4; do
+    kill_host "$host" KILL
+    ip netns del "$tag-$host" 2> /dev/null || true
+  done
+  kill "${sshds[@]}" 2> /dev/null || true
+  ip link del "$tag" 2> /dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+# on_host N COMMAND…: with that host's network and a name of its own, in place of this shell.
+on_host() {
+  exec ip netns exec "$tag-$1" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$tag-$1" "${@:2}"
+}
+
+kill_host() {
+  local pids
+  pids=$(pids_on "$1")
+  [[ -z $pids ]] || kill -"$2" $pids 2> /dev/null || true
+}
+
+# The processes of a host but sshd: Open MPI's daemon and the ranks.
+pids_on() {
+  local pid
+  for pid in $(ip netns pids "$tag-$1" 2> /dev/null); do
+    ! grep -qE "^(orted|bertha|mpirun)" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
+  done
+}
+
+ssh-keygen -q -t ed25519 -N "" -f "$work/key"
+ip link add "$tag" type bridge
+ip link set "$tag" up
+mkdir -p /run/sshd
+for host in 1 2 3 4; do
+  ip netns add "$tag-$host"
+  ip link add "$tag-$host" type veth peer name eth0 netns "$tag-$host"
+  ip link set "$tag-$host" master "$tag" up
+  ip -n "$tag-$host" addr add "10.77.0.$host/24" dev eth0
+  ip -n "$tag-$host" link set eth0 up
+  ip -n "$tag-$host" link set lo up
+  on_host "$host" /usr/sbin/sshd -D -f /dev/null -h "$work/key" -p 22 \
+    -o AuthorizedKeysFile="$work/key.pub" -o StrictModes=no -o PidFile=none -o UsePAM=no \
+    -o PermitRootLogin=yes -o MaxStartups=100 2> "$work/sshd_$host.log" &
+  sshds+=($!)
+  echo "10.77.0.$host slots=$each" >> "$work/hosts"
+done
+sleep 1
+
+# start OUTPUT: ranks on all four hosts in the background, until they have saved a checkpoint newer
+# than those there.
+start() {
+  before=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
+  local ssh="ssh -i $work/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+  on_host 1 mpirun --allow-run-as-root --hostfile "$work/hosts" -n $((4 * each)) \
+    --bind-to none --oversubscribe --mca plm_rsh_agent "$ssh -o LogLevel=ERROR" \
+    --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
+    --mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 \
+    --mca odls_base_sigkill_timeout 4 -x OMP_NUM_THREADS=1 \
+    "$bertha" pretrain --do_train --config_file="$work/config.json" --input_dir="$work/data" \
+    --output_dir="$work/$1" --json-summary="$work/$1/dllogger.json" --train_batch_size=1 \
+    --gradient_accumulation_steps=1 --max_seq_length=32 --max_predictions_per_seq=5 \
+    --max_steps=1000000 --num_steps_per_checkpoint=2 --watchdog-seconds=$watchdog \
+    --disable_progress_bar > "$work/$1.log" 2>&1 &
+  job=$!
+  for _ in $(seq 1200); do
+    newest=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
+    [[ $newest == "$before" ]] || return 0
+    kill -0 $job 2> /dev/null || die "$1: it ended before its first checkpoint"
+    sleep 0.1
+  done
+  die "no checkpoint within 120 s"
+}
+
+# finish FAULT SECONDS: the job ends within the time; a line, ours or Open MPI's, names host 3.
+finish() {
+  local at=$SECONDS status=0
+  while kill -0 $job 2> /dev/null; do
+    [[ $((SECONDS - at)) -le $2 ]] || die "$1: still there after $2 s"
+    sleep 0.1
+  done
+  wait $job || status=$?
+  echo "$1: ended after $((SECONDS - at)) s with status $status: $(grep -m 1 -aoE \
+    "(rank [0-9]+ on .* has not answered|all ranks have waited).*, in [a-z ]*" "$work/job.log" || true)"
+  [[ $status -ne 0 && $status -ne 75 ]] || die "$1: status $status"
+  grep -qaE "rank ($(seq -s '|' $((2 * each)) $((3 * each - 1)))) on .* has not answered|$tag-3|10\.77\.0\.3" \
+    "$work/job.log" || die "$1: no line names the host or a rank of it"
+  "$tiny_job" whole "$work"/job/ckpt_*.pt || die "$1: a damaged checkpoint"
+}
+
+# none_left HOST…: its processes end by themselves.
+none_left() {
+  local host
+  for host in "$@"; do
+    for _ in $(seq 300); do
+      [[ -n $(pids_on "$host") ]] || continue 2
+      sleep 0.1
+    done
+    die "host $host: processes are left: $(ps -o pid,comm,args $(pids_on "$host"))"
+  done
+}
+
+start job
+ip link set "$tag-3" down
+finish "cable pulled" $((watchdog + 40))
+none_left 1 2 3 4
+ip link set "$tag-3" up
+
+start job
+kill_host 3 KILL
+finish "host killed" 15
+none_left 1 2 3 4
+
+start job
+kill_host 3 STOP
+finish "host stopped" $((watchdog + 25))
+none_left 1 2 4
+kill_host 3 KILL  # what is stopped cannot end by itself
+
+start job
+grep -q "continuing .*ckpt_" "$work/job.log" || die "it started anew"
+kill -USR1 $job
+status=0
+wait $job || status=$?
+[[ $status -eq 75 ]] || die "USR1: status $status in place of 75"
+none_left 1 2 3 4
+echo "asked to stop: status 75, checkpoints whole"
