@@ -58,11 +58,17 @@ const PickleValue& add_tensor(io::TorchWriter& writer, const Shape& shape, const
   });
 }
 
-/// The weights as bert::state_dict takes them.
+bert::ModelClass class_of(const bert::ModelIndices& indices) {
+  if (indices.qa_weight >= 0) return bert::ModelClass::kQuestionAnswering;
+  if (indices.classifier_weight >= 0) return bert::ModelClass::kClassification;
+  return bert::ModelClass::kPretraining;
+}
+
+/// The weights as bert::state_dict takes them: all of the table's.
 bert::ExportModel model_of(const bert::ParameterStore& parameters) {
   return {.config = {},
           .table = &parameters.table(),
-          .model = bert::ModelClass::kPretraining,
+          .model = class_of(parameters.table().indices()),
           .dtype = DType::kF32,
           .read = [&parameters](int index, float* to) { parameters.read(index, to); }};
 }
