@@ -42,7 +42,7 @@ class SpoiledDevice : public cpu::CpuDevice {
   }
   void run(const Segment& segment, BodyRef body) override {
     CpuDevice::run(segment, body);
-    if (segment.name == "micro-batch") ++micro_batch_;
+    if (segment.name.ends_with("micro-batch")) ++micro_batch_;
     if (segment.name == "update" && ++updates_ == flip_after) weights_[0] ^= std::byte{1};
   }
 
