@@ -120,7 +120,8 @@ void check_shares(Communicator& world) {
   const auto count = static_cast<size_t>(bounds[own + 1] - bounds[own]);
   std::vector<float> all(world.leads() ? kSize : 0);
   world.collect_shares({values + bounds[own], count}, all, bounds, Stage::kSave);
-  expect(std::memcmp(all.data(), pieces.data(), all.size() * 4) == 0, "shares on rank 0");
+  expect(all.empty() || std::memcmp(all.data(), pieces.data(), all.size() * 4) == 0,
+         "shares on rank 0");
   world.gather_shares(inout(tensor), bounds, Stage::kWeights);
   expect(std::memcmp(values, pieces.data(), kSize * 4) == 0, "shares on all ranks");
   std::vector<double> doubles(kSize, -1);
