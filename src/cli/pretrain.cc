@@ -177,6 +177,9 @@ std::string namespace_text(const Options& table, const PretrainingOptions& optio
   for (const auto& [name, value] : table.python_settings()) {
     std::string shown = value;
     if (name == "train_batch_size") shown = std::to_string(options.micro_batch());
+    if (name == "gradient_accumulation_steps") {
+      shown = std::to_string(options.gradient_accumulation_steps);
+    }
     if (name == "steps_this_run") shown = std::to_string(options.last_step());
     if (name == "device") shown = train::python_quoted(device.description());
     if (name == "precision") shown = options.bf16 ? "'bf16'" : "'fp32'";
@@ -196,8 +199,10 @@ int train_on(comm::Communicator& world, PretrainingOptions options, const Typed&
   Profile profile;
   if (typed.profile && world.leads()) device->set_profile(&profile);
   options.bf16 = typed.device.bf16(*device);
-  train::PretrainingRun run(options, *device, print_line, namespace_text(table, options, *device),
-                            *own.world);
+  const auto config_text = [&](const train::PretrainingOptions& settled) {
+    return namespace_text(table, settled, *device);
+  };
+  train::PretrainingRun run(options, *device, print_line, config_text, *own.world);
   const train::RunEnd end = run.run(stop_requested);
   if (device->profile() != nullptr) {
     spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),

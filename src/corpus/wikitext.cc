@@ -291,7 +291,8 @@ class Scanner {
     size_t count = run_length('{');
     at_ += count;
     if (count == 1) {
-      if (out_.ends_with('-')) {
+      const size_t begin = frames_.empty() ? 0 : frames_.back().begin;
+      if (out_.size() > begin && out_.ends_with('-')) {  // a hyphen outside is not this mark's
         out_.pop_back();
         push(Kind::kVariant);
       } else {

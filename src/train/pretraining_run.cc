@@ -45,12 +45,9 @@ dataset::LoaderOptions loader_options(const PretrainingOptions& options, const b
 }  // namespace
 
 PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device,
-                               DlLogger::Print print, std::string config_text,
+                               DlLogger::Print print, const ConfigText& config_text,
                                comm::Communicator& world)
-    : options_(options),
-      print_(std::move(print)),
-      config_text_(std::move(config_text)),
-      world_(world) {
+    : options_(options), print_(std::move(print)), world_(world) {
   check_options(options_);
   schedule_ = {.kind = optim::ScheduleKind::kPolyWarmUp,
                .base_rate = options_.learning_rate,
@@ -59,6 +56,7 @@ PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device
   optim::check(schedule_);
   config_ = bert::load_config(options_.config_file).padded();
   open_data();
+  config_text_ = config_text(options_);
   const std::string data = fmt::format("{} shards, {} rows", shards_.size(), loader_->rows());
   record_ = {.run_id = make_run_id(),
              .settings = run_settings(options_, config_, data, world_.ranks()),

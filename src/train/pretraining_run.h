@@ -3,6 +3,7 @@
 // One run of pre-training: data, model, start or resume, steps, log, evaluation, checkpoints.
 
 #include <atomic>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -26,12 +27,15 @@ namespace bertha::train {
 
 class PretrainingRun {
  public:
+  using ConfigText = std::function<std::string(const PretrainingOptions&)>;
+
   /// Reads config and shard metadata, decides how to start and loads the weights. Throws Error
   /// before anything is written when something does not fit. `print` gets the lines that the recipe
-  /// prints on standard output; `config_text` is the log's Config record. All ranks of `world` make
-  /// the same calls; rank 0 alone decides how to start, logs and writes.
+  /// prints on standard output; `config_text` gives the log's Config record of the options as the
+  /// data have settled them. All ranks of `world` make the same calls; rank 0 alone decides how to
+  /// start, logs and writes.
   PretrainingRun(const PretrainingOptions& options, Device& device, DlLogger::Print print,
-                 std::string config_text, comm::Communicator& world = comm::alone());
+                 const ConfigText& config_text, comm::Communicator& world = comm::alone());
 
   /// Trains until the last step or until `stop` is set. Throws Error when training cannot go on
   /// (five steps in a row without a finite gradient, a full disk); the last good checkpoint stays.

@@ -83,7 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"<table><tr><td>x</td></tr></table>y", "y"}, Case{"a<br/>b", "a b"},
         Case{"<gallery>\nx.jpg\n</gallery>y", "y"}, Case{"<DIV class=a>x</DIV>", "x"},
         Case{"&lt;b&gt; &amp;nbsp;&nbsp;&#8212;&#x2014; &unknown;", "<b> &nbsp; —— &unknown;"},
-        Case{"-{zh-hans:简;zh-hant:繁}-x -{y}-", "简x y"}, Case{"a-{b", "ab"}));
+        Case{"-{zh-hans:简;zh-hant:繁}-x -{y}-", "简x y"}, Case{"a-{b", "ab"},
+        Case{"a-[[{b", "a-{b"}));
 
 TEST(WikitextOptionsTest, KeepsTheListsAskedFor) {
   EXPECT_EQ(prose("* short", {ListItems::kAll, true}), "short\n");

@@ -83,7 +83,7 @@ void run(comm::Communicator& world, const std::vector<std::string>& words) {
   }
   train::PretrainingRun training(
       options_for(words[0], words[1], world.ranks()), device, [](const std::string&) {},
-      "Namespace()", world);
+      [](const train::PretrainingOptions&) { return "Namespace()"; }, world);
   const std::atomic<bool> stop{false};
   training.run(stop);
 }

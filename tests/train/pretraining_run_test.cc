@@ -2,6 +2,7 @@
 
 #include "train/pretraining_run.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,6 +12,9 @@
 
 #include "bert/export.h"
 #include "bert/weights.h"
+#include "dataset/pack_shards.h"
+#include "dataset/packing.h"
+#include "io/atomic_file.h"
 #include "train/tiny_run.h"
 
 namespace bertha::train {
@@ -422,6 +426,31 @@ TEST_F(PretrainingRunTest, OneShardSmallerThanAMicroBatchTrains) {
   run.train_batch_size = 15;  // micro-batches of five rows
   EXPECT_EQ(train(run), RunEnd::kFinished);
   EXPECT_EQ(read_checkpoint_state(path("out/ckpt_8.pt")).run->rows_consumed, 8 * 15);
+}
+
+TEST_F(PretrainingRunTest, LogsTheAccumulationThatPackedRowsAskFor) {
+  const std::vector<std::string> files = dataset::find_shards(path("data"));
+  dataset::PackOptions packing_options;
+  packing_options.row_length = 16;
+  packing_options.max_predictions = 9;
+  const dataset::SequenceLengths lengths(files, packing_options.row_length, 1);
+  const dataset::Packing packing = dataset::pack_histogram(lengths.histogram(), 3);
+  dataset::write_packed(files, lengths, packing, packing_options, path("packed"),
+                        [](const std::string&) {});
+  io::write_file(dataset::packing_metadata_path(path("packed")),
+                 dataset::packing_metadata(packing));
+  PretrainingOptions run = options();
+  run.input_dir = path("packed");
+  run.train_batch_size = 12;
+  run.gradient_accumulation_steps = 6;
+  run.max_predictions_per_seq = packing_options.max_predictions;
+  run.max_steps = 1;
+  train(run);
+  settle_packed(run, *dataset::read_sequences_a_row(run.input_dir));
+  ASSERT_LT(run.gradient_accumulation_steps, 6);
+  const std::string wanted =
+      fmt::format("Namespace(gradient_accumulation_steps={})", run.gradient_accumulation_steps);
+  EXPECT_NE(read_text(run.json_summary).find(wanted), std::string::npos) << wanted;
 }
 
 TEST_F(PretrainingRunTest, RowsMayMaskMoreThanTheOption) {

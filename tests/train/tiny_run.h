@@ -3,6 +3,7 @@
 // What tests of pre-training share: shards of random rows, a model of two layers, runs of it, and
 // the state that a checkpoint holds as plain numbers.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -146,7 +147,11 @@ class TinyRun : public testing::Test {
   }
   RunEnd train(const PretrainingOptions& options, MeddlingDevice& device) {
     PretrainingRun run(
-        options, device, [](const std::string&) {}, "Namespace()");
+        options, device, [](const std::string&) {},
+        [](const PretrainingOptions& settled) {
+          return fmt::format("Namespace(gradient_accumulation_steps={})",
+                             settled.gradient_accumulation_steps);
+        });
     return run.run(device.stop);
   }
   /// The Error's line; a test failure when there is none.
