@@ -6,7 +6,7 @@
 #   bench/cuda_bench.sh [--build FOLDER | --pack FILE] [--python PYTHON] [--out FOLDER] [--seconds N]
 #
 # The programs are those of a build folder (build/cuda: ./run build --cuda, then cmake --build
-# build/cuda --target training_bench squad_cuda_bench) or of a pack (scripts/pack_cuda.sh), which brings
+# build/cuda --target training_bench squad_bench) or of a pack (scripts/pack_cuda.sh), which brings
 # what a bare machine lacks; build/cuda_pack/pack.tar.xz is taken where there is no build. Each part
 # has a time limit of its own and none begins when N seconds (570) are over: what fails or does not
 # fit is a line of the table. table.txt, results.jsonl and logs.tar.gz go to --out ($OUT, else
@@ -177,14 +177,14 @@ pretraining() {
 }
 
 question_answering() {
-  timed "squad train 384 real" 1300 60 squad_cuda_bench "${large_bf16[@]}" --length 384 --batch 32 --lengths real \
+  timed "squad train 384 real" 1300 60 squad_bench "${large_bf16[@]}" --length 384 --batch 32 --lengths real \
     --warmup 8 --steps 30 --save-lengths "$work/384.json"
-  timed "squad predict 384 real" 5500 60 squad_cuda_bench --mode predict "${large_bf16[@]}" --length 384 --batch 64 \
+  timed "squad predict 384 real" 5500 60 squad_bench --mode predict "${large_bf16[@]}" --length 384 --batch 64 \
     --lengths real --warmup 8 --steps 30 --save-lengths "$work/384_64.json"
   local length target
   for length in 128 384; do
     target=$([[ $length == 128 ]] && echo 0.85 || echo 1.5)
-    if ours "latency $length" 40 squad_cuda_bench --mode predict "${large_bf16[@]}" --length "$length" --batch 1 \
+    if ours "latency $length" 40 squad_bench --mode predict "${large_bf16[@]}" --length "$length" --batch 1 \
       --warmup 20 --steps 200; then
       row "latency $length" "$target" ms
     fi

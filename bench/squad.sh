@@ -27,12 +27,25 @@ END
 
 field() { "$python" -c 'import json,sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$1" "$2"; }
 
+# sizes NAME HIDDEN LAYERS HEADS INTERMEDIATE ATTENTION_DROPOUT: a config for both sides.
+sizes() {
+  printf '{"vocab_size": 30528, "hidden_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
+    "intermediate_size": %d, "max_position_embeddings": 512, "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": %s}' "${@:2}" > "$work/$1.json"
+}
+sizes base 768 12 12 3072 0.1
+sizes minilm 384 6 12 1536 0.1
+sizes base-flash 768 12 12 3072 0
+sizes minilm-flash 384 6 12 1536 0
+
 # ours MODEL WORK PRECISION BATCH LENGTHS
-ours() { "$bench" --model "$1" --work "$2" --precision "$3" --batch "$4" --lengths "$5"; }
+ours() {
+  "$bench" --config "$work/$1.json" --mode "$2" --precision "$3" --batch "$4" --lengths "$5"
+}
 
 # peer MODEL PRECISION BATCH LENGTHS [options…]
 peer() {
-  local options=(--model "$1" --precision "$2" --batch "$3" --lengths "$4" --threads "$threads")
+  local options=(--model "$work/$1.json" --precision "$2" --batch "$3" --lengths "$4" --threads "$threads")
   shift 4
   "$python" "$here/pytorch/question_answering.py" "${options[@]}" "$@" 2> "$work/errors" ||
     { cat "$work/errors" >&2; exit 1; }
@@ -60,6 +73,11 @@ compare() {
   row "$model" "$doing" SQuAD bf16 "$bf16" 'PyTorch fp32, padded' "$recipe"
   row "$model" "$doing" SQuAD bf16 "$bf16" 'PyTorch bf16, sorted' "$best"
   row "$model" "$doing" SQuAD bf16 "$bf16" 'bertha fp32' "$fp32"
+  [[ $doing == train ]] || return 0
+  # Without dropout on the attention PyTorch has a far faster one, and bertha less to do too.
+  best=$(peer "$model-flash" bf16 24 "$lengths" --order sorted --train)
+  row "$model" train 'SQuAD (a)' bf16 "$(ours "$model-flash" train bf16 24 "$lengths")" \
+    'PyTorch bf16, sorted' "$best"
 }
 
 # repeated LENGTH COUNT: a JSON list.
@@ -68,7 +86,7 @@ repeated() { "$python" -c 'import sys; print([int(sys.argv[1])] * int(sys.argv[2
 # Full windows, and one short one at a time.
 compare_onnx() {
   local model=$1
-  "$bench" --model "$model" --write-onnx "$work/model.onnx"
+  "$bench" --config "$work/$model.json" --write-onnx "$work/model.onnx"
   repeated 384 "${ONNX_FULL:-16}" > "$work/full.json"
   repeated 128 "${ONNX_SINGLE:-20}" > "$work/single.json"
   local batch windows kind runtime

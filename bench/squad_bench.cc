@@ -1,142 +1,197 @@
-// Prediction and fine-tuning steps of question answering on windows of given lengths, as
-// `bertha squad` runs them: ragged batches, prediction's sorted by length. The peer is
-// bench/pytorch/question_answering.py; bench/squad.sh runs both. Prints one JSON line.
+// Question answering as `bertha squad` runs it: steps of fine-tuning (forward, backward, clipping,
+// AdamW), or forward passes with the logits read back, of batches sorted by length. bench/squad.sh
+// runs it beside bench/pytorch/question_answering.py and ONNX Runtime, bench/cuda_bench.sh beside
+// bert_training_cuda.py --task squad and bert_inference_cuda.py. Prints one JSON line: step_s is
+// the median, flops are those of the model's matrix products alone.
 //
-//   squad_bench --lengths FILE [--model base|minilm] [--work predict|train] [--batch 24]
-//               [--precision fp32|bf16]
-//   squad_bench --write-onnx FILE [--model base|minilm]    a model of random weights
+//   squad_bench [--mode train|predict] [--config FILE] [--length 384] [--batch 32]
+//               [--lengths full|real|FILE] [--precision fp32|bf16] [--device cpu|cuda]
+//               [--warmup 1] [--steps 5] [--save-lengths FILE]
+//   squad_bench --write-onnx FILE [--config FILE]    a model of random weights, for ONNX Runtime
+//
+// --lengths FILE is a JSON list of window lengths: all of them go through once, after --warmup
+// times the first batch.
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
-#include "backend/cpu/cpu_device.h"
+#include "batches.h"
 #include "bert/export.h"
 #include "bert/question_answering.h"
+#include "card.h"
 #include "cli/options.h"
-#include "core/error.h"
-#include "core/philox.h"
-#include "core/threads.h"
 #include "io/atomic_file.h"
+#include "peak.h"
 #include "train/fine_tuning.h"
 
 namespace bertha {
 namespace {
 
 struct Setup {
-  std::string lengths;
-  std::string onnx;
-  std::string model = "base";
-  std::string work = "predict";
+  std::optional<std::string> config;
+  std::optional<std::string> save_lengths;
+  std::optional<std::string> onnx;
+  std::string mode = "train";
+  std::string lengths = "full";
   std::string precision = "fp32";
-  int64_t batch = 24;
+  std::string device = "cpu";
+  int64_t length = 384;
+  int64_t batch = 32;
+  int64_t warmup = 1;
+  int64_t steps = 5;
+
+  DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
+  bool trains() const { return mode == "train"; }
 };
 
-bert::Config config_of(const Setup& setup) {
-  const bert::Config base = {.vocab_size = 30528,
-                             .hidden_size = 768,
-                             .num_hidden_layers = 12,
-                             .num_attention_heads = 12,
-                             .intermediate_size = 3072};
-  if (setup.model == "base") return base;
-  if (setup.model != "minilm") fail("--model {}: expected base or minilm", setup.model);
-  bert::Config small = base;
-  small.hidden_size = 384;
-  small.num_hidden_layers = 6;
-  small.intermediate_size = 1536;
-  return small;
+void check(const Setup& setup) {
+  const auto one_of = [](const char* name, const std::string& value, const char* a, const char* b) {
+    if (value != a && value != b) fail("--{} {}: expected {} or {}", name, value, a, b);
+  };
+  one_of("mode", setup.mode, "train", "predict");
+  one_of("precision", setup.precision, "fp32", "bf16");
+  if (setup.batch < 1 || setup.length < 37 || setup.warmup < 0 || setup.steps < 1) {
+    fail("--batch and --steps are at least 1, --length at least 37");
+  }
 }
 
-/// Batches of random windows; prediction takes the longest first.
-std::vector<train::TaskBatch> make_batches(const Setup& setup, int64_t vocabulary) {
+/// Deciles of the lengths of SQuAD 1.1's training windows (bert-base-uncased, 384 tokens, stride
+/// 128): a mean of 170, which longer or shorter windows stretch.
+constexpr std::array<int64_t, 11> kDeciles = {37, 106, 123, 134, 146, 158, 172, 189, 213, 258, 384};
+
+int64_t draw_length(const Setup& setup, PhiloxStream& random) {
+  if (setup.lengths == "full") return setup.length;
+  const auto decile = random.below(kDeciles.size() - 1);
+  const auto width = static_cast<uint64_t>(kDeciles[decile + 1] - kDeciles[decile]);
+  const int64_t length = kDeciles[decile] + static_cast<int64_t>(random.below(width + 1));
+  return std::max<int64_t>(length * setup.length / kDeciles.back(), 4);
+}
+
+std::vector<int32_t> read_lengths(const Setup& setup) {
   auto lengths =
       nlohmann::json::parse(io::MappedFile(setup.lengths).text()).get<std::vector<int32_t>>();
-  if (setup.work == "predict") std::ranges::sort(lengths, std::greater<>());
+  if (lengths.empty()) fail("--lengths {}: no lengths", setup.lengths);
+  if (!setup.trains()) std::ranges::sort(lengths, std::greater<>());
+  return lengths;
+}
+
+std::vector<int32_t> draw_lengths(const Setup& setup, PhiloxStream& random) {
+  std::vector<int32_t> lengths(static_cast<size_t>(setup.batch * (setup.warmup + setup.steps)));
+  for (int32_t& length : lengths) length = static_cast<int32_t>(draw_length(setup, random));
+  return lengths;
+}
+
+/// The batches to run, the first --warmup of them off the clock.
+std::vector<train::TaskBatch> make_batches(const Setup& setup, const bert::Config& config) {
+  const bool drawn = setup.lengths == "full" || setup.lengths == "real";
   PhiloxStream random(1, 0);
   std::vector<train::TaskBatch> batches;
-  for (const int32_t length : lengths) {
+  for (const int32_t length : drawn ? draw_lengths(setup, random) : read_lengths(setup)) {
     if (batches.empty() || batches.back().sequences() == setup.batch) {
       batches.emplace_back().clear();
     }
     train::TaskBatch& batch = batches.back();
-    for (int32_t i = 0; i < length; ++i) {
-      batch.ids.push_back(
-          static_cast<int32_t>(1 + random.below(static_cast<uint64_t>(vocabulary - 1))));
-      batch.segments.push_back(i < length / 2 ? 0 : 1);
-      batch.positions.push_back(i);
+    bench::append_sequence(batch, length, std::min(length / 2, 16), config.vocab_size, random);
+    for (int label = 0; label < 2; ++label) {
+      batch.labels.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(length))));
     }
-    batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
-    batch.labels.insert(batch.labels.end(), {5, 7});
   }
+  const train::TaskBatch first = batches.front();
+  if (!drawn) batches.insert(batches.begin(), static_cast<size_t>(setup.warmup), first);
   return batches;
 }
 
-/// Wall and processor seconds of a pass over all batches, after one batch that warms up.
-struct Times {
-  double seconds = 0;
+struct Totals {
+  std::vector<double> seconds;  ///< of each timed step
   double cpu_seconds = 0;
+  double flops = 0;
+  int64_t windows = 0;
+  int64_t tokens = 0;
+  double last = 0;  ///< loss or first logit of the last step: the same in every run
+  double ceiling_gflops = 0;
 };
 
-template <typename Body>
-Times time_of(const std::vector<train::TaskBatch>& batches, const Body& body) {
-  body(batches.front());
-  const auto start = std::chrono::steady_clock::now();
-  const std::clock_t cpu_start = std::clock();
-  for (const train::TaskBatch& batch : batches) body(batch);
-  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC};
+/// Calls step(batch, number) on every batch; it returns when its result is on the host.
+template <typename Step>
+void time_steps(const Setup& setup, const bert::Config& config,
+                const std::vector<train::TaskBatch>& batches, Totals& totals, const Step& step) {
+  for (int64_t i = 0; i < std::ssize(batches); ++i) {
+    const train::TaskBatch& batch = batches[static_cast<size_t>(i)];
+    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t cpu_start = std::clock();
+    totals.last = step(batch, i);
+    if (i < setup.warmup) continue;
+    totals.seconds.push_back(bench::seconds_since(start));
+    totals.cpu_seconds += static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
+    totals.flops += (setup.trains() ? 3 : 1) * bench::encoder_flops(batch, config);
+    totals.windows += batch.sequences();
+    totals.tokens += batch.tokens();
+  }
 }
 
-Times measure(const Setup& setup, const bert::Config& config,
-              const std::vector<train::TaskBatch>& batches) {
-  cpu::CpuDevice device;
-  const bool training = setup.work == "train";
-  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true},
-                             setup.precision == "bf16" ? DType::kBF16 : DType::kF32, training);
-  store.initialise(bert::InitStyle::kBert, config, 1);
+int64_t most_tokens(const std::vector<train::TaskBatch>& batches) {
+  int64_t most = 0;
+  for (const train::TaskBatch& batch : batches) most = std::max(most, batch.tokens());
+  return most;
+}
+
+void train_steps(const Setup& setup, const bert::Config& config, Device& device,
+                 const std::vector<train::TaskBatch>& batches, Totals& totals) {
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(),
+                             true);
+  store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
-  int64_t most_tokens = 0;
-  for (const train::TaskBatch& batch : batches) most_tokens = std::max(most_tokens, batch.tokens());
-  if (!training) {
-    train::TaskPredictor predictor(device, store, model, most_tokens, setup.batch);
-    return time_of(batches, [&](const RaggedBatch& batch) { predictor.predict(batch); });
-  }
   train::FineTuningTrainer trainer(device, store, model,
-                                   {.compute = store.compute_dtype(),
+                                   {.compute = setup.dtype(),
                                     .train_pooler = false,
-                                    .max_tokens = most_tokens,
+                                    .max_tokens = most_tokens(batches),
                                     .max_sequences = setup.batch});
-  uint32_t step = 0;
-  return time_of(batches, [&](const train::TaskBatch& batch) {
-    trainer.part(batch, batch.sequences(), step++);
+  time_steps(setup, config, batches, totals, [&](const train::TaskBatch& batch, int64_t number) {
+    trainer.part(batch, batch.sequences(), static_cast<uint32_t>(number));
     trainer.end_micro_batch();
-    trainer.losses();
+    const double loss = trainer.losses().back().mean;
     trainer.update(3e-5);
+    device.synchronize();
+    return loss;
   });
 }
 
-void report(const Setup& setup, const std::vector<train::TaskBatch>& batches, const Times& times) {
-  int64_t windows = 0;
-  int64_t tokens = 0;
-  for (const train::TaskBatch& batch : batches) {
-    windows += batch.sequences();
-    tokens += batch.tokens();
-  }
+void predict_steps(const Setup& setup, const bert::Config& config, Device& device,
+                   const std::vector<train::TaskBatch>& batches, Totals& totals) {
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(),
+                             false);
+  store.initialise(bert::InitStyle::kRecipe, config, 1);
+  bert::QuestionAnsweringModel model(config, store);
+  train::TaskPredictor predictor(device, store, model, most_tokens(batches), setup.batch);
+  time_steps(setup, config, batches, totals, [&](const train::TaskBatch& batch, int64_t) {
+    return double{predictor.predict(batch)[0]};
+  });
+}
+
+void report(const Setup& setup, const Totals& totals) {
+  const double step_s = bench::median(totals.seconds);
+  const double total_s = std::accumulate(totals.seconds.begin(), totals.seconds.end(), 0.0);
+  const double gflops = totals.flops / total_s * 1e-9;
   const nlohmann::ordered_json line = {
       {"program", "bertha"},
-      {"model", setup.model},
-      {"work", setup.work},
+      {"task", "squad " + setup.mode},
+      {"device", setup.device},
       {"precision", setup.precision},
-      {"threads", thread_count()},
+      {"length", setup.length},
       {"batch", setup.batch},
-      {"windows", windows},
-      {"seconds", times.seconds},
-      {"cpu_seconds", times.cpu_seconds},
-      {"tokens_per_s", static_cast<double>(tokens) / times.seconds},
-      {"windows_per_s", static_cast<double>(windows) / times.seconds}};
+      {"lengths", setup.lengths},
+      {"steps", totals.seconds.size()},
+      {"step_s", step_s},
+      {"cpu_seconds", totals.cpu_seconds},
+      {"windows_per_s", static_cast<double>(totals.windows) / total_s},
+      {"tokens_per_s", static_cast<double>(totals.tokens) / total_s},
+      {"gflops", gflops},
+      {"ceiling_gflops", totals.ceiling_gflops},
+      {"share_of_ceiling", gflops / totals.ceiling_gflops},
+      {"last", totals.last}};
   fmt::print("{}\n", line.dump());
 }
 
@@ -145,7 +200,7 @@ void write_model(const Setup& setup, const bert::Config& config) {
   bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, DType::kF32,
                              false);
   store.initialise(bert::InitStyle::kBert, config, 1);
-  bert::write_onnx(setup.onnx,
+  bert::write_onnx(*setup.onnx,
                    {.config = config,
                     .table = &store.table(),
                     .model = bert::ModelClass::kQuestionAnswering,
@@ -153,27 +208,42 @@ void write_model(const Setup& setup, const bert::Config& config) {
                     .read = [&store](int index, float* values) { store.read(index, values); }});
 }
 
+void declare(cli::Options& table, Setup& setup) {
+  table.value("mode", setup.mode, "train or predict");
+  table.value("config", setup.config, "config.json; BERT-Base without it");
+  table.value("save-lengths", setup.save_lengths, "JSON file for the peer's --lengths");
+  table.value("write-onnx", setup.onnx, "write a model of random weights to this file, no more");
+  table.value("lengths", setup.lengths, "full, real (SQuAD's), or a JSON list of lengths");
+  table.value("precision", setup.precision, "fp32 or bf16");
+  table.value("device", setup.device, "cpu or cuda");
+  table.value("length", setup.length, "tokens of the longest window");
+  table.value("batch", setup.batch, "windows that run together");
+  table.value("warmup", setup.warmup, "steps before the clock starts");
+  table.value("steps", setup.steps, "steps timed");
+}
+
 int run(const std::vector<std::string>& arguments) {
   Setup setup;
-  cli::Options table("squad_bench", "Times prediction and fine-tuning on random windows.");
-  table.value("lengths", setup.lengths, "JSON list of the windows' lengths");
-  table.value("write-onnx", setup.onnx, "write a model of random weights to this file, no more");
-  table.value("model", setup.model, "base or minilm (6 layers of 384)");
-  table.value("work", setup.work, "predict or train");
-  table.value("precision", setup.precision, "fp32 or bf16");
-  table.value("batch", setup.batch, "windows a batch");
+  cli::Options table("squad_bench", "Times question answering on random windows.");
+  declare(table, setup);
   if (!table.parse(arguments)) {
     fmt::print("{}", table.help());
     return 0;
   }
-  const bert::Config config = config_of(setup);
-  if (!setup.onnx.empty()) {
+  check(setup);
+  const bert::Config config = bench::config_or_base(setup.config);
+  if (setup.onnx) {
     write_model(setup, config);
     return 0;
   }
-  const std::vector<train::TaskBatch> batches = make_batches(setup, config.vocab_size);
-  if (batches.empty()) fail("--lengths {}: no lengths", setup.lengths);
-  report(setup, batches, measure(setup, config, batches));
+  const std::vector<train::TaskBatch> batches = make_batches(setup, config);
+  if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);
+  const std::unique_ptr<Device> device = bench::open_device(setup.device);
+  Totals totals;
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::card_ceiling(*device, setup.dtype())
+                                                 : bench::ceiling_of(setup.dtype());
+  (setup.trains() ? train_steps : predict_steps)(setup, config, *device, batches, totals);
+  report(setup, totals);
   return 0;
 }
 
@@ -181,10 +251,5 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace bertha
 
 int main(int argc, char** argv) {
-  try {
-    return bertha::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return 1;
-  }
+  return bertha::bench::guarded_main(argc, argv, bertha::run);
 }

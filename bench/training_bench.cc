@@ -16,11 +16,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <optional>
 
-#include "bert/config.h"
+#include "batches.h"
 #include "card.h"
 #include "cli/options.h"
 #include "core/error.h"
@@ -52,15 +49,6 @@ struct Setup {
   DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
 };
 
-bert::Config config_of(const Setup& setup) {
-  if (setup.config) return bert::load_config(*setup.config).padded();
-  return {.vocab_size = 30528,
-          .hidden_size = 768,
-          .num_hidden_layers = 12,
-          .num_attention_heads = 12,
-          .intermediate_size = 3072};
-}
-
 /// A random batch of sequences of these lengths; 15 % of the tokens are masked.
 PretrainingBatch batch_of(const std::vector<int64_t>& lengths, const Setup& setup,
                           int64_t vocabulary, PhiloxStream& random) {
@@ -68,18 +56,12 @@ PretrainingBatch batch_of(const std::vector<int64_t>& lengths, const Setup& setu
   batch.clear();
   for (const int64_t length : lengths) {
     const auto begin = static_cast<int32_t>(batch.ids.size());
-    for (int64_t i = 0; i < length; ++i) {
-      batch.ids.push_back(
-          static_cast<int32_t>(1 + random.below(static_cast<uint64_t>(vocabulary - 1))));
-      batch.segments.push_back(i < length / 2 ? 0 : 1);
-      batch.positions.push_back(static_cast<int32_t>(i));
-    }
+    bench::append_sequence(batch, length, length / 2, vocabulary, random);
     const int64_t masked = std::min(setup.predictions, std::max<int64_t>(1, length * 3 / 20));
     for (int64_t i = 0; i < masked; ++i) {
       batch.masked_rows.push_back(begin + static_cast<int32_t>(i * length / masked));
       batch.masked_labels.push_back(batch.ids[static_cast<size_t>(batch.masked_rows.back())]);
     }
-    batch.seq_start.push_back(static_cast<int32_t>(batch.ids.size()));
     batch.next_sentence.push_back(static_cast<int32_t>(random.below(2)));
   }
   return batch;
@@ -120,28 +102,11 @@ std::vector<PretrainingBatch> make_batches(const Setup& setup, const bert::Confi
   return batches;
 }
 
-void save_lengths(const std::string& path, const std::vector<PretrainingBatch>& batches) {
-  nlohmann::json lengths;
-  for (const PretrainingBatch& batch : batches) {
-    std::vector<int32_t> of_batch;
-    for (size_t i = 1; i < batch.seq_start.size(); ++i) {
-      of_batch.push_back(batch.seq_start[i] - batch.seq_start[i - 1]);
-    }
-    lengths.push_back(of_batch);
-  }
-  std::ofstream(path) << lengths;
-}
-
 /// Matrix products of one training step: 2 operations a multiply-add, backward twice the forward.
 double flops_of(const PretrainingBatch& batch, const bert::Config& config) {
   const auto real = [](int64_t count) { return static_cast<double>(count); };
   const double hidden = real(config.hidden_size);
-  const double layer = 2 * hidden * (4 * hidden + 2 * real(config.intermediate_size));
-  double forward = real(config.num_hidden_layers) * real(batch.tokens()) * layer;
-  for (size_t i = 1; i < batch.seq_start.size(); ++i) {
-    const double length = batch.seq_start[i] - batch.seq_start[i - 1];
-    forward += real(config.num_hidden_layers) * 4 * length * length * hidden;
-  }
+  double forward = bench::encoder_flops(batch, config);
   forward += real(std::ssize(batch.masked_rows)) * 2 * hidden * (hidden + real(config.vocab_size));
   forward += real(batch.sequences()) * 2 * hidden * (hidden + 2);
   return 3 * forward;
@@ -263,9 +228,9 @@ int run(const std::vector<std::string>& arguments) {
   }
   if (!table.given("predictions")) setup.predictions = setup.length <= 128 ? 20 : 80;
   if (setup.profile && setup.device != "cpu") fail("--profile: a card's ops run on their own time");
-  const bert::Config config = config_of(setup);
+  const bert::Config config = bench::config_or_base(setup.config);
   const std::vector<PretrainingBatch> batches = make_batches(setup, config);
-  if (setup.save_lengths) save_lengths(*setup.save_lengths, batches);
+  if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);
   report(setup, measure(setup, config, batches));
   return 0;
 }
@@ -274,10 +239,5 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace bertha
 
 int main(int argc, char** argv) {
-  try {
-    return bertha::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return 1;
-  }
+  return bertha::bench::guarded_main(argc, argv, bertha::run);
 }

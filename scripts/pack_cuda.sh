@@ -7,7 +7,7 @@
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
 # FOLDER is build/cuda (./run build --cuda, then cmake --build build/cuda --target training_bench
-# squad_cuda_bench), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for
+# squad_bench), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for
 # the shards, one sentence a line and a blank line between documents, is this project's own
 # documentation unless --text, the last option, names better.
 set -euo pipefail
@@ -33,7 +33,7 @@ while [[ $# -gt 0 ]]; do
   shift 2
 done
 
-readonly programs=(bertha test_cuda bench/training_bench bench/squad_cuda_bench)
+readonly programs=(bertha test_cuda bench/training_bench bench/squad_bench)
 for program in "${programs[@]}"; do
   [[ -x $build/$program ]] || {
     echo "pack_cuda.sh: $build/$program is missing; build it first (./run build --cuda)" >&2

@@ -15,6 +15,7 @@ LARGE = dict(BASE, hidden_size=1024, num_hidden_layers=24, num_attention_heads=1
              intermediate_size=4096)
 MINILM = dict(BASE, hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
 MODELS = {"base": BASE, "large": LARGE, "minilm": MINILM}
+TAKEN = {*BASE, "hidden_dropout_prob", "attention_probs_dropout_prob"}
 MASK_ID = 103
 FIRST_WORD = 1000
 
@@ -22,7 +23,7 @@ FIRST_WORD = 1000
 def add_common_arguments(parser):
     parser.add_argument("--model", default="base",
                         help="base, large, minilm (6 layers of 384), or a config.json whose sizes "
-                             "are taken")
+                             "and dropout are taken")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32",
                         help="bf16 is torch.autocast over fp32 weights")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -41,7 +42,7 @@ def model_config(name, vocabulary_floor=FIRST_WORD + 1):
         sizes = MODELS[name]
     else:
         with open(name) as file:
-            sizes = {key: value for key, value in json.load(file).items() if key in BASE}
+            sizes = {key: value for key, value in json.load(file).items() if key in TAKEN}
     if sizes["vocab_size"] < vocabulary_floor:
         raise SystemExit(f"{name}: vocab_size must be at least {vocabulary_floor}")
     return transformers.BertConfig(**sizes, layer_norm_eps=1e-12, attn_implementation="sdpa")

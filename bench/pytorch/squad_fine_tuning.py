@@ -5,7 +5,8 @@
     squad_fine_tuning.py --model FOLDER --features features.jsonl --questions 30000 --output OUT
 
 One epoch of AdamW (fused) with linear warm-up over a tenth of the steps and linear decay, dropout as
-in the model's config, scaled-dot-product attention. Batches are drawn from runs of 50 batches sorted
+in the model's config unless --attention-dropout says otherwise: at 0 PyTorch's flash attention trains
+three times as fast on a CPU as what it falls back to. Batches are drawn from runs of 50 batches sorted
 by length and padded to the longest. The folder it leaves is scored with
 `bertha squad --do_predict --do_eval --init_checkpoint OUT`, so that one scorer judges both.
 Prints one JSON line.
@@ -61,6 +62,13 @@ def tensors(rows):
                 end_positions=torch.tensor([row[3] for row in rows]))
 
 
+def load(arguments):
+    config = transformers.BertConfig.from_pretrained(arguments.model)
+    if arguments.attention_dropout is not None:
+        config.attention_probs_dropout_prob = arguments.attention_dropout
+    return transformers.BertForQuestionAnswering.from_pretrained(arguments.model, config=config)
+
+
 def make_optimizer(model, rate):
     decayed = [p for n, p in model.named_parameters() if p.ndim > 1]
     plain = [p for n, p in model.named_parameters() if p.ndim <= 1]
@@ -96,6 +104,8 @@ def main():
     parser.add_argument("--questions", type=int, default=30000)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--attention-dropout", type=float,
+                        help="in place of the config's attention_probs_dropout_prob")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -104,7 +114,7 @@ def main():
     torch.manual_seed(arguments.seed)
     features = read_features(arguments.features, arguments.questions)
     batches = batches_of(features, arguments.batch, arguments.seed)
-    model = transformers.BertForQuestionAnswering.from_pretrained(arguments.model)
+    model = load(arguments)
     begin, begin_cpu = time.perf_counter(), time.process_time()
     losses = train(model, batches, arguments)
     seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu

@@ -1,0 +1,78 @@
+#pragma once
+
+// What the benchmarks of whole steps share: BERT-Base or a config, random sequences, their lengths
+// for the peer, the operations of the encoder.
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bert/config.h"
+#include "core/philox.h"
+#include "core/ragged_batch.h"
+
+namespace bertha::bench {
+
+inline bert::Config config_or_base(const std::optional<std::string>& path) {
+  if (path) return bert::load_config(*path).padded();
+  return {.vocab_size = 30528,
+          .hidden_size = 768,
+          .num_hidden_layers = 12,
+          .num_attention_heads = 12,
+          .intermediate_size = 3072};
+}
+
+/// Adds a sequence of `length` random tokens; the second segment begins at `second`.
+inline void append_sequence(RaggedBatch& batch, int64_t length, int64_t second, int64_t vocabulary,
+                            PhiloxStream& random) {
+  for (int64_t i = 0; i < length; ++i) {
+    batch.ids.push_back(
+        static_cast<int32_t>(1 + random.below(static_cast<uint64_t>(vocabulary - 1))));
+    batch.segments.push_back(i < second ? 0 : 1);
+    batch.positions.push_back(static_cast<int32_t>(i));
+  }
+  batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
+}
+
+/// Writes the lengths of the batches' sequences, a list of lists, for the peer.
+template <typename Batch>
+void save_lengths(const std::string& path, const std::vector<Batch>& batches) {
+  nlohmann::json lengths;
+  for (const Batch& batch : batches) {
+    std::vector<int32_t> differences(batch.seq_start.size());
+    std::adjacent_difference(batch.seq_start.begin(), batch.seq_start.end(), differences.begin());
+    lengths.push_back(std::vector<int32_t>(differences.begin() + 1, differences.end()));
+  }
+  std::ofstream(path) << lengths;
+}
+
+/// Operations of the matrix products of the encoder's forward pass, two a multiply-add.
+inline double encoder_flops(const RaggedBatch& batch, const bert::Config& config) {
+  const auto hidden = static_cast<double>(config.hidden_size);
+  double flops = static_cast<double>(batch.tokens()) * 2 * hidden *
+                 (4 * hidden + 2 * static_cast<double>(config.intermediate_size));
+  for (size_t i = 1; i < batch.seq_start.size(); ++i) {
+    const double length = batch.seq_start[i] - batch.seq_start[i - 1];
+    flops += 4 * length * length * hidden;
+  }
+  return static_cast<double>(config.num_hidden_layers) * flops;
+}
+
+/// Calls run(arguments); an error is a line on stderr and the exit status 1.
+template <typename Run>
+int guarded_main(int argc, char** argv, const Run& run) {
+  try {
+    return run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace bertha::bench
