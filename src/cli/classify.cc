@@ -1,5 +1,3 @@
-#include <spdlog/spdlog.h>
-
 #include <cstdio>
 #include <memory>
 
@@ -8,6 +6,7 @@
 #include "cli/model_choice.h"
 #include "cli/options.h"
 #include "cli/ranks.h"
+#include "cli/recipe_run.h"
 #include "cli/stop.h"
 #include "core/error.h"
 #include "train/classification_run.h"
@@ -75,8 +74,7 @@ int run_on(comm::Communicator& world, train::ClassificationOptions o, const Type
   o.bf16 = typed.device.bf16(*device);
   train::ClassificationRun run(o, tokenizer, *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
-    spdlog::warn("stopped by a signal; the same command goes on from here");
-    return kExitStopped;
+    return stopped_status(false);
   }
   if (!o.eval_file.empty()) {
     const train::ClassificationResult result = run.evaluate();

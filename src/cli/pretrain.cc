@@ -6,9 +6,8 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/device_choice.h"
 #include "cli/options.h"
-#include "cli/ranks.h"
+#include "cli/recipe_run.h"
 #include "cli/stop.h"
 #include "core/error.h"
 #include "core/profile.h"
@@ -23,9 +22,7 @@ using train::PretrainingOptions;
 /// Values as typed, before they become PretrainingOptions.
 struct Typed {
   PretrainingOptions options;
-  DeviceChoice device;
-  RankOptions ranks;
-  std::string bert_model = "bert-large-uncased";
+  RecipeRun run;
   std::string optimizer = "lamb";
   std::string init = "recipe";
   double max_steps = 1000;
@@ -33,9 +30,6 @@ struct Typed {
   int64_t max_seq_length = 512;
   bool packed = true;
   bool do_train = false;
-  bool disable_progress_bar = false;
-  bool enable_tensorboard = false;
-  bool fp16 = false;
   bool profile = false;
 };
 
@@ -61,7 +55,7 @@ void declare_model(Options& table, Typed& typed) {
   table.heading("model");
   table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
   table.required();
-  table.value("bert_model", typed.bert_model, "a name for the log");
+  typed.run.declare_model_name(table);
   table.value("init_checkpoint", o.init_checkpoint,
               "weights to start from, with moments if the file has them; step 0");
   table.value(
@@ -104,27 +98,17 @@ void declare_run(Options& table, Typed& typed) {
   table.flag("phase2", o.phase2, "second phase: steps count from --phase1_end_step");
   table.value("phase1_end_step", o.phase1_end_step, "number of the first phase's last checkpoint");
   table.heading("log");
-  table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
+  typed.run.declare_log(table, o);
   table.value("log_freq", typed.log_freq, "steps between log lines");
-  table.flag("disable_progress_bar", typed.disable_progress_bar, "no progress line");
   table.value("profile", typed.profile,
               "at the end, where the time went, op by op (rank 0, CPU), on standard error");
-  table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
-  table.flag("enable-tensorboard-logging", typed.enable_tensorboard,
-             "TensorBoard event files below --output_dir");
 }
 
-void declare_accepted(Options& table, Typed& typed) {
-  table.heading("options of the recipe");
-  table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
-  table.alias("amp", "fp16");
-  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale", "0.0");
+void declare_accepted(Options& table) {
   table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
                  "1048576");
   table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe",
                  "3.0");
-  table.accepted("local_rank", true, "ranks come from mpirun", "-1");
-  table.accepted("use_env", false, "ranks come from mpirun");
   table.accepted("allreduce_post_accumulation", false, "gradients are always reduced once a step");
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
@@ -135,10 +119,6 @@ void declare_accepted(Options& table, Typed& typed) {
       "as one",
       "False");
   table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");
-  table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
-  table.accepted("no_compiled_autograd", false, "there is no autograd");
-  table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged",
-                 "False");
 }
 
 /// A count that the recipe's parser takes as a float: "10", "1e3", "7038.0".
@@ -162,57 +142,42 @@ PretrainingOptions settle(const Typed& typed, const Options& table) {
   }
   o.init = typed.init == "recipe" ? bert::InitStyle::kRecipe : bert::InitStyle::kBert;
   if (table.given("enable_packed_data_mode")) o.packed = typed.packed;
-  o.progress = !typed.disable_progress_bar;
-  if (typed.enable_tensorboard && o.tensorboard_dir.empty()) {
-    o.tensorboard_dir = o.output_dir + "/tensorboard";
-  }
   return o;
 }
 
-/// The log's Config record: the recipe prints its argparse Namespace there, the batch already
-/// divided by the accumulation steps.
-std::string namespace_text(const Options& table, const PretrainingOptions& options,
-                           const Device& device) {
-  std::string text;
-  for (const auto& [name, value] : table.python_settings()) {
-    std::string shown = value;
-    if (name == "train_batch_size") shown = std::to_string(options.micro_batch());
-    if (name == "gradient_accumulation_steps") {
-      shown = std::to_string(options.gradient_accumulation_steps);
-    }
-    if (name == "steps_this_run") shown = std::to_string(options.last_step());
-    if (name == "device") shown = train::python_quoted(device.description());
-    if (name == "precision") shown = options.bf16 ? "'bf16'" : "'fp32'";
-    text += (text.empty() ? "" : ", ") + name + "=" + shown;
-  }
-  return "Namespace(" + text + ")";
+/// The batch of the log's Config record is already divided by the accumulation steps, as the
+/// recipe's.
+std::string config_text(const Options& table, const PretrainingOptions& options,
+                        const Device& device) {
+  return namespace_text(
+      table, device,
+      {{"train_batch_size", std::to_string(options.micro_batch())},
+       {"gradient_accumulation_steps", std::to_string(options.gradient_accumulation_steps)},
+       {"steps_this_run", std::to_string(options.last_step())},
+       {"precision", options.bf16 ? "'bf16'" : "'fp32'"}});
 }
 
 /// One rank's part: the whole run where there is one rank.
 int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
              const Options& table) {
-  const RankDevice own = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.run.device, world);
   Device* const device = own.device.get();
   if (typed.profile && device->kind() != DeviceKind::kCpu) {
     fail("--profile: {} runs ops on its own time; add --device cpu", device->description());
   }
   Profile profile;
   if (typed.profile && world.leads()) device->set_profile(&profile);
-  options.bf16 = typed.device.bf16(*device);
-  const auto config_text = [&](const train::PretrainingOptions& settled) {
-    return namespace_text(table, settled, *device);
+  options.bf16 = typed.run.device.bf16(*device);
+  const auto settled_config = [&](const train::PretrainingOptions& settled) {
+    return config_text(table, settled, *device);
   };
-  train::PretrainingRun run(options, *device, print_line, config_text, *own.world);
+  train::PretrainingRun run(options, *device, print_line, settled_config, *own.world);
   const train::RunEnd end = run.run(stop_requested);
   if (device->profile() != nullptr) {
     spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),
                  train::profile_table(profile, run.steps_done()));
   }
-  if (end == train::RunEnd::kFinished) return 0;
-  spdlog::warn(options.skip_checkpoint
-                   ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
-                   : "stopped by a signal; the same command goes on from here");
-  return kExitStopped;
+  return end == train::RunEnd::kFinished ? 0 : stopped_status(options.skip_checkpoint);
 }
 
 }  // namespace
@@ -230,23 +195,16 @@ int run_pretrain(Arguments arguments) {
   declare_model(table, typed);
   declare_optimisation(table, typed);
   declare_run(table, typed);
-  typed.device.declare(table);
-  typed.ranks.declare(table);
-  declare_accepted(table, typed);
+  typed.run.declare_rest(table, "0.0");
+  declare_accepted(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;
   }
-  for (const std::string& note : table.notes()) spdlog::info("{}", note);
   PretrainingOptions options = settle(typed, table);
-  if (typed.fp16) {
-    spdlog::info("--fp16: bf16 is used in its place");
-    typed.device.precision = "bf16";
-  }
-  options.sums = typed.ranks.sums();
-  options.weight_check_interval = typed.ranks.weight_check_interval;
+  typed.run.settle(table, options);
   stop_on_signals();
-  return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
+  return on_all_ranks(typed.run.ranks, stop_requested, [&](comm::Communicator& world) {
     return train_on(world, options, typed, table);
   });
 }

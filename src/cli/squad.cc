@@ -5,9 +5,8 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/device_choice.h"
 #include "cli/options.h"
-#include "cli/ranks.h"
+#include "cli/recipe_run.h"
 #include "cli/squad_tools.h"
 #include "cli/stop.h"
 #include "core/error.h"
@@ -21,17 +20,12 @@ using train::SquadOptions;
 /// Values as typed, before they become SquadOptions.
 struct Typed {
   SquadOptions options;
-  DeviceChoice device;
-  RankOptions ranks;
-  std::string bert_model = "bert-large-uncased";
+  RecipeRun run;
   std::string rules = "recipe";
   double max_steps = -1;
   bool do_train = false;
   bool do_predict = false;
   bool no_dropout = false;
-  bool disable_progress_bar = false;
-  bool enable_tensorboard = false;
-  bool fp16 = false;
 };
 
 void declare_files(Options& table, Typed& typed) {
@@ -54,7 +48,7 @@ void declare_files(Options& table, Typed& typed) {
   table.required();
   table.value("vocab_file", o.vocab_file, "vocab.txt");
   table.required();
-  table.value("bert_model", typed.bert_model, "a name for the log");
+  typed.run.declare_model_name(table);
   table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
   table.value("token-rules", typed.rules, "recipe or hf");
 }
@@ -108,23 +102,13 @@ void declare_optimisation(Options& table, Typed& typed) {
   table.value("eval_questions", o.eval_questions,
               "evaluate on the first so many questions; -1: on all");
   table.heading("log");
-  table.value("json-summary", o.json_summary, "the run's log, a DLLL line a record");
+  typed.run.declare_log(table, o);
   table.value("log_freq", o.log_freq, "micro-batches between log lines");
   table.value("throughput_warmup_steps", o.throughput_warmup_steps,
               "first steps that the speed in the log leaves out");
-  table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
-  table.flag("enable-tensorboard-logging", typed.enable_tensorboard,
-             "TensorBoard event files below --output_dir");
-  table.flag("disable-progress-bar", typed.disable_progress_bar, "no progress line");
 }
 
-void declare_accepted(Options& table, Typed& typed) {
-  table.heading("options of the recipe");
-  table.flag("fp16", typed.fp16, "bf16 is used in its place: the same speed, no loss scale");
-  table.alias("amp", "fp16");
-  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale");
-  table.accepted("local_rank", true, "ranks come from mpirun");
-  table.accepted("use_env", false, "ranks come from mpirun");
+void declare_accepted(Options& table) {
   table.accepted("eval_script", true, "the scores are computed here; no script is run");
   table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
   table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
@@ -134,10 +118,7 @@ void declare_accepted(Options& table, Typed& typed) {
                  "primitives serve as one");
   table.accepted("profile", true, "see bench/ for a profile by operation");
   table.accepted("profile_steps", true, "see bench/ for a profile by operation");
-  table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
   table.accepted("compiled_autograd", false, "there is no autograd");
-  table.accepted("no_compiled_autograd", false, "there is no autograd");
-  table.accepted("log_memory_usage", true, "memory is fixed before the first step");
 }
 
 SquadOptions settle(const Typed& typed) {
@@ -153,9 +134,6 @@ SquadOptions settle(const Typed& typed) {
   if (o.eval_steps > 0 && typed.do_train && o.predict_file.empty()) {
     fail("--eval_steps needs --predict_file");
   }
-  if (typed.enable_tensorboard && o.tensorboard_dir.empty()) {
-    o.tensorboard_dir = o.output_dir + "/tensorboard";
-  }
   o.eval_file = o.predict_file;
   if (!typed.do_train) o.train_file.clear();
   if (!typed.do_predict) o.predict_file.clear();
@@ -164,32 +142,19 @@ SquadOptions settle(const Typed& typed) {
   o.rules = text::parse_token_rules(typed.rules);
   o.features.version_2 = o.answers.version_2;
   o.dropout = !typed.no_dropout;
-  o.progress = !typed.disable_progress_bar;
   return o;
-}
-
-/// The log's Config record: the recipe prints its argparse Namespace there.
-std::string namespace_text(const Options& table, const Device& device) {
-  std::string text;
-  for (const auto& [name, value] : table.python_settings()) {
-    text += (text.empty() ? "" : ", ") + name + "=" +
-            (name == "device" ? train::python_quoted(device.description()) : value);
-  }
-  return "Namespace(" + text + ")";
 }
 
 /// One rank's part: the whole run where there is one rank.
 int run_on(comm::Communicator& world, SquadOptions options, const Typed& typed,
            const Options& table) {
-  const RankDevice own = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.run.device, world);
   Device* const device = own.device.get();
-  options.bf16 = typed.device.bf16(*device);
+  options.bf16 = typed.run.device.bf16(*device);
   train::SquadRun run(options, *device, print_line, namespace_text(table, *device), *own.world);
-  if (run.run(stop_requested) == train::RunEnd::kFinished) return 0;
-  spdlog::warn(options.skip_checkpoint
-                   ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
-                   : "stopped by a signal; the same command goes on from here");
-  return kExitStopped;
+  return run.run(stop_requested) == train::RunEnd::kFinished
+             ? 0
+             : stopped_status(options.skip_checkpoint);
 }
 
 int run_squad_recipe(Arguments arguments) {
@@ -203,23 +168,16 @@ int run_squad_recipe(Arguments arguments) {
   declare_files(table, typed);
   declare_features(table, typed);
   declare_optimisation(table, typed);
-  typed.device.declare(table);
-  typed.ranks.declare(table);
-  declare_accepted(table, typed);
+  typed.run.declare_rest(table, "0");
+  declare_accepted(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;
   }
-  for (const std::string& note : table.notes()) spdlog::info("{}", note);
   SquadOptions options = settle(typed);
-  if (typed.fp16) {
-    spdlog::info("--fp16: bf16 is used in its place");
-    typed.device.precision = "bf16";
-  }
-  options.sums = typed.ranks.sums();
-  options.weight_check_interval = typed.ranks.weight_check_interval;
+  typed.run.settle(table, options);
   stop_on_signals();
-  return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
+  return on_all_ranks(typed.run.ranks, stop_requested, [&](comm::Communicator& world) {
     return run_on(world, options, typed, table);
   });
 }

@@ -1,0 +1,67 @@
+#include "cli/recipe_run.h"
+
+#include <spdlog/spdlog.h>
+
+#include "cli/stop.h"
+#include "train/dllogger.h"
+
+namespace bertha::cli {
+
+void RecipeRun::declare_model_name(Options& table) {
+  table.value("bert_model", bert_model, "a name for the log");
+}
+
+void RecipeRun::declare_log(Options& table, std::string& json_summary,
+                            std::string& tensorboard_dir) {
+  table.value("json-summary", json_summary, "the run's log, a DLLL line a record");
+  table.value("tensorboard_logdir", tensorboard_dir, "folder of TensorBoard event files");
+  table.flag("enable-tensorboard-logging", enable_tensorboard,
+             "TensorBoard event files below --output_dir");
+  table.flag("disable_progress_bar", disable_progress_bar, "no progress line");
+}
+
+void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
+  device.declare(table);
+  ranks.declare(table);
+  table.heading("options of the recipe");
+  table.flag("fp16", fp16, "bf16 is used in its place: the same speed, no loss scale");
+  table.alias("amp", "fp16");
+  table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
+                 loss_scale);
+  table.accepted("local_rank", true, "ranks come from mpirun", "-1");
+  table.accepted("use_env", false, "ranks come from mpirun");
+  table.accepted("use_torch_compile", false, "there is nothing to compile at run time");
+  table.accepted("no_compiled_autograd", false, "there is no autograd");
+  table.accepted("log_memory_usage", true, "memory is fixed before the first step and logged",
+                 "False");
+}
+
+void RecipeRun::settle(const Options& table) {
+  for (const std::string& note : table.notes()) spdlog::info("{}", note);
+  if (!fp16) return;
+  spdlog::info("--fp16: bf16 is used in its place");
+  device.precision = "bf16";
+}
+
+std::string namespace_text(const Options& table, const Device& device,
+                           const std::map<std::string, std::string>& shown) {
+  std::string text;
+  for (const auto& [name, value] : table.python_settings()) {
+    const auto other = shown.find(name);
+    text += (text.empty() ? "" : ", ") + name + "=";
+    if (name == "device") {
+      text += train::python_quoted(device.description());
+    } else {
+      text += other == shown.end() ? value : other->second;
+    }
+  }
+  return "Namespace(" + text + ")";
+}
+
+int stopped_status(bool skip_checkpoint) {
+  spdlog::warn(skip_checkpoint ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
+                               : "stopped by a signal; the same command goes on from here");
+  return kExitStopped;
+}
+
+}  // namespace bertha::cli
