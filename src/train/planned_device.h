@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "comm/communicator.h"
 #include "core/device.h"
 #include "core/error.h"
 
@@ -39,6 +40,16 @@ class PlannedDevice : public Device {
   static void refuse() { BERTHA_CHECK(false, "a planned card runs nothing"); }
 
   int64_t allocated_bytes_ = 0;
+};
+
+/// Stands for the first of so many ranks in plans. Nothing can be summed.
+class PlannedWorld : public comm::Communicator {
+ public:
+  explicit PlannedWorld(int64_t ranks) : ranks_(ranks) {}
+  int64_t ranks() const override { return ranks_; }
+
+ private:
+  int64_t ranks_;
 };
 
 }  // namespace bertha::train

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "comm/buckets.h"
 #include "core/error.h"
 #include "optim/step_scalars.h"
 
@@ -154,14 +155,12 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
 
 /// Puts what is final under way, in buckets; a rest waits for the next layer.
 void PretrainingTrainer::gradients_final(int64_t from) {
-  const int64_t bucket = settings_.sums.bucket_elements;
-  while (unsummed_ > from && (from == 0 || unsummed_ - from >= bucket)) {
-    const int64_t begin = std::max(from, unsummed_ - bucket);
-    const InOut piece(parameters_.flat_gradients().rows(begin, unsummed_ - begin));
-    if (tree_) tree_->fold_last(piece, begin);
+  const auto begin = [this](int64_t offset, int64_t count) {
+    const InOut piece(parameters_.flat_gradients().rows(offset, count));
+    if (tree_) tree_->fold_last(piece, offset);
     world_.begin_sum(piece, settings_.sums);
-    unsummed_ = begin;
-  }
+  };
+  unsummed_ = comm::cut_buckets(unsummed_, from, settings_.sums.bucket_elements, begin);
   world_.advance_sums();
 }
 

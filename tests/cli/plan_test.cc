@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/error.h"
 #include "train/planned_device.h"
 #include "train/pretraining_trainer.h"
+#include "train/step_timing.h"
 
 namespace bertha::cli {
 namespace {
@@ -45,6 +47,11 @@ class Plan : public testing::Test {
     const size_t at = text.find(what);
     EXPECT_NE(at, std::string::npos) << what << " in\n" << text;
     return at == std::string::npos ? NAN : std::stod(text.substr(at + what.size()));
+  }
+  nlohmann::json plan_json(std::vector<std::string> options) const {
+    options.emplace_back("--json");
+    const std::string text = plan(std::move(options));
+    return nlohmann::json::parse(text.substr(text.find("{\n")));  // what is logged goes before it
   }
   bert::Config config() const { return bert::load_config(path_.string()).padded(); }
 
@@ -115,6 +122,140 @@ TEST_F(Plan, RefusesWhatIsNoCard) {
   testing::internal::GetCapturedStdout();
   EXPECT_THROW(plan({"--max_seq_length=513"}), Error);
   testing::internal::GetCapturedStdout();
+}
+
+/// By hand: the micro-batch at half of the card's rate; one bucket after the other over NVLink;
+/// what is later than the backward pass is seen.
+TEST_F(Plan, ScalingIsTheModelsOfManyRanks) {
+  const auto json =
+      plan_json({"--autocast", "--ranks=1,8,1024", "--gradient_accumulation_steps=4"});
+  const auto& rows = json["scaling"];
+  ASSERT_EQ(rows.size(), 3U);
+  const double micro_batch = json["micro_batch_seconds"];
+  EXPECT_NEAR(micro_batch, 64 * json["sequence_gflop"].get<double>() * 1e9 / (0.5 * 989e12), 1e-9);
+  const double elements = static_cast<double>(
+      bert::ParameterTable(config(), bert::Heads::for_pretraining()).flat_size());
+  EXPECT_NEAR(rows[1]["sum_seconds"], 1.75 * 4 * elements / 360e9 + 41 * 14 * 3.4e-6, 3e-4);
+  for (const auto& row : rows) {
+    const double step = row["compute_seconds"].get<double>() + row["update_seconds"].get<double>() +
+                        row["sum_seconds"].get<double>() - row["hidden_seconds"].get<double>();
+    EXPECT_NEAR(row["step_seconds"], step, 1e-12);
+    EXPECT_NEAR(row["compute_seconds"], 4 * micro_batch, 1e-12);
+    EXPECT_NEAR(row["sequences_per_second"], 256 * row["ranks"].get<double>() / step, 1e-6);
+    EXPECT_LE(row["hidden_seconds"], row["sum_seconds"]);
+  }
+  EXPECT_EQ(rows[0]["efficiency"], 1);
+  EXPECT_LT(rows[2]["efficiency"], rows[1]["efficiency"]);
+  EXPECT_GT(rows[2]["efficiency"], json["networks"]["ethernet-10g"][2]);
+  EXPECT_EQ(rows[2]["efficiency"], json["networks"]["infiniband-ndr"][2]) << "usual for an h100";
+}
+
+TEST_F(Plan, AGlobalBatchIsSharedOut) {
+  const auto rows = plan_json({"--ranks=1,8,32", "--global_batch=4096"})["scaling"];
+  EXPECT_EQ(rows[0]["gradient_accumulation_steps"], 64);
+  EXPECT_EQ(rows[1]["gradient_accumulation_steps"], 8);
+  EXPECT_EQ(rows[2]["gradient_accumulation_steps"], 2);
+  EXPECT_LT(rows[2]["efficiency"], rows[1]["efficiency"]);
+  EXPECT_THROW(plan({"--ranks=3", "--global_batch=4096"}), Error);
+  testing::internal::GetCapturedStdout();
+}
+
+/// The moments of 8 ranks are an eighth each; sums of bf16 have a copy of all gradients then, NCCL
+/// its own buffers.
+TEST_F(Plan, MemoryCountsSharedStateAndSums) {
+  const auto whole = plan_json({"--ranks=1,8"});
+  const auto shared = plan_json({"--ranks=1,8", "--use_zero_optimizer=true"});
+  const auto rounded =
+      plan_json({"--ranks=1,8", "--use_zero_optimizer=true", "--allreduce-dtype=bf16"});
+  const auto memory = [](const nlohmann::json& json, int row) {
+    return json["scaling"][static_cast<size_t>(row)]["memory_gb"].get<double>();
+  };
+  const double elements = static_cast<double>(
+      bert::ParameterTable(config(), bert::Heads::for_pretraining()).flat_size());
+  EXPECT_EQ(memory(whole, 0), whole["memory"]["total_gb"]);
+  EXPECT_GT(memory(whole, 1), memory(whole, 0) + 0.3);
+  EXPECT_NEAR(memory(whole, 1) - memory(shared, 1), 8e-9 * elements * 7 / 8, 0.01);
+  EXPECT_NEAR(memory(rounded, 1) - memory(shared, 1), 2e-9 * elements, 1e-6);
+  EXPECT_EQ(memory(shared, 0), memory(whole, 0)) << "one rank has nobody to share with";
+}
+
+/// Two measurements of a made-up machine: the plan finds its links and goes on from its steps.
+TEST_F(Plan, PredictsFromWhatWasMeasured) {
+  std::vector<std::string> words = {"--measured"};
+  for (const int64_t ranks : {2, 4}) {
+    const auto n = static_cast<double>(ranks);
+    train::StepTiming timing;
+    timing.device = "made up";
+    timing.ranks = ranks;
+    timing.shape = {.sequences = 4, .length = 128, .predictions = 20};
+    timing.elements = bert::ParameterTable(config(), bert::Heads::for_pretraining()).flat_size();
+    timing.micro_batch_seconds = 2;
+    timing.update_seconds = 0.25;
+    const auto sum = [n](double bytes) {
+      return 2 * (n - 1) * 1e-5 + 2 * (n - 1) / n * bytes / 2e9;
+    };
+    timing.whole_sum_seconds = sum(4 * static_cast<double>(timing.elements));
+    timing.summed_micro_batch_seconds = 2 + timing.whole_sum_seconds;  // nothing hidden
+    for (const double bytes : {1e4, 1e6, 1e8}) timing.sums.push_back({ranks, bytes, sum(bytes)});
+    words.push_back(path_.string() + std::to_string(ranks));
+    std::ofstream(words.back()) << train::timing_json(timing);
+  }
+  const std::vector<std::string> files(words.begin() + 1, words.end());
+  words.insert(words.end(), {"--ranks=1,4,16", "--ranks_a_node=4"});
+  const auto json = plan_json(words);
+  EXPECT_NEAR(json["within"]["latency_seconds"], 1e-5, 1e-9);
+  EXPECT_NEAR(json["within"]["bytes_per_second"], 2e9, 1e3);
+  EXPECT_NEAR(json["within"]["residual"], 0, 1e-6);
+  EXPECT_EQ(json["overlap"], 0);
+  EXPECT_EQ(json["scaling"][0]["step_seconds"], 2.25);
+  EXPECT_EQ(json["scaling"][1]["hidden_seconds"], 0);
+  EXPECT_GT(json["scaling"][2]["sum_seconds"], json["scaling"][1]["sum_seconds"]);
+  EXPECT_FALSE(json.contains("memory")) << "that of a card, which was not measured";
+
+  words.back() = "--svg=" + path_.string() + ".svg";
+  const std::string text = plan(words);
+  EXPECT_NE(text.find("as measured"), std::string::npos) << text;
+  EXPECT_NE(text.find("0 % did"), std::string::npos) << text;
+  std::ifstream picture(path_.string() + ".svg");
+  const std::string svg{std::istreambuf_iterator<char>(picture), {}};
+  EXPECT_TRUE(svg.starts_with("<svg")) << svg.substr(0, 80);
+  EXPECT_NE(svg.find("16 ranks"), std::string::npos);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+
+  // Of another model, and no measurement at all.
+  for (const std::string& file : {path_.string(), files[0]}) {
+    std::ofstream(files[1]) << R"({"ranks": 2, "threads": 1, "hosts": 1, "elements": 12})";
+    EXPECT_THROW(plan({"--measured", file, files[1]}), Error) << file;
+    testing::internal::GetCapturedStdout();
+  }
+  for (const std::string& file : files) std::filesystem::remove(file);
+  std::filesystem::remove(path_.string() + ".svg");
+}
+
+TEST_F(Plan, MeasuresItself) {
+  std::ofstream(path_) << R"({"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 32,
+      "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+      "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02})";
+  const std::string file = path_.string() + ".timing";
+  const auto json = plan_json({"--measure=" + file, "--micro_batch=2", "--max_seq_length=16",
+                               "--max_predictions_per_seq=3", "--measure_steps=2"});
+  const train::StepTiming timing = train::read_timing(file);
+  EXPECT_EQ(timing.ranks, 1);
+  EXPECT_EQ(timing.shape, (train::BatchShape{.sequences = 2, .length = 16, .predictions = 3}));
+  EXPECT_GT(timing.micro_batch_seconds, 0);
+  EXPECT_GT(timing.update_seconds, 0);
+  EXPECT_TRUE(timing.sums.empty()) << "there is nobody to sum with";
+  EXPECT_EQ(json["micro_batch_seconds"], timing.micro_batch_seconds);
+  std::filesystem::remove(file);
+}
+
+TEST_F(Plan, NamesWhatIsNoNetwork) {
+  for (const char* wrong : {"--network=string", "--within=string", "--ranks=8,x", "--ranks=0",
+                            "--ranks=", "--allreduce-dtype=fp8", "--ranks_a_node=0"}) {
+    EXPECT_THROW(plan({wrong}), Error) << wrong;
+    testing::internal::GetCapturedStdout();
+  }
 }
 
 }  // namespace
