@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -190,18 +188,18 @@ void print_samples(const std::string& file, const InspectOptions& options,
   }
 }
 
-bool is_hdf5(const std::string& path) {
-  static constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
-  std::array<char, 8> begin{};
-  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
-  return std::string_view(begin.data(), begin.size()) == kSignature;
+/// Where nothing is sound there is nothing to show: one line says why.
+void expect_something_sound(const Survey& survey, size_t files) {
+  if (survey.files > 0) return;
+  if (files == 1) fail("{}", survey.faults.front());
+  fail("{} (and {} more faulty files)", survey.faults.front(), files - 1);
 }
 
 }  // namespace
 
 bool holds_shards(const std::string& path) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return is_hdf5(path) && path.ends_with(".hdf5");
+  if (fs::is_regular_file(path, error)) return path.ends_with(".hdf5");
   if (!fs::is_directory(path, error)) return false;
   const auto entries = fs::directory_iterator(path, error);
   return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
@@ -219,18 +217,16 @@ int inspect_shards(const InspectOptions& options) {
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(options.path);
   const Survey survey = dataset::survey_shards(files, survey_options, [](const std::string&) {});
+  expect_something_sound(survey, files.size());
   if (options.json) {
     fmt::print("{}\n", json_of(survey, vocabulary.has_value()).dump(2));
   } else {
     for (const std::string& fault : survey.faults) fmt::print("FAULT {}\n", fault);
     print_figures(survey, vocabulary.has_value());
-    if (survey.sequences > 0) print_histogram(survey);
+    print_histogram(survey);
     if (vocabulary && survey.faults.empty()) print_samples(files.front(), options, *vocabulary);
   }
-  if (!options.svg.empty()) {
-    if (survey.sequences == 0) fail("{}: nothing to draw: no file is sound", options.path);
-    io::write_file(options.svg, svg_of(survey));
-  }
+  if (!options.svg.empty()) io::write_file(options.svg, svg_of(survey));
   return survey.faults.empty() ? 0 : 1;
 }
 

@@ -177,6 +177,17 @@ std::string_view skip_blanks(std::string_view text) {
   return text.substr(std::min(begin, text.size()));
 }
 
+using Keys = std::unordered_map<std::string, int32_t>;
+
+const Keys& known_keys() {
+  static const Keys kKeys = [] {
+    Keys keys;
+    for (const auto& [name, key] : kNames) keys.emplace(normalized_name(name), key);
+    return keys;
+  }();
+  return kKeys;
+}
+
 }  // namespace
 
 std::string normalized_name(std::string_view name) {
@@ -187,10 +198,6 @@ std::string normalized_name(std::string_view name) {
   }
   if (result.ends_with(' ')) result.pop_back();
   return result;
-}
-
-Site::Site() : url_base_("https://en.wikipedia.org/wiki") {
-  for (const auto& [name, key] : kNames) add_namespace(name, key);
 }
 
 void Site::add_namespace(std::string_view name, int32_t key) {
@@ -205,8 +212,11 @@ void Site::set_base(std::string_view base) {
 std::optional<int32_t> Site::find_namespace(std::string_view title) const {
   const size_t colon = title.substr(0, kMaxNameBytes).find(':');
   if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const auto found = keys_.find(normalized_name(title.substr(0, colon)));
-  return found == keys_.end() ? std::nullopt : std::optional(found->second);
+  const std::string name = normalized_name(title.substr(0, colon));
+  for (const Keys* keys : {&keys_, &known_keys()}) {
+    if (const auto found = keys->find(name); found != keys->end()) return found->second;
+  }
+  return std::nullopt;
 }
 
 std::string Site::page_url(int64_t id) const {

@@ -14,12 +14,10 @@ namespace bertha::corpus {
 /// MediaWiki's numbers of namespaces that mean something here.
 enum NamespaceKey : int32_t { kMediaKey = -2, kArticleKey = 0, kFileKey = 6, kCategoryKey = 14 };
 
+/// Knows the English names and, for files and categories, those of the larger languages, so that a
+/// dump without a head works too.
 class Site {
  public:
-  /// Knows the English names and, for files and categories, those of the larger languages, so that
-  /// a dump without a head works too.
-  Site();
-
   /// Adds a name of the dump's head.
   void add_namespace(std::string_view name, int32_t key);
   /// `base`, the address of the main page: what comes before its last slash leads every address.
@@ -32,8 +30,8 @@ class Site {
   std::string page_url(int64_t id) const;
 
  private:
-  std::unordered_map<std::string, int32_t> keys_;  // by name in lower case
-  std::string url_base_;
+  std::unordered_map<std::string, int32_t> keys_;  // the dump's own, by name in lower case
+  std::string url_base_ = "https://en.wikipedia.org/wiki";
 };
 
 /// ASCII letters in lower case, `_` as a blank, no blanks at the ends; other letters as they are.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/strings.h"
 #include "dataset/hdf5_column.h"
 #include "dataset/hdf5_shard.h"
 
@@ -47,6 +48,21 @@ struct PackedColumns {
   BlockColumn positions, next_positions, next_weights;
 };
 
+/// A file with the six datasets that every shard has.
+ShardSource open_shard(const std::string& path) {
+  static const std::vector<std::string> kNames = {"input_ids",     "input_mask",
+                                                  "segment_ids",   "masked_lm_positions",
+                                                  "masked_lm_ids", "next_sentence_labels"};
+  ShardSource source(path);
+  std::vector<std::string> missing;
+  for (const std::string& name : kNames) {
+    if (!source.has(name.c_str())) missing.push_back(name);
+  }
+  if (missing.empty()) return source;
+  fail("{}: not a pre-training shard: missing {} of the datasets {}", path,
+       missing.size() == kNames.size() ? "all" : join(missing, ", "), join(kNames, ", "));
+}
+
 bool is_packed(const ShardSource& source) {
   return source.has("positions") || source.has("next_sentence_positions") ||
          source.has("next_sentence_weights");
@@ -55,7 +71,7 @@ bool is_packed(const ShardSource& source) {
 class ShardReader {
  public:
   explicit ShardReader(const std::string& path)
-      : source_(path),
+      : source_(open_shard(path)),
         ids_(source_, "input_ids", 2),
         mask_(source_, "input_mask", 2),
         segments_(source_, "segment_ids", 2),

@@ -113,7 +113,9 @@ TEST_F(CheckpointCommands, EveryFormatAndBackIsTheSame) {
 TEST_F(CheckpointCommands, TypesNarrowAndStay) {
   for (const std::string type : {"bf16", "fp16"}) {
     convert(kEncoder, path(type), {"--dtype", type});
-    for (const json& tensor : inspect({path(type)})["tensors"]) {
+    const json narrow = inspect({path(type)});
+    EXPECT_EQ(narrow["tensors"].size(), 39U);
+    for (const json& tensor : narrow["tensors"]) {
       EXPECT_EQ(tensor["dtype"], type == "bf16" ? "bf16" : "f16");
     }
     const json diff = inspect({path(type), "--diff", kEncoder}, 1);

@@ -15,6 +15,7 @@
 #include "corpus/digest.h"
 #include "corpus/http_server.h"
 #include "corpus/samples.h"
+#include "dataset/raw_hdf5.h"
 
 namespace bertha::cli {
 namespace {
@@ -376,6 +377,24 @@ TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
   EXPECT_EQ(outcome.errors(), 1);
   EXPECT_NE(outcome.said.find("wikicorpus_en_training_1.hdf5"), std::string::npos);
   EXPECT_NE(outcome.printed.find("4 of 5 files are sound"), std::string::npos) << outcome.printed;
+}
+
+TEST_F(PrepareProgram, InspectTellsWhatIsNoShard) {
+  const std::string foreign = path("foreign/a.hdf5");
+  fs::create_directory(path("foreign"));
+  test::RawFile(foreign).add("embedding", {{2, 3}, {1, 2, 3, 4, 5, 6}});
+  const std::vector<std::string> parts = {foreign, "not a pre-training shard",
+                                          "missing all of the datasets input_ids, input_mask"};
+  test::put(path("text.hdf5"), "this is no HDF5");
+  for (const std::string& option :
+       std::vector<std::string>{"--samples=1", "--json", "--svg=" + path("a.svg")}) {
+    expect_error({"inspect", foreign, option}, parts);
+    EXPECT_EQ(test::contents_of(path("stdout")), "");
+    expect_error({"inspect", path("text.hdf5"), option}, {"text.hdf5: not a whole HDF5 file"});
+  }
+  test::RawFile(path("foreign/b.hdf5")).add("input_ids", {{2, 3}, {1, 2, 3, 4, 5, 6}});
+  expect_error({"inspect", path("foreign")}, {"a.hdf5", "1 more faulty"});
+  expect_error({"inspect", path("foreign/b.hdf5")}, {"b.hdf5", "missing input_mask, segment_ids"});
 }
 
 }  // namespace

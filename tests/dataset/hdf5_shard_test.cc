@@ -215,7 +215,8 @@ TEST_F(ShardTest, FaultyRowsAreNamed) {
 TEST_F(ShardTest, FaultyDatasetsAreNamed) {
   Columns all = columns(6);
   all.erase("masked_lm_ids");
-  expect_refused(all, "dataset 'masked_lm_ids' is missing");
+  expect_refused(all,
+                 "not a pre-training shard: missing masked_lm_ids of the datasets input_ids, ");
   all = columns(6);
   all["segment_ids"].extent = {12, 6};
   expect_refused(all, "segment_ids: extent 12 by 6, expected 6 by 12");
