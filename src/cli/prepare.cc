@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -6,6 +7,8 @@
 #include <fmt/format.h>
 #include "cli/commands.h"
 #include "cli/prepare_stages.h"
+#include "cli/ranks.h"
+#include "cli/stop.h"
 
 namespace bertha::cli {
 namespace {
@@ -13,14 +16,22 @@ namespace {
 struct Stage {
   std::string_view name;
   std::string_view summary;
-  int (*run)(Arguments);
+  int (*run)(Arguments, comm::Communicator&);
 };
+
+/// A stage that cannot be shared out: rank 0 runs it, the others wait.
+template <int (*kStage)(Arguments)>
+int on_one_rank(Arguments arguments, comm::Communicator& world) {
+  const int status = world.leads() ? kStage(arguments) : 0;
+  world.wait_for_all(comm::Stage::kBarrier);
+  return status;
+}
 
 constexpr std::array kStages = {
     Stage{"extract", "a Wikipedia dump to plain articles, as WikiExtractor writes them",
-          prepare_extract},
-    Stage{"format", "articles or books to one line each", prepare_format},
-    Stage{"shard", "sentences, in shards of equal numbers of them", prepare_shard},
+          on_one_rank<prepare_extract>},
+    Stage{"format", "articles or books to one line each", on_one_rank<prepare_format>},
+    Stage{"shard", "sentences, in shards of equal numbers of them", on_one_rank<prepare_shard>},
     Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
           prepare_instances},
     Stage{"pack", "several sequences a row, so that training spends little on padding",
@@ -39,19 +50,39 @@ std::string usage() {
   return text + "\nbertha prepare STAGE --help explains a stage and its options.\n";
 }
 
+int run_stage(Arguments arguments, comm::Communicator& world) {
+  if (arguments.empty()) return prepare_all(arguments, world);
+  const std::string& name = arguments.front();
+  for (const Stage& stage : kStages) {
+    if (stage.name == name) return stage.run(arguments.subspan(1), world);
+  }
+  return prepare_all(arguments.subspan(name == "all" ? 1 : 0), world);
+}
+
 }  // namespace
 
+std::vector<size_t> own_of(size_t count, const comm::Communicator& world) {
+  std::vector<size_t> own;
+  const auto ranks = static_cast<size_t>(world.ranks());
+  for (auto i = static_cast<size_t>(world.rank()); i < count; i += ranks) own.push_back(i);
+  return own;
+}
+
+void sum_counts(comm::Communicator& world, std::span<int64_t> counts) {
+  world.wait_for_all(comm::Stage::kBarrier);
+  std::vector<double> sums(counts.begin(), counts.end());  // whole numbers up to 2^53
+  world.sum(sums, comm::Stage::kMetrics);
+  std::ranges::transform(sums, counts.begin(),
+                         [](double sum) { return static_cast<int64_t>(sum); });
+}
+
 int run_prepare(Arguments arguments) {
-  if (arguments.empty()) return prepare_all(arguments);
-  const std::string& name = arguments.front();
-  if (name == "--help" || name == "-h") {
+  if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
     fmt::print("{}", usage());
     return 0;
   }
-  for (const Stage& stage : kStages) {
-    if (stage.name == name) return stage.run(arguments.subspan(1));
-  }
-  return prepare_all(arguments.subspan(name == "all" ? 1 : 0));
+  return on_all_ranks(RankOptions(), stop_requested,
+                      [&](comm::Communicator& world) { return run_stage(arguments, world); });
 }
 
 }  // namespace bertha::cli

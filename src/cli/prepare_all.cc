@@ -5,13 +5,16 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/prepare_steps.h"
+#include "cli/ranks.h"
 #include "core/error.h"
+#include "io/crc32.h"
 
 namespace bertha::cli {
 namespace {
@@ -83,38 +86,79 @@ std::string name_of(const Step& step) {
   return name.empty() ? step.work.stage : step.work.stage + " " + name;
 }
 
-void run_step(const Step& step) {
-  const bool recorded = !step.work.manifest.empty();
-  if (recorded) corpus::begin_stage(step.work);
-  const Made made = step.run();
-  if (recorded) corpus::finish_stage(step.work, made.counts, made.outputs);
+bool recorded(const Step& step) {
+  return !step.work.manifest.empty();
+}
+
+/// The ranks go through the same steps, or they see different files.
+void agree_on(comm::Communicator& world, const std::vector<Step>& steps) {
+  uint32_t sum = 0;
+  for (const Step& step : steps) {
+    const std::string name = step.work.stage + step.work.manifest;
+    sum = io::crc32(std::as_bytes(std::span(name)), sum);
+  }
+  const std::vector<uint64_t> sums = world.gather(sum, comm::Stage::kStart);
+  for (size_t rank = 1; rank < sums.size(); ++rank) {
+    if (sums[rank] == sums[0]) continue;
+    fail("rank {} on {} sees another working folder than rank 0 on {}", rank,
+         world.host(static_cast<int64_t>(rank)), world.host(0));
+  }
+}
+
+/// Looks at steps in turn, on rank 0.
+class Looker {
+ public:
+  explicit Looker(bool dry_run) : dry_run_(dry_run) {}
+
+  /// Whether the step is to be run now; its former manifest is then gone.
+  bool begins(const Step& step) {
+    std::string why = "a stage before it is to be done";
+    if (!recorded(step)) why = "what is whole already is kept";
+    if (recorded(step) && !pending_ && corpus::is_done(step.work, why)) {
+      spdlog::info("{}: done before, skipped", name_of(step));
+      return false;
+    }
+    spdlog::info("{}: {} ({})", name_of(step), dry_run_ ? "would run" : "runs", why);
+    pending_ = dry_run_;
+    if (!dry_run_ && recorded(step)) corpus::begin_stage(step.work);
+    return !dry_run_;
+  }
+
+ private:
+  bool dry_run_;
+  bool pending_ = false;  ///< in a dry run what follows a stage to be done is to be done too
+};
+
+void run_step(const Step& step, comm::Communicator& world) {
+  if (!step.by_all_ranks && !world.leads()) return;
+  const Made made = step.run(step.by_all_ranks ? world : comm::alone());
+  if (!world.leads()) return;
+  if (recorded(step)) corpus::finish_stage(step.work, made.counts, made.outputs);
   fmt::print("{}: {}\n", name_of(step), made.said);
 }
 
 }  // namespace
 
-int prepare_all(Arguments arguments) {
+int prepare_all(Arguments arguments, comm::Communicator& world) {
   PrepareSettings settings;
   Options options = declare(settings);
   if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
+    if (world.leads()) fmt::print("{}", options.help());
     return 0;
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  settings.rank_threads = options.given("n_processes") ? settings.threads : threads_beside(world);
   check(settings);
-  bool pending = false;  // in a dry run what follows a stage to be done is to be done too
-  for (const Step& step : plan_steps(settings)) {
-    std::string why = "a stage before it is to be done";
-    const bool recorded = !step.work.manifest.empty();
-    if (!recorded) why = "what is whole already is kept";
-    if (recorded && !pending && corpus::is_done(step.work, why)) {
-      spdlog::info("{}: done before, skipped", name_of(step));
-      continue;
-    }
-    spdlog::info("{}: {} ({})", name_of(step), settings.dry_run ? "would run" : "runs", why);
-    pending = settings.dry_run;
-    if (!settings.dry_run) run_step(step);
+  const std::vector<Step> steps = plan_steps(settings);
+  agree_on(world, steps);
+  Looker looker(settings.dry_run);
+  for (const Step& step : steps) {
+    bool begins = world.leads() && looker.begins(step);
+    world.wait_for_all(comm::Stage::kBarrier);
+    world.broadcast(std::as_writable_bytes(std::span(&begins, 1)), comm::Stage::kStart);
+    if (begins) run_step(step, world);
   }
+  world.wait_for_all(comm::Stage::kBarrier);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <mutex>
@@ -10,6 +11,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
+#include "cli/ranks.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/hdf5_shard.h"
@@ -170,21 +172,23 @@ std::vector<Job> plan(const Settings& settings) {
   return jobs;
 }
 
-/// Shards done, of so many, and what is in them.
+/// Shards of a rank done, of so many, and what is in them. Shown by rank 0.
 class Progress {
  public:
-  explicit Progress(size_t jobs)
-      : jobs_(jobs), line_(train::stderr_terminal(), train::write_to_stderr) {}
+  Progress(size_t jobs, const comm::Communicator& world)
+      : jobs_(jobs), world_(world), line_(train::stderr_terminal(), train::write_to_stderr) {}
 
   void add(const Counts& counts) {
     const std::lock_guard lock(mutex_);
     total_ += counts;
     ++done_;
+    if (!world_.leads()) return;
     const auto now = std::chrono::steady_clock::now();
     if (done_ < jobs_ && !line_.due(now)) return;
-    line_.show(fmt::format("{} of {} shards, {} instances", done_, jobs_,
-                           train::format_count(total_.instances)),
-               now);
+    line_.show(
+        fmt::format("{} of {} shards{}, {} instances", done_, jobs_,
+                    world_.ranks() > 1 ? " of rank 0" : "", train::format_count(total_.instances)),
+        now);
     if (done_ == jobs_) line_.finish();
   }
   const Counts& total() const { return total_; }
@@ -193,6 +197,7 @@ class Progress {
   std::mutex mutex_;
   Counts total_;
   size_t jobs_;
+  const comm::Communicator& world_;
   size_t done_ = 0;
   train::StatusLine line_;
 };
@@ -237,36 +242,54 @@ void remove_leftovers(const std::vector<Job>& jobs) {
   }
 }
 
+/// Makes this rank's shards. Threads go to shards first, what is left of them to the work within
+/// each.
+Counts make_shards(const std::vector<Job>& jobs, const Settings& settings,
+                   const text::Tokenizer& tokenizer, comm::Communicator& world) {
+  const std::vector<size_t> own = own_of(jobs.size(), world);
+  Progress progress(own.size(), world);
+  const auto count = static_cast<int64_t>(own.size());
+  const int64_t threads_a_job =
+      std::max<int64_t>(1, settings.threads / std::max<int64_t>(count, 1));
+  dataset::run_tasks(count, settings.threads, [&](int64_t i) {
+    const Job& job = jobs[own[static_cast<size_t>(i)]];
+    progress.add(make_shard(job, settings, tokenizer, threads_a_job));
+  });
+  return progress.total();
+}
+
+Counts sum_over_ranks(comm::Communicator& world, const Counts& own) {
+  std::array<int64_t, 5> counts = {own.documents, own.sentences, own.tokens, own.instances,
+                                   static_cast<int64_t>(own.bytes)};
+  sum_counts(world, counts);
+  return {counts[0], counts[1], counts[2], counts[3], static_cast<uintmax_t>(counts[4])};
+}
+
 }  // namespace
 
-int prepare_instances(Arguments arguments) {
+int prepare_instances(Arguments arguments, comm::Communicator& world) {
   Settings settings;
   Options options = declare(settings);
   if (!options.parse(without_case_values(arguments))) {
-    fmt::print("{}", options.help());
+    if (world.leads()) fmt::print("{}", options.help());
     return 0;
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   dataset::check_options(settings.instances);
+  if (!options.given("threads")) settings.threads = threads_beside(world);
   if (settings.threads < 1) fail("--threads {}: expected 1 or more", settings.threads);
 
   const auto vocabulary = text::Vocabulary::load(settings.vocab_file);
   vocabulary.specials();  // names the one that is missing before any text is read
   const text::Tokenizer tokenizer(vocabulary, {!settings.cased, rules_of(settings.token_rules)});
   const std::vector<Job> jobs = plan(settings);
-  remove_leftovers(jobs);
+  if (world.leads()) remove_leftovers(jobs);
+  world.wait_for_all(comm::Stage::kBarrier);
 
-  // Threads go to shards first, what is left of them to the work within each.
   const auto begin = std::chrono::steady_clock::now();
-  const auto count = static_cast<int64_t>(jobs.size());
-  const int64_t threads_a_job = std::max<int64_t>(1, settings.threads / count);
-  Progress progress(jobs.size());
-  dataset::run_tasks(count, settings.threads, [&](int64_t i) {
-    const Job& job = jobs[static_cast<size_t>(i)];
-    progress.add(make_shard(job, settings, tokenizer, threads_a_job));
-  });
+  const Counts total = sum_over_ranks(world, make_shards(jobs, settings, tokenizer, world));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  const Counts& total = progress.total();
+  if (!world.leads()) return 0;
   fmt::print(
       "{} shards, {} documents, {} sentences, {} tokens, {} instances in {:.1f} s ({:.1f} MB/s)\n",
       jobs.size(), total.documents, total.sentences, total.tokens, total.instances, seconds.count(),

@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
+#include "cli/ranks.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/pack_shards.h"
@@ -106,15 +107,18 @@ void report(const dataset::Packing& packing) {
 
 }  // namespace
 
-int prepare_pack(Arguments arguments) {
+int prepare_pack(Arguments arguments, comm::Communicator& world) {
   Settings settings;
   Options options = declare(settings);
   if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
+    if (world.leads()) fmt::print("{}", options.help());
     return 0;
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  if (!options.given("threads")) settings.threads = threads_beside(world);
   check(settings);
+  settings.pack.part = world.rank();
+  settings.pack.parts = world.ranks();
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::string> files = dataset::find_shards(settings.input_dir);
   std::error_code error;
@@ -129,16 +133,22 @@ int prepare_pack(Arguments arguments) {
   const dataset::SequenceLengths lengths(files, settings.pack.row_length, settings.threads);
   const dataset::Packing packing =
       dataset::pack_histogram(lengths.histogram(), settings.pack.sequences_per_row);
-  report(packing);
-  clear_output(settings);
+  if (world.leads()) {
+    report(packing);
+    clear_output(settings);
+  }
+  world.wait_for_all(comm::Stage::kBarrier);
   const std::vector<std::string> written = dataset::write_packed(
       files, lengths, packing, settings.pack, settings.output_dir, [&](const std::string& file) {
         if (!settings.quiet) spdlog::info("{}", file);
       });
+  int64_t files_of_all = std::ssize(written);
+  sum_counts(world, {&files_of_all, 1});
+  if (!world.leads()) return 0;
   const std::string metadata = dataset::packing_metadata_path(settings.output_dir);
   io::write_file(metadata, dataset::packing_metadata(packing));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  fmt::print("{} files and {} in {:.1f} s\n", written.size(), metadata, seconds.count());
+  fmt::print("{} files and {} in {:.1f} s\n", files_of_all, metadata, seconds.count());
   return 0;
 }
 

@@ -104,7 +104,7 @@ Step download_step(const PrepareSettings& s, const Folders& folders, const std::
                                                  : "squad";
   std::vector<std::string> words = {name, "--output_dir=" + folder, "--mirror=" + s.mirror};
   Step step{{"download", s.root, "", {}, {}}, {}};
-  step.run = [words, folder, name] {
+  step.run = [words, folder, name](comm::Communicator&) {
     if (run_download(words) != 0) fail("{}: the download failed", name);
     return Made{{}, {}, name + " in " + folder};
   };
@@ -138,7 +138,7 @@ Step extract_step(const PrepareSettings& s, const Folders& folders) {
              {dump},
              extract_choices(s)},
             {}};
-  step.run = [dump, options]() mutable {
+  step.run = [dump, options](comm::Communicator&) mutable {
     options.streams = streams_of(dump, "", options.threads);
     const corpus::ExtractCounts counts = corpus::extract_dump(dump, options);
     if (!counts.damage.empty() && !options.allow_truncated) {
@@ -177,7 +177,7 @@ Step format_step(const PrepareSettings& s, const Folders& folders, const std::st
   } else if (s.skip_extractor == 0) {
     step.work.inputs = {extracted};
   }
-  step.run = [=] {
+  step.run = [=](comm::Communicator&) {
     make_folder(fs::path(output).parent_path().string());
     const corpus::FormatCounts counts =
         books ? corpus::format_books(input, output) : corpus::format_articles(input, output);
@@ -205,7 +205,7 @@ Step shard_step_of(const PrepareSettings& s, const Folders& folders,
                                      s.test_fraction, s.threads};
   check_shard_options(options);
   Step step{{"shard", s.root, shards_manifest(folders, s), {}, {}}, {}};
-  step.run = [options, make = std::move(make)] {
+  step.run = [options, make = std::move(make)](comm::Communicator&) {
     make_folder(options.output_dir);
     remove_files(files_of(options.output_dir, options.dataset, ".txt"));
     const corpus::ShardTotals totals = make(options);
@@ -265,7 +265,7 @@ Step instances_step(const PrepareSettings& s, const Folders& folders, const Phas
                                     fmt::format("--random_seed={}", s.random_seed),
                                     fmt::format("--dupe_factor={}", s.dupe_factor),
                                     "--token_rules=" + s.token_rules,
-                                    fmt::format("--threads={}", s.threads),
+                                    fmt::format("--threads={}", s.rank_threads),
                                     s.lower_case > 0 ? "--do_lower_case" : "--cased"};
   Step step{{"instances",
              s.root,
@@ -273,10 +273,14 @@ Step instances_step(const PrepareSettings& s, const Folders& folders, const Phas
              {shards_manifest(folders, s), vocabulary},
              {{"token_rules", s.token_rules}}},
             {}};
-  step.run = [=, dataset = s.dataset] {
-    make_folder(output);
-    remove_files(files_of(output, dataset, ".hdf5"));
-    prepare_instances(words);
+  step.by_all_ranks = true;
+  step.run = [=, dataset = s.dataset](comm::Communicator& world) {
+    if (world.leads()) {
+      make_folder(output);
+      remove_files(files_of(output, dataset, ".hdf5"));
+    }
+    world.wait_for_all(comm::Stage::kBarrier);
+    prepare_instances(words, world);
     std::vector<std::string> files = files_of(output, dataset, ".hdf5");
     const auto shards = static_cast<int64_t>(files.size());
     return Made{{{"shards", shards}}, std::move(files), fmt::format("{} shards", shards)};
@@ -296,7 +300,7 @@ Step pack_step(const PrepareSettings& s, const Folders& folders, const Phase& ph
       fmt::format("--max_sequence_length={}", phase.length),
       fmt::format("--max_predictions_per_sequence={}", phase.predictions),
       fmt::format("--max_sequences_per_pack={}", s.sequences_per_pack),
-      fmt::format("--threads={}", s.threads),
+      fmt::format("--threads={}", s.rank_threads),
       "--overwrite",
       "--disable_progress_bar"};
   Step step{{"pack",
@@ -305,8 +309,9 @@ Step pack_step(const PrepareSettings& s, const Folders& folders, const Phase& ph
              {hdf5_manifest(s, folders, phase)},
              {{"max_sequences_per_pack", std::to_string(s.sequences_per_pack)}}},
             {}};
-  step.run = [=] {
-    prepare_pack(words);
+  step.by_all_ranks = true;
+  step.run = [=](comm::Communicator& world) {
+    prepare_pack(words, world);
     std::vector<std::string> files = dataset::packed_files(output);
     const auto made = static_cast<int64_t>(files.size());
     files.push_back(dataset::packing_metadata_path(output));
@@ -321,15 +326,16 @@ Step verify_step(const PrepareSettings& s, const Folders& folders, const std::st
   std::vector<std::string> words = {
       "--input_dir=" + folders.of(name + "/" + s.dataset),
       fmt::format("--max_predictions_per_sequence={}", phase.predictions),
-      "--vocab_file=" + folders.vocabulary(), fmt::format("--threads={}", s.threads)};
+      "--vocab_file=" + folders.vocabulary(), fmt::format("--threads={}", s.rank_threads)};
   Step step{{"verify",
              s.root,
              folders.manifest("verify_" + name + "_" + s.dataset),
              {folders.manifest(name + "_" + s.dataset), folders.vocabulary()},
              {}},
             {}};
-  step.run = [words, name] {
-    if (prepare_verify(words) != 0) fail("{}: not sound; the lines above say where", name);
+  step.by_all_ranks = true;
+  step.run = [words, name](comm::Communicator& world) {
+    if (prepare_verify(words, world) != 0) fail("{}: not sound; the lines above say where", name);
     return Made{{}, {}, "sound"};
   };
   return step;

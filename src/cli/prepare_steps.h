@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/threads.h"
 #include "corpus/manifest.h"
 #include "corpus/sharding.h"
@@ -35,6 +36,7 @@ struct PrepareSettings {
   corpus::ShardCounts shards{256, 256};
   double test_fraction = 0.1;
   int64_t threads = thread_count();
+  int64_t rank_threads = 1;  ///< where all ranks work at once
   int64_t random_seed = 12345;
   int64_t dupe_factor = 5;
   double masked_lm_prob = 0.15;
@@ -57,7 +59,8 @@ struct Made {
 
 struct Step {
   corpus::StageWork work;  ///< without a manifest: `run` itself knows what is there
-  std::function<Made()> run;
+  std::function<Made(comm::Communicator&)> run;
+  bool by_all_ranks = false;  ///< every rank runs it, for its part; else rank 0 alone
 };
 
 /// Tokens and masked tokens an instance.

@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
+#include "cli/ranks.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/packing.h"
@@ -38,30 +40,55 @@ Options declare(Settings& settings) {
   return options;
 }
 
-/// What the packed folder's metadata say must be what its files hold.
-void compare_metadata(const std::string& folder, dataset::Survey& survey) {
-  if (survey.packed_files == 0 || !survey.faults.empty()) return;
+/// What the files of all ranks hold.
+struct Totals {
+  int64_t files, packed_files, rows, sequences, tokens, masked, faults;
+};
+
+Totals sum_over_ranks(comm::Communicator& world, const dataset::Survey& own) {
+  std::array<int64_t, 7> counts = {own.files,
+                                   own.packed_files,
+                                   own.rows,
+                                   own.sequences,
+                                   own.tokens,
+                                   own.masked,
+                                   static_cast<int64_t>(own.faults.size())};
+  sum_counts(world, counts);
+  return {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]};
+}
+
+/// What the packed folder's metadata say must be what its files hold; else the fault.
+std::string compare_metadata(const std::string& folder, const Totals& totals) {
+  if (totals.packed_files == 0 || totals.faults > 0) return "";
   const std::optional<double> claimed = dataset::read_sequences_a_row(folder);
   if (!claimed) {
     spdlog::warn("{}: there is no {}", folder, dataset::packing_metadata_path(folder));
-    return;
+    return "";
   }
-  const double real = static_cast<double>(survey.sequences) / static_cast<double>(survey.rows);
+  const double real = static_cast<double>(totals.sequences) / static_cast<double>(totals.rows);
   // The recipe leaves out the last, incomplete file and counts it.
-  if (std::abs(*claimed - real) <= 0.01 * real) return;
-  survey.faults.push_back(fmt::format("{}: avg_seq_per_sample is {:.5f}, the files have {:.5f}",
-                                      dataset::packing_metadata_path(folder), *claimed, real));
+  if (std::abs(*claimed - real) <= 0.01 * real) return "";
+  return fmt::format("{}: avg_seq_per_sample is {:.5f}, the files have {:.5f}",
+                     dataset::packing_metadata_path(folder), *claimed, real);
+}
+
+std::vector<std::string> own_files(const std::vector<std::string>& files,
+                                   const comm::Communicator& world) {
+  std::vector<std::string> own;
+  for (const size_t i : own_of(files.size(), world)) own.push_back(files[i]);
+  return own;
 }
 
 }  // namespace
 
-int prepare_verify(Arguments arguments) {
+int prepare_verify(Arguments arguments, comm::Communicator& world) {
   Settings settings;
   Options options = declare(settings);
   if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
+    if (world.leads()) fmt::print("{}", options.help());
     return 0;
   }
+  if (!options.given("threads")) settings.threads = threads_beside(world);
   if (settings.threads < 1) fail("--threads {}: expected 1 or more", settings.threads);
   if (settings.max_predictions < 1) {
     fail("--max_predictions_per_sequence {}: expected 1 or more", settings.max_predictions);
@@ -73,13 +100,18 @@ int prepare_verify(Arguments arguments) {
   survey_options.threads = settings.threads;
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(settings.input_dir);
-  dataset::Survey survey = dataset::survey_shards(files, survey_options, [](const std::string&) {});
-  compare_metadata(settings.input_dir, survey);
+  const dataset::Survey survey =
+      dataset::survey_shards(own_files(files, world), survey_options, [](const std::string&) {});
   for (const std::string& fault : survey.faults) spdlog::error("{}", fault);
+  const Totals totals = sum_over_ranks(world, survey);
+  const std::string fault = compare_metadata(settings.input_dir, totals);
+  const int status = totals.faults > 0 || !fault.empty() ? 1 : 0;
+  if (!world.leads()) return status;
+  if (!fault.empty()) spdlog::error("{}", fault);
   fmt::print("{} of {} files are sound: {} rows, {} sequences, {} tokens, {} masked\n",
-             survey.files, files.size(), survey.rows, survey.sequences, survey.tokens,
-             survey.masked);
-  return survey.faults.empty() ? 0 : 1;
+             totals.files, files.size(), totals.rows, totals.sequences, totals.tokens,
+             totals.masked);
+  return status;
 }
 
 }  // namespace bertha::cli

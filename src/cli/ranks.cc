@@ -1,9 +1,12 @@
 #include "cli/ranks.h"
 
+#include <sched.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <thread>
@@ -11,6 +14,8 @@
 
 #include "comm/cards.h"
 #include "core/error.h"
+#include "core/threads.h"
+#include "io/crc32.h"
 
 namespace bertha::cli {
 namespace {
@@ -96,6 +101,19 @@ RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world) {
   own.cards = comm::over_cards(world, *own.device);
   own.world = own.cards ? own.cards.get() : &world;
   return own;
+}
+
+int64_t threads_beside(comm::Communicator& world) {
+  const int64_t own = thread_count();
+  if (world.ranks() == 1 || std::getenv("OMP_NUM_THREADS") != nullptr) return own;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  sched_getaffinity(0, sizeof(cores), &cores);
+  const std::string host = world.host(world.rank());
+  const uint32_t sum = io::crc32(std::as_bytes(std::span(host)));
+  const uint32_t mine = io::crc32(std::as_bytes(std::span(&cores, 1)), sum);
+  const std::vector<uint64_t> all = world.gather(mine, comm::Stage::kStart);
+  return std::max<int64_t>(1, own / std::ranges::count(all, uint64_t{mine}));
 }
 
 void print_line(const std::string& line) {

@@ -40,6 +40,10 @@ struct RankDevice {
 /// rank of a host. Throws Error where its gradients cannot be summed between ranks.
 RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world);
 
+/// Threads for work that all ranks do at once: OMP_NUM_THREADS where it is set, else a part of the
+/// cores that this rank may run on, when others of its host may run on the same.
+int64_t threads_beside(comm::Communicator& world);
+
 /// A record of the log at a time, which reaches a file or a pipe at once too.
 void print_line(const std::string& line);
 

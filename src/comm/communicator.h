@@ -71,6 +71,9 @@ class Communicator {
   /// One value of each rank, in order of rank.
   virtual std::vector<uint64_t> gather(uint64_t value, Stage stage);
   virtual void barrier(Stage /*stage*/) {}
+  /// A barrier for long waits: the core is left to others meanwhile, and it may end late by some
+  /// milliseconds.
+  virtual void wait_for_all(Stage /*stage*/) {}
 
   /// Begins the sum over ranks of a piece of a flat f32 tensor, in its place: its values are
   /// nobody's before finish_sums(). All ranks begin the same pieces in the same order. May be

@@ -17,16 +17,16 @@
 
 // A row takes its sequences from anywhere, and all sequences need not fit in memory. So: lengths
 // alone decide which row each sequence goes to; then every shard is read once, its sequences going
-// to the spill file of the part of the output they belong to; then each part is read back, brought
-// into order and written. Memory: 15 bytes a sequence for the plan, one part, one shard a thread.
+// to the spill file of the run of output files they belong to; then each run is read back, brought
+// into order and written. Memory: 15 bytes a sequence for the plan, one run, one shard a thread.
 
 namespace bertha::dataset {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMostParts = 200;              // open files
-constexpr size_t kFlushBytes = size_t{1} << 20;  // a thread collects for a part
+constexpr int64_t kMostRuns = 200;               // open files
+constexpr size_t kFlushBytes = size_t{1} << 20;  // a thread collects for a run
 constexpr int64_t kTokenBytes = 3;               // of a sequence in memory, its labels shared out
 constexpr int32_t kNarrowIds = 1 << 15;
 
@@ -132,9 +132,9 @@ void append_record(const RaggedShard& shard, size_t at, uint32_t sequence, uint3
 }
 
 /// Sequences read back, by row.
-class Part {
+class Run {
  public:
-  Part(std::vector<std::byte> bytes, int64_t first_row, int64_t rows)
+  Run(std::vector<std::byte> bytes, int64_t first_row, int64_t rows)
       : bytes_(std::move(bytes)), first_row_(first_row) {
     for (size_t at = 0; at < bytes_.size(); at += record(at).size_bytes()) places_.push_back(at);
     std::ranges::sort(places_, [this](size_t a, size_t b) {
@@ -212,10 +212,12 @@ class Packer {
         row_of_(assign_rows(lengths, packing, options.seed)) {
     const int64_t file_bytes = kTokenBytes * packing.tokens / packing.rows * kPackedRowsPerFile + 1;
     const int64_t output_files = files_of(packing.rows);
-    files_a_part_ = std::max({int64_t{1}, options.memory_bytes / file_bytes,
-                              (output_files + kMostParts - 1) / kMostParts});
-    const int64_t parts = (output_files + files_a_part_ - 1) / files_a_part_;
-    for (int64_t i = 0; i < parts; ++i) spills_.emplace_back(folder);
+    files_a_run_ = std::max({int64_t{1}, options.memory_bytes / file_bytes,
+                             (output_files + kMostRuns - 1) / kMostRuns});
+    files_a_run_ = std::min(files_a_run_, (output_files + options.parts - 1) / options.parts);
+    runs_ = (output_files + files_a_run_ - 1) / files_a_run_;
+    for (int64_t run = options.part; run < runs_; run += options.parts)
+      spills_.emplace_back(folder);
   }
 
   void scatter() {
@@ -224,10 +226,11 @@ class Packer {
 
   std::vector<std::string> gather(const std::function<void(const std::string&)>& done) {
     std::vector<std::string> written;
-    const int64_t rows_a_part = files_a_part_ * kPackedRowsPerFile;
-    for (int64_t first = 0; first < packing_.rows; first += rows_a_part) {
-      const int64_t rows = std::min(rows_a_part, packing_.rows - first);
-      const Part part(spills_.front().read_all(), first, rows);
+    const int64_t rows_a_run = files_a_run_ * kPackedRowsPerFile;
+    for (int64_t run = options_.part; run < runs_; run += options_.parts) {
+      const int64_t first = run * rows_a_run;
+      const int64_t rows = std::min(rows_a_run, packing_.rows - first);
+      const Run own(spills_.front().read_all(), first, rows);
       spills_.pop_front();  // gives its room back
       for (int64_t begin = first; begin < first + rows; begin += kPackedRowsPerFile) {
         const int64_t count = std::min(kPackedRowsPerFile, first + rows - begin);
@@ -236,7 +239,7 @@ class Packer {
             written.back(),
             {count, packing_.row_length, options_.max_predictions + packing_.sequences_per_row,
              packing_.sequences_per_row},
-            [&](int64_t row, const PackedShardRow& out) { part.fill(begin + row, out); },
+            [&](int64_t row, const PackedShardRow& out) { own.fill(begin + row, out); },
             options_.threads);
         done(written.back());
       }
@@ -268,13 +271,15 @@ class Packer {
         fail("{}: row {}: changed while it was packed", path, i);
       }
       const uint32_t row = row_of_[sequence];
-      const auto part = static_cast<size_t>(row / (files_a_part_ * kPackedRowsPerFile));
-      append_record(shard, at, static_cast<uint32_t>(sequence), row, collected[part]);
-      if (collected[part].size() < kFlushBytes) continue;
-      spills_[part].append(collected[part]);
-      collected[part].clear();
+      const int64_t run = row / (files_a_run_ * kPackedRowsPerFile);
+      if (run % options_.parts != options_.part) continue;
+      const auto own = static_cast<size_t>(run / options_.parts);
+      append_record(shard, at, static_cast<uint32_t>(sequence), row, collected[own]);
+      if (collected[own].size() < kFlushBytes) continue;
+      spills_[own].append(collected[own]);
+      collected[own].clear();
     }
-    for (size_t part = 0; part < collected.size(); ++part) spills_[part].append(collected[part]);
+    for (size_t own = 0; own < collected.size(); ++own) spills_[own].append(collected[own]);
   }
 
   const std::vector<std::string>& files_;
@@ -283,8 +288,9 @@ class Packer {
   const PackOptions& options_;
   std::string folder_;
   std::vector<uint32_t> row_of_;
-  int64_t files_a_part_ = 1;
-  std::deque<Spill> spills_;  ///< a part each
+  int64_t files_a_run_ = 1;
+  int64_t runs_ = 0;          ///< of output files, every so many-th of them this part's
+  std::deque<Spill> spills_;  ///< one for each of those
 };
 
 }  // namespace
@@ -324,6 +330,7 @@ std::vector<std::string> write_packed(const std::vector<std::string>& files,
                                       const std::function<void(const std::string& file)>& done) {
   BERTHA_CHECK(packing.sequences == std::ssize(lengths.lengths()));
   BERTHA_CHECK(options.max_predictions > 0 && options.memory_bytes > 0);
+  BERTHA_CHECK(options.part >= 0 && options.part < options.parts);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("{}: cannot make the folder: {}", folder, error.message());

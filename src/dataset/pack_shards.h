@@ -19,6 +19,10 @@ struct PackOptions {
   uint64_t seed = 42;
   int64_t threads = 1;
   int64_t memory_bytes = int64_t{1} << 30;  ///< of sequences held at a time, about
+  /// Which of so many parts of the output to write; each reads all files. All parts give the bytes
+  /// of one.
+  int64_t part = 0;
+  int64_t parts = 1;
 };
 
 inline constexpr int64_t kPackedRowsPerFile = 4480;
@@ -40,11 +44,11 @@ class SequenceLengths {
   std::vector<int64_t> file_start_;
 };
 
-/// Writes the packed files into `folder` (made when missing) and returns their names. Rows are in
-/// an order drawn from the seed, and so is which sequence goes where; within a row sequences stand
-/// by rising length. The bytes depend on files, packing, options and seed, not on threads or
-/// memory. Each file appears whole. Needs room in `folder` for the sequences once more, given back
-/// at the end. `done(file)` is called after each file.
+/// Writes its part of the packed files into `folder` (made when missing) and returns their names.
+/// Rows are in an order drawn from the seed, and so is which sequence goes where; within a row
+/// sequences stand by rising length. The bytes depend on files, packing, options and seed, not on
+/// threads or memory. Each file appears whole. Needs room in `folder` for the sequences once more,
+/// given back at the end. `done(file)` is called after each file.
 std::vector<std::string> write_packed(const std::vector<std::string>& files,
                                       const SequenceLengths& lengths, const Packing& packing,
                                       const PackOptions& options, const std::string& folder,

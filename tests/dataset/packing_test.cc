@@ -254,6 +254,26 @@ TEST_F(PackShardsTest, BytesDependOnTheSeedAlone) {
   }
 }
 
+/// As ranks write them; with more parts than files some have nothing to do.
+TEST_F(PackShardsTest, PartsTogetherAreTheWhole) {
+  const auto whole = pack("whole");
+  for (const int64_t parts : {2, 5}) {
+    const std::string folder = "parts" + std::to_string(parts);
+    size_t written = 0;
+    for (int64_t part = 0; part < parts; ++part) {
+      const auto own = pack(folder, {.memory_bytes = 1 << 20, .part = part, .parts = parts});
+      EXPECT_LT(own.size(), whole.size());
+      written += own.size();
+    }
+    EXPECT_EQ(written, whole.size());
+    const auto files = packed_files(folder_.file(folder));
+    ASSERT_EQ(files.size(), whole.size());
+    for (size_t i = 0; i < whole.size(); ++i) {
+      EXPECT_EQ(test::read_all(files[i]), test::read_all(whole[i]));
+    }
+  }
+}
+
 TEST_F(PackShardsTest, FilesHaveTheRecipesLayout) {
   const auto written = pack("out");
   EXPECT_EQ(std::filesystem::path(written[1]).filename(), "mixed_strategies_part_1.hdf5");

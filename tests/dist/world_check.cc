@@ -46,6 +46,7 @@ void check_small(Communicator& world) {
   const std::string text = world.leads() ? "from rank 0" : "something else, and longer";
   expect(world.broadcast_text(text, Stage::kStart) == "from rank 0", "text of rank 0");
   world.barrier(Stage::kBarrier);
+  world.wait_for_all(Stage::kBarrier);
   expect(world.local_rank() >= 0 && world.local_rank() < world.ranks(), "local rank");
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "backend/cpu/view.h"
 #include "comm/launch.h"
@@ -127,6 +129,18 @@ std::vector<uint64_t> MpiWorld::gather(uint64_t value, Stage stage) {
 void MpiWorld::barrier(Stage stage) {
   const Waiting waiting(activity_, stage);
   check(MPI_Barrier(MPI_COMM_WORLD));
+}
+
+void MpiWorld::wait_for_all(Stage stage) {
+  constexpr std::chrono::milliseconds kNap{5};
+  const Waiting waiting(activity_, stage);
+  MPI_Request arrival = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(MPI_COMM_WORLD, &arrival));
+  for (int done = 0;;) {
+    check(MPI_Test(&arrival, &done, MPI_STATUS_IGNORE));
+    if (done != 0) return;
+    std::this_thread::sleep_for(kNap);
+  }
 }
 
 void MpiWorld::vote(bool stop) {

@@ -29,6 +29,7 @@ class MpiWorld : public Communicator {
   void sum(std::span<double> values, Stage stage) override;
   std::vector<uint64_t> gather(uint64_t value, Stage stage) override;
   void barrier(Stage stage) override;
+  void wait_for_all(Stage stage) override;
   void begin_sum(InOut piece, const SumOptions& options) override;
   void advance_sums() override;
   void finish_sums() override;

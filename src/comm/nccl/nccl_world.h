@@ -30,6 +30,7 @@ class NcclWorld final : public Communicator {
     return host_.gather(value, stage);
   }
   void barrier(Stage stage) override { host_.barrier(stage); }
+  void wait_for_all(Stage stage) override { host_.wait_for_all(stage); }
   void gather_shares(std::span<double> values, std::span<const int64_t> bounds,
                      Stage stage) override {
     host_.gather_shares(values, bounds, stage);
