@@ -47,13 +47,10 @@ bool is_multi(const ManifestOptions& o) {
 
 /// Open MPI 4.1 waits twice this after a rank has died; ranks need 3 s of it to say which.
 constexpr int64_t kKillSeconds = 4;
-/// mpirun kills ranks kKillSeconds after SIGTERM; SIGUSR1 it passes on, and waits. 143: the wait,
-/// not the job, was ended by SIGTERM.
-constexpr std::string_view kWaitForMpirun =
-    "trap 'kill -USR1 $!' TERM\n"
-    "wait $!; status=$?\n"
-    "while [ $status -eq 143 ]; do wait $!; status=$?; done\n"
-    "exit $status\n";
+/// Open MPI's daemons notice after a minute, as the watchdog does, that a host is out of reach.
+constexpr std::string_view kKeepAlive =
+    "--mca oob_tcp_keepalive_time 20 --mca oob_tcp_keepalive_intvl 5 \\\n"
+    "  --mca oob_tcp_keepalive_probes 8";
 
 int64_t grace_seconds(const ManifestOptions& o) {
   return o.save_seconds + kSpareSeconds;
@@ -164,12 +161,13 @@ std::string launcher_script(const ManifestOptions& o) {
       "  -x MODEL_PATH -x HOME -x dataset -x output $RUN_PATH/setup.sh || exit 1\n\n";
   text += fmt::format("CMD=\"{}\"\n\n", command_line(o, "  "));
   text += fmt::format(
+      "exec $MODEL_PATH/deploy/launch.sh \\\n"
       "mpirun -np ${{N_CARDS}} --allow-run-as-root --bind-to core \\\n"
       "  --map-by ppr:{}:socket:PE=6 -rank-by core --report-bindings \\\n"
       "  --tag-output --merge-stderr-to-stdout --prefix $MPI_ROOT \\\n"
-      "  --mca odls_base_sigkill_timeout {} -x OMP_NUM_THREADS=6 -x HOME \\\n  $CMD &\n",
-      std::max<int64_t>(o.cards_per_node / 2, 1), kKillSeconds);
-  text += kWaitForMpirun;
+      "  {} \\\n"
+      "  --mca odls_base_sigkill_timeout {} -x OMP_NUM_THREADS=6 -x HOME \\\n  $CMD\n",
+      std::max<int64_t>(o.cards_per_node / 2, 1), kKeepAlive, kKillSeconds);
   return text;
 }
 

@@ -5,6 +5,7 @@ source "$(dirname "$0")/common.sh"
 forever=(--max_steps=1000000 --num_steps_per_checkpoint=50 --watchdog-seconds=6)
 # Open MPI 4.1 waits twice this after a rank has died, whoever is left; as deploy/ has it.
 export OMPI_MCA_odls_base_sigkill_timeout=4
+launch=$here/../../deploy/launch.sh
 
 ranks_of() { pgrep -f "^$bertha pretrain .*--output_dir=$work/$1 " || true; }
 
@@ -46,6 +47,15 @@ for signal in USR1 TERM; do
   grep -q "stopped by a signal" "$work/rank_$signal.log" || die "$signal: nothing said"
 done
 
+# SIGUSR1 to all ranks of a host by the program's name, as a worker's preStop sends it.
+start named
+for rank in $(ranks_of named); do
+  [[ $(cat "/proc/$rank/comm") == bertha ]] || die "a rank goes by the name $(cat "/proc/$rank/comm")"
+  kill -USR1 "$rank"
+done
+finish named 60
+[[ $status -eq 75 ]] || die "USR1 to all ranks: status $status in place of 75"
+
 # SIGUSR1 to mpirun reaches all ranks; the same command then goes on.
 start launcher
 kill -USR1 "$(pgrep -P "$job")"  # the shell in between does not pass it on
@@ -57,11 +67,9 @@ number=${number#ckpt_}
 pretrain 4 launcher "${forever[@]}" --steps_this_run=$((number + 3)) || die "it does not go on"
 grep -q "continuing" "$work/launcher.log" || die "it started anew"
 
-# SIGTERM to the script that starts mpirun, with the lines that the manifests have.
-lines=$(sed -n '/trap .kill -USR1/,/exit .status/p' "$here/../../deploy/8cards/bert_phase1_8cards.yaml")
-[[ -n $lines ]] || die "the manifest has no such lines"
+# SIGTERM to the script that starts mpirun.
 set_command 4 script "${forever[@]}"
-bash -c '"$@" & '"$lines" launcher "${command[@]}" >> "$work/script.log" 2>&1 &
+"$launch" "${command[@]}" >> "$work/script.log" 2>&1 &
 job=$!
 wait_for_checkpoint script
 kill -TERM $job
@@ -83,3 +91,11 @@ finish stuck 90
 [[ $status -ne 0 && $status -ne 75 ]] || die "a stopped rank: status $status"
 grep -qE "rank 3 on .* has not answered for [0-9]+ s; it was last heard at step [0-9]+, in" \
   "$work/stuck.log" || die "no line names the stopped rank"
+
+# An mpirun that does not end when its ranks have is killed; what it had to say is said.
+status=0
+"$launch" bash -c 'echo -n "rank 5 on x is silent"; sleep 2; echo "; the job ends"; echo later; exec sleep 300' \
+  > "$work/patience.log" || status=$?
+[[ $status -eq 137 ]] || die "a launcher that hangs: status $status in place of 137"
+[[ $(head -n 2 "$work/patience.log") == $'rank 5 on x is silent; the job ends\nlater' ]] ||
+  die "what a launcher said is not passed on"

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # hosts.sh BERTHA TINY_JOB [RANKS_A_HOST]: four hosts on this machine, each a network namespace with
 # an sshd of its own on a bridge, and mpirun across them (8 ranks each by default). A cable is pulled,
-# a host is killed, a host is stopped: each time the job ends, that host is named, and checkpoints are
-# whole; then it goes on. Not part of ctest. Needs root, iproute2 and openssh-server; the fake hosts share files and processes,
-# and are told apart by their addresses, 10.77.0.1 to 10.77.0.4.
+# a host is killed, one is stopped while its kernel still answers (a frozen container), one is frozen
+# with its kernel (a paused machine): each time the job ends, that host is named, checkpoints are whole
+# and no process is left, on the stopped hosts once they run again; then it goes on. Not part of ctest.
+# Needs root, iproute2 and openssh-server; the fake hosts share files and processes, and are told apart
+# by their addresses, 10.77.0.1 to 10.77.0.4.
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 skip() {
   echo "skipped: $*"
@@ -18,16 +20,14 @@ ip netns del "bt$$"
 source "$here/common.sh"
 each=${3:-8}
 watchdog=5
-sshds=()
 tag=b$(($$ % 1000))
 
 clean_up() {
   local host
   for host in 1 2 3 4; do
-    kill_host "$host" KILL
+    signal_to KILL $(ip netns pids "$tag-$host" 2> /dev/null)
     ip netns del "$tag-$host" 2> /dev/null || true
   done
-  kill "${sshds[@]}" 2> /dev/null || true
   ip link del "$tag" 2> /dev/null || true
   rm -rf "$work"
 }
@@ -38,17 +38,15 @@ on_host() {
   exec ip netns exec "$tag-$1" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$tag-$1" "${@:2}"
 }
 
-kill_host() {
-  local pids
-  pids=$(pids_on "$1")
-  [[ -z $pids ]] || kill -"$2" $pids 2> /dev/null || true
+signal_to() {
+  [[ $# -lt 2 ]] || kill -"$1" "${@:2}" 2> /dev/null || true
 }
 
-# The processes of a host but sshd: Open MPI's daemon and the ranks.
+# The processes of a host but sshd: the launcher, Open MPI's daemon and the ranks.
 pids_on() {
   local pid
   for pid in $(ip netns pids "$tag-$1" 2> /dev/null); do
-    ! grep -qE "^(orted|bertha|mpirun)" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
+    ! grep -qE "^(orted|bertha|mpirun|launch.sh)" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
   done
 }
 
@@ -66,7 +64,7 @@ for host in 1 2 3 4; do
   on_host "$host" /usr/sbin/sshd -D -f /dev/null -h "$work/key" -p 22 \
     -o AuthorizedKeysFile="$work/key.pub" -o StrictModes=no -o PidFile=none -o UsePAM=no \
     -o PermitRootLogin=yes -o MaxStartups=100 2> "$work/sshd_$host.log" &
-  sshds+=($!)
+  disown
   echo "10.77.0.$host slots=$each" >> "$work/hosts"
 done
 sleep 1
@@ -76,11 +74,11 @@ sleep 1
 start() {
   before=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
   local ssh="ssh -i $work/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-  on_host 1 mpirun --allow-run-as-root --hostfile "$work/hosts" -n $((4 * each)) \
+  on_host 1 "$here/../../deploy/launch.sh" mpirun --allow-run-as-root --hostfile "$work/hosts" -n $((4 * each)) \
     --bind-to none --oversubscribe --mca plm_rsh_agent "$ssh -o LogLevel=ERROR" \
     --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
     --mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 \
-    --mca odls_base_sigkill_timeout 4 -x OMP_NUM_THREADS=1 \
+    --mca odls_base_sigkill_timeout 4 --mca mpi_yield_when_idle 1 -x OMP_NUM_THREADS=1 \
     "$bertha" pretrain --do_train --config_file="$work/config.json" --input_dir="$work/data" \
     --output_dir="$work/$1" --json-summary="$work/$1/dllogger.json" --train_batch_size=1 \
     --gradient_accumulation_steps=1 --max_seq_length=32 --max_predictions_per_seq=5 \
@@ -131,21 +129,26 @@ none_left 1 2 3 4
 ip link set "$tag-3" up
 
 start job
-kill_host 3 KILL
-finish "host killed" 15
+signal_to KILL $(pids_on 3)
+finish "host killed" 30
 none_left 1 2 3 4
 
-start job
-kill_host 3 STOP
-finish "host stopped" $((watchdog + 25))
-none_left 1 2 4
-kill_host 3 KILL  # what is stopped cannot end by itself
+for kernel in answers silent; do
+  start job
+  [[ $kernel == answers ]] || ip link set "$tag-3" down
+  signal_to STOP $(ip netns pids "$tag-3")
+  finish "host stopped, kernel $kernel" $((watchdog + 60))
+  none_left 1 2 4
+  ip link set "$tag-3" up
+  signal_to CONT $(ip netns pids "$tag-3")
+  none_left 3
+done
 
 start job
 grep -q "continuing .*ckpt_" "$work/job.log" || die "it started anew"
-kill -USR1 $job
+kill -TERM $job
 status=0
 wait $job || status=$?
-[[ $status -eq 75 ]] || die "USR1: status $status in place of 75"
+[[ $status -eq 75 ]] || die "TERM: status $status in place of 75"
 none_left 1 2 3 4
 echo "asked to stop: status 75, checkpoints whole"

@@ -1,0 +1,35 @@
+#!/bin/bash
+# launch.sh mpirun [its arguments…]: mpirun, and what the launcher of a job wants beyond it.
+#
+# SIGTERM to this script asks all ranks to save and to end: mpirun passes SIGUSR1 on and waits, where
+# at SIGTERM it would kill them after odls_base_sigkill_timeout.
+#
+# Ranks that say "the job ends" have found one that does not answer. If the processes of its host are
+# stopped (a frozen container) while its kernel still answers, mpirun of Open MPI 4.1 waits for its
+# daemon there for ever: it is killed then, and the daemons of the other hosts end with it.
+set -u
+patience=20  # seconds; mpirun itself needs twice odls_base_sigkill_timeout
+
+exec 3< <(exec "$@" 2>&1)
+job=$!
+trap 'kill -USR1 "$job"' TERM
+part= deadline=
+while :; do
+  if IFS= read -r -t 1 line <&3; then
+    printf '%s\n' "$part$line"
+    [[ $part$line != *"; the job ends"* ]] || deadline=${deadline:-$((SECONDS + patience))}
+    part=
+  else
+    [[ $? -gt 128 ]] || break  # the end of the output, not of the second
+    part+=$line
+    kill -0 "$job" 2> /dev/null || break
+  fi
+  if [[ -n $deadline && $SECONDS -ge $deadline ]]; then
+    echo "launch.sh: mpirun is still there after $patience s; it is killed"
+    kill -KILL "$job"
+    break
+  fi
+done
+printf '%s' "$part"
+trap '' TERM  # it would end the wait, not the job
+wait "$job"
