@@ -1,6 +1,7 @@
 // Attention with bf16 products on AMX tiles. The order of the work is that of attention_f32.h;
 // operands are packed into the tile unit's layouts, padded to 32 in every direction.
 
+#include "backend/cpu/amx_tiles.h"
 #include "ops/attention_kernels.h"
 #include "ops/attention_lanes.h"
 
@@ -14,26 +15,6 @@ constexpr int64_t kSkew = 32;  // elements that keep rows off each other's cache
 // Scores are made this many columns at a time, so that they stay in the first cache.
 constexpr int64_t kChunk = 256;
 constexpr int64_t kChunkLd = kChunk + kSkew;
-
-/// All eight tiles whole: 16 rows of 64 bytes. Released at the end of an item, since other users of
-/// the tile unit on this thread set their own.
-class TileUnit {
- public:
-  TileUnit() {
-    struct alignas(64) {
-      uint8_t palette = 1;
-      uint8_t start_row = 0;
-      uint8_t reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } const config;
-    static_assert(sizeof(config) == 64);
-    __asm__ volatile("ldtilecfg %0" : : "m"(config));
-  }
-  ~TileUnit() { _tile_release(); }
-  TileUnit(const TileUnit&) = delete;
-  TileUnit& operator=(const TileUnit&) = delete;
-};
 
 /// The right operand: panels of 16 columns; in a panel, rows of 16 words, each word holding rows 2k
 /// and 2k + 1 of a column.
@@ -81,22 +62,17 @@ inline void tile_block(const uint16_t* a, int64_t lda, const uint32_t* b, int64_
   _tile_stored(3, c + kTile * ldc + kTile, c_bytes);
 }
 
-/// The compiler does not see that tile instructions read and write memory.
-inline void memory_barrier() {
-  __asm__ volatile("" : : : "memory");
-}
-
 template <bool kAdd>
 inline void multiply(const uint16_t* a, int64_t lda, Panels b, Extent extent, float* c,
                      int64_t ldc) {
-  memory_barrier();
+  cpu::memory_barrier();
   for (int64_t row = 0; row < extent.rows; row += kBlock) {
     for (int64_t column = 0; column < extent.columns; column += kBlock) {
       tile_block<kAdd>(a + row * lda, lda, b.at + column / kTile * b.stride, b.stride, extent.depth,
                        c + row * ldc + column, ldc);
     }
   }
-  memory_barrier();
+  cpu::memory_barrier();
 }
 
 using HeadRows = Rows<const uint16_t>;
@@ -277,7 +253,7 @@ void forward_chunk(const AttentionCall& call, const ForwardScratch& s, int64_t q
 void forward(const AttentionCall& call, const AttentionItem& item, std::byte* memory) {
   const Operands<uint16_t> operands{call, item};
   const ForwardScratch s(item.length, call.head_size, memory);
-  const TileUnit tiles;
+  const cpu::TileUnit tiles;
   pack_turned(operands.qkv(1), s.keys, s.columns, s.k);
   pack_pairs(operands.qkv(2), s.keys, s.columns, s.v);
   const auto y = operands.in_y<uint16_t>(call.y);
@@ -490,7 +466,7 @@ void write_d_q(const Operands<uint16_t>& operands, const BackwardScratch& s) {
 void backward(const AttentionCall& call, const AttentionItem& item, std::byte* memory) {
   const Operands<uint16_t> operands{call, item};
   const BackwardScratch s(item.length, call.head_size, memory);
-  const TileUnit tiles;
+  const cpu::TileUnit tiles;
   pack_backward(operands, s);
   for (int64_t first = 0; first < s.tokens; first += kKeyBlock) {
     const int64_t count = least(kKeyBlock, s.tokens - first);

@@ -13,7 +13,7 @@
 #include "io/atomic_file.h"
 #include "io/onnx_writer.h"
 #include "io/safetensors.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::bert {
 namespace {

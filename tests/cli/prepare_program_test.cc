@@ -70,11 +70,11 @@ std::string dump(int pages) {
 
 class PrepareProgram : public testing::Test {
  protected:
-  PrepareProgram() { test::put(path("vocab.txt"), vocabulary()); }
+  PrepareProgram() { test::write_all(path("vocab.txt"), vocabulary()); }
 
-  std::string path(const std::string& name) const { return folder_.at(name); }
+  std::string path(const std::string& name) const { return folder_.file(name); }
   void put_dump(const std::string& work, const std::string& xml) const {
-    test::put(path(work + "/download/wikicorpus_en/wikicorpus_en.xml"), xml);
+    test::write_all(path(work + "/download/wikicorpus_en/wikicorpus_en.xml"), xml);
   }
 
   pid_t start(const std::vector<std::string>& words, const test::Limits& limits = {}) const {
@@ -107,14 +107,7 @@ class PrepareProgram : public testing::Test {
   /// One error line that names all of `parts`, and no file half written.
   void expect_error(const std::vector<std::string>& words, const std::vector<std::string>& parts,
                     const test::Limits& limits = {}) const {
-    const test::Outcome outcome = run(words, limits);
-    EXPECT_GT(outcome.status, 0) << outcome.printed;
-    EXPECT_LT(outcome.status, 75) << outcome.said;
-    EXPECT_EQ(outcome.errors(), 1) << outcome.said;
-    EXPECT_EQ(outcome.said.find("internal error"), std::string::npos) << outcome.said;
-    for (const std::string& part : parts) {
-      EXPECT_NE(outcome.said.find(part), std::string::npos) << part << " in: " << outcome.said;
-    }
+    test::expect_one_error(run(words, limits), parts);
     expect_nothing_half_written();
   }
   void expect_nothing_half_written() const {
@@ -137,7 +130,7 @@ class PrepareProgram : public testing::Test {
   }
 
  private:
-  test::Scratch folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(PrepareProgram, GoesFromADumpToBothPhases) {
@@ -187,8 +180,8 @@ TEST_F(PrepareProgram, StreamsBooksBeforeArticles) {
   for (const std::string work : {"a", "b"}) {
     put_dump(work, dump(20));
     for (const std::string book : {"one", "two"}) {
-      test::put(path(work + "/download/bookscorpus/" + book + ".txt"),
-                "\xef\xbb\xbf" + book + " is a book.\r\n\r\nBoo soo. It ends.\n");
+      test::write_all(path(work + "/download/bookscorpus/" + book + ".txt"),
+                      "\xef\xbb\xbf" + book + " is a book.\r\n\r\nBoo soo. It ends.\n");
     }
     std::vector<std::string> more = {"wiki_books"};
     if (work == "b") more.emplace_back("--stream");
@@ -263,7 +256,7 @@ TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
   }});
   const std::string mirror = "--mirror=" + server.url("");
   expect_done(run({"download", "wikipedia", mirror, "--output_dir=" + path("d")}));
-  EXPECT_EQ(test::contents_of(path("d/wikicorpus_en/wikicorpus_en.xml.bz2")), packed);
+  EXPECT_EQ(test::read_all(path("d/wikicorpus_en/wikicorpus_en.xml.bz2")), packed);
 
   expect_done(run(all("w", {mirror})));
   put_dump("given", dump(30));
@@ -276,17 +269,17 @@ TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
 }
 
 TEST_F(PrepareProgram, ExtractsAsWikiExtractor) {
-  test::put(path("d.xml"), dump(25));
+  test::write_all(path("d.xml"), dump(25));
   const std::vector<std::string> words = {"prepare", "extract", path("d.xml"), "--processes=2"};
   auto blocks = words;
   blocks.insert(blocks.end(), {"-o", path("blocks"), "-b", "2K", "-q", "--no-templates"});
   expect_done(run(blocks));
-  EXPECT_TRUE(test::contents_of(path("blocks/AA/wiki_00")).starts_with("<doc id=\"0\" url="));
+  EXPECT_TRUE(test::read_all(path("blocks/AA/wiki_00")).starts_with("<doc id=\"0\" url="));
   EXPECT_TRUE(fs::exists(path("blocks/AA/wiki_01")));
   auto json = words;
   json.insert(json.end(), {"--output", path("json"), "--json"});
   expect_done(run(json));
-  EXPECT_TRUE(test::contents_of(path("json/AA/wiki_00")).starts_with("{\"id\":\"0\",\"revid\""));
+  EXPECT_TRUE(test::read_all(path("json/AA/wiki_00")).starts_with("{\"id\":\"0\",\"revid\""));
 }
 
 TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
@@ -301,18 +294,18 @@ TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
     packed += test::bzip2(pages);
   }
   packed += test::bzip2("</mediawiki>");
-  test::put(path("d.xml.bz2"), packed);
-  test::put(path("plain.xml"), dump(30));
+  test::write_all(path("d.xml.bz2"), packed);
+  test::write_all(path("plain.xml"), dump(30));
   const auto extract = [&](const std::string& name, const std::string& output) {
     return run({"prepare", "extract", path(name), "--output_dir", path(output), "--threads=3"});
   };
   expect_done(extract("plain.xml", "plain"));
   expect_done(extract("d.xml.bz2", "blocks"));
-  test::put(path("d-index.txt.bz2"), test::bzip2(index));
+  test::write_all(path("d-index.txt.bz2"), test::bzip2(index));
   const test::Outcome by_index = extract("d.xml.bz2", "index");
   expect_done(by_index);
   EXPECT_NE(by_index.said.find("6 streams"), std::string::npos) << by_index.said;
-  test::put(path("d-index.txt.bz2"), test::bzip2("17:1:T\n"));
+  test::write_all(path("d-index.txt.bz2"), test::bzip2("17:1:T\n"));
   const test::Outcome wrong = extract("d.xml.bz2", "wrong");
   expect_done(wrong);
   EXPECT_NE(wrong.said.find("does not fit"), std::string::npos) << wrong.said;
@@ -342,9 +335,9 @@ TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
 TEST_F(PrepareProgram, NamesAWrongVocabulary) {
   put_dump("w", dump(10));
   expect_error(all("w", {"--vocab_file=" + path("none.txt")}), {"none.txt"});
-  test::put(path("v.txt"), "a\nb\n");
+  test::write_all(path("v.txt"), "a\nb\n");
   expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"v.txt", "[PAD]"});
-  test::put(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
+  test::write_all(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
   expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"every token is [UNK]", "v.txt"});
 }
 
@@ -385,11 +378,11 @@ TEST_F(PrepareProgram, InspectTellsWhatIsNoShard) {
   test::RawFile(foreign).add("embedding", {{2, 3}, {1, 2, 3, 4, 5, 6}});
   const std::vector<std::string> parts = {foreign, "not a pre-training shard",
                                           "missing all of the datasets input_ids, input_mask"};
-  test::put(path("text.hdf5"), "this is no HDF5");
+  test::write_all(path("text.hdf5"), "this is no HDF5");
   for (const std::string& option :
        std::vector<std::string>{"--samples=1", "--json", "--svg=" + path("a.svg")}) {
     expect_error({"inspect", foreign, option}, parts);
-    EXPECT_EQ(test::contents_of(path("stdout")), "");
+    EXPECT_EQ(test::read_all(path("stdout")), "");
     expect_error({"inspect", path("text.hdf5"), option}, {"text.hdf5: not a whole HDF5 file"});
   }
   test::RawFile(path("foreign/b.hdf5")).add("input_ids", {{2, 3}, {1, 2, 3, 4, 5, 6}});

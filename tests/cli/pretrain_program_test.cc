@@ -18,8 +18,6 @@
 namespace bertha::cli {
 namespace {
 
-using train::read_text;
-
 class PretrainProgram : public train::TinyRun {
  protected:
   pid_t start(const std::vector<std::string>& arguments, const test::Limits& limits = {}) const {
@@ -55,14 +53,7 @@ class PretrainProgram : public train::TinyRun {
   /// Runs it, expects one error line that names all of `parts`, and nothing half written.
   void expect_error(const std::vector<std::string>& arguments,
                     const std::vector<std::string>& parts, const test::Limits& limits = {}) {
-    const test::Outcome outcome = run(arguments, limits);
-    EXPECT_GT(outcome.status, 0) << outcome.said;
-    EXPECT_LT(outcome.status, 75) << outcome.said;
-    EXPECT_EQ(outcome.errors(), 1) << outcome.said;
-    EXPECT_EQ(outcome.said.find("internal error"), std::string::npos) << outcome.said;
-    for (const std::string& part : parts) {
-      EXPECT_NE(outcome.said.find(part), std::string::npos) << part << " in: " << outcome.said;
-    }
+    test::expect_one_error(run(arguments, limits), parts);
     expect_nothing_half_written();
   }
   void expect_nothing_half_written() const {
@@ -157,8 +148,8 @@ TEST_F(PretrainProgram, ASignalSavesAndTheSameCommandGoesOn) {
         command({"--output_dir=" + out, "--max_steps=60", "--num_steps_per_checkpoint=1000"});
     const pid_t child = start(words);
     // The first step's line is on the disk: training is under way.
-    while (read_text(path("log/dllogger.json")).find("step_loss") == std::string::npos) {
-      ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << read_text(path("stderr"));
+    while (test::read_all(path("log/dllogger.json")).find("step_loss") == std::string::npos) {
+      ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << test::read_all(path("stderr"));
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     ::kill(child, number);
@@ -175,7 +166,7 @@ TEST_F(PretrainProgram, ASignalSavesAndTheSameCommandGoesOn) {
         0);
     std::filesystem::remove(path("log/dllogger.json"));
     EXPECT_TRUE(train::state_of(out + "/ckpt_60.pt") == train::state_of(other + "/ckpt_60.pt"));
-    EXPECT_EQ(read_text(out + "/losses.tsv"), read_text(other + "/losses.tsv"));
+    EXPECT_EQ(test::read_all(out + "/losses.tsv"), test::read_all(other + "/losses.tsv"));
   }
 }
 
@@ -283,10 +274,10 @@ TEST_F(PretrainProgram, AFolderThatCannotBeWrittenIsAnError) {
 
 TEST_F(PretrainProgram, AFullDiskWhileSavingLosesNothing) {
   ASSERT_EQ(run(command({"--steps_this_run=3"})).status, 0);
-  const std::string before = read_text(path("out/ckpt_3.pt"));
+  const std::string before = test::read_all(path("out/ckpt_3.pt"));
   expect_error(command(), {"ckpt_6.pt"}, {.file_bytes = 40'000});
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{3}));
-  EXPECT_EQ(read_text(path("out/ckpt_3.pt")), before);
+  EXPECT_EQ(test::read_all(path("out/ckpt_3.pt")), before);
   EXPECT_EQ(run(command()).status, 0);  // there is room again
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{3, 6, 8}));
 }

@@ -2,6 +2,8 @@
 
 // The program itself, run as a user runs it.
 
+#include <gtest/gtest.h>
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -35,6 +37,17 @@ struct Outcome {
 struct Limits {
   int64_t file_bytes = 0;  ///< of the largest file the program may write; 0: no limit
 };
+
+/// The program ended with one error line that names all of `parts`.
+inline void expect_one_error(const Outcome& outcome, const std::vector<std::string>& parts) {
+  EXPECT_GT(outcome.status, 0) << outcome.printed;
+  EXPECT_LT(outcome.status, 75) << outcome.said;
+  EXPECT_EQ(outcome.errors(), 1) << outcome.said;
+  EXPECT_EQ(outcome.said.find("internal error"), std::string::npos) << outcome.said;
+  for (const std::string& part : parts) {
+    EXPECT_NE(outcome.said.find(part), std::string::npos) << part << " in: " << outcome.said;
+  }
+}
 
 /// Starts the program with its outputs in two files.
 inline pid_t start_program(const std::vector<std::string>& arguments,

@@ -20,8 +20,8 @@
 #include "cli/squad_tools.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "support/files.h"
 #include "train/model_folder.h"
-#include "train/temporary_folder.h"
 
 namespace bertha::cli {
 namespace {
@@ -119,7 +119,7 @@ class SquadCommands : public testing::Test {
   }
 
  private:
-  train::TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   std::ostringstream log_;
   std::shared_ptr<spdlog::logger> before_;
 };

@@ -9,7 +9,7 @@
 #include "corpus/digest.h"
 #include "corpus/http_server.h"
 #include "corpus/sources.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::corpus {
 namespace {

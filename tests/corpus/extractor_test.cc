@@ -32,32 +32,32 @@ ExtractCounts extract(const std::string& dump, const std::string& output, int64_
 }
 
 TEST(ExtractDump, WritesTheBlocksOfWikiExtractor) {
-  test::Scratch folder;
-  test::put(folder.at("d.xml"), small_dump(1));
-  const ExtractCounts counts = extract(folder.at("d.xml"), folder.at("out"));
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("d.xml"), small_dump(1));
+  const ExtractCounts counts = extract(folder.file("d.xml"), folder.file("out"));
   ASSERT_EQ(counts.files.size(), 1U);
-  const std::string text = test::contents_of(counts.files[0]);
+  const std::string text = test::read_all(counts.files[0]);
   EXPECT_TRUE(text.starts_with(
       "<doc id=\"1\" url=\"https://en.wikipedia.org/wiki?curid=1\" title=\"T1\">\nT1\n\n"
       "Words of page 1. "));
   EXPECT_TRUE(text.ends_with("\n\n</doc>\n"));
-  EXPECT_EQ(counts.files[0], folder.at("out/AA/wiki_00"));
+  EXPECT_EQ(counts.files[0], folder.file("out/AA/wiki_00"));
 }
 
 TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   const std::string xml = small_dump(600);
-  test::put(folder.at("d.xml"), xml);
-  test::put(folder.at("d.xml.bz2"), test::bzip2(xml));
+  test::write_all(folder.file("d.xml"), xml);
+  test::write_all(folder.file("d.xml.bz2"), test::bzip2(xml));
   std::vector<std::string> first;
   for (const std::string name : {"d.xml", "d.xml.bz2"}) {
     for (const int64_t threads : {1, 2, 8}) {
       const ExtractCounts counts =
-          extract(folder.at(name), folder.at("out"), threads, false, 100'000);
+          extract(folder.file(name), folder.file("out"), threads, false, 100'000);
       EXPECT_EQ(counts.written, 600);
       std::vector<std::string> contents;
       for (const std::string& file : counts.files) {
-        contents.push_back(test::contents_of(file));
+        contents.push_back(test::read_all(file));
         EXPECT_LE(contents.back().size(), 100'000U);
       }
       EXPECT_GT(contents.size(), 10U);
@@ -68,20 +68,20 @@ TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
 }
 
 TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
-  test::Scratch folder;
-  test::put(folder.at("large.xml"), small_dump(20));
-  test::put(folder.at("small.xml"), small_dump(2));
-  EXPECT_EQ(extract(folder.at("large.xml"), folder.at("out"), 1, false, 0).files.size(), 20U);
-  EXPECT_EQ(extract(folder.at("small.xml"), folder.at("out"), 1, false, 0).files.size(), 2U);
-  EXPECT_FALSE(std::filesystem::exists(folder.at("out/AA/wiki_02")));
-  EXPECT_FALSE(std::filesystem::exists(folder.at("out/AA/wiki_19")));
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("large.xml"), small_dump(20));
+  test::write_all(folder.file("small.xml"), small_dump(2));
+  EXPECT_EQ(extract(folder.file("large.xml"), folder.file("out"), 1, false, 0).files.size(), 20U);
+  EXPECT_EQ(extract(folder.file("small.xml"), folder.file("out"), 1, false, 0).files.size(), 2U);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_02")));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_19")));
 }
 
 TEST(ExtractDump, WritesJsonLines) {
-  test::Scratch folder;
-  test::put(folder.at("d.xml"), small_dump(3));
-  extract(folder.at("d.xml"), folder.at("out"), 1, true);
-  std::ifstream file(folder.at("out/AA/wiki_00"));
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("d.xml"), small_dump(3));
+  extract(folder.file("d.xml"), folder.file("out"), 1, true);
+  std::ifstream file(folder.file("out/AA/wiki_00"));
   std::string line;
   ASSERT_TRUE(std::getline(file, line));
   const auto article = nlohmann::json::parse(line);
@@ -92,14 +92,14 @@ TEST(ExtractDump, WritesJsonLines) {
 }
 
 TEST(ExtractDump, IsNeverSilentlyEmpty) {
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   for (const char* xml : {"", "<mediawiki></mediawiki>", "no xml at all",
                           "<mediawiki><page><title>A</title><id>1</id><revision><text>{{x}}</text>"
                           "</revision></page></mediawiki>"}) {
-    test::put(folder.at("d.xml"), xml);
-    EXPECT_THROW(extract(folder.at("d.xml"), folder.at("out")), Error) << xml;
+    test::write_all(folder.file("d.xml"), xml);
+    EXPECT_THROW(extract(folder.file("d.xml"), folder.file("out")), Error) << xml;
   }
-  EXPECT_THROW(extract(folder.at("none.xml"), folder.at("out")), Error);
+  EXPECT_THROW(extract(folder.file("none.xml"), folder.file("out")), Error);
 }
 
 TEST(ExtractDump, KeepsReadersOfBlocksApart) {
@@ -112,54 +112,54 @@ TEST(ExtractDump, KeepsReadersOfBlocksApart) {
 }
 
 TEST(FormatArticles, JoinsLinesAndDropsTitles) {
-  test::Scratch folder;
-  test::put(folder.at("in/AB/wiki_00"), "<doc id=\"2\">\nB\n\nLast.\n\n</doc>\n");
-  test::put(folder.at("in/AA/wiki_01"),
-            "<doc id=\"1\">\nA\n\nOne.  \n\nTwo.\n\n</doc>\n"
-            "<doc id=\"9\">\nEmpty\n\n</doc>\n");
-  const FormatCounts counts = format_articles(folder.at("in"), folder.at("out.txt"));
-  EXPECT_EQ(test::contents_of(folder.at("out.txt")), "One. Two. \n\nLast. \n\n");
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("in/AB/wiki_00"), "<doc id=\"2\">\nB\n\nLast.\n\n</doc>\n");
+  test::write_all(folder.file("in/AA/wiki_01"),
+                  "<doc id=\"1\">\nA\n\nOne.  \n\nTwo.\n\n</doc>\n"
+                  "<doc id=\"9\">\nEmpty\n\n</doc>\n");
+  const FormatCounts counts = format_articles(folder.file("in"), folder.file("out.txt"));
+  EXPECT_EQ(test::read_all(folder.file("out.txt")), "One. Two. \n\nLast. \n\n");
   EXPECT_EQ(counts.documents, 2);
   EXPECT_EQ(counts.empty, 1);
-  EXPECT_THROW(format_articles(folder.at("none"), folder.at("out.txt")), Error);
+  EXPECT_THROW(format_articles(folder.file("none"), folder.file("out.txt")), Error);
 }
 
 TEST(FormatBooks, StripsMarkLicenceAndLineEnds) {
-  test::Scratch folder;
-  test::put(folder.at("in/b.txt"), "\xef\xbb\xbf First line\r\n\r\n  second \r\n");
-  test::put(folder.at("in/c.txt"),
-            "licence\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nThe book.\n"
-            "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nlicence\n");
-  const FormatCounts counts = format_books(folder.at("in"), folder.at("out.txt"));
-  EXPECT_EQ(test::contents_of(folder.at("out.txt")), "First line second \n\nThe book. \n\n");
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("in/b.txt"), "\xef\xbb\xbf First line\r\n\r\n  second \r\n");
+  test::write_all(folder.file("in/c.txt"),
+                  "licence\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nThe book.\n"
+                  "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nlicence\n");
+  const FormatCounts counts = format_books(folder.file("in"), folder.file("out.txt"));
+  EXPECT_EQ(test::read_all(folder.file("out.txt")), "First line second \n\nThe book. \n\n");
   EXPECT_EQ(counts.documents, 2);
 }
 
 TEST(Manifest, KnowsWhatIsDone) {
-  test::Scratch folder;
-  test::put(folder.at("in.txt"), "input");
-  test::put(folder.at("out.txt"), "output");
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("in.txt"), "input");
+  test::write_all(folder.file("out.txt"), "output");
   StageWork work{
-      "test", folder.at(""), folder.at("m/test.json"), {folder.at("in.txt")}, {{"a", "1"}}};
+      "test", folder.file(""), folder.file("m/test.json"), {folder.file("in.txt")}, {{"a", "1"}}};
   std::string why;
   EXPECT_FALSE(is_done(work, why));
   begin_stage(work);
-  finish_stage(work, {{"lines", 3}}, {folder.at("out.txt")});
+  finish_stage(work, {{"lines", 3}}, {folder.file("out.txt")});
   EXPECT_TRUE(is_done(work, why)) << why;
-  const auto manifest = nlohmann::json::parse(test::contents_of(work.manifest));
+  const auto manifest = nlohmann::json::parse(test::read_all(work.manifest));
   EXPECT_EQ(manifest["outputs"]["out.txt"]["sha256"],
             "e0ee8bb50685e05fa0f47ed04203ae953fdfd055f5bd2892ea186504254f8c3a");
 
   work.options["a"] = "2";
   EXPECT_FALSE(is_done(work, why));
   work.options["a"] = "1";
-  test::put(folder.at("in.txt"), "INPUT");
+  test::write_all(folder.file("in.txt"), "INPUT");
   EXPECT_FALSE(is_done(work, why));
-  test::put(folder.at("in.txt"), "input");
+  test::write_all(folder.file("in.txt"), "input");
   EXPECT_TRUE(is_done(work, why)) << why;
-  test::put(folder.at("out.txt"), "out");
+  test::write_all(folder.file("out.txt"), "out");
   EXPECT_FALSE(is_done(work, why));
-  test::put(work.manifest, "{\"version\": 1, \"inp");
+  test::write_all(work.manifest, "{\"version\": 1, \"inp");
   EXPECT_FALSE(is_done(work, why));
   begin_stage(work);
   EXPECT_FALSE(std::filesystem::exists(work.manifest));

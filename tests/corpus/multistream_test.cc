@@ -84,27 +84,28 @@ TEST(Multistream, GivesWhatIsSoundOfADamagedFile) {
 }
 
 TEST(StreamIndex, SaysWhereStreamsBegin) {
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   const Sample sample = make_sample(5);
-  test::put(folder.at("d.xml.bz2"), sample.bytes);
-  test::put(folder.at("d-index.txt.bz2"), test::bzip2(sample.index));
-  const std::string dump = folder.at("d.xml.bz2");
-  EXPECT_EQ(find_stream_index(dump), folder.at("d-index.txt.bz2"));
-  EXPECT_EQ(find_stream_index(folder.at("e.xml.bz2")), "");
-  EXPECT_EQ(find_stream_index(folder.at("d.xml")), "");
-  EXPECT_EQ(read_stream_index(folder.at("d-index.txt.bz2"), dump, 2), sample.streams);
+  test::write_all(folder.file("d.xml.bz2"), sample.bytes);
+  test::write_all(folder.file("d-index.txt.bz2"), test::bzip2(sample.index));
+  const std::string dump = folder.file("d.xml.bz2");
+  EXPECT_EQ(find_stream_index(dump), folder.file("d-index.txt.bz2"));
+  EXPECT_EQ(find_stream_index(folder.file("e.xml.bz2")), "");
+  EXPECT_EQ(find_stream_index(folder.file("d.xml")), "");
+  EXPECT_EQ(read_stream_index(folder.file("d-index.txt.bz2"), dump, 2), sample.streams);
 }
 
 TEST(StreamIndex, RefusesWhatDoesNotFit) {
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   const Sample sample = make_sample(3);
-  test::put(folder.at("d.xml.bz2"), sample.bytes);
+  test::write_all(folder.file("d.xml.bz2"), sample.bytes);
   for (const std::string& wrong :
        {std::string("7:1:Off by some\n"), std::string("999999999:1:Behind the end\n"),
         sample.index + "0:9:Falling\n", std::string("no index\n"), std::string("12\n"),
         std::string("-4:1:x\n"), std::string(100'000, '1')}) {
-    test::put(folder.at("i.txt"), wrong);
-    EXPECT_THROW(read_stream_index(folder.at("i.txt"), folder.at("d.xml.bz2"), 1), Error) << wrong;
+    test::write_all(folder.file("i.txt"), wrong);
+    EXPECT_THROW(read_stream_index(folder.file("i.txt"), folder.file("d.xml.bz2"), 1), Error)
+        << wrong;
   }
 }
 

@@ -18,11 +18,11 @@ struct Dump {
 class RealDumps : public testing::TestWithParam<Dump> {};
 
 TEST_P(RealDumps, BecomeProse) {
-  const std::string data = test::data_folder();
+  const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "no data folder";
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   ExtractOptions options;
-  options.output_dir = folder.at("out");
+  options.output_dir = folder.file("out");
   options.threads = 2;
   options.file_bytes = int64_t{100} << 20;
   const ExtractCounts counts = extract_dump(data + "/wikidumps/" + GetParam().name, options);
@@ -30,7 +30,7 @@ TEST_P(RealDumps, BecomeProse) {
   EXPECT_EQ(counts.written, GetParam().articles);
   EXPECT_EQ(!counts.damage.empty(), GetParam().is_cut_off) << counts.damage;
   ASSERT_EQ(counts.files.size(), 1U);
-  const std::string text = test::contents_of(counts.files[0]);
+  const std::string text = test::read_all(counts.files[0]);
   for (const char* mark :
        {"{{", "}}", "{|", "|}", "\n|", "<ref", "&nbsp;", "'''", "[[File:", "style="}) {
     EXPECT_EQ(text.find(mark), std::string::npos)

@@ -54,24 +54,24 @@ TEST(FitShards, MakesFewerForFewArticles) {
 }
 
 TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
-  test::Scratch folder;
+  test::TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 40; ++i) {
     for (int j = 0; j <= i; ++j) text += "Sentence " + std::to_string(j) + " is here. ";
     text += "\n\n";
   }
-  test::put(folder.at("in.txt"), text);
+  test::write_all(folder.file("in.txt"), text);
   std::vector<std::string> first;
   for (const int64_t threads : {1, 2, 8}) {
-    ShardOptions options{folder.at(std::to_string(threads)), "d", {5, 2}, 0.1, threads};
+    ShardOptions options{folder.file(std::to_string(threads)), "d", {5, 2}, 0.1, threads};
     std::filesystem::create_directories(options.output_dir);
-    const std::vector<std::string> inputs = {folder.at("in.txt")};
+    const std::vector<std::string> inputs = {folder.file("in.txt")};
     const ShardTotals totals = write_shards(inputs, options);
     EXPECT_EQ(totals.articles, 40);
     EXPECT_EQ(totals.sentences, 820);
     ASSERT_EQ(totals.files.size(), 7U);
     std::vector<std::string> contents;
-    for (const std::string& file : totals.files) contents.push_back(test::contents_of(file));
+    for (const std::string& file : totals.files) contents.push_back(test::read_all(file));
     if (first.empty()) first = contents;
     EXPECT_EQ(contents, first) << threads;
   }
@@ -80,10 +80,10 @@ TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
 }
 
 TEST(WriteShards, RefusesTextWithoutSentences) {
-  test::Scratch folder;
-  test::put(folder.at("in.txt"), "\n \n");
-  const std::vector<std::string> inputs = {folder.at("in.txt")};
-  EXPECT_THROW(write_shards(inputs, {folder.at(""), "d", {1, 1}, 0.1, 1}), Error);
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("in.txt"), "\n \n");
+  const std::vector<std::string> inputs = {folder.file("in.txt")};
+  EXPECT_THROW(write_shards(inputs, {folder.file(""), "d", {1, 1}, 0.1, 1}), Error);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 #include "core/error.h"
 #include "dataset/raw_hdf5.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::dataset {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "dataset/raw_hdf5.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::dataset {
 namespace {
@@ -95,13 +95,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"odd_lines_s24", "odd_lines.txt", options_of(24, 20, 2, -5)}),
     [](const auto& tested) { return tested.param.name; });
 
-// The folder of real data, or empty.
-std::string data_folder() {
-  const char* set = std::getenv("BERTHA_DATA");
-  const std::string folder = set != nullptr ? set : BERTHA_TESTS_DIR "/../../shared/data";
-  return std::filesystem::is_directory(folder) ? folder + "/" : "";
-}
-
 uint32_t crc_of(const std::vector<int32_t>& values) {
   return static_cast<uint32_t>(
       crc32_z(0, reinterpret_cast<const Bytef*>(values.data()), values.size() * sizeof(int32_t)));
@@ -136,7 +129,7 @@ const std::vector<Digest> kDigests = {
 };
 
 TEST(RealText, DigestsOfTheReference) {
-  const std::string data = data_folder();
+  const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "needs the real data";
   for (const Digest& digest : kDigests) {
     SCOPED_TRACE(digest.book);

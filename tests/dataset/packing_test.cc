@@ -15,7 +15,7 @@
 #include "dataset/pretraining_loader.h"
 #include "dataset/raw_hdf5.h"
 #include "dataset/shard_survey.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::dataset {
 namespace {

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::dataset {
 namespace {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "support/files.h"
 #include "text/sha256.h"
 
 namespace bertha::dataset {
@@ -141,8 +142,7 @@ TEST(SquadFeatures, LengthsThatLeaveNoRoomAreRefused) {
 }
 
 TEST(SquadFeatures, RealFilesAreTheRecipes) {
-  const char* const set = std::getenv("BERTHA_DATA");
-  const std::filesystem::path data = set != nullptr ? set : BERTHA_TESTS_DIR "/../../shared/data";
+  const std::filesystem::path data = test::real_data("");
   if (!std::filesystem::exists(data / "squad")) GTEST_SKIP() << "no " << data / "squad";
   struct Case {
     const char* file;

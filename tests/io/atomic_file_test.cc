@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::io {
 namespace {

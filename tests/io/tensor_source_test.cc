@@ -15,8 +15,7 @@
 #include "io/snappy.h"
 #include "io/tf_bundle.h"
 #include "io/torch_file.h"
-#include "real_data.h"
-#include "temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::io {
 namespace {
@@ -321,8 +320,8 @@ TEST(TfBundle, PlainAndSnappy) {
   const TemporaryFolder folder;
   for (const bool snappy : {false, true}) {
     write_bundle(folder.file("bert_model.ckpt"), snappy);
-    for (const std::string& path :
-         {folder.path(), folder.file("bert_model.ckpt"), folder.file("bert_model.ckpt.index")}) {
+    for (const std::string& path : {folder.path().string(), folder.file("bert_model.ckpt"),
+                                    folder.file("bert_model.ckpt.index")}) {
       const auto source = open_weights(path);
       EXPECT_STREQ(source->format(), "tensorflow");
       ASSERT_EQ(source->tensors().size(), 2U);

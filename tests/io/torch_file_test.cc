@@ -7,8 +7,7 @@
 
 #include "core/error.h"
 #include "damage.h"
-#include "real_data.h"
-#include "temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::io {
 namespace {

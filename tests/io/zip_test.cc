@@ -12,7 +12,7 @@
 #include "damage.h"
 #include "io/byte_order.h"
 #include "io/crc32.h"
-#include "temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::io {
 namespace {

@@ -12,8 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "real_data.h"
+#include "fixture.h"
 #include "sha256.h"
+#include "support/files.h"
 #include "text/tokenizer.h"
 
 namespace bertha::text {
@@ -25,13 +26,13 @@ using nlohmann::json;
 class Vectors : public testing::TestWithParam<const char*> {};
 
 TEST_P(Vectors, EqualHuggingFace) {
-  const std::string data = test::data_folder();
+  const std::string data = test::real_data("");
   const std::string model = GetParam();
   const std::string vectors = data + "/tokenizer/hf-tokenizers-0.22.2-bert-base-" + model;
   if (data.empty()) GTEST_SKIP() << "no real data";
   const Vocabulary vocabulary = Vocabulary::load(data + "/vocab/bert-base-" + model + "-vocab.txt");
   const Tokenizer tokenizer(vocabulary, {.lower_case = model == "uncased"});
-  std::istringstream lines(test::read_whole(vectors + ".jsonl"));
+  std::istringstream lines(test::read_all(vectors + ".jsonl"));
   int64_t count = 0;
   for (std::string line; std::getline(lines, line); ++count) {
     const json vector = json::parse(line);
@@ -86,12 +87,12 @@ class IdDigest {
 
 // SQuAD is English with some accents: both sets of rules give the same ids on all of it.
 TEST(Squad, EqualsTheDigestsOfHuggingFace) {
-  const std::string data = test::data_folder();
+  const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "no real data";
   const json expected =
-      json::parse(test::read_whole(data + "/tokenizer/squad-full-tokenization-digests.json"));
+      json::parse(test::read_all(data + "/tokenizer/squad-full-tokenization-digests.json"));
   for (const std::string part : {"dev", "train"}) {
-    const json squad = json::parse(test::read_whole(data + "/squad/" + part + "-v1.1.json"));
+    const json squad = json::parse(test::read_all(data + "/squad/" + part + "-v1.1.json"));
     for (const std::string model : {"uncased", "cased"}) {
       const Vocabulary vocabulary =
           Vocabulary::load(data + "/vocab/bert-base-" + model + "-vocab.txt");

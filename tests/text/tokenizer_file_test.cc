@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "io/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::text {
 namespace {

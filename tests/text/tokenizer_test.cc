@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "real_data.h"
+#include "fixture.h"
+#include "support/files.h"
 
 namespace bertha::text {
 namespace {
@@ -31,7 +32,7 @@ Ids encode(const Tokenizer& tokenizer, std::string_view text) {
 // fixtures/README.md says how the cases came to be.
 TEST(Tokenizer, GivesTheIdsOfBothReferences) {
   const Vocabulary vocabulary = small_vocabulary();
-  const auto cases = nlohmann::json::parse(test::read_whole(test::fixture("cases.json")));
+  const auto cases = nlohmann::json::parse(test::read_all(test::fixture("cases.json")));
   ASSERT_GE(cases.size(), 200U);
   for (const auto& c : cases) {
     const bool lower = c.at("lower_case");
@@ -143,7 +144,7 @@ TEST(Tokenizer, TakesLongStretches) {
 TEST(Tokenizer, MayBeSharedByThreads) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
-  const auto cases = nlohmann::json::parse(test::read_whole(test::fixture("cases.json")));
+  const auto cases = nlohmann::json::parse(test::read_all(test::fixture("cases.json")));
   std::array<Ids, 4> results;
   std::vector<std::thread> threads;
   for (Ids& result : results) {

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "real_data.h"
+#include "fixture.h"
+#include "support/files.h"
 
 namespace bertha::text {
 namespace {
@@ -40,14 +41,13 @@ TEST(WordCounts, AddsAndLeavesOutWhatIsNoWord) {
 
 // "##x" pieces get their ids from a random hash map there, so the order is given here.
 TEST(WordPieceTrainer, LearnsTheVocabularyOfHuggingFace) {
-  const auto expected = nlohmann::json::parse(test::read_whole(test::fixture("trainer.json")));
+  const auto expected = nlohmann::json::parse(test::read_all(test::fixture("trainer.json")));
   const auto pieces = expected.at("pieces").get<Pieces>();
   TrainerOptions options;
   options.vocab_size = static_cast<int64_t>(pieces.size());
   const auto initial = expected.at("initial").get<std::ptrdiff_t>();
   options.initial_pieces = Pieces(pieces.begin(), pieces.begin() + initial);
-  EXPECT_EQ(train_wordpieces(count(test::read_whole(test::fixture("corpus.txt"))), options),
-            pieces);
+  EXPECT_EQ(train_wordpieces(count(test::read_all(test::fixture("corpus.txt"))), options), pieces);
 }
 
 TEST(WordPieceTrainer, MergesTheMostFrequentPairFirst) {

@@ -20,10 +20,10 @@
 #include "core/philox.h"
 #include "io/atomic_file.h"
 #include "io/tensor_source.h"
+#include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/dying_calls.h"
 #include "train/pretraining_trainer.h"
-#include "train/temporary_folder.h"
 #include "train/tiny_run.h"
 
 namespace bertha::train {
@@ -146,7 +146,7 @@ class Crash : public testing::Test {
   }
 
   Saver saver_;
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(Crash, AtAnyCallOrTimeLeavesWholeCheckpoints) {
@@ -206,10 +206,10 @@ bool refused(const std::string& path) {
 }
 
 std::string small_checkpoint() {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   Saver saver;
   saver.save(folder.path().string(), 3);
-  return read_text(Saver::path(folder.path().string(), 3));
+  return test::read_all(Saver::path(folder.path().string(), 3));
 }
 
 // Data have their sums, and all between them has one (zip.h): no bit is without.

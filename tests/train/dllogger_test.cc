@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "train/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::train {
 namespace {
@@ -107,7 +107,7 @@ constexpr const char* kPrinted =
 
 TEST(DlLogger, WritesAndPrintsWhatTheRecipeDoes) {
   const Zone zone("PST8PDT,M3.2.0,M11.1.0");
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   WallTime now = at(kBase - 5690000);
   std::string printed;
   DlLogger log(
@@ -137,7 +137,7 @@ TEST(DlLogger, WritesAndPrintsWhatTheRecipeDoes) {
 }
 
 TEST(DlLogger, AppendsOnResumeAndTruncatesOtherwise) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   const auto lines = [&] {
     const std::string text = content(path);
@@ -152,7 +152,7 @@ TEST(DlLogger, AppendsOnResumeAndTruncatesOtherwise) {
 }
 
 TEST(DlLogger, StartsANewLineAfterARecordThatWasCutOff) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   std::ofstream(path) << "DLLL {\"timest";
   DlLogger(path, AppendFile::Start::kContinue, nullptr).parameter("SEED", 1);
@@ -166,7 +166,7 @@ TEST(DlLogger, WithoutAFileWritesNothing) {
 }
 
 TEST(DlLogger, SaysWhichPathCannotBeWritten) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   try {
     DlLogger(folder.path() / "file" / "log.json", AppendFile::Start::kEmpty, nullptr);

@@ -9,7 +9,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "bert/weights.h"
-#include "io/real_data.h"
+#include "support/files.h"
 #include "text/tokenizer_file.h"
 
 namespace bertha::train {

@@ -13,9 +13,9 @@
 #include "dataset/pack_shards.h"
 #include "dataset/packing.h"
 #include "parity/fixture.h"
+#include "support/files.h"
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
-#include "train/temporary_folder.h"
 
 namespace bertha::train {
 namespace {
@@ -74,7 +74,7 @@ class PackedTraining : public testing::Test {
   }
 
   test::ParityFixture fixture_{"2x128"};
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(PackedTraining, LossAndGradientAreThoseOfTheSequences) {

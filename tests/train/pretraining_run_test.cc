@@ -121,9 +121,9 @@ TEST_F(PretrainingRunTest, StepsThisRunStopsThereAndTheRestFollows) {
 
 TEST_F(PretrainingRunTest, AFinishedRunHasNothingLeftToDo) {
   train(options());
-  const std::string before = read_text(path("out/ckpt_8.pt"));
+  const std::string before = test::read_all(path("out/ckpt_8.pt"));
   EXPECT_EQ(train(options()), RunEnd::kFinished);
-  EXPECT_EQ(read_text(path("out/ckpt_8.pt")), before);
+  EXPECT_EQ(test::read_all(path("out/ckpt_8.pt")), before);
 }
 
 TEST_F(PretrainingRunTest, TheFlagToResumeChangesNothingInItsOwnFolder) {
@@ -147,7 +147,7 @@ TEST_F(PretrainingRunTest, RecomputedLayersGiveTheSameBits) {
 
 TEST_F(PretrainingRunTest, Phase2StartsFromPhase1AndResumes) {
   train(options());
-  const std::string phase1 = read_text(path("out/ckpt_8.pt"));
+  const std::string phase1 = test::read_all(path("out/ckpt_8.pt"));
   const std::vector<float> weights = state_of(path("out/ckpt_8.pt"));
   std::filesystem::create_directories(path("long"));
   write_tiny_shard(path("long/x_training_0.hdf5"), 11, 32, 7);
@@ -166,7 +166,7 @@ TEST_F(PretrainingRunTest, Phase2StartsFromPhase1AndResumes) {
   train(phase2);
   // The three newest of phase 2, and all of phase 1.
   EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8, 14, 16, 18}));
-  EXPECT_EQ(read_text(path("out/ckpt_8.pt")), phase1);
+  EXPECT_EQ(test::read_all(path("out/ckpt_8.pt")), phase1);
   EXPECT_EQ(read_checkpoint_state(path("out/ckpt_18.pt")).step, 10);
   PretrainingOptions whole = phase2;
   whole.output_dir = path("whole");
@@ -223,13 +223,13 @@ TEST_F(PretrainingRunTest, AnotherCommandInAUsedFolderIsRefused) {
 
 TEST_F(PretrainingRunTest, AnotherRunsLaterCheckpointsAreNotOverwritten) {
   train(options());
-  const std::string before = read_text(path("out/ckpt_6.pt"));
+  const std::string before = test::read_all(path("out/ckpt_6.pt"));
   PretrainingOptions other = options();
   other.learning_rate = 0.03;
   other.resume_from_checkpoint = true;
   other.resume_step = 3;
   EXPECT_NE(error_of(other).find("ckpt_8.pt"), std::string::npos);
-  EXPECT_EQ(read_text(path("out/ckpt_6.pt")), before);
+  EXPECT_EQ(test::read_all(path("out/ckpt_6.pt")), before);
 }
 
 TEST_F(PretrainingRunTest, ResumeStepGoesBack) {
@@ -450,7 +450,7 @@ TEST_F(PretrainingRunTest, LogsTheAccumulationThatPackedRowsAskFor) {
   ASSERT_LT(run.gradient_accumulation_steps, 6);
   const std::string wanted =
       fmt::format("Namespace(gradient_accumulation_steps={})", run.gradient_accumulation_steps);
-  EXPECT_NE(read_text(run.json_summary).find(wanted), std::string::npos) << wanted;
+  EXPECT_NE(test::read_all(run.json_summary).find(wanted), std::string::npos) << wanted;
 }
 
 TEST_F(PretrainingRunTest, RowsMayMaskMoreThanTheOption) {

@@ -12,9 +12,9 @@
 #include "backend/cpu/cpu_device.h"
 #include "io/crc32.h"
 #include "io/torch_file.h"
+#include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/pretraining_trainer.h"
-#include "train/temporary_folder.h"
 
 namespace bertha::train {
 namespace {
@@ -111,7 +111,7 @@ TEST_P(RecipeResume, WeightsMomentsAndFilesAreTakenOver) {
 TEST_P(RecipeResume, OurCheckpointHoldsTheSame) {
   Trainee run;
   load_checkpoint(path_, run.store, run.trainer);
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "ckpt_2.pt").string();
   CheckpointState state = read_checkpoint_state(path_);
   state.step = 2;
@@ -124,7 +124,7 @@ TEST_P(RecipeResume, OurCheckpointHoldsTheSame) {
 
 TEST_P(RecipeResume, GroupsCarryTheSettingsAsTheRecipeWritesThem) {
   Trainee run;
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "ckpt_2.pt").string();
   CheckpointState state;
   state.step = 2;

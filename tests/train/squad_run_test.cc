@@ -11,8 +11,8 @@
 #include "bert/weights.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "support/files.h"
 #include "train/model_folder.h"
-#include "train/temporary_folder.h"
 
 namespace bertha::train {
 namespace {
@@ -89,7 +89,7 @@ class SquadRunTest : public testing::Test {
   }
 
   std::atomic<bool> stop_{false};
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   cpu::CpuDevice device_;
   text::Vocabulary vocabulary_ = text::Vocabulary::load(kFixtures + "vocab.txt");
   bert::Config config_;

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "support/files.h"
 #include "train/dllogger.h"
 
 namespace bertha::train {
@@ -73,8 +74,7 @@ TEST(SquadScore, VersionTwoRewardsSilence) {
 }
 
 TEST(SquadScore, PublishedPredictionsScoreToTheLastDigit) {
-  const char* const set = std::getenv("BERTHA_DATA");
-  const std::filesystem::path data = set != nullptr ? set : BERTHA_TESTS_DIR "/../../shared/data";
+  const std::filesystem::path data = test::real_data("");
   const std::filesystem::path folder = data / "squad" / "predictions";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
   const dataset::SquadFile gold = dataset::read_squad(data / "squad" / "dev-v1.1.json");

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "train/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::train {
 namespace {
@@ -24,7 +24,7 @@ TEST(StepTiming, ReadsWhatItWrote) {
   timing.update_seconds = 1e-3;
   timing.whole_sum_seconds = 0.1875;
   timing.sums = {{4, 4096, 1e-5}, {4, 4e6, 2e-3}};
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "timing.json").string();
   std::ofstream(path) << timing_json(timing);
   const StepTiming read = read_timing(path);
@@ -35,7 +35,7 @@ TEST(StepTiming, ReadsWhatItWrote) {
 }
 
 TEST(StepTiming, RefusesWhatIsNoMeasurement) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "timing.json").string();
   EXPECT_THROW(read_timing(path), Error);
   StepTiming timing;

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "train/temporary_folder.h"
+#include "support/files.h"
 
 namespace bertha::train {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kExpected =
     "140a0d6c6561726e696e675f726174651582a87b382e5b30e5";
 
 TEST(TensorBoardWriter, WritesTheBytesOfTheTensorboardPackage) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   WallTime now{std::chrono::milliseconds(1570716921500)};
   TensorBoardWriter writer(folder.path() / "events", [&] { return now; });
   EXPECT_TRUE(writer.path().filename().string().starts_with("events.out.tfevents.1570716921."));
@@ -43,7 +43,7 @@ TEST(TensorBoardWriter, WritesTheBytesOfTheTensorboardPackage) {
 }
 
 TEST(TensorBoardWriter, DoesNotOverwriteAFileOfTheSameSecond) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const auto clock = [] { return WallTime(std::chrono::seconds(1)); };
   TensorBoardWriter first(folder.path(), clock);
   first.write(1, {{"loss", 1.0}});

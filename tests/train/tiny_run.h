@@ -18,9 +18,9 @@
 #include "backend/cpu/cpu_device.h"
 #include "core/philox.h"
 #include "dataset/hdf5_shard.h"
+#include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/pretraining_run.h"
-#include "train/temporary_folder.h"
 
 namespace bertha::train {
 
@@ -53,12 +53,6 @@ inline void write_tiny_shard(const std::string& path, int64_t rows, int64_t leng
         out.next_sentence_label = static_cast<int8_t>(random.below(2));
       },
       1);
-}
-
-inline std::string read_text(const std::filesystem::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
 }
 
 /// A CPU that sets a flag or spoils a gradient in a chosen micro-batch (counted from 0).
@@ -189,10 +183,11 @@ class TinyRun : public testing::Test {
     EXPECT_EQ(state_a.step, state_b.step);
     EXPECT_EQ(state_a.epoch, state_b.epoch);
     EXPECT_EQ(state_a.file_index, state_b.file_index);
-    EXPECT_EQ(read_text(path(one + "/losses.tsv")), read_text(path(other + "/losses.tsv")));
+    EXPECT_EQ(test::read_all(path(one + "/losses.tsv")),
+              test::read_all(path(other + "/losses.tsv")));
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 }  // namespace bertha::train

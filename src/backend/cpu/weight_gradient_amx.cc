@@ -1,5 +1,4 @@
-#include <immintrin.h>
-
+#include "backend/cpu/amx_tiles.h"
 #include "backend/cpu/weight_gradient.h"
 
 namespace bertha::cpu {
@@ -9,31 +8,6 @@ constexpr int64_t kBlock = 2 * kTileWidth;  // four tiles of sums, 32 by 32
 /// Tiles along the tokens between visits of the sums: those of two left panels stay in the first
 /// cache while all right panels pass by.
 constexpr int64_t kTilesAtOnce = 16;
-
-/// All eight tiles whole: 16 rows of 64 bytes. Released at the end, since other users of the tile
-/// unit on this thread set their own.
-class TileUnit {
- public:
-  TileUnit() {
-    struct alignas(64) {
-      uint8_t palette = 1;
-      uint8_t start_row = 0;
-      uint8_t reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } const config;
-    static_assert(sizeof(config) == 64);
-    __asm__ volatile("ldtilecfg %0" : : "m"(config) : "memory");
-  }
-  ~TileUnit() { _tile_release(); }
-  TileUnit(const TileUnit&) = delete;
-  TileUnit& operator=(const TileUnit&) = delete;
-};
-
-/// The compiler does not see that tile instructions read and write memory.
-inline void memory_barrier() {
-  __asm__ volatile("" : : : "memory");
-}
 
 /// Words of the 16 lower halves of a and the 16 of b: (a0, b0), (a1, b1), …
 inline __m512i pair_halves(__m512i ab) {
