@@ -1,31 +1,50 @@
-// Any bytes as a dump (plain, gzip or bzip2): pages, or a reason, and the same for two threads.
+// Any bytes as a dump (plain, gzip or bzip2): pages, or a reason; of plain XML the same whatever
+// the pieces in which it comes. In one thread: several do the same work, and starting them is slow.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
 #include "corpus/dump_reader.h"
 
 namespace {
 
-std::string read_all(std::string_view bytes, int64_t threads) {
+using namespace bertha;
+
+class Pieces : public corpus::ByteSource {
+ public:
+  Pieces(std::string_view bytes, size_t piece_bytes) : rest_(bytes), piece_bytes_(piece_bytes) {}
+  std::string_view next() override {
+    const std::string_view piece = rest_.substr(0, piece_bytes_);
+    rest_.remove_prefix(piece.size());
+    return piece;
+  }
+
+ private:
+  std::string_view rest_;
+  size_t piece_bytes_;
+};
+
+std::string read_all(std::unique_ptr<corpus::ByteSource> source) {
   std::string text;
-  bertha::corpus::DumpReader reader(bertha::corpus::open_memory(bytes, "fuzz", threads));
+  corpus::DumpReader reader(std::move(source));
   while (const auto page = reader.next()) text += page->title + "\n" + page->text + "\n";
-  return text + reader.damage();
+  // expat's words for what is wrong in a first line are not always the same.
+  return text + (reader.damage().empty() ? "" : "damaged");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  try {
-    const std::string text = read_all(bytes, 1);
-    if (bytes.starts_with("BZh") && read_all(bytes, 2) != text) std::abort();
-  } catch (const bertha::Error&) {
-  }
+  if (bytes.empty()) return 0;  // an Error, which the tests look at
+  const std::string text = read_all(corpus::open_memory(bytes, "fuzz", 1));
+  const bool plain = !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b");
+  if (plain && read_all(std::make_unique<Pieces>(bytes, 1 + size % 61)) != text) std::abort();
   return 0;
 }

@@ -51,9 +51,12 @@ std::string index_of(std::string_view input) {
   return file + footer + magic;
 }
 
+/// A folder of its own with the data of a bundle "x".
 std::string make_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "fuzz-tf-XXXXXX").string();
-  return ::mkdtemp(name.data()) == nullptr ? std::string() : name;
+  if (::mkdtemp(name.data()) == nullptr) std::abort();
+  std::ofstream(name + "/x.data-00000-of-00001", std::ios::binary) << "12345678";
+  return name;
 }
 
 }  // namespace
@@ -62,7 +65,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string prefix = make_folder() + "/x";
   std::ofstream(prefix + ".index", std::ios::binary)
       << index_of({reinterpret_cast<const char*>(data), size});
-  std::ofstream(prefix + ".data-00000-of-00001", std::ios::binary) << "12345678";
   try {
     const bertha::io::TfBundle bundle(prefix);
     for (const bertha::io::TfBundle::Entry& entry : bundle.entries()) {

@@ -211,7 +211,9 @@ int inspect_shards(const InspectOptions& options) {
   if (!options.diff.empty()) fail("--diff compares weights; {} holds shards", options.path);
   if (options.samples < 0) fail("--samples {}: expected 0 or more", options.samples);
   std::optional<text::Vocabulary> vocabulary;
-  if (!options.vocab_file.empty()) vocabulary.emplace(text::Vocabulary::load(options.vocab_file));
+  if (!options.vocab_file.empty()) {
+    vocabulary.emplace(text::Vocabulary::load(options.vocab_file)).specials();
+  }
   dataset::SurveyOptions survey_options;
   survey_options.threads = thread_count();
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;

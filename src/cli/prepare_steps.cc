@@ -15,6 +15,7 @@
 #include "corpus/extractor.h"
 #include "corpus/formatting.h"
 #include "dataset/pack_shards.h"
+#include "text/vocabulary.h"
 #include "train/dllogger.h"
 
 namespace bertha::cli {
@@ -359,8 +360,14 @@ void add_downloads(const PrepareSettings& s, const Folders& folders, std::vector
   }
 }
 
+/// Before anything that takes long.
+void check_vocabulary(const std::string& path) {
+  if (fs::exists(path)) text::Vocabulary::load(path).specials();
+}
+
 std::vector<Step> all_steps(const PrepareSettings& s, const Folders& folders) {
   std::vector<Step> steps;
+  check_vocabulary(folders.vocabulary());
   add_downloads(s, folders, steps);
   if (s.stream) {
     steps.push_back(stream_step(s, folders));

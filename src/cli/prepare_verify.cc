@@ -94,7 +94,9 @@ int prepare_verify(Arguments arguments, comm::Communicator& world) {
     fail("--max_predictions_per_sequence {}: expected 1 or more", settings.max_predictions);
   }
   std::optional<text::Vocabulary> vocabulary;
-  if (settings.vocab_file) vocabulary.emplace(text::Vocabulary::load(*settings.vocab_file));
+  if (settings.vocab_file) {
+    vocabulary.emplace(text::Vocabulary::load(*settings.vocab_file)).specials();
+  }
   dataset::SurveyOptions survey_options;
   survey_options.max_predictions = settings.max_predictions;
   survey_options.threads = settings.threads;

@@ -105,7 +105,8 @@ class BitWriter {
 std::optional<std::string> expand_stream(std::string& stream) {
   bz_stream state{};
   if (BZ2_bzDecompressInit(&state, 0, 0) != BZ_OK) fail("bzip2: out of memory");
-  std::string text(size_t{1} << 20, '\0');
+  // What a block of text mostly needs: 900 kB from 200.
+  std::string text(std::clamp(6 * stream.size(), size_t{1} << 12, size_t{1} << 20), '\0');
   size_t filled = 0;
   state.next_in = stream.data();
   state.avail_in = static_cast<unsigned>(stream.size());

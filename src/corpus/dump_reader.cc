@@ -121,16 +121,13 @@ class DumpReader::Parser {
       in_page_ = true;
       page_depth_ = depth_;
       page_ = {};
-      has_namespace_ = oversized_ = false;
+      has_namespace_ = false;
       model_.clear();
       return;
     }
     field_ = in_page_ ? page_field(name, depth_ - page_depth_) : site_field(name, attributes);
     value_.clear();
-    if (field_ == Field::kText) {
-      page_.text.clear();  // of a history the last revision counts
-      oversized_ = false;
-    }
+    if (field_ == Field::kText) page_.text.clear();  // of a history the last revision counts
   }
 
   Field page_field(std::string_view name, int depth) {
@@ -158,13 +155,10 @@ class DumpReader::Parser {
 
   void text(std::string_view part) {
     if (field_ == Field::kNone) return;
+    // The parts of a text depend on how it came; what is kept of it must not.
     std::string& target = field_ == Field::kText ? page_.text : value_;
     const size_t limit = field_ == Field::kText ? kMaxTextBytes : kMaxFieldBytes;
-    if (target.size() + part.size() <= limit) {
-      target.append(part);
-    } else if (field_ == Field::kText) {
-      oversized_ = true;
-    }
+    if (target.size() <= limit) target.append(part.substr(0, limit + 1 - target.size()));
   }
 
   void end(std::string_view name) {
@@ -178,6 +172,7 @@ class DumpReader::Parser {
   }
 
   void store_field() {
+    if (value_.size() > kMaxFieldBytes) value_.clear();
     switch (field_) {
       case Field::kTitle:
         page_.title = value_;
@@ -219,7 +214,7 @@ class DumpReader::Parser {
       ++counts_.redirects;
     } else if (!model_.empty() && model_ != "wikitext") {
       ++counts_.other_models;
-    } else if (oversized_) {
+    } else if (page_.text.size() > kMaxTextBytes) {
       ++counts_.oversized;
     } else if (page_.text.find_first_not_of(" \t\r\n") == std::string::npos) {
       ++counts_.empty;
@@ -257,7 +252,6 @@ class DumpReader::Parser {
   int page_depth_ = 0;
   bool in_page_ = false;
   bool has_namespace_ = false;
-  bool oversized_ = false;
   Field field_ = Field::kNone;
   std::string value_;
   std::string model_;

@@ -142,6 +142,11 @@ class ArticleLines : public LineSource {
       if (!options_.allow_truncated && !damage().empty()) {
         fail("{}: {}; --allow_truncated takes its whole pages", dump_, damage());
       }
+      ExtractCounts counts;
+      counts.dump = reader_.counts();
+      counts.damage = damage();
+      counts.written = counts.dump.articles;  // which of them have prose, the shards tell
+      check_counts(dump_, counts);
       return std::nullopt;
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {

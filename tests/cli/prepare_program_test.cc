@@ -317,11 +317,12 @@ TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
 TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
   put_dump("a", "<mediawiki></mediawiki>");
   expect_error(all("a"), {"wikicorpus_en.xml: no page"});
-  expect_error(all("a", {"--stream"}), {"no article with a sentence"});
+  expect_error(all("a", {"--stream"}), {"wikicorpus_en.xml: no page"});
   put_dump("b",
            "<mediawiki><page><title>A</title><id>1</id><revision><text>{{x}}</text></revision>"
            "</page></mediawiki>");
   expect_error(all("b"), {"1 pages, none of them an article with prose"});
+  expect_error(all("b", {"--stream"}), {"no article with a sentence"});
   put_dump("c", "no XML at all");
   expect_error(all("c"), {"wikicorpus_en.xml"});
   expect_error(all("c", {"--stream"}), {"wikicorpus_en.xml"});
@@ -332,11 +333,45 @@ TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
   expect_error(all("e", {"wiki_books"}), {"no books"});
 }
 
+TEST_F(PrepareProgram, EachStageNamesWhatIsEmpty) {
+  test::write_all(path("none.xml"), "<mediawiki></mediawiki>");
+  test::write_all(path("blank.txt"), "\n \n\n");
+  test::write_all(path("blanks/a_training_0.txt"), "\n");
+  test::write_all(path("untold/AA/wiki_00"),
+                  "<doc id=\"1\" url=\"u\" title=\"T\">\nT\n\n\n</doc>\n");
+  fs::create_directory(path("nothing"));
+  const std::string out = path("out");
+  const std::string vocab = "--vocab_file=" + path("vocab.txt");
+  const auto expect = [&](const std::string& stage, const std::string& option,
+                          const std::string& input, const std::string& part) {
+    std::vector<std::string> words = {"prepare", stage};
+    words.push_back(option.empty() ? path(input) : option + "=" + path(input));
+    if (stage != "verify") {
+      words.push_back(
+          (stage == "format" || stage == "instances" ? "--output_file=" : "--output_dir=") + out);
+    }
+    if (stage == "instances") words.push_back(vocab);
+    expect_error(words, {input, part});
+  };
+  expect("extract", "", "none.xml", "no page");
+  expect("format", "--input_dir", "nothing", "no wiki_* file");
+  expect("format", "--input_dir", "untold", "no article with text");
+  expect("shard", "--input_files", "blank.txt", "no sentence");
+  expect("instances", "--input_file", "blank.txt", "no document");
+  expect("instances", "--input_file", "blanks", "no document");
+  expect("instances", "--input_file", "nothing", "no .txt file");
+  expect("pack", "--input_dir", "nothing", "no shard in this folder");
+  expect("verify", "--input_dir", "nothing", "no .hdf5 file");
+}
+
 TEST_F(PrepareProgram, NamesAWrongVocabulary) {
   put_dump("w", dump(10));
   expect_error(all("w", {"--vocab_file=" + path("none.txt")}), {"none.txt"});
   test::write_all(path("v.txt"), "a\nb\n");
   expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"v.txt", "[PAD]"});
+  EXPECT_FALSE(fs::exists(path("w/extracted"))) << "it is told before anything is done";
+  expect_error(all("no_dump", {"--vocab_file=" + path("v.txt"), "--mirror=http://127.0.0.1:9"}),
+               {"v.txt", "[PAD]"});
   test::write_all(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
   expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"every token is [UNK]", "v.txt"});
 }
@@ -348,6 +383,25 @@ TEST_F(PrepareProgram, NamesAFullDisk) {
     expect_error(all("w", {"--stream"}), {path("w")}, {.file_bytes = bytes});
   }
   expect_done(run(all("w")));
+}
+
+TEST_F(PrepareProgram, EachStageNamesAFullDisk) {
+  put_dump("w", dump(40));
+  expect_done(run(all("w")));
+  const auto made = [&](const std::string& name) { return path("w/" + name); };
+  const std::string text =
+      made("formatted_one_article_per_line/wikicorpus_en_one_article_per_line.txt");
+  const std::vector<std::vector<std::string>> stages = {
+      {"extract", made("download/wikicorpus_en/wikicorpus_en.xml"), "--output_dir=" + path("x")},
+      {"format", "--input_dir=" + made("extracted/wikicorpus_en"), "--output_file=" + path("x")},
+      {"shard", "--input_files=" + text, "--output_dir=" + path("x")},
+      {"instances", "--input_file=" + made(kShards + "/wikicorpus_en"),
+       "--output_file=" + path("x"), "--vocab_file=" + path("vocab.txt")},
+      {"pack", "--input_dir=" + made(kPhase1 + "/wikicorpus_en"), "--output_dir=" + path("x")}};
+  for (std::vector<std::string> words : stages) {
+    words.insert(words.begin(), "prepare");
+    expect_error(words, {path("x"), "File too large"}, {.file_bytes = 400});
+  }
 }
 
 TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
@@ -363,6 +417,10 @@ TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
     EXPECT_NE(shown.printed.find("rows"), std::string::npos) << shown.printed;
     EXPECT_NE(shown.printed.find("[CLS]"), std::string::npos) << "decoded samples";
   }
+  test::write_all(path("v.txt"), "a\nb\n");
+  const std::string wrong = "--vocab_file=" + path("v.txt");
+  expect_error({"prepare", "verify", "--input_dir=" + folder, wrong}, {"v.txt", "no [PAD]"});
+  expect_error({"inspect", folder, wrong}, {"v.txt", "no [PAD]"});
   const std::string damaged = folder + "/wikicorpus_en_training_1.hdf5";
   fs::resize_file(damaged, fs::file_size(damaged) / 2);
   const test::Outcome outcome = run({"prepare", "verify", "--input_dir=" + folder, vocab});

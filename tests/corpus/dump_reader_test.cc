@@ -97,5 +97,17 @@ TEST(DumpReader, LeavesOutTextsThatAreTooLong) {
   EXPECT_EQ(read.reader.counts().oversized, 1);
 }
 
+// expat hands out a text that goes on in the next piece of the file in two parts.
+TEST(DumpReader, KeepsTheSameOfALongTitleWhereverItLies) {
+  for (const size_t before : {size_t{0}, size_t{63'000}}) {
+    const Read read("<mediawiki><!--" + std::string(before, 'x') + "-->" +
+                    page(std::string(5000, 'T'), "", "y") + page("Short", "", "z") +
+                    "</mediawiki>");
+    ASSERT_EQ(read.pages.size(), 2U);
+    EXPECT_EQ(read.pages[0].title, "") << before;
+    EXPECT_EQ(read.pages[1].title, "Short");
+  }
+}
+
 }  // namespace
 }  // namespace bertha::corpus

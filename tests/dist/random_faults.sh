@@ -11,6 +11,8 @@ in_time=${5:-10}
 watchdog=$((in_time * 4 / 10))
 # Seconds after SIGTERM until Open MPI kills; it waits for twice as long after a rank has died.
 export OMPI_MCA_odls_base_sigkill_timeout=4
+# AddressSanitizer refuses a library before its own; this one takes none of its functions.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 export LD_PRELOAD="$(dirname "$tiny_job")/libexit_on_signal.so"
 
 declare -A count longest
