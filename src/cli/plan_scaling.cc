@@ -130,6 +130,7 @@ void Scaling::take_measurement() {
       *std::ranges::max_element(plan_.timings, {}, &train::StepTiming::ranks);
   base_.micro_batch_seconds = timing.micro_batch_seconds;
   base_.update_seconds = timing.update_seconds;
+  base_.bucket_elements = timing.bucket_elements;
   base_.finals = finals();
   if (timing.ranks == 1 || !(fit_within_ || fit_between_)) return;
   comm::Cluster cluster = cluster_;

@@ -52,8 +52,9 @@ std::vector<uint64_t> Communicator::gather(uint64_t value, Stage /*stage*/) {
 
 void Communicator::sum_gradients(InOut gradients, const SumOptions& options) {
   const int64_t size = gradients.tensor().size();
-  for (int64_t begin = 0; begin < size; begin += options.bucket_elements) {
-    const int64_t count = std::min(options.bucket_elements, size - begin);
+  const int64_t bucket = bucket_elements(options);
+  for (int64_t begin = 0; begin < size; begin += bucket) {
+    const int64_t count = std::min(bucket, size - begin);
     begin_sum(inout(gradients.tensor().rows(begin, count)), options);
   }
   finish_sums();

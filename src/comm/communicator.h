@@ -75,6 +75,10 @@ class Communicator {
   /// milliseconds.
   virtual void wait_for_all(Stage /*stage*/) {}
 
+  /// How much of a flat tensor is best summed at a time: what `options` say at most.
+  virtual int64_t bucket_elements(const SumOptions& options) const {
+    return options.bucket_elements;
+  }
   /// Begins the sum over ranks of a piece of a flat f32 tensor, in its place: its values are
   /// nobody's before finish_sums(). All ranks begin the same pieces in the same order. May be
   /// called while a segment of a device is recorded or runs (between the layers of a backward

@@ -160,7 +160,7 @@ void PretrainingTrainer::gradients_final(int64_t from) {
     if (tree_) tree_->fold_last(piece, offset);
     world_.begin_sum(piece, settings_.sums);
   };
-  unsummed_ = comm::cut_buckets(unsummed_, from, settings_.sums.bucket_elements, begin);
+  unsummed_ = comm::cut_buckets(unsummed_, from, world_.bucket_elements(settings_.sums), begin);
   world_.advance_sums();
 }
 

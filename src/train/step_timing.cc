@@ -73,19 +73,26 @@ int64_t hosts_of(const comm::Communicator& world) {
   return std::ssize(hosts);
 }
 
-/// Sums of a bucket, an eighth of it and so on, down to 1,024 elements.
+/// Sums of a bucket, an eighth of it and so on, down to 1,024 elements; each as one of many begun
+/// at once, as in a step, and of other values than those just summed.
 std::vector<comm::Sample> time_sums(comm::Communicator& world, Stopwatch& watch,
                                     const Tensor& gradients, const comm::SumOptions& options) {
   constexpr int64_t kRepeats = 7;
+  constexpr int64_t kMostPieces = 32;
   std::vector<comm::Sample> samples;
-  int64_t elements = std::min(gradients.size(), options.bucket_elements);
-  for (; elements >= 1024; elements /= 8) {
+  int64_t elements = std::min(gradients.size(), world.bucket_elements(options));
+  for (int64_t place = 0; elements >= 1024; elements /= 8) {
+    const int64_t pieces = std::min(gradients.size() / elements, kMostPieces);
     std::vector<double> seconds;
     for (int64_t i = 0; i < kRepeats; ++i) {
-      seconds.push_back(watch.seconds([&] {
-        world.begin_sum(inout(gradients.rows(0, elements)), options);
+      if (place + pieces * elements > gradients.size()) place = 0;
+      const double all = watch.seconds([&] {
+        for (int64_t piece = 0; piece < pieces; ++piece, place += elements) {
+          world.begin_sum(inout(gradients.rows(place, elements)), options);
+        }
         world.finish_sums();
-      }));
+      });
+      seconds.push_back(all / static_cast<double>(pieces));
     }
     const auto bytes = static_cast<double>(elements * size_of(options.wire));
     samples.push_back({world.ranks(), bytes, median(seconds)});
@@ -128,6 +135,7 @@ StepTiming time_steps(comm::Communicator& world, Device& device, const bert::Con
                        .hosts = hosts_of(world),
                        .shape = shape,
                        .elements = parameters.table().flat_size(),
+                       .bucket_elements = world.bucket_elements(settings.sums),
                        .micro_batch_seconds = median(plain),
                        .summed_micro_batch_seconds = median(summed),
                        .update_seconds = median(update),
@@ -148,6 +156,7 @@ std::string timing_json(const StepTiming& t) {
                {"length", t.shape.length},
                {"predictions", t.shape.predictions},
                {"elements", t.elements},
+               {"bucket_elements", t.bucket_elements},
                {"micro_batch_seconds", t.micro_batch_seconds},
                {"summed_micro_batch_seconds", t.summed_micro_batch_seconds},
                {"update_seconds", t.update_seconds},
@@ -193,6 +202,7 @@ StepTiming read_timing(const std::string& path) {
   t.hosts = count("hosts");
   t.shape = {count("sequences"), count("length"), count("predictions")};
   t.elements = count("elements");
+  t.bucket_elements = count("bucket_elements");
   t.micro_batch_seconds = seconds("micro_batch_seconds");
   t.summed_micro_batch_seconds = seconds("summed_micro_batch_seconds");
   t.update_seconds = seconds("update_seconds");

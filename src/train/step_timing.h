@@ -32,6 +32,7 @@ struct StepTiming {
   int64_t hosts = 1;
   BatchShape shape;
   int64_t elements = 0;  ///< of the flat gradients
+  int64_t bucket_elements = 0;
   double micro_batch_seconds = 0;
   double summed_micro_batch_seconds = 0;  ///< with the sums of gradients, to their end
   double update_seconds = 0;

@@ -189,6 +189,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
     timing.ranks = ranks;
     timing.shape = {.sequences = 4, .length = 128, .predictions = 20};
     timing.elements = bert::ParameterTable(config(), bert::Heads::for_pretraining()).flat_size();
+    timing.bucket_elements = 1 << 20;
     timing.micro_batch_seconds = 2;
     timing.update_seconds = 0.25;
     const auto sum = [n](double bytes) {

@@ -19,6 +19,7 @@ TEST(StepTiming, ReadsWhatItWrote) {
   timing.hosts = 2;
   timing.shape = {.sequences = 8, .length = 128, .predictions = 20};
   timing.elements = 1000;
+  timing.bucket_elements = 100;
   timing.micro_batch_seconds = 0.125;
   timing.summed_micro_batch_seconds = 0.25;
   timing.update_seconds = 1e-3;
@@ -41,6 +42,7 @@ TEST(StepTiming, RefusesWhatIsNoMeasurement) {
   StepTiming timing;
   timing.shape = {1, 1, 1};
   timing.elements = 1;
+  timing.bucket_elements = 1;
   timing.sums = {{2, 8, 1}};
   const std::string whole = timing_json(timing);
   const auto with = [&](const std::string& from, const std::string& to) {

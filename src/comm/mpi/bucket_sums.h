@@ -36,7 +36,7 @@ class BucketSums {
   void scatter(std::span<float> values, std::span<const int64_t> bounds, const SumOptions& options);
 
  private:
-  static constexpr int64_t kUnderWay = 4;
+  static constexpr int64_t kUnderWay = 32;
   enum class Phase : uint8_t { kScatter, kGather, kDone };
   struct Bucket {
     std::span<float> values;

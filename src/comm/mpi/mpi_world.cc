@@ -165,6 +165,12 @@ std::span<float> host_values(InOut tensor) {
 
 }  // namespace
 
+/// 1 MiB: on one host 110 million values took 0.25 s so, and 0.51 s in sums of 32 MiB, which leave
+/// a core's cache.
+int64_t MpiWorld::bucket_elements(const SumOptions& options) const {
+  return std::min(options.bucket_elements, int64_t{1} << 18);
+}
+
 void MpiWorld::begin_sum(InOut piece, const SumOptions& options) {
   BERTHA_CHECK(options.wire == DType::kF32 || options.wire == DType::kBF16);
   std::optional<Waiting> waiting;

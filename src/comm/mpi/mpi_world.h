@@ -30,6 +30,7 @@ class MpiWorld : public Communicator {
   std::vector<uint64_t> gather(uint64_t value, Stage stage) override;
   void barrier(Stage stage) override;
   void wait_for_all(Stage stage) override;
+  int64_t bucket_elements(const SumOptions& options) const override;
   void begin_sum(InOut piece, const SumOptions& options) override;
   void advance_sums() override;
   void finish_sums() override;
