@@ -1,7 +1,11 @@
 #include "dataset/hdf5_column.h"
 
+#include <libdeflate.h>
+
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -9,6 +13,8 @@
 
 namespace bertha::dataset {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "chunks are little-endian");
 
 constexpr int64_t kCacheBytes = int64_t{1} << 28;  // most a dataset's chunk cache may take
 constexpr int64_t kMaxDeflateRatio = 1032;         // of the deflate format
@@ -34,7 +40,7 @@ bool ShardSource::has(const char* name) const {
 }
 
 Column::Column(const ShardSource& source, const char* name, int rank)
-    : source_(source), name_(name) {
+    : source_(source), name_(name), inflater_(nullptr, libdeflate_free_decompressor) {
   const Hdf5Lock lock;
   if (!source.has(name)) fail("{}: dataset '{}' is missing", source.path(), name);
   dataset_ = open(H5P_DEFAULT);
@@ -45,19 +51,70 @@ Column::Column(const ShardSource& source, const char* name, int rank)
 
 void Column::read(int64_t first, int64_t count, std::vector<int32_t>& values) {
   values.resize(static_cast<size_t>(count * width_));
+  if (inflater_ && inflate_rows(first, count, values.data())) return;
+  read_rows(first, count, values.data());
+}
+
+void Column::read_rows(int64_t first, int64_t count, int32_t* values) {
   const Hdf5Lock lock;
   const std::array<hsize_t, 2> start = {static_cast<hsize_t>(first), 0};
   const std::array<hsize_t, 2> extent = {static_cast<hsize_t>(count), static_cast<hsize_t>(width_)};
   const Hdf5Handle space(H5Dget_space(dataset_.id()), H5Sclose);
   const Hdf5Handle memory(H5Screate_simple(rank_, extent.data(), nullptr), H5Sclose);
-  const bool done = H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start.data(), nullptr,
-                                        extent.data(), nullptr) >= 0 &&
-                    H5Dread(dataset_.id(), H5T_NATIVE_INT32, memory.id(), space.id(), H5P_DEFAULT,
-                            values.data()) >= 0;
+  const bool done =
+      H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start.data(), nullptr, extent.data(),
+                          nullptr) >= 0 &&
+      H5Dread(dataset_.id(), H5T_NATIVE_INT32, memory.id(), space.id(), H5P_DEFAULT, values) >= 0;
   if (!done) {
     fail("{}: {}: cannot read rows {} to {}: {}", source_.path(), name_, first, first + count - 1,
          hdf5_error_text());
   }
+}
+
+/// False when a chunk is not what its dataset says.
+bool Column::inflate_rows(int64_t first, int64_t count, int32_t* values) {
+  for (int64_t row = first; row < first + count;) {
+    const int64_t number = row / chunk_rows_;
+    if (number != chunk_number_ && !load_chunk(number)) return false;
+    const int64_t rows = std::min((number + 1) * chunk_rows_, first + count) - row;
+    const auto elements = static_cast<size_t>(rows * width_);
+    const std::byte* from = chunk_.data() + (row - number * chunk_rows_) * width_ * element_bytes_;
+    if (element_bytes_ == 1) {
+      const auto* bytes = reinterpret_cast<const int8_t*>(from);
+      std::copy(bytes, bytes + elements, values);
+    } else {
+      std::memcpy(values, from, elements * sizeof(int32_t));
+    }
+    values += elements;
+    row += rows;
+  }
+  return true;
+}
+
+bool Column::load_chunk(int64_t number) {
+  chunk_number_ = -1;
+  {
+    const Hdf5Lock lock;
+    const std::array<hsize_t, 2> offset = {static_cast<hsize_t>(number * chunk_rows_), 0};
+    hsize_t stored_bytes = 0;
+    if (H5Dget_chunk_storage_size(dataset_.id(), offset.data(), &stored_bytes) < 0) return false;
+    if (stored_bytes == 0 || stored_bytes > static_cast<hsize_t>(source_.file_bytes()))
+      return false;
+    stored_.resize(stored_bytes);
+    uint32_t filters_left_out = 0;
+    if (H5Dread_chunk(dataset_.id(), H5P_DEFAULT, offset.data(), &filters_left_out,
+                      stored_.data()) < 0 ||
+        filters_left_out != 0) {
+      return false;
+    }
+  }
+  chunk_.resize(static_cast<size_t>(chunk_rows_ * width_ * element_bytes_));
+  if (libdeflate_zlib_decompress(inflater_.get(), stored_.data(), stored_.size(), chunk_.data(),
+                                 chunk_.size(), nullptr) != LIBDEFLATE_SUCCESS) {
+    return false;
+  }
+  chunk_number_ = number;
+  return true;
 }
 
 Hdf5Handle Column::open(hid_t access) const {
@@ -115,6 +172,24 @@ void Column::check_storage() {
          chunk_bytes, source_.file_bytes());
   }
   enlarge_cache(chunk_bytes * ((width_ - 1) / static_cast<int64_t>(chunk[1]) + 1));
+  const bool whole_rows = rank_ == 1 || static_cast<int64_t>(chunk[1]) == width_;
+  if (whole_rows && chunk_bytes <= kCacheBytes) {
+    prepare_inflating(creation.id(), static_cast<int64_t>(chunk[0]), bytes);
+  }
+}
+
+void Column::prepare_inflating(hid_t creation, int64_t chunk_rows, int64_t element_bytes) {
+  unsigned flags = 0;
+  size_t parameters = 0;
+  const bool deflated =
+      H5Pget_nfilters(creation) == 1 && H5Pget_filter2(creation, 0, &flags, &parameters, nullptr, 0,
+                                                       nullptr, nullptr) == H5Z_FILTER_DEFLATE;
+  const Hdf5Handle type(H5Dget_type(dataset_.id()), H5Tclose);
+  const hid_t plain = element_bytes == 1 ? H5T_STD_I8LE : H5T_STD_I32LE;
+  if (!deflated || H5Tequal(type.id(), plain) <= 0) return;
+  chunk_rows_ = chunk_rows;
+  element_bytes_ = element_bytes;
+  inflater_.reset(libdeflate_alloc_decompressor());
 }
 
 /// Room for the chunks across a row, so that none is inflated twice while rows are read in turn.

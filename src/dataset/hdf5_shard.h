@@ -46,8 +46,9 @@ struct ShardRow {
 using FillRow = std::function<void(int64_t row, const ShardRow& out)>;
 
 /// Writes an unpacked shard with gzip chunks of whole rows. The file appears under `path` when it
-/// is complete and on disk, or not at all; the folder is made when missing. The bytes depend on the
-/// values alone. Throws Error when the folder or the disk does not take it.
+/// is complete and on disk, or not at all; the folder is made when missing. On processors of one
+/// kind the bytes depend on the values alone. Throws Error when the folder or the disk does not
+/// take it.
 void write_shard(const std::string& path, const ShardShape& shape, const FillRow& fill,
                  int64_t threads);
 

@@ -170,16 +170,23 @@ void ShardReader::find_lengths() {
 
 void ShardReader::append_tokens(const ShardLimits& limits, RaggedShard& shard) const {
   const auto count = static_cast<size_t>(tokens_);
-  for (const int32_t id : ids_[in_block_].first(count)) {
-    if (id < 0 || id >= limits.vocab_size) {
-      fail_row(ids_, "id {}, the vocabulary has {}", id, limits.vocab_size);
-    }
-    shard.ids.push_back(id);
+  const Row ids = ids_[in_block_].first(count);
+  const Row segments = segments_[in_block_].first(count);
+  // Negative ones are the largest as unsigned. Without a way out the loops take many at a time.
+  uint32_t largest_id = 0;
+  for (const int32_t id : ids) largest_id = std::max(largest_id, static_cast<uint32_t>(id));
+  uint32_t segment_bits = 0;
+  for (const int32_t segment : segments) segment_bits |= static_cast<uint32_t>(segment);
+  if (largest_id >= limits.vocab_size) {
+    fail_row(ids_, "id {}, the vocabulary has {}", static_cast<int32_t>(largest_id),
+             limits.vocab_size);
   }
-  for (const int32_t segment : segments_[in_block_].first(count)) {
-    if (segment != 0 && segment != 1) fail_row(segments_, "{}, expected 0 or 1", segment);
-    shard.segments.push_back(static_cast<uint8_t>(segment));
+  if (segment_bits > 1) {
+    const auto is_wrong = [](int32_t segment) { return segment != 0 && segment != 1; };
+    fail_row(segments_, "{}, expected 0 or 1", *std::ranges::find_if(segments, is_wrong));
   }
+  shard.ids.insert(shard.ids.end(), ids.begin(), ids.end());
+  shard.segments.insert(shard.segments.end(), segments.begin(), segments.end());
 }
 
 void ShardReader::append_sequences(const ShardLimits& limits, RaggedShard& shard) const {

@@ -39,7 +39,9 @@ void check_sequence(const std::string& path, int64_t row, std::span<const int32_
 class FileSurvey {
  public:
   FileSurvey(const std::string& path, const SurveyOptions& options)
-      : path_(path), options_(options) {}
+      : path_(path), options_(options) {
+    if (options.vocabulary != nullptr) specials_ = options.vocabulary->specials();
+  }
 
   Survey run() {
     const ShardShape shape = read_shard_shape(path_);
@@ -74,25 +76,25 @@ class FileSurvey {
       const auto begin = static_cast<size_t>(shard.sequence_start[n]);
       const auto length = static_cast<size_t>(shard.sequence_start[n + 1]) - begin;
       count(survey_.by_length, static_cast<int64_t>(length));
-      if (options_.vocabulary == nullptr) continue;
+      if (!specials_) continue;
       check_sequence(path_, row, std::span(shard.ids).subspan(begin, length),
-                     std::span(shard.segments).subspan(begin, length),
-                     options_.vocabulary->specials());
-      survey_.unknown += std::ranges::count(std::span(shard.ids).subspan(begin, length),
-                                            options_.vocabulary->specials().unk);
+                     std::span(shard.segments).subspan(begin, length), *specials_);
+      survey_.unknown +=
+          std::ranges::count(std::span(shard.ids).subspan(begin, length), specials_->unk);
     }
     const int64_t first = shard.sequence_start[static_cast<size_t>(shard.row_start[at])];
     for (auto m = static_cast<size_t>(shard.masked_start[at]);
          m < static_cast<size_t>(shard.masked_start[at + 1]); ++m) {
       const int32_t id = shard.ids[static_cast<size_t>(first + shard.masked_positions[m])];
       survey_.masked_kept += id == shard.masked_labels[m] ? 1 : 0;
-      if (options_.vocabulary == nullptr) continue;
-      survey_.masked_as_mask += id == options_.vocabulary->specials().mask ? 1 : 0;
+      if (!specials_) continue;
+      survey_.masked_as_mask += id == specials_->mask ? 1 : 0;
     }
   }
 
   const std::string& path_;
   const SurveyOptions& options_;
+  std::optional<text::SpecialIds> specials_;  ///< with a vocabulary
   Survey survey_;
 };
 

@@ -56,12 +56,13 @@ class ShardTest : public testing::Test {
     return all;
   }
 
+  /// A chunk width of 0: whole rows.
   std::string write(const Columns& all, hsize_t chunk_rows = 0, hsize_t chunk_width = 1) {
     const std::string path = folder_.file("raw.hdf5");
     test::RawFile file(path);
     for (const auto& [name, raw] : all) {
       std::vector<hsize_t> chunk;
-      if (chunk_rows > 0) chunk = {chunk_rows, chunk_width};
+      if (chunk_rows > 0) chunk = {chunk_rows, chunk_width > 0 ? chunk_width : raw.extent.back()};
       chunk.resize(chunk_rows > 0 ? raw.extent.size() : 0);
       file.add(name, raw, chunk);
     }
@@ -173,6 +174,22 @@ TEST_F(ShardTest, ChunkShapesDoNotMatter) {
   EXPECT_TRUE(same(read_shard(write(all), kLimits), expected)) << "contiguous";
   EXPECT_TRUE(same(read_shard(write(all, 7, 2), kLimits), expected)) << "7 by 2, shuffled";
   EXPECT_TRUE(same(read_shard(write(all, 1, 1), kLimits), expected)) << "1 by 1";
+  EXPECT_TRUE(same(read_shard(write(all, 7, 0), kLimits), expected)) << "7 rows";
+}
+
+TEST_F(ShardTest, ChunksMayBeStoredPlainOrNotAtAll) {
+  const std::string path = small("plain.hdf5", 40);
+  const RaggedShard expected = read_shard(path, kLimits);
+  const test::RawValues ids = test::read_raw(path, "input_ids");
+  test::store_plain_chunk(path, "input_ids", ids);
+  EXPECT_EQ(test::read_raw(path, "input_ids"), ids);
+  EXPECT_TRUE(same(read_shard(path, kLimits), expected));
+
+  Columns all = columns(40);
+  all["segment_ids"].values.clear();
+  const RaggedShard without = read_shard(write(all, 7, 0), kLimits);
+  EXPECT_EQ(without.ids, expected.ids);
+  EXPECT_EQ(without.segments, std::vector<uint8_t>(expected.segments.size(), 0));
 }
 
 TEST_F(ShardTest, MaskedEntriesEndAtPositionZeroElseAtTheLimit) {

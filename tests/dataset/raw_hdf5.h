@@ -37,6 +37,19 @@ inline RawValues read_raw(const std::string& path, const std::string& name) {
   return raw;
 }
 
+/// Stores the first chunk of a data set of 4-byte integers, which holds all its values, undeflated.
+inline void store_plain_chunk(const std::string& path, const std::string& name,
+                              const RawValues& raw) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, name.c_str(), H5P_DEFAULT);
+  const std::vector<hsize_t> offset(raw.extent.size(), 0);
+  EXPECT_GE(H5Dwrite_chunk(dataset, H5P_DEFAULT, 1, offset.data(), raw.values.size() * 4,
+                           raw.values.data()),
+            0);
+  H5Dclose(dataset);
+  H5Fclose(file);
+}
+
 /// A file of data sets as a test wants them.
 class RawFile {
  public:
@@ -46,7 +59,8 @@ class RawFile {
   RawFile(const RawFile&) = delete;
   RawFile& operator=(const RawFile&) = delete;
 
-  /// `chunk` empty: contiguous; else chunked, deflated and shuffled.
+  /// `chunk` empty: contiguous; else chunked and deflated, and shuffled when narrower than a row.
+  /// Without values nothing is stored.
   void add(const std::string& name, const RawValues& raw, const std::vector<hsize_t>& chunk = {},
            hid_t type = H5T_STD_I32LE) {
     const hid_t space =
@@ -54,7 +68,7 @@ class RawFile {
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     if (!chunk.empty()) {
       H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
-      H5Pset_shuffle(creation);
+      if (chunk.back() < raw.extent.back()) H5Pset_shuffle(creation);
       H5Pset_deflate(creation, 9);
     }
     const hid_t dataset =
