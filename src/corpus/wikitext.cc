@@ -81,10 +81,16 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_language(std::string_view prefix) {
-  if (prefix.empty() || prefix.size() > 12 || prefix.find(' ') != kNone) return false;
-  std::string padded;
-  padded.append(" ").append(prefix).append(" ");
-  return kLanguages.find(padded) != kNone;
+  static const std::unordered_set<std::string_view> codes = [] {
+    std::unordered_set<std::string_view> found;
+    for (size_t at = 1; at < kLanguages.size();) {
+      const size_t end = kLanguages.find(' ', at);
+      found.insert(kLanguages.substr(at, end - at));
+      at = end + 1;
+    }
+    return found;
+  }();
+  return codes.contains(prefix);
 }
 
 /// Where "name" stands in `text` from `from` on, ASCII letters in any case.
@@ -126,9 +132,10 @@ class Scanner {
   std::string run() {
     start_line();
     while (at_ < in_.size()) {
-      const size_t begin = at_;
-      while (at_ < in_.size() && !is_special(in_[at_])) ++at_;
-      out_.append(in_.substr(begin, at_ - begin));
+      size_t end = at_;
+      while (end < in_.size() && !is_special(in_[end])) ++end;
+      out_.append(in_.substr(at_, end - at_));
+      at_ = end;
       if (at_ < in_.size()) take_special();
     }
     while (!frames_.empty()) break_top();

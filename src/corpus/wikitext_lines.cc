@@ -128,18 +128,33 @@ size_t magic_word_length(std::string_view text) {
 class LineBuilder {
  public:
   void add(std::string_view line) {
-    for (size_t at = 0; at < line.size();) at += take(line.substr(at));
+    for (size_t at = 0; at < line.size();) {
+      size_t end = at;
+      while (end < line.size() && is_plain(line[end])) ++end;
+      text_.append(line.substr(at, end - at));
+      at = end;
+      if (at < line.size()) at += take(line.substr(at));
+    }
     while (text_.ends_with(' ')) text_.pop_back();
   }
   std::string finish() { return std::move(text_); }
 
  private:
+  /// Characters that take() would only append: neither marks nor the first bytes of rare blanks.
+  static bool is_plain(char c) {
+    static constexpr std::array<bool, 256> kPlain = [] {
+      std::array<bool, 256> table{};
+      table.fill(true);
+      for (const char mark : std::string_view(" \t\n&_(),.\xC2\xE2\xEF")) {
+        table[static_cast<uint8_t>(mark)] = false;
+      }
+      return table;
+    }();
+    return kPlain[static_cast<uint8_t>(c)];
+  }
+
   size_t take(std::string_view rest) {
     switch (rest.front()) {
-      case ' ':
-      case '\t':
-        add_blank();
-        return 1;
       case '&':
         return take_entity(rest);
       case '_':
@@ -149,6 +164,9 @@ class LineBuilder {
         return open(rest);
       case ')':
         return close();
+      case '\t':
+        add_blank();
+        return 1;
       case ',':
         drop_blank_before();
         break;
@@ -158,13 +176,7 @@ class LineBuilder {
       default:
         break;
     }
-    const size_t length = std::max<size_t>(plain_length(rest), 1);
-    add_characters(rest.substr(0, length));
-    return length;
-  }
-
-  static size_t plain_length(std::string_view rest) {
-    return std::min(rest.find_first_of(" \t&_(),."), rest.size());
+    return add_character(rest);
   }
 
   void add_blank() {
@@ -181,25 +193,23 @@ class LineBuilder {
       text_.push_back('&');
       return 1;
     }
-    add_characters(character);
+    for (size_t at = 0; at < character.size();) {
+      at += add_character(std::string_view(character).substr(at));
+    }
     return length;
   }
 
-  /// Blanks of other widths become blanks; marks without width go.
-  void add_characters(std::string_view part) {
-    for (size_t at = 0; at < part.size();) {
-      const auto lead = static_cast<uint8_t>(part[at]);
-      if (lead != 0xC2 && lead != 0xE2 && lead != 0xEF) {
-        if (part[at] == ' ' || part[at] == '\n') {
-          add_blank();
-        } else {
-          text_.push_back(part[at]);
-        }
-        ++at;
-      } else {
-        at += add_rare(part.substr(at));
-      }
+  /// Adds the first of `part`, or a byte of it. Blanks of other widths become blanks; marks without
+  /// width go.
+  size_t add_character(std::string_view part) {
+    const auto lead = static_cast<uint8_t>(part.front());
+    if (lead == 0xC2 || lead == 0xE2 || lead == 0xEF) return add_rare(part);
+    if (part.front() == ' ' || part.front() == '\n') {
+      add_blank();
+    } else {
+      text_.push_back(part.front());
     }
+    return 1;
   }
 
   size_t add_rare(std::string_view part) {
