@@ -34,13 +34,15 @@ std::string RankMonitor::name(const Watched& watched) const {
 }
 
 std::optional<std::string> RankMonitor::silent(double now, double silence) const {
+  const Watched* last = nullptr;
   for (const Watched& watched : watched_) {
     if (watched.beat.left || now - watched.heard < silence) continue;
-    return fmt::format("{} has not answered for {:.0f} s; it was last heard at step {}, in {}",
-                       name(watched), now - watched.heard, watched.beat.step,
-                       name_of(static_cast<Stage>(watched.beat.stage)));
+    if (last == nullptr || watched.heard < last->heard) last = &watched;
   }
-  return std::nullopt;
+  if (last == nullptr) return std::nullopt;
+  return fmt::format("{} has not answered for {:.0f} s; it was last heard at step {}, in {}",
+                     name(*last), now - last->heard, last->beat.step,
+                     name_of(static_cast<Stage>(last->beat.stage)));
 }
 
 std::optional<std::string> RankMonitor::stalled(double now, double silence) const {

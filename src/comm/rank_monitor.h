@@ -29,9 +29,10 @@ class RankMonitor {
   void take(int64_t rank, const Beat& beat, double now);
   bool left(int64_t rank) const { return at(rank).beat.left; }
 
-  /// A line that names the rank that said nothing for `silence` seconds, or, when all of the
-  /// watched wait for others and nothing has moved for so long, the one that is furthest behind;
-  /// nothing when all is well. A rank that computes or saves for hours is well as long as it beats.
+  /// A line that names the rank that said nothing for `silence` seconds (of several, the one heard
+  /// longest ago), or, when all of the watched wait for others and nothing has moved for so long,
+  /// the one that is furthest behind; nothing when all is well. A rank that computes or saves for
+  /// hours is well as long as it beats.
   std::optional<std::string> verdict(double now, double silence) const;
 
  private:

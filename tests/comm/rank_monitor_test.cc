@@ -30,6 +30,13 @@ TEST(RankMonitor, NamesTheSilentRankItsHostStepAndStage) {
             "computation");
 }
 
+TEST(RankMonitor, OfSeveralSilentTheOneHeardLongestAgoIsNamed) {
+  RankMonitor monitor = monitor_of_two();
+  monitor.take(0, beat(17, 40, Stage::kGradients, true), 40.5);
+  monitor.take(1, beat(17, 39, Stage::kGradients, true), 40);
+  EXPECT_TRUE(monitor.verdict(101, kSilence).value_or("").starts_with("rank 1 on south"));
+}
+
 TEST(RankMonitor, ARankThatNeverSpokeIsSilentFromTheStart) {
   RankMonitor monitor = monitor_of_two();
   monitor.take(0, beat(0, 1, Stage::kStart, true), 59);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <numeric>
+#include <optional>
 
 namespace bertha::comm {
 namespace {
@@ -15,8 +16,13 @@ constexpr double kBeatSeconds = 0.5;
 // A launcher that ends us after a rank has died kills us a few seconds after it has asked: the
 // others must have said by then which rank it was.
 constexpr double kSilenceWhileStopping = 2.5;
+// Rank 0 sees all and speaks first; when it is the silent one, rank 1 speaks for all.
+constexpr double kRank1Delay = 0.25;
 constexpr double kDeputyDelay = 5;
 constexpr double kDeputyDelayWhileStopping = 0.5;
+// Who was not running for a while takes in first what others have said meanwhile.
+constexpr double kAsleep = 1;
+constexpr double kWakingUp = 2;
 constexpr std::chrono::milliseconds kTick{50};
 constexpr unsigned kAbortSeconds = 5;
 constexpr int kTag = 1;
@@ -55,12 +61,15 @@ Heartbeat::Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts,
       peers_.push_back({.rank = rank, .sent = {}, .received = {}});
     }
   }
-  thread_ = std::thread(&Heartbeat::run, this);
+  talking_ = std::thread(&Heartbeat::talk, this);
+  judging_ = std::thread(&Heartbeat::judge, this);
 }
 
 Heartbeat::~Heartbeat() {
   leaving_ = true;
-  thread_.join();
+  talking_.join();
+  left_ = true;
+  judging_.join();
 }
 
 void Heartbeat::on_abort(std::function<void()> release) {
@@ -83,7 +92,7 @@ Beat Heartbeat::beat(bool leaving) const {
   return beat;
 }
 
-void Heartbeat::run() {
+void Heartbeat::talk() {
   for (Peer& peer : peers_) {
     MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
               &peer.receiving);
@@ -94,17 +103,20 @@ void Heartbeat::run() {
     const double now = now_seconds();
     const bool due = leaving || now >= next_beat;
     if (due) next_beat = now + kBeatSeconds;
-    bool all_parted = leaving;
-    for (Peer& peer : peers_) {
-      receive(peer, now);
-      if (due) send(peer, leaving);
-      all_parted = all_parted && parted(peer);
-    }
-    if (all_parted) return;
-    if (rank_ == 0) monitor_.take(0, beat(leaving), now);
-    judge(now);
+    if (take_and_tell(now, leaving, due)) return;
     std::this_thread::sleep_for(leaving ? kTick / 10 : kTick);
   }
+}
+
+/// True when this rank leaves and all know of all others that they do.
+bool Heartbeat::take_and_tell(double now, bool leaving, bool due) {
+  bool all_parted = leaving;
+  for (Peer& peer : peers_) {
+    receive(peer, now);
+    if (due) send(peer, leaving);
+    all_parted = all_parted && parted(peer);
+  }
+  return all_parted;
 }
 
 void Heartbeat::receive(Peer& peer, double now) {
@@ -112,7 +124,10 @@ void Heartbeat::receive(Peer& peer, double now) {
     int done = 0;
     MPI_Test(&peer.receiving, &done, MPI_STATUS_IGNORE);
     if (done == 0) return;
-    monitor_.take(peer.rank, peer.received, now);
+    {
+      const std::lock_guard lock(monitor_mutex_);
+      monitor_.take(peer.rank, peer.received, now);
+    }
     if (peer.received.left) return;  // its last: nothing more is expected
     MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
               &peer.receiving);
@@ -132,18 +147,37 @@ void Heartbeat::send(Peer& peer, bool leaving) {
 bool Heartbeat::parted(Peer& peer) {
   int done = 0;
   MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
+  const std::lock_guard lock(monitor_mutex_);
   return done != 0 && peer.told_of_leaving && monitor_.left(peer.rank);
 }
 
-void Heartbeat::judge(double now) {
+void Heartbeat::judge() {
+  double before = now_seconds();
+  double trusted_from = before;
+  while (!left_) {
+    const double now = now_seconds();
+    if (now - before > kAsleep) trusted_from = now + kWakingUp;
+    before = now;
+    if (now >= trusted_from) {
+      if (const std::optional<std::string> line = verdict(now)) end(*line);
+    }
+    std::this_thread::sleep_for(leaving_ ? kTick / 10 : kTick);
+  }
+}
+
+std::optional<std::string> Heartbeat::verdict(double now) {
   const bool stopping = settings_.stopping && settings_.stopping();
   double silence = settings_.silence_seconds;
   if (stopping) silence = std::min(silence, kSilenceWhileStopping);
-  // When rank 0 is the silent one, rank 1 speaks for all.
+  if (rank_ == 1) silence += kRank1Delay;
   if (rank_ > 1) silence += stopping ? kDeputyDelayWhileStopping : kDeputyDelay;
-  const std::optional<std::string> line = monitor_.verdict(now, silence);
-  if (!line) return;
-  if (settings_.on_failure) settings_.on_failure(*line);
+  const std::lock_guard lock(monitor_mutex_);
+  if (rank_ == 0) monitor_.take(0, beat(leaving_), now);
+  return monitor_.verdict(now, silence);
+}
+
+void Heartbeat::end(const std::string& line) {
+  if (settings_.on_failure) settings_.on_failure(line);
   // MPI_Abort talks to the launcher, which may be out of reach: the alarm ends what hangs in it.
   std::signal(SIGALRM, SIG_DFL);
   alarm(kAbortSeconds);

@@ -1,8 +1,11 @@
 #pragma once
 
-// The watchdog: a thread of each rank that says "alive, and here" twice a second and ends the job
-// when a rank falls silent or all wait for each other. A stopped process is noticed by no launcher
-// (a dead one is). Beats go to rank 0, which sees all; the others watch rank 0.
+// The watchdog: a thread of each rank says "alive, and here" twice a second and takes in what
+// others say; a second thread ends the job when a rank falls silent or all wait for each other. A
+// stopped process is noticed by no launcher (a dead one is). Beats go to rank 0, which sees all;
+// the others watch rank 0. The thread that judges calls MPI for nothing but the end: when a host
+// has gone, Open MPI may keep the one that talks for ever (it waits for its daemon to take a
+// warning).
 
 #include <mpi.h>
 
@@ -10,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,23 +56,29 @@ class Heartbeat {
     bool told_of_leaving = false;
   };
 
-  void run();
+  void talk();
+  void judge();
+  bool take_and_tell(double now, bool leaving, bool due);
   void receive(Peer& peer, double now);
   void send(Peer& peer, bool leaving);
   bool parted(Peer& peer);
-  void judge(double now);
+  std::optional<std::string> verdict(double now);
+  [[noreturn]] void end(const std::string& line);
   Beat beat(bool leaving) const;
 
   MPI_Comm communicator_;
   const WorldSettings& settings_;
   const Activity& activity_;
   int rank_ = 0;
+  std::mutex monitor_mutex_;
   RankMonitor monitor_;
-  std::vector<Peer> peers_;
+  std::vector<Peer> peers_;  ///< of the thread that talks
   std::atomic<bool> leaving_{false};
+  std::atomic<bool> left_{false};
   std::mutex release_mutex_;
   std::function<void()> release_;
-  std::thread thread_;
+  std::thread talking_;
+  std::thread judging_;
 };
 
 }  // namespace bertha::comm
