@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# hosts.sh BERTHA TINY_JOB [RANKS_A_HOST]: four hosts on this machine, each a network namespace with
-# an sshd of its own on a bridge, and mpirun across them (8 ranks each by default). A cable is pulled,
-# a host is killed, one is stopped while its kernel still answers (a frozen container), one is frozen
-# with its kernel (a paused machine): each time the job ends, that host is named, checkpoints are whole
-# and no process is left, on the stopped hosts once they run again; then it goes on. Not part of ctest.
-# Needs root, iproute2 and openssh-server; the fake hosts share files and processes, and are told apart
-# by their addresses, 10.77.0.1 to 10.77.0.4.
+# hosts.sh BERTHA TINY_JOB [RANKS_A_HOST [WATCHDOG]]: four hosts on this machine, each a network
+# namespace with an sshd of its own on a bridge, and mpirun across them (8 ranks each and a watchdog of
+# 5 s by default; more ranks on few cores want more). A cable is pulled, a host is killed, one is
+# stopped while its kernel still answers (a frozen container), one is frozen with its kernel (a paused
+# machine): each time the job ends, that host is named, checkpoints are whole and no process is left, on
+# the stopped hosts once they run again; then it goes on. Not part of ctest. Needs root, iproute2 and
+# openssh-server; the fake hosts share files and processes, and are told apart by their addresses,
+# 10.77.0.1 to 10.77.0.4.
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 skip() {
   echo "skipped: $*"
@@ -19,7 +20,7 @@ ip netns del "bt$$"
 
 source "$here/common.sh"
 each=${3:-8}
-watchdog=5
+watchdog=${4:-5}
 tag=b$(($$ % 1000))
 
 clean_up() {
@@ -85,13 +86,13 @@ start() {
     --max_steps=1000000 --num_steps_per_checkpoint=2 --watchdog-seconds=$watchdog \
     --disable_progress_bar > "$work/$1.log" 2>&1 &
   job=$!
-  for _ in $(seq 1200); do
+  for _ in $(seq 3000); do
     newest=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
     [[ $newest == "$before" ]] || return 0
     kill -0 $job 2> /dev/null || die "$1: it ended before its first checkpoint"
     sleep 0.1
   done
-  die "no checkpoint within 120 s"
+  die "no checkpoint within 300 s"
 }
 
 # finish FAULT SECONDS: the job ends within the time; a line names a rank of host 3.
@@ -124,13 +125,13 @@ none_left() {
 
 start job
 ip link set "$tag-3" down
-finish "cable pulled" $((watchdog + 40))
+finish "cable pulled" $((watchdog + 60))
 none_left 1 2 3 4
 ip link set "$tag-3" up
 
 start job
 signal_to KILL $(pids_on 3)
-finish "host killed" 30
+finish "host killed" $((watchdog + 60))
 none_left 1 2 3 4
 
 for kernel in answers silent; do
