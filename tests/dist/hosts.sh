@@ -4,9 +4,9 @@
 # 5 s by default; more ranks on few cores want more). A cable is pulled, a host is killed, one is
 # stopped while its kernel still answers (a frozen container), one is frozen with its kernel (a paused
 # machine): each time the job ends, that host is named, checkpoints are whole and no process is left, on
-# the stopped hosts once they run again; then it goes on. Not part of ctest. Needs root, iproute2 and
-# openssh-server; the fake hosts share files and processes, and are told apart by their addresses,
-# 10.77.0.1 to 10.77.0.4.
+# the stopped hosts once they run again; then it goes on. At last 4, 2 and 4 hosts give the bits of one
+# rank. Not part of ctest. Needs root, iproute2 and openssh-server; the fake hosts share files and
+# processes, and are told apart by their addresses, 10.77.0.1 to 10.77.0.4.
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 skip() {
   echo "skipped: $*"
@@ -70,21 +70,27 @@ for host in 1 2 3 4; do
 done
 sleep 1
 
-# start OUTPUT: ranks on all four hosts in the background, until they have saved a checkpoint newer
-# than those there.
-start() {
-  before=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
+# across RANKS A_HOST OUTPUT [options…]: trains over the first RANKS / A_HOST hosts, in place of this
+# shell.
+across() {
   local ssh="ssh -i $work/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-  on_host 1 "$here/../../deploy/launch.sh" mpirun --allow-run-as-root --hostfile "$work/hosts" -n $((4 * each)) \
-    --bind-to none --oversubscribe --mca plm_rsh_agent "$ssh -o LogLevel=ERROR" \
+  on_host 1 "$here/../../deploy/launch.sh" mpirun --allow-run-as-root --hostfile "$work/hosts" \
+    -n "$1" --npernode "$2" --bind-to none --oversubscribe \
+    --mca plm_rsh_agent "$ssh -o LogLevel=ERROR" \
     --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
     --mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 \
     --mca odls_base_sigkill_timeout 4 --mca mpi_yield_when_idle 1 -x OMP_NUM_THREADS=1 \
     "$bertha" pretrain --do_train --config_file="$work/config.json" --input_dir="$work/data" \
-    --output_dir="$work/$1" --json-summary="$work/$1/dllogger.json" --train_batch_size=1 \
-    --gradient_accumulation_steps=1 --max_seq_length=32 --max_predictions_per_seq=5 \
-    --max_steps=1000000 --num_steps_per_checkpoint=2 --watchdog-seconds=$watchdog \
-    --disable_progress_bar > "$work/$1.log" 2>&1 &
+    --output_dir="$work/$3" --json-summary="$work/$3/dllogger.json" --max_seq_length=32 \
+    --max_predictions_per_seq=5 --disable_progress_bar "${@:4}" > "$work/$3.log" 2>&1
+}
+
+# start OUTPUT: ranks on all four hosts in the background, until they have saved a checkpoint newer
+# than those there.
+start() {
+  before=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
+  across $((4 * each)) "$each" "$1" --train_batch_size=1 --gradient_accumulation_steps=1 \
+    --max_steps=1000000 --num_steps_per_checkpoint=2 --watchdog-seconds="$watchdog" &
   job=$!
   for _ in $(seq 3000); do
     newest=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
@@ -95,7 +101,7 @@ start() {
   die "no checkpoint within 300 s"
 }
 
-# finish FAULT SECONDS: the job ends within the time; a line names a rank of host 3.
+# finish FAULT SECONDS: the job ends within the time; a line, ours or Open MPI's, names host 3.
 finish() {
   local at=$SECONDS status=0
   while kill -0 $job 2> /dev/null; do
@@ -106,8 +112,8 @@ finish() {
   echo "$1: ended after $((SECONDS - at)) s with status $status: $(grep -m 1 -aoE \
     "(rank [0-9]+ on .* has not answered|all ranks have waited).*, in [a-z ]*" "$work/job.log" || true)"
   [[ $status -ne 0 && $status -ne 75 ]] || die "$1: status $status"
-  grep -qaE "rank [0-9]+ on $tag-3 has not answered for" "$work/job.log" ||
-    die "$1: no line names a rank of the host"
+  grep -qaE "rank [0-9]+ on $tag-3 has not answered for|Remote daemon: .* on node (10.77.0.3|$tag-3)" \
+    "$work/job.log" || die "$1: no line names the host"
   "$tiny_job" whole "$work"/job/ckpt_*.pt || die "$1: a damaged checkpoint"
 }
 
@@ -153,3 +159,17 @@ wait $job || status=$?
 [[ $status -eq 75 ]] || die "TERM: status $status in place of 75"
 none_left 1 2 3 4
 echo "asked to stop: status 75, checkpoints whole"
+
+# One rank a host.
+bits=(--deterministic --learning_rate=0.02 --warmup_proportion=0.1 --max_steps=100)
+pretrain 1 alone "${bits[@]}" || die "one rank failed"
+for part in 4:30 2:70 4:100; do
+  ranks=${part%:*}
+  (across "$ranks" 1 parts "${bits[@]}" --train_batch_size=$((16 / ranks)) \
+    --gradient_accumulation_steps=$((4 / ranks)) --steps_this_run="${part#*:}") ||
+    die "$ranks hosts failed"
+done
+grep -q "continuing .*ckpt_70" "$work/parts.log" || die "parts: it started anew"
+"$tiny_job" same "$work/alone/ckpt_100.pt" "$work/parts/ckpt_100.pt" ||
+  die "4, 2 and 4 hosts gave other bits than one rank"
+echo "4, 2, 4 hosts with a start each: the bits of one rank"

@@ -1,5 +1,6 @@
 #include "comm/mpi/heartbeat.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +54,7 @@ Heartbeat::Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts,
       settings_(settings),
       activity_(activity),
       rank_(rank_in(communicator)),
+      talked_(now_seconds()),
       monitor_(hosts, watched_by(rank_, hosts.size()), now_seconds()) {
   if (rank_ != 0) {
     peers_.push_back({.rank = 0, .sent = {}, .received = {}});
@@ -101,6 +103,7 @@ void Heartbeat::talk() {
   while (true) {
     const bool leaving = leaving_;
     const double now = now_seconds();
+    talked_ = now;
     const bool due = leaving || now >= next_beat;
     if (due) next_beat = now + kBeatSeconds;
     if (take_and_tell(now, leaving, due)) return;
@@ -173,7 +176,11 @@ std::optional<std::string> Heartbeat::verdict(double now) {
   if (rank_ > 1) silence += stopping ? kDeputyDelayWhileStopping : kDeputyDelay;
   const std::lock_guard lock(monitor_mutex_);
   if (rank_ == 0) monitor_.take(0, beat(leaving_), now);
-  return monitor_.verdict(now, silence);
+  const std::optional<std::string> line = monitor_.verdict(now, silence);
+  const double kept = now - talked_;
+  if (!line || kept < kAsleep) return line;
+  return fmt::format("MPI has kept rank {} for {:.0f} s, as it may when a host has gone; {}", rank_,
+                     kept, *line);
 }
 
 void Heartbeat::end(const std::string& line) {

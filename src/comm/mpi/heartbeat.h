@@ -70,6 +70,7 @@ class Heartbeat {
   const WorldSettings& settings_;
   const Activity& activity_;
   int rank_ = 0;
+  std::atomic<double> talked_;  ///< when the thread that talks last came round
   std::mutex monitor_mutex_;
   RankMonitor monitor_;
   std::vector<Peer> peers_;  ///< of the thread that talks
