@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The way from a dump to shards beside its peers: CPU seconds of one thread each, run one after the
-# other, and peak memory on the dump once and four times over. The better of three runs counts.
+# other, and peak memory on the dump once and four times over. The best of three runs counts. A dump
+# of 10 MB takes three minutes.
 #
 #   bench/data.sh DUMP.xml VOCAB.txt [PYTHON [RECIPE]]
 #
-# DUMP.xml is plain XML; PYTHON has wikiextractor and h5py installed; RECIPE is the folder of the
-# recipe's create_pretraining_data.py. What is not given is left out of the table. BERTHA names the
-# program (build/release/bertha).
+# DUMP.xml is plain XML; PYTHON has wikiextractor and tokenizers installed, for RECIPE what
+# it imports too; RECIPE is the folder of its create_pretraining_data.py. What is not given is left
+# out of the table. BERTHA names the program (build/release/bertha); tokenizer_bench lies beside it.
 set -euo pipefail
 
 [[ $# -ge 2 ]] || { sed -n '5s/^# *//p' "$0" >&2; exit 2; }
@@ -32,7 +33,7 @@ measure() {
 # row WHAT MEGABYTES: a line of the table from the last two measurements (peer "-": none).
 row() {
   awk -v what="$1" -v mb="$2" -v ours="$ours" -v peak="$ours_mb" -v peer="$peer" 'BEGIN {
-    printf "%-34s %8.2f s %8.1f MB/s %6d MB", what, ours, mb / ours, peak
+    printf "%-34s %8.3f s %8.1f MB/s %6d MB", what, ours, mb / ours, peak
     if (peer != "-") printf "   peer %8.2f s %8.2f MB/s   %.1f times", peer, mb / peer, peer / ours
     print ""}'
 }
@@ -51,21 +52,41 @@ measure_peer() {
   peer=$user_s
 }
 
-# The dump's pages $1 times over, as one dump.
+# The dump's pages $1 times over, as one dump. Without <siteinfo> WikiExtractor would never end.
 repeat_dump() {
-  echo '<mediawiki>'
+  sed '/<page>/,$d' "$dump"
   for _ in $(seq "$1"); do
     awk '/<page>/ {on = 1} on {page = page $0 "\n"} /<\/page>/ {printf "%s", page; page = ""; on = 0}' "$dump"
   done
   echo '</mediawiki>'
 }
 
+# Seconds of the tokenizer over the articles, then of HF tokenizers ("-": no PYTHON).
+tokenizer_seconds() {
+  "$(dirname "$bertha")/bench/tokenizer_bench" "$vocabulary" "$work/text" |
+    sed 's/:/ /' | awk -v mb="$(megabytes "$work/text")" '{printf "%.4f ", mb / $5}'
+  if [[ -z $python ]]; then echo -; return; fi
+  RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false "$python" - "$vocabulary" "$work/text" << 'END'
+import sys, time
+from tokenizers import BertWordPieceTokenizer
+tokenizer = BertWordPieceTokenizer(sys.argv[1])
+lines = open(sys.argv[2], encoding="utf-8").read().split("\n")
+best = 1e9
+for _ in range(3):
+    start = time.process_time()
+    for at in range(0, len(lines), 64):
+        tokenizer.encode_batch(lines[at:at + 64], add_special_tokens=False)
+    best = min(best, time.process_time() - start)
+print(best)
+END
+}
+
 repeat_dump 1 > "$work/once.xml"
 repeat_dump 4 > "$work/four.xml"
 for size in once four; do
   measure_ours prepare extract "$work/$size.xml" --output_dir "$work/$size" --threads 1
-  if [[ -n $python && $size == once ]]; then
-    measure_peer "$python" -m wikiextractor.WikiExtractor "$work/once.xml" -o "$work/peer" \
+  if [[ -n $python ]]; then
+    measure_peer "$python" -m wikiextractor.WikiExtractor "$work/$size.xml" -o "$work/peer" \
       --processes 1 -q --no-templates
   fi
   row "extract ($size)" "$(megabytes "$work/$size.xml")"
@@ -73,8 +94,14 @@ done
 
 "$bertha" prepare format --input_dir "$work/once" --output_file "$work/text" > /dev/null
 measure_ours prepare shard --input_files "$work/text" --output_dir "$work/shards" \
-  --n_training_shards 8 --n_test_shards 1 --threads 1
+  --n_training_shards 2 --n_test_shards 1 --threads 1
 row "sentences and shards" "$(megabytes "$work/text")"
+
+# The tokenizer measures itself, its start apart; so does the peer, fed the same lines in batches.
+read -r ours peer < <(tokenizer_seconds)
+ours_mb=0
+row "tokenizer, its start apart" "$(megabytes "$work/text")"
+
 for phase in '128 20' '512 80'; do
   read -r length predictions <<< "$phase"
   options=(--vocab_file "$vocabulary" --max_seq_length "$length"
