@@ -91,8 +91,12 @@ void clear_output(const Settings& settings) {
   }
   if (whole) fs::remove(metadata);
   for (const std::string& file : old) fs::remove(file);
-  for (const std::string& name : io::remove_leftovers(settings.output_dir)) {
-    spdlog::info("removed {}, left by a run that was killed", name);
+  // The metadata lie beside the folder.
+  for (const std::string& folder :
+       {settings.output_dir, fs::path(metadata).parent_path().string()}) {
+    for (const std::string& name : io::remove_leftovers(folder.empty() ? "." : folder)) {
+      spdlog::info("removed {}, left by a run that was killed", name);
+    }
   }
 }
 

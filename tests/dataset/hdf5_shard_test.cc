@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -287,6 +288,20 @@ TEST_F(ShardTest, TruncatedAndForeignFilesAreRefused) {
   EXPECT_EQ(error_of(cut).find(cut + ": not a whole HDF5 file"), 0U);
   EXPECT_EQ(error_of(folder_.file("none.hdf5")).find(folder_.file("none.hdf5") + ": cannot read"),
             0U);
+}
+
+// Found by fuzzing: libhdf5 follows such an address into memory.
+TEST_F(ShardTest, ARootGroupOutsideTheFileIsRefused) {
+  const std::string whole = test::read_all(small("a.hdf5", 50));
+  uint64_t header = 0;
+  std::memcpy(&header, whole.data() + 64, sizeof(header));
+  for (const size_t field : {size_t{24}, size_t{32}}) {  // tree and names
+    std::string bytes = whole;
+    bytes.replace(header + field, 8, 8, '\xff');
+    const std::string path = folder_.file("nowhere.hdf5");
+    test::write_all(path, bytes);
+    EXPECT_NE(error_of(path).find("the root group's"), std::string::npos) << error_of(path);
+  }
 }
 
 // Whatever byte is wrong: the rows as they were, or an Error; never a crash.
