@@ -153,7 +153,7 @@ void train_steps(const Setup& setup, const bert::Config& config, Device& device,
     trainer.part(batch, batch.sequences(), static_cast<uint32_t>(number));
     trainer.end_micro_batch();
     const double loss = trainer.losses().back().mean;
-    trainer.update(3e-5);
+    trainer.update(3e-5, number + 1);
     device.synchronize();
     return loss;
   });

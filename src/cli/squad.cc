@@ -86,6 +86,9 @@ void declare_optimisation(Options& table, Typed& typed) {
              "alone; without it as the recipe's BertAdam");
   table.flag("per_param_grad_clipping", o.clip_each,
              "with --use_fused_adam: clip each parameter's gradient besides, as BertAdam");
+  table.flag("adam-bias-correction", o.bias_correction,
+             "divide Adam's moments by what they lack in the first updates, which the recipe does "
+             "not; better scores when training is short");
   table.value("seed", o.seed, "of a fresh head, dropout and order of windows");
   table.flag("no-dropout", typed.no_dropout, "train without dropout, for comparisons");
   table.flag("checkpoint_activations", o.checkpoint_activations,

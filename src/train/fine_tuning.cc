@@ -191,14 +191,17 @@ void FineTuningTrainer::optimizer_pass(Context& context) {
              spans_, settings_.adam, slot(kScalars, ops::kStepScalars));
 }
 
-bool FineTuningTrainer::update(double rate) {
+bool FineTuningTrainer::update(double rate, int64_t number) {
   BERTHA_CHECK(pending_labels_.empty() && sums_.empty());
   const bool finite = finite_;
   finite_ = true;
   holds_sum_ = false;
   if (finite) {
-    const std::array<float, ops::kStepScalars> scalars = optim::step_scalars(
-        settings_.adam, {.rate = rate, .max_norm = 0, .bias_correction = false});
+    const std::array<float, ops::kStepScalars> scalars =
+        optim::step_scalars(settings_.adam, {.step = number,
+                                             .rate = rate,
+                                             .max_norm = 0,
+                                             .bias_correction = settings_.bias_correction});
     device_.write(out(slot(kScalars, ops::kStepScalars)), scalars.data());
     device_.run({"fine-tuning update", 0, settings_.compute}, [&] {
       if (settings_.clip_each) {

@@ -1,8 +1,8 @@
 #pragma once
 
 // Fine-tuning of any task model, one rank's part of it: micro-batches add gradients, then one
-// update of Adam without bias correction, as the recipe's run_squad.py. What surrounds a step
-// (data, rates, log, files) is the run's (fine_tuning_run.h).
+// update of Adam, without bias correction as the recipe's run_squad.py unless asked for. What
+// surrounds a step (data, rates, log, files) is the run's (fine_tuning_run.h).
 //
 // A micro-batch is cut into parts: one for each rank, or under SumOptions::fixed_order as many as
 // its size allows, so that gradients are summed in one order however the parts lie on ranks.
@@ -42,6 +42,7 @@ struct FineTuningSettings {
   bool clip_each = false;        ///< each parameter's gradient is clipped on its own besides
   double max_gradient_norm = 1;  ///< after every micro-batch, on what has been added up
   ops::AdamSettings adam = {.weight_decay = 0};
+  bool bias_correction = false;
   uint64_t seed = 0;  ///< of dropout
   bool dropout = true;
   int64_t parts = 1;       ///< of a micro-batch on this rank
@@ -75,9 +76,9 @@ class FineTuningTrainer : public MomentStore {
   /// other ranks: asked once a step, it lets the next batch be prepared while this one computes.
   std::vector<TaskLoss> losses();
 
-  /// One update at learning rate `rate`, then gradients are zero again. After losses(). False when
-  /// a loss or gradient was not finite: the weights are as before.
-  bool update(double rate);
+  /// Update number `number`, from 1, at learning rate `rate`, then gradients are zero again. After
+  /// losses(). False when a loss or gradient was not finite: the weights are as before.
+  bool update(double rate, int64_t number);
 
   void read_moments(int index, float* first, float* second) const override;
   void write_moments(int index, const float* first, const float* second) override;

@@ -168,7 +168,7 @@ void FineTuningRun::micro_batch() {
 void FineTuningRun::update() {
   take_losses();
   rate_ = optim::learning_rate(job_.schedule, updates_);
-  guard_finite(trainer_->update(rate_));
+  guard_finite(trainer_->update(rate_, updates_ + 1));
   ++updates_;
   resumable_at_ = micro_batches_;
   if (progress_) progress_->update(updates_, last_loss_, tokens_, rows_);
@@ -256,7 +256,7 @@ void FineTuningRun::save() {
                                      .warmup = job_.schedule.warmup,
                                      .total_steps = job_.schedule.total_updates,
                                      .max_gradient_norm = job_.trainer.max_gradient_norm,
-                                     .bias_correction = false,
+                                     .bias_correction = job_.trainer.bias_correction,
                                      .adam = job_.trainer.adam};
   save_checkpoint(state_in(job_.folder), parameters_, *trainer_, state, optimizer);
   saved_at_ = updates_;

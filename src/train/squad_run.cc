@@ -168,6 +168,7 @@ Settings SquadRun::settings_of(const dataset::SquadFeatures& features) const {
           {"num_train_epochs", text(o.num_train_epochs)},
           {"warmup_proportion", text(o.warmup_proportion)},
           {"use_fused_adam", text(o.fused_adam)},
+          {"adam_bias_correction", text(o.bias_correction)},
           {"per_param_grad_clipping", text(o.clip_each)},
           {"seed", text(o.seed)},
           {"dropout", text(o.dropout)},
@@ -212,6 +213,7 @@ FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
   job.trainer = {.recompute = o.checkpoint_activations,
                  .train_pooler = false,
                  .clip_each = o.clip_each || !o.fused_adam,
+                 .bias_correction = o.bias_correction,
                  .seed = static_cast<uint64_t>(o.seed),
                  .dropout = o.dropout,
                  .sums = o.sums};

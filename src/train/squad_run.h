@@ -39,8 +39,9 @@ struct SquadOptions {
   int64_t max_steps = -1;      ///< stops the loop, does not change the schedule; -1: all
   int64_t max_questions = -1;  ///< train on the first so many questions; -1: all
   double warmup_proportion = 0.1;
-  bool fused_adam = false;  ///< --use_fused_adam: the k-th update has progress k/total
-  bool clip_each = false;   ///< --per_param_grad_clipping; always without --use_fused_adam
+  bool fused_adam = false;       ///< --use_fused_adam: the k-th update has progress k/total
+  bool bias_correction = false;  ///< of Adam
+  bool clip_each = false;        ///< --per_param_grad_clipping; always without --use_fused_adam
   int64_t seed = 42;
   bool dropout = true;
   bool bf16 = false;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "backend/cpu/cpu_device.h"
@@ -16,7 +17,9 @@ namespace {
 
 class SquadParity : public testing::TestWithParam<const char*> {
  protected:
-  SquadParity() {
+  SquadParity() { start_again(); }
+
+  void start_again() {
     const auto& parameters = store_.table().parameters();
     for (size_t i = 0; i < parameters.size(); ++i) {
       store_.write(static_cast<int>(i), initial_values(parameters[i], i).data());
@@ -82,7 +85,7 @@ TEST_P(SquadParity, LossesAndLogitsArePyTorchs) {
     trainer.end_micro_batch();
     const double loss = trainer.losses().at(0).mean;
     EXPECT_NEAR(loss / expected["losses"][step].get<double>(), 1, 5e-6) << step;
-    EXPECT_TRUE(trainer.update(json_["rates"][step].get<double>()));
+    EXPECT_TRUE(trainer.update(json_["rates"][step].get<double>(), static_cast<int64_t>(step) + 1));
   }
   TaskPredictor predictor(device_, store_, model_, 512, 6);
   for (size_t i = 0; i < expected["logits"].size(); ++i) {
@@ -97,6 +100,37 @@ TEST_P(SquadParity, LossesAndLogitsArePyTorchs) {
       }
     }
   }
+}
+
+TEST_P(SquadParity, BiasCorrectionIsAScaleOfTheRate) {
+  // By definition (Kingma and Ba, Adam, end of section 2), epsilon apart.
+  const auto losses = [&](bool corrects) {
+    start_again();
+    FineTuningSettings settings;
+    settings.train_pooler = false;
+    settings.adam.eps = 1e-14;
+    settings.bias_correction = corrects;
+    settings.dropout = false;
+    settings.max_tokens = 512;
+    settings.max_sequences = 6;
+    FineTuningTrainer trainer(device_, store_, model_, settings);
+    std::vector<double> found;
+    for (int64_t step = 1; step <= 8; ++step) {
+      trainer.part(batch_of(static_cast<size_t>(step)), 6, 0);
+      trainer.end_micro_batch();
+      found.push_back(trainer.losses().at(0).mean);
+      const double t = static_cast<double>(step);
+      const double scale = std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t));
+      trainer.update(corrects ? 1e-4 : 1e-4 * scale, step);
+    }
+    return found;
+  };
+  const std::vector<double> corrected = losses(true);
+  const std::vector<double> scaled = losses(false);
+  for (size_t i = 0; i < corrected.size(); ++i) {
+    EXPECT_NEAR(corrected[i] / scaled[i], 1, 1e-5) << i;
+  }
+  EXPECT_GT(std::abs(corrected.front() / corrected.back() - 1), 1e-3);
 }
 
 TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
@@ -117,14 +151,10 @@ TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
     trainer.part(batch_of(0), 6, 0);
     trainer.end_micro_batch();
     trainer.losses();
-    trainer.update(1e-3);
+    trainer.update(1e-3, 1);
     store_.read(0, whole.data());
   }
-  for (size_t i = 0; i < store_.table().parameters().size(); ++i) {
-    store_.write(static_cast<int>(i),
-                 initial_values(store_.table()[static_cast<int>(i)], i).data());
-  }
-  store_.weights_changed();
+  start_again();
   settings.accumulation = 2;
   FineTuningTrainer trainer(device_, store_, model_, settings);
   for (const size_t half : {0U, 3U}) {
@@ -135,7 +165,7 @@ TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
     trainer.end_micro_batch();
   }
   EXPECT_EQ(trainer.losses().size(), 2U);
-  trainer.update(1e-3);
+  trainer.update(1e-3, 1);
   store_.read(0, halves.data());
   double moved = 0;
   double apart = 0;
