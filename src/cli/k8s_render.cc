@@ -143,9 +143,9 @@ std::string single_script(const ManifestOptions& o) {
 }
 
 /// Workers may be slow to answer; a dead one must not keep the launcher waiting for ever.
-constexpr std::string_view kWait = R"(for try in $(seq 24); do
-  mpirun --npernode 1 --allow-run-as-root --prefix $MPI_ROOT true && break
-  if [ $try -eq 24 ]; then echo "the workers did not answer within 2 minutes"; exit 1; fi
+constexpr std::string_view kWait = R"(deadline=$(($(date +%s) + 120))
+until timeout --kill-after=5 30 mpirun --npernode 1 --allow-run-as-root --prefix $MPI_ROOT true; do
+  if [ $(date +%s) -ge $deadline ]; then echo "the workers did not answer within 2 minutes"; exit 1; fi
   sleep 5
 done
 )";
