@@ -84,6 +84,8 @@ void FineTuningRun::start(const StartPlan& plan) {
     if (world_.leads()) load_checkpoint(plan.path, parameters_, *trainer_);
     updates_ = saved_at_ = plan.step;
     micro_batches_ = resumable_at_ = plan.state.run->rows_consumed;
+    rows_before_ =
+        epoch() * job_.rows + micro_batches_ % micro_batches_an_epoch_ * job_.micro_batch;
     spdlog::info("{}: going on after {} updates", plan.path, updates_);
   }
   share_state(world_, parameters_, *trainer_);

@@ -72,6 +72,8 @@ class FineTuningRun {
   /// Of the steps that are timed.
   double seconds() const { return seconds_; }
   int64_t updates() const { return updates_; }
+  /// Rows trained on before this start, where a stopped run went on.
+  int64_t rows_before() const { return rows_before_; }
 
   /// Whether a stopped run left its state in a folder.
   static bool has_state(const std::string& folder);
@@ -110,7 +112,8 @@ class FineTuningRun {
   int64_t updates_ = 0;
   int64_t micro_batches_ = 0;
   int64_t resumable_at_ = 0;  ///< micro-batches done at the last update
-  int64_t saved_at_ = -1;     ///< updates of the state in the folder
+  int64_t rows_before_ = 0;
+  int64_t saved_at_ = -1;  ///< updates of the state in the folder
   int64_t skipped_in_a_row_ = 0;
   double rate_ = 0;
   double last_loss_ = 0;

@@ -242,10 +242,10 @@ FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
 void SquadRun::summarize_training(const FineTuningRun& training, int64_t windows) {
   const auto batch = static_cast<double>(options_.train_batch_size * world_.ranks());
   const auto warm_up = static_cast<double>(options_.throughput_warmup_steps);
-  const double sequences =
-      options_.max_steps > 0
-          ? batch * (static_cast<double>(options_.max_steps) - warm_up)
-          : static_cast<double>(windows) * options_.num_train_epochs - batch * warm_up;
+  const double all = options_.max_steps > 0
+                         ? batch * static_cast<double>(options_.max_steps)
+                         : static_cast<double>(windows) * options_.num_train_epochs;
+  const double sequences = all - batch * warm_up - static_cast<double>(training.rows_before());
   log_.summary({{"e2e_train_time", training.seconds()},
                 {"training_sequences_per_second", sequences / training.seconds()},
                 {"final_loss", training.final_loss()}});
