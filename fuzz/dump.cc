@@ -1,5 +1,5 @@
 // Any bytes as a dump (plain, gzip or bzip2): pages, or a reason; of plain XML the same whatever
-// the pieces in which it comes. In one thread: several do the same work, and starting them is slow.
+// the pieces in which it comes. Mostly in one thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +45,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bytes.empty()) return 0;  // an Error, which the tests look at
   const std::string text = read_all(corpus::open_memory(bytes, "fuzz", 1));
   const bool plain = !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b");
+  // Second threads are slow to start: every sixteenth size sees them.
+  if (bytes.starts_with("BZh") && size % 16 == 0 &&
+      read_all(corpus::open_memory(bytes, "fuzz", 2)) != text) {
+    std::abort();
+  }
   if (plain && read_all(std::make_unique<Pieces>(bytes, 1 + size % 61)) != text) std::abort();
   return 0;
 }

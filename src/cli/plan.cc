@@ -103,9 +103,14 @@ const Card& card_of(const std::string& name) {
 
 void check(const PlanOptions& o, const bert::Config& config) {
   const train::BatchShape& shape = o.shape;
-  if (std::min({shape.sequences, shape.length, shape.predictions, o.accumulation, o.steps,
-                o.ranks_a_node, o.network_cards.value_or(1), o.measure_steps}) < 1) {
-    fail("bertha plan: sizes and counts are at least 1");
+  for (const auto& [name, count] :
+       {std::pair("micro_batch", shape.sequences), std::pair("max_seq_length", shape.length),
+        std::pair("max_predictions_per_seq", shape.predictions),
+        std::pair("gradient_accumulation_steps", o.accumulation), std::pair("max_steps", o.steps),
+        std::pair("ranks_a_node", o.ranks_a_node),
+        std::pair("network_cards", o.network_cards.value_or(1)),
+        std::pair("measure_steps", o.measure_steps)}) {
+    if (count < 1) fail("--{} {}: expected at least 1", name, count);
   }
   if (shape.length > config.max_position_embeddings) {
     fail("--max_seq_length {}: {} allows {}", shape.length, o.config_file,

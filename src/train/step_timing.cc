@@ -1,5 +1,7 @@
 #include "train/step_timing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -30,7 +32,7 @@ PretrainingBatch full_rows(const BatchShape& shape, int64_t vocabulary) {
     for (int64_t i = 0; i < shape.predictions; ++i) {
       batch.masked_rows.push_back(begin +
                                   static_cast<int32_t>(i * shape.length / shape.predictions));
-      batch.masked_labels.push_back(static_cast<int32_t>(i));
+      batch.masked_labels.push_back(static_cast<int32_t>(i % vocabulary));
     }
     batch.seq_start.push_back(static_cast<int32_t>(batch.ids.size()));
     batch.next_sentence.push_back(static_cast<int32_t>(row % 2));
@@ -170,14 +172,16 @@ std::string timing_json(const StepTiming& t) {
 
 namespace {
 
-/// A figure of the file, within bounds.
+/// A figure at `place` ("FILE" or a part of it), within bounds.
 template <typename T>
-T figure(const Json& json, const std::string& path, const char* name, T least, T most) {
+T figure(const Json& json, const std::string& place, const char* name, T least, T most) {
   const auto found = json.find(name);
-  if (found == json.end() || !found->is_number()) fail("{}: \"{}\": no number", path, name);
+  if (found == json.end() || !found->is_number()) {
+    fail("{}: \"{}\": expected a number from {} to {}", place, name, least, most);
+  }
   const auto value = found->get<double>();
   if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most))) {
-    fail("{}: \"{}\" is {}: expected {} to {}", path, name, value, least, most);
+    fail("{}: \"{}\" is {}: expected {} to {}", place, name, value, least, most);
   }
   return static_cast<T>(value);
 }
@@ -207,11 +211,13 @@ StepTiming read_timing(const std::string& path) {
   t.summed_micro_batch_seconds = seconds("summed_micro_batch_seconds");
   t.update_seconds = seconds("update_seconds");
   t.whole_sum_seconds = seconds("whole_sum_seconds");
-  if (!json.contains("sums") || !json["sums"].is_array()) fail("{}: \"sums\": no list", path);
+  if (!json.contains("sums") || !json["sums"].is_array())
+    fail("{}: \"sums\": expected a list", path);
   for (const Json& sum : json["sums"]) {
-    t.sums.push_back({figure<int64_t>(sum, path, "ranks", 2, kMost),
-                      figure<double>(sum, path, "bytes", 1, 1e15),
-                      figure<double>(sum, path, "seconds", 0, kMostSeconds)});
+    const std::string place = fmt::format("{}: \"sums\" {}", path, t.sums.size());
+    t.sums.push_back({figure<int64_t>(sum, place, "ranks", 2, kMost),
+                      figure<double>(sum, place, "bytes", 1, 1e15),
+                      figure<double>(sum, place, "seconds", 0, kMostSeconds)});
   }
   return t;
 }

@@ -61,6 +61,14 @@ TEST(StepTiming, RefusesWhatIsNoMeasurement) {
     std::ofstream(path) << text;
     EXPECT_THROW(read_timing(path), Error) << text;
   }
+  std::ofstream(path) << with("\"seconds\": 1.0", "\"seconds\": -1");
+  try {
+    read_timing(path);
+    ADD_FAILURE() << "read";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("\"sums\" 0: \"seconds\" is -1"), std::string::npos)
+        << error.what();
+  }
 }
 
 }  // namespace
