@@ -1,6 +1,6 @@
 // Any bytes as an HDF5 shard: an Error, or rows whose every field is within its bounds and of which
-// shape and lengths, read alone, say the same. libhdf5 opens by name, and no nameless file in
-// memory: the bytes go through one in TMPDIR (fast in /dev/shm), opened once where it is not sound.
+// shape and lengths, read alone, say the same. Shards are opened by name: the bytes go through a
+// file in TMPDIR (fast in /dev/shm).
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -38,12 +38,6 @@ void check(const dataset::RaggedShard& shard, const std::string& path, int64_t v
 }
 
 }  // namespace
-
-/// libhdf5 asks for as much memory as the file says, and takes no for an answer. What it keeps for
-/// its next file looks like a leak after each.
-extern "C" const char* __asan_default_options() {
-  return "allocator_may_return_null=1:detect_leaks=0";
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::string path = std::filesystem::temp_directory_path() / "fuzz-shard-XXXXXX";

@@ -1,78 +1,55 @@
 #pragma once
 
-// A shard file opened for reading and its datasets, checked as what anyone may have made. For
-// hdf5_*.cc only.
+// The values of a dataset in an HDF5 file as int32, rows first. For hdf5_*.cc only.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "dataset/hdf5_handle.h"
+#include "dataset/hdf5_file.h"
 
 struct libdeflate_decompressor;
 
 namespace bertha::dataset {
 
-class ShardSource {
- public:
-  /// Throws Error for a file that is not a whole HDF5 file.
-  explicit ShardSource(std::string path);
-
-  const std::string& path() const { return path_; }
-  int64_t file_bytes() const { return file_bytes_; }
-  hid_t id() const { return file_.id(); }
-  /// Whether `name` stands in the root group; links into other files are not followed.
-  bool has(const char* name) const;
-
- private:
-  std::string path_;
-  int64_t file_bytes_ = 0;
-  Hdf5Handle file_;
-};
-
-/// A dataset of integers, rows first. Extents are believed up to what a file of this size can hold
-/// when deflated. Deflated chunks of whole rows are inflated here, which takes a third of the
-/// library's time and none of its lock; the library reads all else, and what is faulty. `source`
-/// must outlive it.
 class Column {
  public:
-  Column(const ShardSource& source, const char* name, int rank);
+  /// Throws Error, with file and name, unless there is a dataset of integers with `rank`
+  /// dimensions. `file` must outlive it.
+  Column(const Hdf5File& file, const char* name, int rank);
 
-  int64_t rows() const { return rows_; }
-  int64_t width() const { return width_; }
+  int64_t rows() const { return dataset_.extent[0]; }
+  int64_t width() const { return dataset_.extent[1]; }
   const char* name() const { return name_; }
 
   /// Values of rows [first, first + count), count * width() of them. Integers of any size and byte
-  /// order become int32; what does not fit becomes the nearest int32.
+  /// order become int32; what does not fit becomes the nearest int32. Rows read in turn undo the
+  /// filters of each chunk once. Throws Error for a damaged chunk.
   void read(int64_t first, int64_t count, std::vector<int32_t>& values);
 
  private:
-  Hdf5Handle open(hid_t access) const;
-  void check_type() const;
-  void read_extent(int rank);
-  void check_storage();
-  void enlarge_cache(int64_t bytes);
-  void prepare_inflating(hid_t creation, int64_t chunk_rows, int64_t element_bytes);
-  bool load_chunk(int64_t number);
-  bool inflate_rows(int64_t first, int64_t count, int32_t* values);
-  void read_rows(int64_t first, int64_t count, int32_t* values);
+  /// A chunk's values and the bytes they may lie in.
+  struct Plain {
+    int64_t number = -1;
+    std::span<const std::byte> values;
+    std::vector<std::byte> room;
+  };
 
-  const ShardSource& source_;
+  void read_band(int64_t band, int64_t begin, int64_t end, int32_t* values);
+  const std::byte* plain(const Hdf5Chunk& chunk, Plain& kept);
+  std::span<const std::byte> undo(Hdf5Filter filter, std::span<const std::byte> stored);
+
+  const Hdf5File& file_;
   const char* name_;
-  Hdf5Handle dataset_;
-  int rank_ = 0;
-  int64_t rows_ = 0;
-  int64_t width_ = 1;
-
-  using Inflater = std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)>;
-  Inflater inflater_;          ///< none: the library reads
-  int64_t chunk_rows_ = 0;     ///< with an inflater
-  int64_t element_bytes_ = 0;  ///< with an inflater: 1 or 4
-  int64_t chunk_number_ = -1;  ///< the chunk in chunk_
-  std::vector<std::byte> chunk_;
-  std::vector<std::byte> stored_;
+  Hdf5Dataset dataset_;
+  int64_t chunk_bytes_ = 0;  ///< of plain values
+  int32_t fill_value_ = 0;
+  std::vector<Plain> kept_;         ///< written chunks of the band last read
+  std::vector<std::byte> scratch_;  ///< what a filter makes
+  std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater_;
 };
 
 }  // namespace bertha::dataset

@@ -1,7 +1,7 @@
 #pragma once
 
-// Handles of libhdf5 and the rules under which it is called. For hdf5_*.cc only: no HDF5 type
-// leaves them.
+// Handles of libhdf5 and the rules under which it is called. For hdf5_shard_writer.cc only: no HDF5
+// type leaves it.
 
 #include <hdf5.h>
 
@@ -12,8 +12,8 @@
 namespace bertha::dataset {
 
 /// Held around every call of libhdf5, as builds of it without thread support exist; a thread may
-/// hold it more than once. Also keeps the
-/// library from printing its own error stack, a setting that belongs to the calling thread.
+/// hold it more than once. Also keeps the library from printing its own error stack, a setting that
+/// belongs to the calling thread.
 class Hdf5Lock {
  public:
   Hdf5Lock();
@@ -22,7 +22,7 @@ class Hdf5Lock {
   std::lock_guard<std::recursive_mutex> lock_;
 };
 
-/// What the library knows of the last failure on this thread, the operating system's words first.
+/// What the library knows of the last failure on this thread.
 std::string hdf5_error_text();
 
 /// An identifier and the call that gives it back.
@@ -55,9 +55,5 @@ class Hdf5Handle {
   hid_t id_ = H5I_INVALID_HID;
   Close close_ = nullptr;
 };
-
-/// How files are opened: in the format of HDF5 1.0, as the recipe's are, and without locks, which
-/// some network file systems refuse: a published file never changes.
-Hdf5Handle hdf5_access();
 
 }  // namespace bertha::dataset

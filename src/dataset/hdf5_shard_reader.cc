@@ -21,8 +21,7 @@ using Row = std::span<const int32_t>;
 /// A column and the block of its rows that is in memory.
 class BlockColumn {
  public:
-  BlockColumn(const ShardSource& source, const char* name, int rank)
-      : column_(source, name, rank) {}
+  BlockColumn(const Hdf5File& source, const char* name, int rank) : column_(source, name, rank) {}
 
   const Column& column() const { return column_; }
   const char* name() const { return column_.name(); }
@@ -40,7 +39,7 @@ class BlockColumn {
 
 /// What a packed shard has besides the six datasets of an unpacked one.
 struct PackedColumns {
-  explicit PackedColumns(const ShardSource& source)
+  explicit PackedColumns(const Hdf5File& source)
       : positions(source, "positions", 2),
         next_positions(source, "next_sentence_positions", 2),
         next_weights(source, "next_sentence_weights", 2) {}
@@ -49,21 +48,21 @@ struct PackedColumns {
 };
 
 /// A file with the six datasets that every shard has.
-ShardSource open_shard(const std::string& path) {
+Hdf5File open_shard(const std::string& path) {
   static const std::vector<std::string> kNames = {"input_ids",     "input_mask",
                                                   "segment_ids",   "masked_lm_positions",
                                                   "masked_lm_ids", "next_sentence_labels"};
-  ShardSource source(path);
+  Hdf5File source(path);
   std::vector<std::string> missing;
   for (const std::string& name : kNames) {
-    if (!source.has(name.c_str())) missing.push_back(name);
+    if (!source.has(name)) missing.push_back(name);
   }
   if (missing.empty()) return source;
   fail("{}: not a pre-training shard: missing {} of the datasets {}", path,
        missing.size() == kNames.size() ? "all" : join(missing, ", "), join(kNames, ", "));
 }
 
-bool is_packed(const ShardSource& source) {
+bool is_packed(const Hdf5File& source) {
   return source.has("positions") || source.has("next_sentence_positions") ||
          source.has("next_sentence_weights");
 }
@@ -128,7 +127,7 @@ class ShardReader {
          fmt::format(format, std::forward<Args>(args)...));
   }
 
-  ShardSource source_;
+  Hdf5File source_;
   BlockColumn ids_, mask_, segments_, masked_, labels_, next_;
   std::optional<PackedColumns> packed_;
   int64_t row_ = 0;

@@ -107,7 +107,9 @@ class ShardImage {
   ShardImage(const std::string& path, const Layout& layout, int64_t rows, int64_t group_rows)
       : path_(path), rows_(rows), group_rows_(group_rows) {
     const Hdf5Lock lock;
-    const Hdf5Handle access = hdf5_access();
+    const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    // As h5py does, the format of HDF5 1.0 whatever the library would choose.
+    check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0);
     check(H5Pset_fapl_core(access.id(), kGrowthBytes, false) >= 0);
     file_ = Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
     check(file_.valid());

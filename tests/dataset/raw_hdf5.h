@@ -50,31 +50,51 @@ inline void store_plain_chunk(const std::string& path, const std::string& name,
   H5Fclose(file);
 }
 
-/// A file of data sets as a test wants them.
+/// How a data set lies in its file.
+struct RawStorage {
+  std::vector<hsize_t> chunk{};  ///< empty: in one piece
+  hid_t type = H5T_STD_I32LE;
+  bool compact = false;
+  bool deflate = false;
+  bool shuffle = false;
+  bool fletcher32 = false;
+  int32_t fill = 0;
+};
+
+/// A file of data sets as a test wants them, in the format of HDF5 1.0 unless told otherwise.
 class RawFile {
  public:
-  explicit RawFile(const std::string& path)
-      : file_(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT)) {}
+  explicit RawFile(const std::string& path, H5F_libver_t format = H5F_LIBVER_EARLIEST) {
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, format,
+                         format == H5F_LIBVER_EARLIEST ? H5F_LIBVER_LATEST : format);
+    file_ = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+  }
   ~RawFile() { H5Fclose(file_); }
   RawFile(const RawFile&) = delete;
   RawFile& operator=(const RawFile&) = delete;
 
-  /// `chunk` empty: contiguous; else chunked and deflated, and shuffled when narrower than a row.
-  /// Without values nothing is stored.
-  void add(const std::string& name, const RawValues& raw, const std::vector<hsize_t>& chunk = {},
-           hid_t type = H5T_STD_I32LE) {
-    const hid_t space =
-        H5Screate_simple(static_cast<int>(raw.extent.size()), raw.extent.data(), nullptr);
-    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    if (!chunk.empty()) {
-      H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
-      if (chunk.back() < raw.extent.back()) H5Pset_shuffle(creation);
-      H5Pset_deflate(creation, 9);
-    }
+  hid_t id() const { return file_; }
+
+  /// Without values nothing is stored. `rows` of them, from the first, all by default.
+  void add(const std::string& name, const RawValues& raw, const RawStorage& storage = {},
+           hsize_t rows = 0) {
+    const auto rank = static_cast<int>(raw.extent.size());
+    const hid_t space = H5Screate_simple(rank, raw.extent.data(), nullptr);
+    const hid_t creation = creation_of(storage);
     const hid_t dataset =
-        H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+        H5Dcreate2(file_, name.c_str(), storage.type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     if (!raw.values.empty()) {
-      H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw.values.data());
+      const std::vector<hsize_t> start(raw.extent.size(), 0);
+      std::vector<hsize_t> count = raw.extent;
+      if (rows > 0) count[0] = rows;
+      const hid_t memory = H5Screate_simple(rank, count.data(), nullptr);
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+      EXPECT_GE(H5Dwrite(dataset, H5T_NATIVE_INT32, memory, space, H5P_DEFAULT, raw.values.data()),
+                0)
+          << name;
+      H5Sclose(memory);
     }
     H5Dclose(dataset);
     H5Pclose(creation);
@@ -82,7 +102,20 @@ class RawFile {
   }
 
  private:
-  hid_t file_;
+  static hid_t creation_of(const RawStorage& storage) {
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    if (storage.compact) H5Pset_layout(creation, H5D_COMPACT);
+    if (!storage.chunk.empty()) {
+      H5Pset_chunk(creation, static_cast<int>(storage.chunk.size()), storage.chunk.data());
+    }
+    if (storage.shuffle) H5Pset_shuffle(creation);
+    if (storage.deflate) H5Pset_deflate(creation, 9);
+    if (storage.fletcher32) H5Pset_fletcher32(creation);
+    H5Pset_fill_value(creation, H5T_NATIVE_INT32, &storage.fill);
+    return creation;
+  }
+
+  hid_t file_ = H5I_INVALID_HID;
 };
 
 }  // namespace bertha::test
