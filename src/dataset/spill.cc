@@ -30,7 +30,7 @@ void Spill::append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), size_bytes_);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail("{}: cannot write a passing file: {}", folder_, std::strerror(errno));
+    if (written <= 0) fail("{}: cannot write a temporary file: {}", folder_, std::strerror(errno));
     size_bytes_ += written;
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
@@ -43,7 +43,7 @@ std::vector<std::byte> Spill::read_all() const {
     const ssize_t count =
         ::pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) fail("{}: cannot read a passing file: {}", folder_, std::strerror(errno));
+    if (count <= 0) fail("{}: cannot read a temporary file: {}", folder_, std::strerror(errno));
     done += static_cast<size_t>(count);
   }
   return bytes;
