@@ -1,6 +1,8 @@
 #include "dataset/instances.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -77,6 +79,7 @@ class InstanceBuilder {
   int64_t add_instance(size_t index, const Range& chunk, int64_t target_tokens);
   Range random_run(size_t index, int64_t target_tokens, bool& other_document);
   void truncate(Range& a, Range& b);
+  void find_candidates(const Instance& instance);
   void mask(Instance& instance);
   int32_t replacement_of(int32_t token);
 
@@ -87,8 +90,8 @@ class InstanceBuilder {
   PythonRandom random_;
   std::vector<int64_t> order_;  ///< the shuffled documents
   const int64_t max_tokens_;
-  std::vector<uint16_t> candidates_;                  ///< of one instance
-  std::vector<std::pair<uint16_t, int32_t>> masked_;  ///< of one instance: position, input token
+  std::vector<uint16_t> candidates_;                      ///< of one instance
+  std::array<int32_t, kMaxInstanceTokens> input_tokens_;  ///< of one instance, where it is masked
 };
 
 void InstanceBuilder::add_document(size_t index) {
@@ -171,19 +174,29 @@ int32_t InstanceBuilder::replacement_of(int32_t token) {
   return replacements_[random_.below(static_cast<uint32_t>(replacements_.size()))];
 }
 
+/// Positions that may be masked: neither special token, nor one that the text holds as a word.
+void InstanceBuilder::find_candidates(const Instance& instance) {
+  candidates_.resize(static_cast<size_t>(instance.length()));
+  size_t found = 0;
+  const auto add = [&](int64_t begin, int32_t length, int64_t first_position) {
+    for (int64_t i = 0; i < length; ++i) {
+      const int32_t token = corpus_.ids[static_cast<size_t>(begin + i)];
+      candidates_[found] = static_cast<uint16_t>(first_position + i);
+      found += token != set_.special_.cls && token != set_.special_.sep ? 1 : 0;
+    }
+  };
+  add(instance.a_begin, instance.a_length, 1);
+  add(instance.b_begin, instance.b_length, instance.a_length + 2);
+  candidates_.resize(found);
+}
+
 void InstanceBuilder::mask(Instance& instance) {
   const auto token_at = [&](int64_t position) {
     const int64_t in_b = position - instance.a_length - 2;
     return corpus_.ids[static_cast<size_t>(in_b < 0 ? instance.a_begin + position - 1
                                                     : instance.b_begin + in_b)];
   };
-  candidates_.clear();
-  for (int64_t position = 1; position < instance.length() - 1; ++position) {
-    if (position == instance.a_length + 1) continue;  // the first [SEP]
-    const int32_t token = token_at(position);         // text may hold the special words too
-    if (token == set_.special_.cls || token == set_.special_.sep) continue;
-    candidates_.push_back(static_cast<uint16_t>(position));
-  }
+  find_candidates(instance);
   random_.shuffle(std::span(candidates_));
 
   // nearbyint rounds half to even, as Python's round() does.
@@ -192,16 +205,19 @@ void InstanceBuilder::mask(Instance& instance) {
   const auto count =
       static_cast<size_t>(std::min({options_.max_predictions_per_seq, std::max<int64_t>(1, wanted),
                                     static_cast<int64_t>(candidates_.size())}));
-  masked_.clear();
+  std::array<uint64_t, kMaxInstanceTokens / 64> is_masked{};
   for (const uint16_t position : std::span(candidates_).first(count)) {
-    masked_.emplace_back(position, replacement_of(token_at(position)));
+    is_masked[position / 64] |= uint64_t{1} << position % 64;
+    input_tokens_[position] = replacement_of(token_at(position));
   }
-  std::sort(masked_.begin(), masked_.end());
   instance.masked_begin = static_cast<int64_t>(set_.masked_positions_.size());
   instance.masked_count = static_cast<int32_t>(count);
-  for (const auto& [position, token] : masked_) {
-    set_.masked_positions_.push_back(position);
-    set_.masked_tokens_.push_back(token);
+  for (size_t word = 0; word < is_masked.size(); ++word) {
+    for (uint64_t left = is_masked[word]; left != 0; left &= left - 1) {
+      const size_t position = word * 64 + static_cast<size_t>(std::countr_zero(left));
+      set_.masked_positions_.push_back(static_cast<uint16_t>(position));
+      set_.masked_tokens_.push_back(input_tokens_[position]);
+    }
   }
 }
 

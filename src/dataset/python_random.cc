@@ -12,6 +12,13 @@ constexpr uint32_t twist(uint32_t upper, uint32_t lower) {
   return (mixed >> 1) ^ ((lower & 1U) != 0 ? 0x9908b0dfU : 0U);
 }
 
+constexpr uint32_t temper(uint32_t word) {
+  word ^= word >> 11;
+  word ^= (word << 7) & 0x9d2c5680U;
+  word ^= (word << 15) & 0xefc60000U;
+  return word ^ (word >> 18);
+}
+
 }  // namespace
 
 PythonRandom::PythonRandom(int64_t seed) {
@@ -61,6 +68,7 @@ void PythonRandom::refill() {
     state_[i] = state_[i - kTail] ^ twist(state_[i], state_[i + 1]);
   }
   state_[kStateWords - 1] = state_[kShift - 1] ^ twist(state_[kStateWords - 1], state_[0]);
+  for (size_t i = 0; i < kStateWords; ++i) words_[i] = temper(state_[i]);
   index_ = 0;
 }
 

@@ -4,6 +4,7 @@
 // (Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998) seeded by init_by_array with
 // the seed's 32-bit words, and the integer and shuffle methods of Lib/random.py (3.2 and later).
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -20,11 +21,7 @@ class PythonRandom {
 
   uint32_t next_u32() {
     if (index_ == kStateWords) refill();
-    uint32_t word = state_[index_++];
-    word ^= word >> 11;
-    word ^= (word << 7) & 0x9d2c5680U;
-    word ^= (word << 15) & 0xefc60000U;
-    return word ^ (word >> 18);
+    return words_[index_++];
   }
   /// getrandbits(bits), 1 <= bits <= 32: the top bits of one word.
   uint32_t bits(int count) { return next_u32() >> (32 - count); }
@@ -46,11 +43,20 @@ class PythonRandom {
   int64_t randint(int64_t low, int64_t high) {
     return low + below(static_cast<uint32_t>(high - low + 1));
   }
-  /// shuffle(items), fewer than 2^32 of them.
+  /// shuffle(items), fewer than 2^32 of them: for i from the last down to 1, items[i] changes
+  /// places with items[below(i + 1)]. A draw that is not below is passed over without a branch,
+  /// which no processor could foretell: items[i] then changes places with itself.
   template <typename T>
   void shuffle(std::span<T> items) {
-    for (size_t i = items.size(); i-- > 1;) {
-      std::swap(items[i], items[below(static_cast<uint32_t>(i + 1))]);
+    for (size_t i = items.empty() ? 0 : items.size() - 1; i > 0;) {
+      const auto width = static_cast<int>(std::bit_width(i + 1));
+      const size_t last_of_width = (size_t{1} << (width - 1)) - 1;
+      if (index_ == kStateWords) refill();
+      while (i >= last_of_width && index_ < kStateWords) {
+        const size_t draw = words_[index_++] >> (32 - width);
+        std::swap(items[i], items[std::min(draw, i)]);
+        i -= draw <= i ? 1 : 0;
+      }
     }
   }
 
@@ -61,7 +67,8 @@ class PythonRandom {
   void refill();
 
   std::array<uint32_t, kStateWords> state_{};
-  size_t index_ = kStateWords;
+  std::array<uint32_t, kStateWords> words_{};  ///< drawn from the state
+  size_t index_ = kStateWords;                 ///< of the next word
 };
 
 }  // namespace bertha::dataset
