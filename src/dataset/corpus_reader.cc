@@ -102,6 +102,9 @@ void read_file(const std::string& path, const text::Tokenizer& tokenizer, int64_
     }
     blocks[static_cast<size_t>(index)] = encode_block(text, tokenizer);
   });
+  size_t tokens = corpus.ids.size();
+  for (const Block& block : blocks) tokens += block.ids.size();
+  corpus.ids.reserve(tokens);
   for (Block& block : blocks) {
     append(block, corpus);
     block = {};

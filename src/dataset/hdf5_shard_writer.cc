@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "shards are little-end
 // What the files say of their compression is the recipe's gzip 4; any inflater reads any level, and
 // ours makes less of them than the recipe's.
 constexpr unsigned kRecordedLevel = 4;
-constexpr size_t kGrowthBytes = size_t{1} << 24;   // of the file in memory
+constexpr size_t kGrowthBytes = size_t{1} << 20;   // of the file in memory, which zeroes them
 constexpr int64_t kGroupBytes = int64_t{1} << 19;  // of input_ids: a chunk fits HDF5's chunk cache
 
 struct Column {
@@ -111,7 +111,9 @@ class ShardImage {
     // As h5py does, the format of HDF5 1.0 whatever the library would choose.
     check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0);
     check(H5Pset_fapl_core(access.id(), kGrowthBytes, false) >= 0);
-    file_ = Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
+    // The library reads what it finds under the name: let there be nothing.
+    file_ =
+        Hdf5Handle(H5Fcreate("/dev/null/shard", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
     check(file_.valid());
     for (const Column& column : layout) datasets_.push_back(create(column));
   }
@@ -126,17 +128,16 @@ class ShardImage {
     }
   }
 
-  /// Ends the file and returns its bytes.
-  std::vector<std::byte> take() {
+  /// Ends the file. Its bytes are there as long as this object is.
+  std::span<const std::byte> finish() {
     const Hdf5Lock lock;
     for (Hdf5Handle& dataset : datasets_) check(dataset.close());
     check(H5Fflush(file_.id(), H5F_SCOPE_GLOBAL) >= 0);
     const ssize_t size_bytes = H5Fget_file_image(file_.id(), nullptr, 0);
-    check(size_bytes > 0);
-    std::vector<std::byte> bytes(static_cast<size_t>(size_bytes));
-    check(H5Fget_file_image(file_.id(), bytes.data(), bytes.size()) == size_bytes);
-    check(file_.close());
-    return bytes;
+    void* memory = nullptr;  // of the core driver: where its pointer to the bytes is
+    check(H5Fget_vfd_handle(file_.id(), H5P_DEFAULT, &memory) >= 0);
+    check(size_bytes > 0 && memory != nullptr);
+    return {*static_cast<const std::byte* const*>(memory), static_cast<size_t>(size_bytes)};
   }
 
  private:
@@ -203,7 +204,7 @@ void write_columns(const std::string& path, const Layout& layout, int64_t rows, 
       image.write((first + i) * group_rows, window[static_cast<size_t>(i)]);
     }
   }
-  target.write(image.take());
+  target.write(image.finish());
   target.commit();
 }
 
