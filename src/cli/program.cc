@@ -1,11 +1,14 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-
+#include <unistd.h>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "cli/commands.h"
@@ -18,13 +21,14 @@ struct Command {
   std::string_view name;
   std::string_view summary;
   int (*run)(Arguments);
+  bool has_team = true;  ///< of OpenMP's threads
 };
 
 constexpr std::array kCommands = {
-    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download},
-    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare},
+    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download, false},
+    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare, false},
     Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
-    Command{"tokenize", "show how text becomes word pieces", run_tokenize},
+    Command{"tokenize", "show how text becomes word pieces", run_tokenize, false},
     Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
     Command{"squad", "fine-tune, predict and score question answering", run_squad},
     Command{"ask", "answer a question about a passage", run_ask},
@@ -34,7 +38,7 @@ constexpr std::array kCommands = {
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
     Command{"plan", "say what memory and time pre-training takes on a card", run_plan},
-    Command{"k8s", "write and check manifests for Kubernetes", run_k8s},
+    Command{"k8s", "write and check manifests for Kubernetes", run_k8s, false},
 };
 
 std::string usage() {
@@ -51,6 +55,19 @@ void log_to_stderr() {
   auto logger = spdlog::stderr_color_mt("bertha");
   logger->set_pattern("%^%l%$: %v");
   spdlog::set_default_logger(logger);
+}
+
+/// OpenMP's threads spin while they wait for each other unless they are told to sleep. Where
+/// anything else runs on the cores, a spinning step takes up to ten times as long; sleeping costs a
+/// few microseconds a loop. The library reads its environment when it is loaded, so the program
+/// sets it and starts itself again, once; a user's own choice is left alone. By its own path, for
+/// the process is to keep the name that `pkill -x bertha` looks for.
+void let_waiting_threads_sleep(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  std::error_code unknown;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  if (unknown || setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
+  execv(program.c_str(), argv);
 }
 
 /// Library defects and out-of-memory also end as one line and a non-zero status.
@@ -81,7 +98,9 @@ int run_program(int argc, char** argv) {
     return 0;
   }
   for (const Command& command : kCommands) {
-    if (command.name == words[0]) return run_guarded(command, Arguments(words).subspan(1));
+    if (command.name != words[0]) continue;
+    if (command.has_team) let_waiting_threads_sleep(argv);
+    return run_guarded(command, Arguments(words).subspan(1));
   }
   spdlog::error("unknown command \"{}\"; bertha --help lists them", words[0]);
   return 2;

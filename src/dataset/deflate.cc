@@ -288,14 +288,15 @@ class Block {
     const size_t words = bytes.size() / kWord;
     for (size_t i = 0; i < words; ++i) {
       const uint32_t word = load32(bytes.data() + kWord * i);
-      out.put(symbols_[word & 0xff]);
-      if (word >> 16 == 0) {
-        out.put(last_of_word_[word >> 8]);
+      // One sum first: what a word becomes does not wait for what was written.
+      Bits code = symbols_[word & 0xff];
+      if (word >> 16 == 0) [[likely]] {
+        code = code + last_of_word_[word >> 8];
       } else {
-        out.put(symbols_[word >> 8 & 0xff]);
-        out.put(symbols_[word >> 16 & 0xff]);
-        out.put(symbols_[word >> 24]);
+        code = code + symbols_[word >> 8 & 0xff] +
+               (symbols_[word >> 16 & 0xff] + symbols_[word >> 24]);
       }
+      out.put(code);
       out.flush();
     }
     for (const std::byte byte : bytes.subspan(words * kWord)) {

@@ -45,7 +45,10 @@ class InstanceBuilder {
         replacements_(replacements),
         random_(set.options_.random_seed),
         order_(static_cast<size_t>(set.corpus_.documents())),
-        max_tokens_(set.options_.max_seq_length - kSpecialTokens) {}
+        max_tokens_(set.options_.max_seq_length - kSpecialTokens),
+        text_has_specials_(std::ranges::any_of(corpus_.ids, [&](int32_t token) {
+          return token == set.special_.cls || token == set.special_.sep;
+        })) {}
 
   void build() {
     std::iota(order_.begin(), order_.end(), 0);
@@ -90,6 +93,7 @@ class InstanceBuilder {
   PythonRandom random_;
   std::vector<int64_t> order_;  ///< the shuffled documents
   const int64_t max_tokens_;
+  const bool text_has_specials_;
   std::vector<uint16_t> candidates_;                      ///< of one instance
   std::array<int32_t, kMaxInstanceTokens> input_tokens_;  ///< of one instance, where it is masked
 };
@@ -174,28 +178,20 @@ int32_t InstanceBuilder::replacement_of(int32_t token) {
   return replacements_[random_.below(static_cast<uint32_t>(replacements_.size()))];
 }
 
-/// Positions that may be masked: neither special token, nor one that the text holds as a word.
+/// Positions that may be masked: of no special token, though the text may hold those as words.
 void InstanceBuilder::find_candidates(const Instance& instance) {
-  candidates_.resize(static_cast<size_t>(instance.length()));
-  size_t found = 0;
-  const auto add = [&](int64_t begin, int32_t length, int64_t first_position) {
-    for (int64_t i = 0; i < length; ++i) {
-      const int32_t token = corpus_.ids[static_cast<size_t>(begin + i)];
-      candidates_[found] = static_cast<uint16_t>(first_position + i);
-      found += token != set_.special_.cls && token != set_.special_.sep ? 1 : 0;
-    }
-  };
-  add(instance.a_begin, instance.a_length, 1);
-  add(instance.b_begin, instance.b_length, instance.a_length + 2);
-  candidates_.resize(found);
+  candidates_.resize(static_cast<size_t>(instance.a_length + instance.b_length));
+  const auto first_of_b = candidates_.begin() + instance.a_length;
+  std::iota(candidates_.begin(), first_of_b, uint16_t{1});
+  std::iota(first_of_b, candidates_.end(), static_cast<uint16_t>(instance.a_length + 2));
+  if (!text_has_specials_) return;
+  std::erase_if(candidates_, [&](uint16_t position) {
+    const int32_t token = set_.token_at(instance, position);
+    return token == set_.special_.cls || token == set_.special_.sep;
+  });
 }
 
 void InstanceBuilder::mask(Instance& instance) {
-  const auto token_at = [&](int64_t position) {
-    const int64_t in_b = position - instance.a_length - 2;
-    return corpus_.ids[static_cast<size_t>(in_b < 0 ? instance.a_begin + position - 1
-                                                    : instance.b_begin + in_b)];
-  };
   find_candidates(instance);
   random_.shuffle(std::span(candidates_));
 
@@ -208,7 +204,7 @@ void InstanceBuilder::mask(Instance& instance) {
   std::array<uint64_t, kMaxInstanceTokens / 64> is_masked{};
   for (const uint16_t position : std::span(candidates_).first(count)) {
     is_masked[position / 64] |= uint64_t{1} << position % 64;
-    input_tokens_[position] = replacement_of(token_at(position));
+    input_tokens_[position] = replacement_of(set_.token_at(instance, position));
   }
   instance.masked_begin = static_cast<int64_t>(set_.masked_positions_.size());
   instance.masked_count = static_cast<int32_t>(count);
@@ -226,6 +222,12 @@ InstanceSet::InstanceSet(Corpus corpus, const text::Vocabulary& vocabulary,
     : corpus_(std::move(corpus)), options_(options), special_(vocabulary.specials()) {
   check_options(options);
   InstanceBuilder(*this, vocabulary.distinct_ids()).build();
+}
+
+int32_t InstanceSet::token_at(const Instance& instance, int64_t position) const {
+  const int64_t in_b = position - instance.a_length - 2;
+  const int64_t token = in_b < 0 ? instance.a_begin + position - 1 : instance.b_begin + in_b;
+  return corpus_.ids[static_cast<size_t>(token)];
 }
 
 ShardShape InstanceSet::shape() const {

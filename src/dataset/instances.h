@@ -76,6 +76,8 @@ class InstanceSet {
     int64_t length() const { return int64_t{a_length} + b_length + 3; }
   };
 
+  int32_t token_at(const Instance& instance, int64_t position) const;
+
   Corpus corpus_;
   InstanceOptions options_;
   text::SpecialIds special_;
