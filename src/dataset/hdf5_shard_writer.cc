@@ -111,9 +111,10 @@ class ShardImage {
     // As h5py does, the format of HDF5 1.0 whatever the library would choose.
     check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0);
     check(H5Pset_fapl_core(access.id(), kGrowthBytes, false) >= 0);
-    // The library reads what it finds under the name: let there be nothing.
+    // The library would read what it finds under the name, and takes each name once.
+    const std::string nowhere = "/dev/null/" + path;
     file_ =
-        Hdf5Handle(H5Fcreate("/dev/null/shard", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
+        Hdf5Handle(H5Fcreate(nowhere.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose);
     check(file_.valid());
     for (const Column& column : layout) datasets_.push_back(create(column));
   }
