@@ -30,22 +30,34 @@ class BestStrategy {
   /// `prices[l]` for every length l in [1, row_length].
   std::pair<Strategy, double> find(const std::vector<double>& prices) {
     sums_[0] = prices;
-    for (size_t slots = 1; slots < sums_.size(); ++slots) {
-      const std::vector<double>& fewer = sums_[slots - 1];
-      std::vector<double>& sums = sums_[slots];
-      sums = fewer;
+    for (size_t slots = 1; slots + 1 < sums_.size(); ++slots) add_slot(prices, slots);
+    if (sums_.size() > 1) {  // of the last ones the whole row's alone is asked for
+      const std::vector<double>& fewer = sums_[sums_.size() - 2];
+      double& most = sums_.back()[row_length_];
+      most = fewer[row_length_];
       for (size_t length = 1; length < row_length_; ++length) {
-        const double price = prices[length];
-        for (size_t rest = 1; rest + length <= row_length_; ++rest) {
-          const double sum = price + fewer[rest];
-          sums[rest + length] = sum > sums[rest + length] ? sum : sums[rest + length];
-        }
+        most = std::max(most, prices[length] + fewer[row_length_ - length]);
       }
     }
     return {trace(prices), sums_.back()[row_length_]};
   }
 
  private:
+  /// The best sums of one slot more than sums_[slots - 1] has, for all totals.
+  void add_slot(const std::vector<double>& prices, size_t slots) {
+    const std::vector<double>& fewer = sums_[slots - 1];
+    std::vector<double>& sums = sums_[slots];
+    sums = fewer;
+    for (size_t length = 1; length < row_length_; ++length) {
+      const double price = prices[length];
+      const size_t first = slots == 1 ? length : 1;  // of two slots either may be the longer
+      for (size_t rest = first; rest + length <= row_length_; ++rest) {
+        const double sum = price + fewer[rest];
+        sums[rest + length] = sum > sums[rest + length] ? sum : sums[rest + length];
+      }
+    }
+  }
+
   /// The slots behind the best sum: the same additions give the same doubles.
   Strategy trace(const std::vector<double>& prices) const {
     Strategy slots;
