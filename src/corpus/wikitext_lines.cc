@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "corpus/html_entities.h"
+#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -21,10 +22,14 @@ constexpr std::array<std::string_view, 12> kTerminators = {".", "!", "?", "。",
 constexpr std::array<std::string_view, 9> kClosers = {"\"", "'", ")",  "]", "”",
                                                       "’",  "»", "」", "』"};
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
 std::string_view trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == kNone) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 template <size_t n>
@@ -59,8 +64,8 @@ struct QuoteRun {
   size_t marks = 0;
 };
 
-std::vector<QuoteRun> find_quote_runs(std::string_view line) {
-  std::vector<QuoteRun> runs;
+void find_quote_runs(std::string_view line, std::vector<QuoteRun>& runs) {
+  runs.clear();
   for (size_t at = line.find("''"); at != kNone;) {
     const size_t end = std::min(line.find_first_not_of('\'', at), line.size());
     const size_t length = end - at;
@@ -69,7 +74,6 @@ std::vector<QuoteRun> find_quote_runs(std::string_view line) {
     runs.push_back({at, length, marks});
     at = line.find("''", end);
   }
-  return runs;
 }
 
 /// As MediaWiki's doQuotes: with an odd number of both bold and italic marks one of the bold marks
@@ -98,20 +102,6 @@ void balance_quotes(std::string_view line, std::vector<QuoteRun>& runs) {
   if (best != nullptr) best->marks = 2;
 }
 
-/// Without the marks of bold and italics. Marks stand at the end of a run.
-std::string without_quotes(std::string_view line) {
-  std::vector<QuoteRun> runs = find_quote_runs(line);
-  balance_quotes(line, runs);
-  std::string text;
-  text.reserve(line.size());
-  size_t at = 0;
-  for (const QuoteRun& run : runs) {
-    text.append(line.substr(at, run.begin + run.length - run.marks - at));
-    at = run.begin + run.length;
-  }
-  return text.append(line.substr(at));
-}
-
 /// "__NOTOC__" and its like, in any language's capital letters: the length, or 0.
 size_t magic_word_length(std::string_view text) {
   if (!text.starts_with("__")) return 0;
@@ -123,34 +113,79 @@ size_t magic_word_length(std::string_view text) {
   return capitals ? end + 2 : 0;
 }
 
+/// What a character without width or of another width becomes.
+enum class Spacing : uint8_t { kOrdinary, kBlank, kNothing };
+
+Spacing spacing_of(char32_t code_point) {
+  if (code_point >= 0x2000 && code_point <= 0x200A) return Spacing::kBlank;
+  switch (code_point) {
+    case 0x00A0:  // no-break
+    case 0x2028:  // line and paragraph separator
+    case 0x2029:
+    case 0x202F:  // narrow no-break
+    case 0x205F:  // mathematical
+      return Spacing::kBlank;
+    case 0x00AD:  // soft hyphen
+    case 0x200B:  // zero width
+    case 0x200E:  // directions of writing
+    case 0x200F:
+    case 0x2060:  // word joiner
+    case 0xFEFF:  // byte order mark
+      return Spacing::kNothing;
+    default:
+      return Spacing::kOrdinary;
+  }
+}
+
 /// A line of prose in the making: one blank between words, none before a comma, no brackets
 /// around nothing.
 class LineBuilder {
  public:
   void add(std::string_view line) {
+    text_.clear();
     for (size_t at = 0; at < line.size();) {
-      size_t end = at;
-      while (end < line.size() && is_plain(line[end])) ++end;
+      const size_t end = plain_end(line, at);
       text_.append(line.substr(at, end - at));
       at = end;
       if (at < line.size()) at += take(line.substr(at));
     }
     while (text_.ends_with(' ')) text_.pop_back();
   }
-  std::string finish() { return std::move(text_); }
+  std::string& text() { return text_; }
 
  private:
-  /// Characters that take() would only append: neither marks nor the first bytes of rare blanks.
-  static bool is_plain(char c) {
-    static constexpr std::array<bool, 256> kPlain = [] {
-      std::array<bool, 256> table{};
-      table.fill(true);
-      for (const char mark : std::string_view(" \t\n&_(),.\xC2\xE2\xEF")) {
-        table[static_cast<uint8_t>(mark)] = false;
-      }
-      return table;
-    }();
-    return kPlain[static_cast<uint8_t>(c)];
+  // What a character is to the one behind it, and, four bits higher, behind which it must be
+  // looked at: any, a blank, an underscore.
+  static constexpr uint8_t kAny = 1;
+  static constexpr uint8_t kBlank = 2;
+  static constexpr uint8_t kUnderscore = 4;
+  static constexpr std::array<uint8_t, 256> kClasses = [] {
+    std::array<uint8_t, 256> classes{};
+    classes.fill(kAny);
+    // Marks, and the first bytes of blanks of other widths.
+    for (const char mark : std::string_view("\t\n&()\xC2\xE2\xEF")) {
+      classes[static_cast<uint8_t>(mark)] |= kAny << 4;
+    }
+    for (const char mark : std::string_view(" ,.")) {
+      classes[static_cast<uint8_t>(mark)] |= kBlank << 4;
+    }
+    classes[' '] |= kBlank;
+    classes['_'] |= kUnderscore | (kUnderscore << 4);
+    return classes;
+  }();
+
+  /// Where those characters from `at` on end that take() would only append. Only the first depends
+  /// on the text before it; within, a blank or a comma behind a letter is as plain as the letter,
+  /// so that most sentences are few runs: one lookup a character and one copy a run.
+  static size_t plain_end(std::string_view line, size_t at) {
+    unsigned before = kClasses[static_cast<uint8_t>(line[at])];
+    if (before >> 4 != 0) return at;
+    for (size_t end = at + 1; end < line.size(); ++end) {
+      const unsigned here = kClasses[static_cast<uint8_t>(line[end])];
+      if ((before & (here >> 4)) != 0) return line[end] == '_' ? end - 1 : end;
+      before = here;
+    }
+    return line.size();
   }
 
   size_t take(std::string_view rest) {
@@ -213,21 +248,18 @@ class LineBuilder {
   }
 
   size_t add_rare(std::string_view part) {
-    constexpr std::array<std::string_view, 16> kBlanks = {
-        "\u00a0", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
-        "\u2007", "\u2008", "\u2009", "\u200a", "\u202f", "\u205f", "\u2028", "\u2029"};
-    constexpr std::array<std::string_view, 6> kNothing = {"\u00ad", "\u200b", "\u200e",
-                                                          "\u200f", "\u2060", "\ufeff"};
-    for (const std::string_view blank : kBlanks) {
-      if (!part.starts_with(blank)) continue;
-      add_blank();
-      return blank.size();
+    const text::Decoded character = text::decode_utf8(part.data(), part.data() + part.size());
+    const auto length = static_cast<size_t>(character.length);
+    switch (spacing_of(character.code_point)) {
+      case Spacing::kBlank:
+        add_blank();
+        break;
+      case Spacing::kNothing:
+        break;
+      case Spacing::kOrdinary:
+        text_.append(part.substr(0, length));
     }
-    for (const std::string_view nothing : kNothing) {
-      if (part.starts_with(nothing)) return nothing.size();
-    }
-    text_.push_back(part.front());
-    return 1;
+    return length;
   }
 
   /// What separated things that are gone is skipped: "(; born 1950)".
@@ -252,22 +284,47 @@ class LineBuilder {
   std::string text_;
 };
 
-std::string prose_of(std::string_view line) {
-  LineBuilder builder;
-  builder.add(line.find("''") == kNone ? std::string(line) : without_quotes(line));
-  std::string text = builder.finish();
-  for (const std::string_view empty : {"（）", "「」", "[]"}) {
-    if (text.find(empty) == kNone) continue;
-    std::string kept;
-    size_t at = 0;
-    for (size_t found = text.find(empty); found != kNone; found = text.find(empty, at)) {
-      kept.append(text, at, found - at);
-      at = found + empty.size();
-    }
-    text = kept.append(text, at);
+void remove_all(std::string_view what, std::string& text) {
+  size_t found = text.find(what);
+  if (found == kNone) return;
+  std::string kept;
+  size_t at = 0;
+  for (; found != kNone; found = text.find(what, at)) {
+    kept.append(text, at, found - at);
+    at = found + what.size();
   }
-  return text;
+  text = kept.append(text, at);
 }
+
+/// Makes prose of lines, one at a time; its buffers serve all of them.
+class ProseMaker {
+ public:
+  /// Valid until the next call.
+  const std::string& prose_of(std::string_view line) {
+    builder_.add(without_quotes(line));
+    for (const std::string_view empty : {"（）", "「」", "[]"}) remove_all(empty, builder_.text());
+    return builder_.text();
+  }
+
+ private:
+  /// Without the marks of bold and italics. Marks stand at the end of a run.
+  std::string_view without_quotes(std::string_view line) {
+    find_quote_runs(line, runs_);
+    if (runs_.empty()) return line;
+    balance_quotes(line, runs_);
+    unmarked_.clear();
+    size_t at = 0;
+    for (const QuoteRun& run : runs_) {
+      unmarked_.append(line.substr(at, run.begin + run.length - run.marks - at));
+      at = run.begin + run.length;
+    }
+    return unmarked_.append(line.substr(at));
+  }
+
+  std::vector<QuoteRun> runs_;
+  std::string unmarked_;
+  LineBuilder builder_;
+};
 
 /// Rows and cells of a table that was never opened or closed.
 bool is_table_rest(std::string_view line) {
@@ -298,7 +355,7 @@ class Document {
     const size_t marks = std::min(line.find_first_not_of("*#:; \t"), line.size());
     const bool is_item = line.substr(0, marks).find_first_of("*#;") != kNone;
     if (is_item && options_.lists == ListItems::kNone) return;
-    const std::string prose = prose_of(line.substr(marks));
+    const std::string& prose = maker_.prose_of(line.substr(marks));
     if (!has_words(prose)) return;
     if (is_item && options_.lists == ListItems::kProse && !is_prose(prose)) return;
     flush_headings();
@@ -325,7 +382,7 @@ class Document {
   }
 
   void add_heading(size_t level, std::string_view text) {
-    std::string title = prose_of(text);
+    std::string title = maker_.prose_of(text);
     for (size_t i = level; i <= kMaxHeadingLevel; ++i) headings_[i].clear();
     if (!title.empty() && !ends_with_any(title, kTerminators)) title += '.';
     headings_[level] = std::move(title);
@@ -339,6 +396,7 @@ class Document {
   }
 
   const WikitextOptions& options_;
+  ProseMaker maker_;
   std::string text_;
   std::array<std::string, kMaxHeadingLevel + 1> headings_;  // pending, by level
 };
