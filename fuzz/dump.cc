@@ -50,6 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       read_all(corpus::open_memory(bytes, "fuzz", 2)) != text) {
     std::abort();
   }
-  if (plain && read_all(std::make_unique<Pieces>(bytes, 1 + size % 61)) != text) std::abort();
+  // A byte at a time, expat reads all of it; in larger pieces texts go past it.
+  const size_t piece_bytes = size % 2 == 0 ? 1 : 1 + size % 61;
+  if (plain && read_all(std::make_unique<Pieces>(bytes, piece_bytes)) != text) std::abort();
   return 0;
 }

@@ -21,9 +21,25 @@ std::string page(const std::string& title, const std::string& inside, const std:
          "</text></revision></page>";
 }
 
+/// Bytes in pieces of one size. A byte at a time leaves everything to expat.
+class Pieces : public ByteSource {
+ public:
+  Pieces(std::string_view bytes, size_t piece_bytes) : rest_(bytes), piece_bytes_(piece_bytes) {}
+  std::string_view next() override {
+    const std::string_view piece = rest_.substr(0, piece_bytes_);
+    rest_.remove_prefix(piece.size());
+    return piece;
+  }
+
+ private:
+  std::string_view rest_;
+  size_t piece_bytes_;
+};
+
 /// The reader keeps views into the text, which therefore lives here.
 struct Read {
-  explicit Read(std::string xml) : text(std::move(xml)), reader(open_memory(text, "test", 1)) {
+  explicit Read(std::string xml, size_t piece_bytes = size_t{1} << 18)
+      : text(std::move(xml)), reader(std::make_unique<Pieces>(text, piece_bytes)) {
     while (auto next = reader.next()) pages.push_back(std::move(*next));
   }
   std::string text;
@@ -76,6 +92,65 @@ TEST(DumpReader, GivesWholePagesOfACutFile) {
     ASSERT_EQ(read.pages.size(), 1U) << size;
     EXPECT_NE(read.reader.damage().find("cut off"), std::string::npos) << size;
   }
+}
+
+TEST(DumpReader, ReadsTextsAsExpatDoes) {
+  for (const std::string text : {"a &lt;&gt;&amp;&quot;&apos; b",
+                                 "&amp;lt;",
+                                 "a&#160;b &lt;",
+                                 "a &nope; b",
+                                 "x ]] > ]]&gt; ]]",
+                                 "a ]]> b",
+                                 "]]<!-- x -->> y",
+                                 "<![CDATA[<text> ]]]]><![CDATA[> & ]]> z",
+                                 "a\r\nb\rc\n",
+                                 "Sprīža 日本 \xF0\x9F\x98\x80",
+                                 "\xEF\xBF\xBD",
+                                 "\xEF\xBF\xBE",
+                                 "a\xFF",
+                                 "a\xC3",
+                                 "\xED\xA0\x80",
+                                 "tab\t \x01",
+                                 "a <b>c</b> d",
+                                 "a <text>b</text> c",
+                                 "a <text/> c",
+                                 "a &",
+                                 "a > b"}) {
+    const std::string dump = std::string(kHead) + page("A", "", text) + page("B", "", "y &amp; z");
+    const Read expected(dump, 1);
+    for (const size_t piece_bytes : {size_t{7}, size_t{64}, size_t{100}, dump.size()}) {
+      const Read read(dump, piece_bytes);
+      ASSERT_EQ(read.pages.size(), expected.pages.size()) << text;
+      for (size_t i = 0; i < read.pages.size(); ++i) {
+        EXPECT_EQ(read.pages[i].text, expected.pages[i].text) << text;
+      }
+      EXPECT_EQ(read.reader.damage(), expected.reader.damage()) << text;
+    }
+  }
+}
+
+TEST(DumpReader, ReadsTheEncodingThatIsDeclared) {
+  const Read read("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><mediawiki>" +
+                  page("A", "", "caf\xE9 \xC3\xA9") + "</mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].text, "café Ã©");
+}
+
+TEST(DumpReader, NamesTheLineOfAFault) {
+  const Read read("<mediawiki>\n" + page("A", "", "one\ntwo\n") + "\n" +
+                  page("B", "", "three\n\x01"));
+  EXPECT_EQ(read.pages.size(), 1U);
+  EXPECT_NE(read.reader.damage().find("line 6"), std::string::npos) << read.reader.damage();
+}
+
+// Behind its first MiB: expat does not say where it stands after a piece that ends no tag.
+TEST(DumpReader, ReadsSmallPiecesOfALargeDump) {
+  std::string dump(kHead);
+  int pages = 0;
+  for (; dump.size() < size_t{5} << 18; ++pages) dump += page("A", "", std::string(9999, 'x'));
+  const Read read(dump + "</mediawiki>", 7);
+  EXPECT_EQ(read.pages.size(), static_cast<size_t>(pages));
+  EXPECT_EQ(read.reader.damage(), "");
 }
 
 TEST(DumpReader, RefusesWhatNoDumpHas) {
