@@ -19,15 +19,22 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
+/// A reference to a character; of no bytes where none of XML's own five stands.
 struct Reference {
-  std::string_view name;
-  char character;
+  char character = '\0';
+  size_t bytes = 0;
 };
 
-/// XML 1.0, section 4.6, those first that dumps are full of.
-constexpr std::array kReferences = {Reference{"&quot;", '"'}, Reference{"&lt;", '<'},
-                                    Reference{"&gt;", '>'}, Reference{"&amp;", '&'},
-                                    Reference{"&apos;", '\''}};
+/// XML 1.0, section 4.6, those first that dumps are full of. Written out, each comparison is one of
+/// a word.
+Reference reference_at(std::string_view xml) {
+  if (xml.starts_with("&quot;")) return {'"', 6};
+  if (xml.starts_with("&lt;")) return {'<', 4};
+  if (xml.starts_with("&gt;")) return {'>', 4};
+  if (xml.starts_with("&amp;")) return {'&', 5};
+  if (xml.starts_with("&apos;")) return {'\'', 6};
+  return {};
+}
 
 /// The bytes of the character of more than one byte at the front of `xml`; 0 where XML has none
 /// such.
@@ -40,24 +47,18 @@ size_t wide_length(std::string_view xml) {
 
 /// Where the characters from `at` on end that stand for themselves.
 size_t literal_end(std::string_view xml, size_t at) {
-  while (at < xml.size()) {
-    const auto c = static_cast<uint8_t>(xml[at]);
-    size_t length = 1;
-    if (c >= 0x80) {
+  while (true) {
+    while (at < xml.size() && kPlain[static_cast<uint8_t>(xml[at])]) ++at;
+    if (at == xml.size()) return at;
+    size_t length = 0;
+    if (static_cast<uint8_t>(xml[at]) >= 0x80) {
       length = wide_length(xml.substr(at));
-    } else if (!kPlain[c]) {
-      length = c == '>' && !xml.substr(0, at).ends_with("]]") ? 1 : 0;
+    } else if (xml[at] == '>' && !xml.substr(0, at).ends_with("]]")) {
+      length = 1;
     }
-    if (length == 0) break;
+    if (length == 0) return at;
     at += length;
   }
-  return at;
-}
-
-const Reference* find_reference(std::string_view xml) {
-  if (!xml.starts_with('&')) return kReferences.end();
-  return std::ranges::find_if(
-      kReferences, [xml](const Reference& known) { return xml.starts_with(known.name); });
 }
 
 void append_up_to(size_t limit, std::string_view part, std::string& text) {
@@ -72,15 +73,14 @@ size_t append_character_data(std::string_view xml, size_t limit, std::string& te
   text.reserve(std::min(limit, text.size() + data.size()));
   for (size_t at = 0;;) {
     size_t end = literal_end(data, at);
-    const auto* const reference = find_reference(data.substr(end));
-    const bool more = reference != kReferences.end();
-    if (!more && end != tag) {  // what ends here may begin "]]>"
+    const Reference reference = reference_at(data.substr(end));
+    if (reference.bytes == 0 && end != tag) {  // what ends here may begin "]]>"
       while (end > at && data[end - 1] == ']') --end;
     }
     append_up_to(limit, data.substr(at, end - at), text);
-    if (!more) return end;
-    append_up_to(limit, {&reference->character, 1}, text);
-    at = end + reference->name.size();
+    if (reference.bytes == 0) return end;
+    append_up_to(limit, {&reference.character, 1}, text);
+    at = end + reference.bytes;
   }
 }
 

@@ -74,10 +74,14 @@ bool holds(const std::array<std::string_view, n>& names, std::string_view name) 
   return std::ranges::find(names, name) != names.end();
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n';
+}
+
 std::string_view trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\n");
-  if (begin == kNone) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 bool is_language(std::string_view prefix) {
@@ -265,7 +269,8 @@ class Scanner {
   }
 
   void start_line() {
-    const size_t mark = std::min(in_.find_first_not_of(" \t:", at_), in_.size());
+    size_t mark = at_;
+    while (mark < in_.size() && (in_[mark] == ' ' || in_[mark] == '\t' || in_[mark] == ':')) ++mark;
     const std::string_view line = in_.substr(mark, 3);
     if (line.starts_with("{|")) {
       push(Kind::kTable);
