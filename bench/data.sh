@@ -17,14 +17,22 @@ work=$(mktemp -d)
 readonly work
 trap 'rm -rf "$work"' EXIT
 
-# Sets user_s and peak_mb of the best of three runs of a command, whose output is dropped.
+# Runs a command, whose output is dropped, and sets seconds and kilobytes. The shell counts
+# milliseconds of CPU time, /usr/bin/time hundredths of a second.
+run_once() {
+  local TIMEFORMAT=%3U
+  { time /usr/bin/time -f %M -o "$work/peak" "$@" > "$work/out" 2> "$work/err"; } 2> "$work/time" ||
+    { tail -3 "$work/err" >&2; return 1; }
+  seconds=$(tail -1 "$work/time")
+  kilobytes=$(tail -1 "$work/peak")
+}
+
+# Sets user_s and peak_mb of the best of three runs of a command.
 measure() {
   user_s=1000000
   peak_mb=0
   for _ in 1 2 3; do
-    /usr/bin/time -f '%U %M' -o "$work/time" "$@" > "$work/out" 2> "$work/err" ||
-      { tail -3 "$work/err" >&2; return 1; }
-    read -r seconds kilobytes < <(tail -1 "$work/time")
+    run_once "$@"
     if awk "BEGIN {exit !($seconds < $user_s)}"; then user_s=$seconds; fi
     peak_mb=$((kilobytes / 1024 > peak_mb ? kilobytes / 1024 : peak_mb))
   done
@@ -131,8 +139,8 @@ for size in once four; do
   all=(prepare --working_dir "$work/all" --vocab_file "$vocabulary" --n_training_shards 8
     --n_test_shards 2 --threads 1 --stream)
   # Once: a second run would find everything done.
-  /usr/bin/time -f '%U %M' -o "$work/time" "$bertha" "${all[@]}" > /dev/null 2>&1
-  read -r ours kilobytes < <(tail -1 "$work/time")
+  run_once "$bertha" "${all[@]}"
+  ours=$seconds
   ours_mb=$((kilobytes / 1024))
   peer=-
   row "XML to both phases, packed ($size)" "$(megabytes "$work/$size.xml")"
