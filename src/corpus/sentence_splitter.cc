@@ -87,8 +87,25 @@ constexpr std::array<std::string_view, 14> kClosers = {"\"", "'", ")",  "]",  "}
 constexpr std::array<std::string_view, 12> kOpeners = {"\"", "'", "(", "[", "“", "‘",
                                                        "«",  "‹", "„", "¿", "¡", "「"};
 
+/// Bytes that an end mark can begin with. All others are passed over with one look.
+constexpr std::array<bool, 256> kCanEnd = [] {
+  std::array<bool, 256> can{};
+  const auto add = [&can](std::string_view mark) {
+    can[static_cast<uint8_t>(mark.front())] = true;
+  };
+  for (const std::string_view mark : {".", "!", "?", "…"}) add(mark);
+  for (const std::string_view mark : kWideEnds) add(mark);
+  for (const std::string_view mark : kOtherEnds) add(mark);
+  return can;
+}();
+
+/// The bytes of the mark at the front of `text`; 0 where there is none of `marks`. None begins with
+/// a blank or a Latin letter, which stand at most places.
 template <size_t n>
 size_t match(const std::array<std::string_view, n>& marks, std::string_view text) {
+  if (text.empty() || is_blank(text.front()) || is_upper(text.front()) || is_lower(text.front())) {
+    return 0;
+  }
   for (const std::string_view mark : marks) {
     if (text.starts_with(mark)) return mark.size();
   }
@@ -97,9 +114,7 @@ size_t match(const std::array<std::string_view, n>& marks, std::string_view text
 
 std::string lower(std::string_view word) {
   std::string text(word);
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(c < 0x80 ? std::tolower(c) : c);
-  });
+  for (char& c : text) c = is_upper(c) ? static_cast<char>(c | 0x20) : c;
   return text;
 }
 
@@ -108,7 +123,9 @@ class Splitter {
   explicit Splitter(std::string_view text) : text_(text) {}
 
   std::vector<std::string_view> run() {
-    while (at_ < text_.size()) {
+    while (true) {
+      while (at_ < text_.size() && !kCanEnd[static_cast<uint8_t>(text_[at_])]) ++at_;
+      if (at_ == text_.size()) break;
       const size_t end = terminator_end();
       if (end == 0) {
         ++at_;
@@ -195,7 +212,7 @@ class Splitter {
     // "No. 5", "world no. 1"
     if ((small == "no" || small == "nos") && is_digit(text_[first])) return false;
     if (initial || initials || abbreviations().contains(small) ||
-        capital_abbreviations().contains(word)) {
+        (is_upper(word.front()) && capital_abbreviations().contains(word))) {
       // "J. R. R. Tolkien", "the U.S. Navy"; but "in the U.S. The navy".
       // A letter alone is one more initial.
       const std::string_view next = word_at(first);
