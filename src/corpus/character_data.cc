@@ -14,8 +14,8 @@ namespace {
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};
   for (size_t c = 0x20; c < 0x80; ++c) plain[c] = true;
-  for (const char c : {'<', '>', '&'}) plain[static_cast<size_t>(c)] = false;
-  for (const char c : {'\t', '\n'}) plain[static_cast<size_t>(c)] = true;
+  for (const char c : {'<', '>', '&'}) plain[static_cast<uint8_t>(c)] = false;
+  for (const char c : {'\t', '\n'}) plain[static_cast<uint8_t>(c)] = true;
   return plain;
 }();
 
