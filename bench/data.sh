@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The way from a dump to shards beside its peers: CPU seconds of one thread each, run one after the
 # other, and peak memory on the dump once and four times over. The best of three runs counts. A dump
-# of 10 MB takes three minutes.
+# of 10 MB takes five minutes.
 #
 #   bench/data.sh DUMP.xml VOCAB.txt [PYTHON [RECIPE]]
 #
@@ -41,7 +41,7 @@ measure() {
 # row WHAT MEGABYTES: a line of the table from the last two measurements (peer "-": none).
 row() {
   awk -v what="$1" -v mb="$2" -v ours="$ours" -v peak="$ours_mb" -v peer="$peer" 'BEGIN {
-    printf "%-34s %8.3f s %8.1f MB/s %6d MB", what, ours, mb / ours, peak
+    printf "%-38s %8.3f s %8.1f MB/s %6d MB", what, ours, mb / ours, peak
     if (peer != "-") printf "   peer %8.2f s %8.2f MB/s   %.1f times", peer, mb / peer, peer / ours
     print ""}'
 }
@@ -71,10 +71,10 @@ repeat_dump() {
 
 # Seconds of the tokenizer over the articles, then of HF tokenizers ("-": no PYTHON).
 tokenizer_seconds() {
-  "$(dirname "$bertha")/bench/tokenizer_bench" "$vocabulary" "$work/text" |
-    sed 's/:/ /' | awk -v mb="$(megabytes "$work/text")" '{printf "%.4f ", mb / $5}'
+  "$(dirname "$bertha")/bench/tokenizer_bench" "$vocabulary" "$work/once.txt" |
+    sed 's/:/ /' | awk -v mb="$(megabytes "$work/once.txt")" '{printf "%.4f ", mb / $5}'
   if [[ -z $python ]]; then echo -; return; fi
-  RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false "$python" - "$vocabulary" "$work/text" << 'END'
+  RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false "$python" - "$vocabulary" "$work/once.txt" << 'END'
 import sys, time
 from tokenizers import BertWordPieceTokenizer
 tokenizer = BertWordPieceTokenizer(sys.argv[1])
@@ -100,36 +100,39 @@ for size in once four; do
   row "extract ($size)" "$(megabytes "$work/$size.xml")"
 done
 
-"$bertha" prepare format --input_dir "$work/once" --output_file "$work/text" > /dev/null
-measure_ours prepare shard --input_files "$work/text" --output_dir "$work/shards" \
-  --n_training_shards 2 --n_test_shards 1 --threads 1
-row "sentences and shards" "$(megabytes "$work/text")"
+for size in once four; do
+  "$bertha" prepare format --input_dir "$work/$size" --output_file "$work/$size.txt" > /dev/null
+  measure_ours prepare shard --input_files "$work/$size.txt" --output_dir "$work/$size.shards" \
+    --n_training_shards 2 --n_test_shards 1 --threads 1
+  row "sentences and shards ($size)" "$(megabytes "$work/$size.txt")"
+done
 
 # The tokenizer measures itself, its start apart; so does the peer, fed the same lines in batches.
 read -r ours peer < <(tokenizer_seconds)
 ours_mb=0
-row "tokenizer, its start apart" "$(megabytes "$work/text")"
+row "tokenizer, its start apart" "$(megabytes "$work/once.txt")"
 
 for phase in '128 20' '512 80'; do
   read -r length predictions <<< "$phase"
   options=(--vocab_file "$vocabulary" --max_seq_length "$length"
     --max_predictions_per_seq "$predictions" --dupe_factor 5)
-  input=$work/shards/wikicorpus_en_training_0.txt
-  measure_ours prepare instances --input_file "$work/shards" --output_file "$work/h$length" \
-    "${options[@]}" --threads 1
-  row "instances of $length, all" "$(megabytes "$work"/shards/*.txt)"
-  measure_ours prepare instances --input_file "$input" --output_file "$work/one.hdf5" \
-    "${options[@]}" --threads 1
-  if [[ -n $recipe ]]; then
-    measure_peer env -C "$recipe" "$python" create_pretraining_data.py --input_file "$input" \
-      --output_file "$work/recipe.hdf5" --bert_model bert-large-uncased --do_lower_case \
-      --masked_lm_prob 0.15 --random_seed 12345 "${options[@]}"
-  fi
-  row "instances of $length, a shard" "$(megabytes "$input")"
+  for size in once four; do
+    input=$work/$size.shards/wikicorpus_en_training_0.txt
+    measure_ours prepare instances --input_file "$input" --output_file "$work/one.hdf5" \
+      "${options[@]}" --threads 1
+    if [[ -n $recipe ]]; then
+      measure_peer env -C "$recipe" "$python" create_pretraining_data.py --input_file "$input" \
+        --output_file "$work/recipe.hdf5" --bert_model bert-large-uncased --do_lower_case \
+        --masked_lm_prob 0.15 --random_seed 12345 "${options[@]}"
+    fi
+    row "instances of $length, a shard ($size)" "$(megabytes "$input")"
+  done
+  "$bertha" prepare instances --input_file "$work/once.shards" --output_file "$work/h$length" \
+    "${options[@]}" --threads 1 > /dev/null 2>&1
   measure_ours prepare pack --input_dir "$work/h$length" --output_dir "$work/p$length" \
     --max_sequence_length "$length" --max_predictions_per_sequence "$predictions" --threads 1 \
     --overwrite
-  row "pack, of $length" "$(megabytes "$work"/shards/*.txt)"
+  row "pack, of $length" "$(megabytes "$work"/once.shards/*.txt)"
 done
 
 for size in once four; do
