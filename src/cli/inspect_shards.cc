@@ -8,6 +8,7 @@
 #include "cli/inspect_parts.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "dataset/hdf5_file.h"
 #include "dataset/shard_survey.h"
 #include "io/atomic_file.h"
 #include "text/vocabulary.h"
@@ -199,7 +200,9 @@ void expect_something_sound(const Survey& survey, size_t files) {
 
 bool holds_shards(const std::string& path) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return path.ends_with(".hdf5");
+  if (fs::is_regular_file(path, error)) {
+    return path.ends_with(".hdf5") || dataset::is_hdf5(path);
+  }
   if (!fs::is_directory(path, error)) return false;
   const auto entries = fs::directory_iterator(path, error);
   return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {

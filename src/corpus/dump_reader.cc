@@ -53,8 +53,9 @@ int64_t count_lines(std::string_view text) {
   int64_t lines = 0;
   for (; !text.empty(); text.remove_prefix(std::min(text.size(), size_t{128}))) {
     uint8_t in_block = 0;
-    for (const char c : text.substr(0, 128))
+    for (const char c : text.substr(0, 128)) {
       in_block = static_cast<uint8_t>(in_block + (c == '\n'));
+    }
     lines += in_block;
   }
   return lines;

@@ -321,6 +321,10 @@ class DatasetReader {
 
 }  // namespace
 
+bool is_hdf5(const std::string& path) {
+  return io::MappedFile(path).text().starts_with(kSignature);
+}
+
 Hdf5File::Hdf5File(std::string path)
     : file_(std::move(path)), root_header_(read_superblock(file_)) {}
 

@@ -50,6 +50,9 @@ struct Hdf5Dataset {
   int64_t chunks_across() const { return (extent[1] - 1) / chunk_extent[1] + 1; }
 };
 
+/// Whether a file begins as an HDF5 file does. Throws Error when it cannot be read.
+bool is_hdf5(const std::string& path);
+
 class Hdf5File {
  public:
   /// Throws Error for a file that is not a whole HDF5 file.

@@ -446,6 +446,8 @@ TEST_F(PrepareProgram, InspectTellsWhatIsNoShard) {
   test::RawFile(path("foreign/b.hdf5")).add("input_ids", {{2, 3}, {1, 2, 3, 4, 5, 6}});
   expect_error({"inspect", path("foreign")}, {"a.hdf5", "1 more faulty"});
   expect_error({"inspect", path("foreign/b.hdf5")}, {"b.hdf5", "missing input_mask, segment_ids"});
+  fs::rename(foreign, path("foreign/a.h5"));
+  expect_error({"inspect", path("foreign/a.h5")}, {"a.h5", "not a pre-training shard"});
 }
 
 }  // namespace
