@@ -16,8 +16,7 @@ using io::store;
 
 constexpr uint16_t kGroupLeafK = 8;  // half of the names that a node of the root group holds
 constexpr uint16_t kGroupInternalK = 16;
-constexpr size_t kChunkEntries =
-    64;  // of a node of a chunk tree: fixed by the superblock's version
+constexpr size_t kChunkEntries = 64;  // of a node of a chunk tree, by the superblock's version
 constexpr size_t kAlignment = 8;
 constexpr size_t kSuperblockBytes = 96;
 constexpr size_t kSymbolBytes = 40;
@@ -222,15 +221,20 @@ uint64_t Hdf5Writer::write_dataset_header(size_t column, uint64_t chunk_tree) {
 }
 
 void Hdf5Writer::finish() {
-  std::vector<std::pair<std::string_view, size_t>> by_name;
   std::vector<uint64_t> headers;
   for (size_t i = 0; i < columns_.size(); ++i) {
     BERTHA_CHECK(chunks_[i].size() == (rows_ + chunk_rows_ - 1) / chunk_rows_);
     headers.push_back(write_dataset_header(i, write_chunk_tree(i)));
-    by_name.emplace_back(columns_[i].name, i);
   }
-  std::ranges::sort(by_name);
+  write_root_group(headers);
+}
+
+/// A group of the first format: a tree of one node of symbols, in the order of their names.
+void Hdf5Writer::write_root_group(std::span<const uint64_t> headers) {
   const Names names(columns_);
+  std::vector<std::pair<std::string_view, size_t>> by_name;
+  for (size_t i = 0; i < columns_.size(); ++i) by_name.emplace_back(columns_[i].name, i);
+  std::ranges::sort(by_name);
 
   std::string heap = "HEAP";  // III.D
   store<uint32_t>(heap, 0);   // version
@@ -256,7 +260,7 @@ void Hdf5Writer::finish() {
   pad(tree, 24 + 2 * kGroupInternalK * 8 + (2 * kGroupInternalK + 1) * 8);
   const uint64_t tree_address = append(tree);
 
-  std::string table;
+  std::string table;  // IV.A.2.r
   store(table, tree_address);
   store(table, heap_address);
   Header root;

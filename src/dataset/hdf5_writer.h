@@ -51,6 +51,7 @@ class Hdf5Writer {
   uint64_t write_chunk_tree(size_t column);
   std::vector<Place> write_level(size_t column, int level, std::span<const Place> below);
   uint64_t write_dataset_header(size_t column, uint64_t chunk_tree);
+  void write_root_group(std::span<const uint64_t> headers);
   void write_superblock(uint64_t root_header, uint64_t group_tree, uint64_t heap);
 
   io::AtomicFile& file_;
