@@ -96,8 +96,7 @@ ExportModel export_model(const WeightFile& file, const ParameterTable& table, co
 
 std::vector<int64_t> detail::export_shape(const ExportModel& model, int index) {
   const Shape& shape = (*model.table)[index].shape;
-  std::vector<int64_t> extents;
-  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+  std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
   const ModelIndices& indices = model.table->indices();
   if (index == indices.word || index == indices.mlm_bias) extents[0] = model.config.vocab_size;
   return extents;

@@ -73,8 +73,7 @@ std::optional<MappedName> map_name(std::string_view file_name) {
 namespace {
 
 std::vector<int64_t> extents_of(const Shape& shape, bool transposed) {
-  std::vector<int64_t> extents;
-  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+  std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
   if (transposed) std::swap(extents.front(), extents.back());
   return extents;
 }

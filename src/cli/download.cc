@@ -135,8 +135,7 @@ void get_squad(const Settings& settings) {
 std::string dump_digest(const std::string& prefix, const Settings& settings) {
   const std::string url = corpus::at_mirror(prefix + "sha1sums.txt", settings.mirror);
   try {
-    const std::string digest =
-        corpus::find_dump_digest(corpus::download_text(url, {}, kMostListBytes));
+    std::string digest = corpus::find_dump_digest(corpus::download_text(url, {}, kMostListBytes));
     if (!digest.empty()) return digest;
     spdlog::warn("{}: does not name the dump; it will not be checked", url);
   } catch (const Error& error) {

@@ -56,7 +56,7 @@ int64_t most_of(const std::vector<Bin>& bins) {
 /// A bar of eighths of a column; of whole columns where the terminal knows no block characters.
 std::string bar(double part, bool unicode) {
   static constexpr std::array<const char*, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const auto eighths = static_cast<int>(part * kBarColumns * 8 + 0.5);
+  const auto eighths = static_cast<int>(std::lround(part * kBarColumns * 8));
   std::string text;
   for (int i = 0; i < eighths / 8; ++i) text += unicode ? "█" : "#";
   return unicode ? text + kEighths[static_cast<size_t>(eighths % 8)] : text;

@@ -121,7 +121,7 @@ void Linter::object(const YAML::Node& node, const std::string& type, const std::
   std::set<std::string> seen;
   for (const auto& entry : node) {
     const std::string name = text_of(entry.first);
-    const std::string place = path + "." + name;
+    const std::string place = fmt::format("{}.{}", path, name);
     if (!seen.insert(name).second) report(entry.first, "{}: given twice", place);
     const auto found = fields.find(name);
     if (found == fields.end()) {

@@ -81,7 +81,7 @@ void check(PrepareSettings& s) {
 }
 
 std::string name_of(const Step& step) {
-  const std::string name = fs::path(step.work.manifest).stem().string();
+  std::string name = fs::path(step.work.manifest).stem().string();
   if (name.starts_with(step.work.stage)) return name;
   return name.empty() ? step.work.stage : step.work.stage + " " + name;
 }

@@ -113,7 +113,8 @@ int64_t threads_beside(comm::Communicator& world) {
   const uint32_t sum = io::crc32(std::as_bytes(std::span(host)));
   const uint32_t mine = io::crc32(std::as_bytes(std::span(&cores, 1)), sum);
   const std::vector<uint64_t> all = world.gather(mine, comm::Stage::kStart);
-  return std::max<int64_t>(1, own / std::ranges::count(all, uint64_t{mine}));
+  const int64_t sharers = std::max<int64_t>(1, std::ranges::count(all, uint64_t{mine}));
+  return std::max<int64_t>(1, own / sharers);
 }
 
 void print_line(const std::string& line) {

@@ -120,7 +120,7 @@ class Communicator {
   [[noreturn]] virtual void abort(int status);
   /// `release` is called before the process ends by abort() or by the watchdog, on whichever thread
   /// ends it: a card's library lets go there of what it waits for. Empty: nothing to release.
-  virtual void on_abort(std::function<void()> /*release*/) {}
+  virtual void on_abort(const std::function<void()>& /*release*/) {}
 
   /// Text of rank 0 on every rank, whatever the others passed.
   std::string broadcast_text(const std::string& text, Stage stage);

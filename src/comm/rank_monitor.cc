@@ -7,7 +7,8 @@
 
 namespace bertha::comm {
 
-RankMonitor::RankMonitor(std::vector<std::string> hosts, std::vector<int64_t> watched, double now)
+RankMonitor::RankMonitor(std::vector<std::string> hosts, const std::vector<int64_t>& watched,
+                         double now)
     : hosts_(std::move(hosts)) {
   for (const int64_t rank : watched) {
     BERTHA_CHECK(rank >= 0 && rank < std::ssize(hosts_));

@@ -24,7 +24,7 @@ struct Beat {
 class RankMonitor {
  public:
   /// Watches the ranks of `watched`; hosts[rank] is named in verdicts.
-  RankMonitor(std::vector<std::string> hosts, std::vector<int64_t> watched, double now);
+  RankMonitor(std::vector<std::string> hosts, const std::vector<int64_t>& watched, double now);
 
   void take(int64_t rank, const Beat& beat, double now);
   bool left(int64_t rank) const { return at(rank).beat.left; }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "core/dtype.h"
@@ -26,6 +27,9 @@ class Shape {
   Shape(std::initializer_list<int64_t> extents);
 
   int rank() const { return rank_; }
+  std::span<const int64_t> extents() const {
+    return std::span(extents_).first(static_cast<size_t>(rank_));
+  }
   int64_t operator[](int dimension) const;
   /// Number of elements; 1 for rank 0.
   int64_t size() const;

@@ -438,7 +438,7 @@ std::string download_text(const std::string& url, const DownloadOptions& options
   std::error_code ignored;
   try {
     download(url, path, "", small, [](const DownloadProgress&) { return true; });
-    const std::string text(io::MappedFile(path).text());
+    std::string text(io::MappedFile(path).text());
     fs::remove_all(folder, ignored);
     return text;
   } catch (...) {

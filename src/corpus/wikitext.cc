@@ -154,7 +154,7 @@ class Scanner {
       for (size_t i = 0; i < 0x20; ++i) table[i] = true;
       table['\t'] = false;
       for (const char mark : {'<', '{', '}', '[', ']', '|'})
-        table[static_cast<size_t>(mark)] = true;
+        table[static_cast<uint8_t>(mark)] = true;
       return table;
     }();
     return kSpecial[static_cast<uint8_t>(c)];

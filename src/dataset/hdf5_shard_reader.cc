@@ -243,7 +243,7 @@ void ShardReader::check_places() const {
                begin);
     }
     for (int32_t offset = 0; offset < lengths_[i]; ++offset) {
-      const int32_t position = positions[static_cast<size_t>(begin + offset)];
+      const int32_t position = positions[static_cast<size_t>(begin) + static_cast<size_t>(offset)];
       if (position != offset) {
         fail_row(packed_->positions, "{} at token {} of sequence {}", position, offset, i + 1);
       }

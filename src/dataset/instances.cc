@@ -180,7 +180,8 @@ int32_t InstanceBuilder::replacement_of(int32_t token) {
 
 /// Positions that may be masked: of no special token, though the text may hold those as words.
 void InstanceBuilder::find_candidates(const Instance& instance) {
-  candidates_.resize(static_cast<size_t>(instance.a_length + instance.b_length));
+  candidates_.resize(static_cast<size_t>(instance.a_length) +
+                     static_cast<size_t>(instance.b_length));
   const auto first_of_b = candidates_.begin() + instance.a_length;
   std::iota(candidates_.begin(), first_of_b, uint16_t{1});
   std::iota(first_of_b, candidates_.end(), static_cast<uint16_t>(instance.a_length + 2));

@@ -8,7 +8,7 @@
 namespace bertha::text {
 
 /// A JSON text that may hold bytes that are not UTF-8.
-struct JsonText {
+struct JsonText {  // NOLINT(bugprone-exception-escape): moving a json does not throw
   nlohmann::json root;
   int64_t repaired = 0;       ///< stretches of bytes that became U+FFFD
   int64_t first_repair = -1;  ///< byte offset of the first

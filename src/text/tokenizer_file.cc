@@ -109,7 +109,7 @@ std::optional<bool> lower_case_beside(const std::string& path) {
   return lower.is_boolean() ? std::optional(lower.get<bool>()) : std::nullopt;
 }
 
-OrderedJson template_of(std::vector<std::pair<const char*, int>> parts) {
+OrderedJson template_of(const std::vector<std::pair<const char*, int>>& parts) {
   OrderedJson list = OrderedJson::array();
   for (const auto& [name, type] : parts) {
     const char* kind = name[0] == '[' ? "SpecialToken" : "Sequence";

@@ -40,9 +40,7 @@ std::vector<int> optimizer_order(const bert::ParameterTable& table) {
 }
 
 std::vector<int64_t> extents_of(const Shape& shape) {
-  std::vector<int64_t> extents;
-  for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
-  return extents;
+  return {shape.extents().begin(), shape.extents().end()};
 }
 
 // ---- writing -------------------------------------------------------------------------------

@@ -74,8 +74,9 @@ std::string setting(const Settings& settings, const std::string& name) {
 std::string describe_differences(const Settings& here, const Settings& there) {
   std::string text;
   for (const auto& [name, value] : here) {
-    const auto other = std::find_if(there.begin(), there.end(),
-                                    [&name](const auto& entry) { return entry.first == name; });
+    const auto other = std::find_if(there.begin(), there.end(), [&key = name](const auto& entry) {
+      return entry.first == key;
+    });
     const std::string theirs = other == there.end() ? "not set" : other->second;
     if (theirs == value) continue;
     if (!text.empty()) text += "; ";

@@ -68,7 +68,7 @@ struct Key {
   bool add = false;
   Epilogue epilogue = Epilogue::kNone;
 
-  auto operator<=>(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): none is here
 };
 
 /// A primitive and the memory objects it is run with; their addresses change from call to call.
@@ -99,7 +99,7 @@ struct PreparedKey {
   int64_t rows;
   int64_t columns;
 
-  auto operator<=>(const PreparedKey&) const = default;
+  auto operator<=>(const PreparedKey&) const = default;  // NOLINT(modernize-use-nullptr): as above
 };
 
 dnnl_exec_arg_t argument(int index, const memory& value) {
@@ -283,7 +283,7 @@ bool MatrixProducts::supports(DType dtype) {
   try {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     const memory::desc square({16, 16}, type_of(dtype), Tag::ab);
-    matmul::primitive_desc({square, square, square}, engine);
+    const matmul::primitive_desc product({square, square, square}, engine);
     return true;
   } catch (const dnnl::error&) {
     return false;

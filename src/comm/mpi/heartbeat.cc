@@ -48,7 +48,7 @@ std::vector<int64_t> watched_by(int rank, size_t ranks) {
 
 }  // namespace
 
-Heartbeat::Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts,
+Heartbeat::Heartbeat(MPI_Comm communicator, const std::vector<std::string>& hosts,
                      const WorldSettings& settings, const Activity& activity)
     : communicator_(communicator),
       settings_(settings),
@@ -176,7 +176,7 @@ std::optional<std::string> Heartbeat::verdict(double now) {
   if (rank_ > 1) silence += stopping ? kDeputyDelayWhileStopping : kDeputyDelay;
   const std::lock_guard lock(monitor_mutex_);
   if (rank_ == 0) monitor_.take(0, beat(leaving_), now);
-  const std::optional<std::string> line = monitor_.verdict(now, silence);
+  std::optional<std::string> line = monitor_.verdict(now, silence);
   const double kept = now - talked_;
   if (!line || kept < kAsleep) return line;
   return fmt::format("MPI has kept rank {} for {:.0f} s, as it may when a host has gone; {}", rank_,

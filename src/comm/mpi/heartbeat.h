@@ -33,8 +33,8 @@ struct Activity {
 class Heartbeat {
  public:
   /// `communicator` is this thread's own, with MPI_THREAD_MULTIPLE.
-  Heartbeat(MPI_Comm communicator, std::vector<std::string> hosts, const WorldSettings& settings,
-            const Activity& activity);
+  Heartbeat(MPI_Comm communicator, const std::vector<std::string>& hosts,
+            const WorldSettings& settings, const Activity& activity);
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
   /// Tells the others that this rank leaves in order, and waits until they leave too.

@@ -54,7 +54,7 @@ MpiWorld::MpiWorld(const WorldSettings& settings) : settings_(settings) {
 }
 
 MpiWorld::~MpiWorld() {
-  at(activity_.step, Stage::kEnd);
+  MpiWorld::at(activity_.step, Stage::kEnd);
   if (voting_ != MPI_REQUEST_NULL) MPI_Wait(&voting_, MPI_STATUS_IGNORE);
   {
     const Waiting waiting(activity_, Stage::kEnd);

@@ -45,7 +45,7 @@ class MpiWorld : public Communicator {
   bool voted_to_stop() override;
   void at(int64_t step, Stage stage) override;
   [[noreturn]] void abort(int status) override;
-  void on_abort(std::function<void()> release) override { heartbeat_->on_abort(release); }
+  void on_abort(const std::function<void()>& release) override { heartbeat_->on_abort(release); }
 
  private:
   class Waiting;
