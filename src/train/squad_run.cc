@@ -236,7 +236,22 @@ FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
     log_.step(epoch, step, data);
   };
   job.timed_from = o.throughput_warmup_steps;
+  warn_of_idle_updates(job);
   return job;
+}
+
+/// Long passages have many windows a question: the schedule may end long before the loop does.
+void SquadRun::warn_of_idle_updates(const FineTuningJob& job) const {
+  const int64_t micro_batches = (job.rows + job.micro_batch - 1) / job.micro_batch;
+  const int64_t all = micro_batches / job.accumulation * job.epochs;
+  const int64_t updates = job.max_updates > 0 ? std::min(all, job.max_updates) : all;
+  const int64_t useful = job.schedule.total_updates;
+  if (!world_.leads() || updates - useful <= updates / 10) return;
+  spdlog::warn(
+      "the schedule counts questions, as the recipe's does, and the loop their windows: the "
+      "learning rate is 0 for the last {} of {} updates; --max_steps={} ends there, more "
+      "--num_train_epochs make the schedule longer",
+      updates - useful, updates, useful);
 }
 
 void SquadRun::summarize_training(const FineTuningRun& training, int64_t windows) {

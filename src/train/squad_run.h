@@ -94,6 +94,7 @@ class SquadRun {
   void load_model();
   bool train(const std::atomic<bool>& stop);
   FineTuningJob job_of(const dataset::SquadFeatures& features);
+  void warn_of_idle_updates(const FineTuningJob& job) const;
   Settings settings_of(const dataset::SquadFeatures& features) const;
   void summarize_training(const FineTuningRun& training, int64_t windows);
   void save();

@@ -175,6 +175,30 @@ TEST_F(SquadCommands, TrainsPredictsScoresAndAnswers) {
   EXPECT_FALSE(logged("no question answering head: answers"));
 }
 
+/// At 24 tokens a window there are many more windows than questions, which the schedule counts.
+TEST_F(SquadCommands, UpdatesAtRateZeroAreWarnedAbout) {
+  const std::vector<std::string> training = {"--do_train",
+                                             "--train_file",
+                                             kFixtures + "small.json",
+                                             "--max_seq_length",
+                                             "24",
+                                             "--max_query_length",
+                                             "8",
+                                             "--doc_stride",
+                                             "4",
+                                             "--use_fused_adam"};
+  const auto run = [&](const std::string& epochs, const std::string& steps) {
+    std::vector<std::string> arguments = training;
+    arguments.insert(arguments.end(), {"--num_train_epochs", epochs, "--max_steps", steps});
+    output_of(run_squad, squad(arguments));
+    std::filesystem::remove_all(path("out"));
+    return logged("learning rate is 0 for the last");
+  };
+  EXPECT_FALSE(run("2", "2"));
+  EXPECT_TRUE(run("2", "-1"));
+  EXPECT_TRUE(logged("--max_steps=2 ends there"));
+}
+
 TEST_F(SquadCommands, PredictingWithAFreshHeadIsWarnedAbout) {
   output_of(run_squad, squad({"--do_predict", "--predict_file", kFixtures + "small.json"}));
   EXPECT_TRUE(logged("has no question answering head"));
