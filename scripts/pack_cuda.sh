@@ -7,9 +7,9 @@
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
 # FOLDER is build/cuda (./run build --cuda, then cmake --build build/cuda --target test_cuda
-# training_bench squad_bench), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for
-# the shards, one sentence a line and a blank line between documents, is this project's own
-# documentation unless --text, the last option, names better.
+# training_bench squad_bench), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is
+# printed. The text for the shards, one sentence a line and a blank line between documents, is this
+# project's own documentation unless --text, the last option, names better.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
