@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -12,13 +11,13 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "corpus/digest.h"
 #include "corpus/sources.h"
 #include "io/atomic_file.h"
 #include "io/zip.h"
-#include "train/progress.h"
 
 namespace bertha::cli {
 namespace {
@@ -59,67 +58,15 @@ struct Settings {
   bool quiet = false;
 };
 
-/// "1.23 GB".
-std::string format_bytes(double bytes) {
-  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  while (bytes >= 1000 && unit + 1 < kUnits.size()) {
-    bytes /= 1000;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2, kUnits[unit]);
-}
-
-/// Rate and time left of one file.
-class Meter {
- public:
-  Meter(std::string name, bool quiet)
-      : name_(std::move(name)),
-        quiet_(quiet),
-        line_(train::stderr_terminal(), train::write_to_stderr) {}
-  Meter(const Meter&) = delete;
-  Meter& operator=(const Meter&) = delete;
-  ~Meter() { line_.finish(); }
-
-  bool operator()(const corpus::DownloadProgress& progress) {
-    const Clock::time_point now = Clock::now();
-    if (!quiet_ && line_.due(now)) show(progress, now);
-    return !stop_requested;
-  }
-
- private:
-  void show(const corpus::DownloadProgress& progress, Clock::time_point now) {
-    const double seconds = std::chrono::duration<double>(now - begin_).count();
-    const double rate = static_cast<double>(progress.new_bytes) / std::max(seconds, 1e-3);
-    std::string text =
-        fmt::format("{}  {}", name_, format_bytes(static_cast<double>(progress.bytes)));
-    if (progress.total_bytes > 0) {
-      const auto total = static_cast<double>(progress.total_bytes);
-      text += fmt::format(" of {}  {:.1f} %", format_bytes(total),
-                          100 * static_cast<double>(progress.bytes) / total);
-    }
-    text += fmt::format("  {}/s", format_bytes(rate));
-    if (progress.total_bytes > 0 && rate > 0) {
-      const auto left = static_cast<double>(progress.total_bytes - progress.bytes);
-      text += fmt::format("  {} left", train::format_duration(left / rate));
-    }
-    if (line_.terminal().interactive) {
-      text.resize(std::min(text.size(), static_cast<size_t>(std::max(line_.columns(), 1))));
-    }
-    line_.show(text, now);
-  }
-
-  std::string name_;
-  bool quiet_;
-  train::StatusLine line_;
-  Clock::time_point begin_ = Clock::now();
-};
-
 void get(std::string_view url, const std::string& path, std::string_view digest,
          const Settings& settings) {
-  Meter meter(fs::path(path).filename().string(), settings.quiet);
+  WorkMeter meter(fs::path(path).filename().string(), "", settings.quiet);
   corpus::download(corpus::at_mirror(url, settings.mirror), path, std::string(digest), {},
-                   [&meter](const corpus::DownloadProgress& progress) { return meter(progress); });
+                   [&meter](const corpus::DownloadProgress& progress) {
+                     meter.update(progress.bytes, progress.total_bytes,
+                                  progress.bytes - progress.new_bytes);
+                     return !stop_requested;
+                   });
 }
 
 void get_squad(const Settings& settings) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/inspect_parts.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/hdf5_file.h"
@@ -221,7 +222,9 @@ int inspect_shards(const InspectOptions& options) {
   survey_options.threads = thread_count();
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(options.path);
-  const Survey survey = dataset::survey_shards(files, survey_options, [](const std::string&) {});
+  WorkMeter meter("inspect", "files");
+  const Survey survey = dataset::survey_shards(files, survey_options, meter.report());
+  meter.clear();
   expect_something_sound(survey, files.size());
   if (options.json) {
     fmt::print("{}\n", json_of(survey, vocabulary.has_value()).dump(2));

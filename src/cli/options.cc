@@ -197,6 +197,11 @@ Options& Options::alias(const std::string& name, const std::string& of) {
   return *this;
 }
 
+Options& Options::letter(char letter) {
+  options_.back().letter = letter;
+  return *this;
+}
+
 Options& Options::required() {
   options_.back().required = true;
   return *this;
@@ -232,6 +237,32 @@ size_t Options::find(const std::string& typed) const {
   fail("--{} could be any of{}", typed, matches);
 }
 
+Options::Option& Options::find_letter(char letter, const std::string& word) {
+  const auto found = std::ranges::find(options_, letter, &Option::letter);
+  if (found == options_.end()) {
+    fail("unknown option -{} in {}; {} --help lists what there is", letter, word, command_);
+  }
+  return *found;
+}
+
+void Options::take(Option& option, const std::optional<std::string>& attached,
+                   std::span<const std::string> words, size_t& at) {
+  option.given = true;
+  if (!option.accepted_why.empty())
+    notes_.push_back("--" + option.name + ": " + option.accepted_why);
+  if (option.metavar.empty()) {
+    if (attached) fail("--{} takes no value", option.name);
+    return option.set("");
+  }
+  if (attached) return option.set(*attached);
+  if (at + 1 >= words.size() || looks_like_option(words[at + 1])) {
+    fail("--{} needs a value ({})", option.name, option.metavar);
+  }
+  do {
+    option.set(words[++at]);
+  } while (option.many && at + 1 < words.size() && !looks_like_option(words[at + 1]));
+}
+
 bool Options::parse(std::span<const std::string> arguments) {
   bool only_positional = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -239,31 +270,22 @@ bool Options::parse(std::span<const std::string> arguments) {
     if (word == "--help" || word == "-h") return false;
     if (word == "--" && !only_positional) {
       only_positional = true;
-      continue;
-    }
-    if (only_positional || !looks_like_option(word)) {
+    } else if (only_positional || !looks_like_option(word)) {
       if (positional_ == nullptr) fail("{}: \"{}\" is not an option", command_, word);
       positional_->push_back(word);
-      continue;
-    }
-    if (!word.starts_with("--")) fail("unknown option {}; options start with --", word);
-    const size_t equals = word.find('=');
-    Option& option = options_[find(canonical(word.substr(2, equals - 2)))];
-    option.given = true;
-    if (!option.accepted_why.empty())
-      notes_.push_back("--" + option.name + ": " + option.accepted_why);
-    if (option.metavar.empty()) {
-      if (equals != std::string::npos) fail("--{} takes no value", option.name);
-      option.set("");
-    } else if (equals != std::string::npos) {
-      option.set(word.substr(equals + 1));
+    } else if (word.starts_with("--")) {
+      const size_t equals = word.find('=');
+      Option& option = options_[find(canonical(word.substr(2, equals - 2)))];
+      take(option,
+           equals == std::string::npos ? std::nullopt : std::optional(word.substr(equals + 1)),
+           arguments, i);
     } else {
-      if (i + 1 >= arguments.size() || looks_like_option(arguments[i + 1])) {
-        fail("--{} needs a value ({})", option.name, option.metavar);
+      for (size_t at = 1; at < word.size();) {
+        Option& option = find_letter(word[at++], word);
+        const bool value_follows = !option.metavar.empty() && at < word.size();
+        take(option, value_follows ? std::optional(word.substr(at)) : std::nullopt, arguments, i);
+        if (value_follows) break;
       }
-      do {
-        option.set(arguments[++i]);
-      } while (option.many && i + 1 < arguments.size() && !looks_like_option(arguments[i + 1]));
     }
   }
   for (const Option& option : options_) {
@@ -306,7 +328,8 @@ std::string Options::help() const {
   }
   for (const Option& option : options_) {
     if (!option.heading.empty()) text += "\n" + option.heading + "\n";
-    text += "  --" + option.name + (option.metavar.empty() ? "" : " " + option.metavar);
+    text += option.letter == 0 ? "  " : fmt::format("  -{}, ", option.letter);
+    text += "--" + option.name + (option.metavar.empty() ? "" : " " + option.metavar);
     for (const std::string& other : option.aliases) text += ", --" + other;
     const std::string shown = option.metavar.empty() ? "" : option.show();
     std::string help = option.help;

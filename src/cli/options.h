@@ -43,6 +43,8 @@ class Options {
                     const std::string& usual = "None");
   /// Another name of an option declared before.
   Options& alias(const std::string& name, const std::string& of);
+  /// A letter for the last declared option: `-b 1M`, `-b1M`, and flags together: `-cb 1M`.
+  Options& letter(char letter);
   /// The last declared option must be given.
   Options& required();
   /// Arguments that are not options: at least `least`.
@@ -67,7 +69,8 @@ class Options {
   /// One row of the table. `set` reads the typed value, `show` prints the present one, `literal`
   /// prints it as Python does.
   struct Option {
-    std::string name;     ///< kebab-case, without dashes in front
+    std::string name;  ///< kebab-case, without dashes in front
+    char letter = 0;
     std::string metavar;  ///< empty: takes no value
     std::string help;
     std::string heading;  ///< group that starts with this option
@@ -83,6 +86,10 @@ class Options {
 
   Option& add(const std::string& name, const std::string& metavar, const std::string& help);
   size_t find(const std::string& typed) const;
+  Option& find_letter(char letter, const std::string& word);
+  /// Sets an option from the text that stands with it, or from the words behind `at`.
+  void take(Option& option, const std::optional<std::string>& attached,
+            std::span<const std::string> words, size_t& at);
 
   std::string command_;
   std::string about_;

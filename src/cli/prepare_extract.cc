@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/extractor.h"
@@ -22,6 +27,9 @@ struct Settings {
   std::string lists = "prose";
   std::string index;
   bool no_headings = false;
+  bool json = false;
+  bool text = false;
+  bool quiet = false;
   corpus::ExtractOptions extract;
 };
 
@@ -32,10 +40,19 @@ Options declare(Settings& settings) {
   options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz");
   settings.extract.output_dir = "text";
   settings.extract.threads = thread_count();
-  options.value("output_dir", settings.extract.output_dir, "folder for AA/wiki_00 and so on")
+  options
+      .value("output_dir", settings.extract.output_dir,
+             "folder for AA/wiki_00 and so on; -: standard output")
+      .letter('o')
       .alias("output", "output_dir");
-  options.value("bytes", settings.bytes, "most bytes a file, with K, M or G; 0: an article a file");
-  options.flag("json", settings.extract.json, "a JSON line an article instead of <doc> blocks");
+  options.value("bytes", settings.bytes, "most bytes a file, with K, M or G; 0: an article a file")
+      .letter('b');
+  options
+      .flag("compress", settings.extract.compress,
+            "files are wiki_00.bz2 and so on; --bytes counts what is in them")
+      .letter('c');
+  options.flag("json", settings.json, "a JSON line an article instead of <doc> blocks");
+  options.flag("text", settings.text, "the text alone instead of <doc> blocks");
   options.value("threads", settings.extract.threads, "threads to use")
       .alias("processes", "threads");
   options.value("index", settings.index,
@@ -46,20 +63,11 @@ Options declare(Settings& settings) {
   options.value("lists", settings.lists,
                 "list items: none, prose (whole sentences) or all of them");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
+  options.flag("quiet", settings.quiet, "no progress line").letter('q');
   options.accepted("no_templates", false, "templates that carry text are rendered, all else goes");
-  options.accepted("quiet", false, "one line is all that is said");
+  options.accepted("templates", true, "templates need no pass of their own");
+  options.accepted("discard_empty", false, "articles without prose are always left out");
   return options;
-}
-
-/// WikiExtractor's short options.
-std::vector<std::string> with_long_names(Arguments arguments) {
-  std::vector<std::string> words(arguments.begin(), arguments.end());
-  for (std::string& word : words) {
-    if (word == "-o") word = "--output_dir";
-    if (word == "-b") word = "--bytes";
-    if (word == "-q") word = "--quiet";
-  }
-  return words;
 }
 
 int64_t parse_bytes(const std::string& text) {
@@ -78,6 +86,12 @@ int64_t parse_bytes(const std::string& text) {
   if (digits == 0 || shift < 0)
     fail("--bytes \"{}\": expected a number, or one with K, M, G", text);
   return number << shift;
+}
+
+void write_to_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+    fail("standard output: cannot write: {}", std::strerror(errno));
+  }
 }
 
 std::string describe(const corpus::ExtractCounts& counts) {
@@ -107,7 +121,7 @@ std::vector<int64_t> streams_of(const std::string& dump, std::string index, int6
 int prepare_extract(Arguments arguments) {
   Settings settings;
   Options options = declare(settings);
-  if (!options.parse(with_long_names(arguments))) {
+  if (!options.parse(arguments)) {
     fmt::print("{}", options.help());
     return 0;
   }
@@ -118,14 +132,29 @@ int prepare_extract(Arguments arguments) {
   settings.extract.file_bytes = parse_bytes(settings.bytes);
   settings.extract.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
 
+  if (settings.json && settings.text) fail("--json and --text: one of them at a time");
+  if (settings.json) settings.extract.form = corpus::ArticleForm::kJson;
+  if (settings.text) settings.extract.form = corpus::ArticleForm::kText;
+  const bool to_stdout = settings.extract.output_dir == "-";
+  if (to_stdout) settings.extract.sink = write_to_stdout;
+
   const std::string& dump = settings.dumps.front();
   settings.extract.streams = streams_of(dump, settings.index, settings.extract.threads);
+  WorkMeter meter("extract", "", settings.quiet);
+  settings.extract.progress = meter.report();
   const auto begin = std::chrono::steady_clock::now();
   const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  fmt::print("{}: {}\n", dump, describe(counts));
-  fmt::print("{} files in {}, {:.1f} s ({:.1f} MB of XML a second)\n", counts.files.size(),
-             settings.extract.output_dir, seconds.count(),
+  meter.clear();
+  if (to_stdout && std::fflush(stdout) != 0) {
+    fail("standard output: cannot write: {}", std::strerror(errno));
+  }
+  std::FILE* out = to_stdout ? stderr : stdout;
+  fmt::print(out, "{}: {}\n", dump, describe(counts));
+  const std::string files =
+      to_stdout ? ""
+                : fmt::format("{} files in {}, ", counts.files.size(), settings.extract.output_dir);
+  fmt::print(out, "{}{:.1f} s ({:.1f} MB of XML a second)\n", files, seconds.count(),
              static_cast<double>(counts.dump.xml_bytes) / 1e6 / seconds.count());
   if (counts.damage.empty()) return 0;
   spdlog::warn("{}: {}; its whole pages were taken", dump, counts.damage);

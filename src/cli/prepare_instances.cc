@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/hdf5_shard.h"
@@ -172,36 +172,6 @@ std::vector<Job> plan(const Settings& settings) {
   return jobs;
 }
 
-/// Shards of a rank done, of so many, and what is in them. Shown by rank 0.
-class Progress {
- public:
-  Progress(size_t jobs, const comm::Communicator& world)
-      : jobs_(jobs), world_(world), line_(train::stderr_terminal(), train::write_to_stderr) {}
-
-  void add(const Counts& counts) {
-    const std::lock_guard lock(mutex_);
-    total_ += counts;
-    ++done_;
-    if (!world_.leads()) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (done_ < jobs_ && !line_.due(now)) return;
-    line_.show(
-        fmt::format("{} of {} shards{}, {} instances", done_, jobs_,
-                    world_.ranks() > 1 ? " of rank 0" : "", train::format_count(total_.instances)),
-        now);
-    if (done_ == jobs_) line_.finish();
-  }
-  const Counts& total() const { return total_; }
-
- private:
-  std::mutex mutex_;
-  Counts total_;
-  size_t jobs_;
-  const comm::Communicator& world_;
-  size_t done_ = 0;
-  train::StatusLine line_;
-};
-
 /// A vocabulary of another language or case shows in the share of unknown words.
 void check_unknown(const Job& job, const dataset::Corpus& corpus,
                    const text::Vocabulary& vocabulary) {
@@ -247,15 +217,21 @@ void remove_leftovers(const std::vector<Job>& jobs) {
 Counts make_shards(const std::vector<Job>& jobs, const Settings& settings,
                    const text::Tokenizer& tokenizer, comm::Communicator& world) {
   const std::vector<size_t> own = own_of(jobs.size(), world);
-  Progress progress(own.size(), world);
   const auto count = static_cast<int64_t>(own.size());
   const int64_t threads_a_job =
       std::max<int64_t>(1, settings.threads / std::max<int64_t>(count, 1));
+  WorkMeter meter("instances", world.ranks() > 1 ? "shards of rank 0" : "shards", !world.leads());
+  ProgressCounter done(count, meter.report());
+  std::vector<Counts> counts(own.size());
   dataset::run_tasks(count, settings.threads, [&](int64_t i) {
-    const Job& job = jobs[own[static_cast<size_t>(i)]];
-    progress.add(make_shard(job, settings, tokenizer, threads_a_job));
+    const auto at = static_cast<size_t>(i);
+    counts[at] = make_shard(jobs[own[at]], settings, tokenizer, threads_a_job);
+    done.add(1);
   });
-  return progress.total();
+  meter.clear();
+  Counts total;
+  for (const Counts& of_shard : counts) total += of_shard;
+  return total;
 }
 
 Counts sum_over_ranks(comm::Communicator& world, const Counts& own) {

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/pack_shards.h"
@@ -52,7 +53,7 @@ Options declare(Settings& settings) {
   options.flag("overwrite", settings.overwrite, "replace the packed shards of --output_dir");
   options.value("memory_mb", settings.memory_mb, "MiB of sequences to hold at a time, about");
   options.value("threads", settings.threads, "threads to use");
-  options.flag("disable_progress_bar", settings.quiet, "no line a file");
+  options.flag("disable_progress_bar", settings.quiet, "no progress line");
   options.accepted("train_batch_size", true, "packing does not depend on it");
   options.accepted("local_rank", true, "packing does not depend on it");
   return options;
@@ -142,10 +143,10 @@ int prepare_pack(Arguments arguments, comm::Communicator& world) {
     clear_output(settings);
   }
   world.wait_for_all(comm::Stage::kBarrier);
+  WorkMeter meter("pack", "files, read and written", settings.quiet || !world.leads());
   const std::vector<std::string> written = dataset::write_packed(
-      files, lengths, packing, settings.pack, settings.output_dir, [&](const std::string& file) {
-        if (!settings.quiet) spdlog::info("{}", file);
-      });
+      files, lengths, packing, settings.pack, settings.output_dir, meter.report());
+  meter.clear();
   int64_t files_of_all = std::ssize(written);
   sum_counts(world, {&files_of_all, 1});
   if (!world.leads()) return 0;

@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/sharding.h"
@@ -34,7 +35,11 @@ int prepare_shard(Arguments arguments) {
   }
   check_shard_options(shard);
   make_folder(shard.output_dir);
-  fmt::print("{}: {}\n", shard.output_dir, describe(corpus::write_shards(inputs, shard), shard));
+  WorkMeter meter("shard");
+  shard.progress = meter.report();
+  const corpus::ShardTotals totals = corpus::write_shards(inputs, shard);
+  meter.clear();
+  fmt::print("{}: {}\n", shard.output_dir, describe(totals, shard));
   return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/prepare_stages.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "corpus/extractor.h"
 #include "corpus/formatting.h"
@@ -141,7 +142,10 @@ Step extract_step(const PrepareSettings& s, const Folders& folders) {
             {}};
   step.run = [dump, options](comm::Communicator&) mutable {
     options.streams = streams_of(dump, "", options.threads);
+    WorkMeter meter("extract");
+    options.progress = meter.report();
     const corpus::ExtractCounts counts = corpus::extract_dump(dump, options);
+    meter.clear();
     if (!counts.damage.empty() && !options.allow_truncated) {
       fail("{}: {}; --allow_truncated takes its whole pages", dump, counts.damage);
     }
@@ -219,12 +223,17 @@ Step shard_step_of(const PrepareSettings& s, const Folders& folders,
 
 Step shard_step(const PrepareSettings& s, const Folders& folders) {
   const std::vector<std::string> inputs = shard_inputs(s, folders);
-  Step step = shard_step_of(s, folders, [inputs](const corpus::ShardOptions& options) {
+  Step step = shard_step_of(s, folders, [inputs](corpus::ShardOptions options) {
+    WorkMeter meter("shard");
+    options.progress = meter.report();
     return corpus::write_shards(inputs, options);
   });
   step.work.inputs = inputs;
   return step;
 }
+
+/// stream_shards() reads its sources to count, then to write.
+constexpr int64_t kStreamPasses = 2;
 
 /// From the dump and the books, without the files of extract and format.
 Step stream_step(const PrepareSettings& s, const Folders& folders) {
@@ -233,13 +242,19 @@ Step stream_step(const PrepareSettings& s, const Folders& folders) {
   corpus::ExtractOptions extract = extract_options(s, folders);
   const auto make = [=](const corpus::ShardOptions& options) mutable {
     if (!dump.empty()) extract.streams = streams_of(dump, "", extract.threads);
+    WorkMeter meter("shard");
+    int passes = 0;
     const auto open = [&] {
+      extract.progress = [&meter, before = passes++](int64_t done, int64_t total) {
+        meter.update(before * total + done, kStreamPasses * total);
+      };
       std::vector<std::unique_ptr<corpus::LineSource>> sources;
       if (!books.empty()) sources.push_back(corpus::stream_books(books));
       if (!dump.empty()) sources.push_back(corpus::stream_articles(dump, extract));
       return sources;
     };
     corpus::ShardTotals totals = corpus::stream_shards(open, options);
+    meter.clear();
     warn_of_damage(dump, totals.damage);
     return totals;
   };
@@ -302,8 +317,7 @@ Step pack_step(const PrepareSettings& s, const Folders& folders, const Phase& ph
       fmt::format("--max_predictions_per_sequence={}", phase.predictions),
       fmt::format("--max_sequences_per_pack={}", s.sequences_per_pack),
       fmt::format("--threads={}", s.rank_threads),
-      "--overwrite",
-      "--disable_progress_bar"};
+      "--overwrite"};
   Step step{{"pack",
              s.root,
              folders.manifest(packed_name(folders, phase) + "_" + s.dataset),

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
+#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/packing.h"
@@ -102,8 +103,10 @@ int prepare_verify(Arguments arguments, comm::Communicator& world) {
   survey_options.threads = settings.threads;
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(settings.input_dir);
+  WorkMeter meter("verify", "files", !world.leads());
   const dataset::Survey survey =
-      dataset::survey_shards(own_files(files, world), survey_options, [](const std::string&) {});
+      dataset::survey_shards(own_files(files, world), survey_options, meter.report());
+  meter.clear();
   for (const std::string& fault : survey.faults) spdlog::error("{}", fault);
   const Totals totals = sum_over_ranks(world, survey);
   const std::string fault = compare_metadata(settings.input_dir, totals);

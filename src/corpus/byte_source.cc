@@ -23,6 +23,7 @@ class PlainSource : public ByteSource {
   std::string_view next() override {
     const std::string_view chunk = rest_.substr(0, kChunkBytes);
     rest_.remove_prefix(chunk.size());
+    read_bytes_ += std::ssize(chunk);
     return chunk;
   }
 
@@ -46,6 +47,7 @@ class GzipSource : public ByteSource {
     stream_.next_out = reinterpret_cast<Bytef*>(out_.data());
     stream_.avail_out = static_cast<uInt>(out_.size());
     while (stream_.avail_out > 0 && !finished_) step();
+    read_bytes_ = static_cast<int64_t>(size_ - rest_.size());
     return {out_.data(), out_.size() - stream_.avail_out};
   }
 
@@ -87,11 +89,14 @@ class FileSource : public ByteSource {
   FileSource(const std::string& path, int64_t threads, std::vector<int64_t> streams)
       : file_(path),
         source_(streams.empty() ? open_memory(file_.text(), path, threads)
-                                : open_multistream(file_.text(), std::move(streams), threads)) {}
+                                : open_multistream(file_.text(), std::move(streams), threads)) {
+    size_bytes_ = file_.size_bytes();
+  }
 
   std::string_view next() override {
     const std::string_view bytes = source_->next();
     damage_ = source_->damage();
+    read_bytes_ = source_->read_bytes();
     return bytes;
   }
 

@@ -23,9 +23,14 @@ class ByteSource {
   /// Why the bytes ended before the file was whole ("cut off …", "damaged …"); empty when they did
   /// not. What was handed out before is sound.
   const std::string& damage() const { return damage_; }
+  /// Bytes of the file that are read, of all it has. The size is 0 where there is no file.
+  int64_t read_bytes() const { return read_bytes_; }
+  int64_t size_bytes() const { return size_bytes_; }
 
  protected:
   std::string damage_;
+  int64_t read_bytes_ = 0;
+  int64_t size_bytes_ = 0;
 };
 
 /// Opens `path`. `threads` decompress a bzip2 file, whose blocks need not be of several streams;

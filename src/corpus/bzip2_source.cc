@@ -169,6 +169,7 @@ class Bzip2Source : public ByteSource {
         finished_ = true;
       } else if (block->mark.bit >= position_) {
         if (!accept(*block)) break;
+        read_bytes_ = position_ / 8;
         if (block->text && !block->text->empty()) {
           text_ = std::move(*block->text);
           return text_;

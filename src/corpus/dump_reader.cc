@@ -110,6 +110,7 @@ class DumpReader::Parser {
   const DumpCounts& counts() const { return counts_; }
   const Site& site() const { return site_; }
   const std::string& damage() const { return damage_; }
+  const ByteSource& source() const { return *source_; }
 
  private:
   void feed() {
@@ -353,6 +354,10 @@ const Site& DumpReader::site() const {
 
 const std::string& DumpReader::damage() const {
   return parser_->damage();
+}
+
+const ByteSource& DumpReader::source() const {
+  return parser_->source();
 }
 
 }  // namespace bertha::corpus

@@ -54,6 +54,8 @@ class DumpReader {
   /// Why the dump ended early (the file is cut off or damaged, the XML is not well formed); empty
   /// when it is whole. Every page before that place was handed out.
   const std::string& damage() const;
+  /// What it reads, to see how far.
+  const ByteSource& source() const;
 
  private:
   class Parser;

@@ -1,8 +1,10 @@
 #include "corpus/extractor.h"
 
+#include <bzlib.h>
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,75 +20,134 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFilesAFolder = 100;
+constexpr size_t kFilesAFolder = 100;
 constexpr size_t kBatchBytes = size_t{1} << 18;
+/// What bzip2 sorts at a time at most; a file is as many streams, compressed side by side.
+constexpr size_t kPieceBytes = 900'000;
+constexpr const char* kCompressedEnding = ".bz2";
 
-/// Pages that one thread turns into text, and how the reading stood behind them.
-struct Batch {
-  std::vector<Page> pages;
-  DumpCounts counts;
-};
+/// Pages that one thread turns into text.
+using Batch = std::vector<Page>;
 
 struct Articles {
-  std::vector<std::string> blocks;
+  std::vector<std::string> texts;
   int64_t without_prose = 0;
-  DumpCounts counts;
 };
 
-std::optional<Batch> read_batch(DumpReader& reader) {
+std::optional<Batch> read_batch(DumpReader& reader, const ReportProgress& progress) {
   Batch batch;
   for (size_t bytes = 0; bytes < kBatchBytes;) {
     std::optional<Page> page = reader.next();
     if (!page) break;
     bytes += page->text.size();
-    batch.pages.push_back(std::move(*page));
+    batch.push_back(std::move(*page));
   }
-  batch.counts = reader.counts();
-  return batch.pages.empty() ? std::nullopt : std::optional(std::move(batch));
+  if (progress) progress(reader.source().read_bytes(), reader.source().size_bytes());
+  return batch.empty() ? std::nullopt : std::optional(std::move(batch));
 }
 
 Articles to_articles(const Batch& batch, const Site& site, const ExtractOptions& options) {
   Articles articles;
-  articles.counts = batch.counts;
-  for (const Page& page : batch.pages) {
+  for (const Page& page : batch) {
     const std::string prose = wikitext_to_prose(page.text, page.title, site, options.wikitext);
     if (prose.empty()) {
       ++articles.without_prose;
     } else {
-      articles.blocks.push_back(article_block(page, site.page_url(page.id), prose, options.json));
+      articles.texts.push_back(format_article(page, site.page_url(page.id), prose, options.form));
     }
   }
   return articles;
 }
 
-/// AA/wiki_00, AA/wiki_01, …: each opened when its first article comes.
-class SplitWriter {
- public:
-  SplitWriter(std::string folder, int64_t file_bytes)
-      : folder_(std::move(folder)), file_bytes_(file_bytes) {}
+/// A part of a file.
+struct Piece {
+  bool begins_file = false;
+  std::string bytes;
+};
 
-  void write(const std::string& block) {
-    const auto size = static_cast<int64_t>(block.size());
-    if (file_ && file_->size_bytes() + size > file_bytes_) close();
-    if (!file_) open();
-    file_->write(block);
+/// Articles in order, cut into the pieces of files.
+class Splitter {
+ public:
+  using Next = std::function<std::optional<std::vector<std::string>>()>;
+
+  /// `next` gives further articles, nothing at the end.
+  Splitter(Next next, int64_t file_bytes) : next_(std::move(next)), file_bytes_(file_bytes) {}
+
+  std::optional<Piece> next() {
+    Piece piece;
+    while (fetch()) {
+      const std::string& article = articles_[taken_];
+      const bool fits = size_ + std::ssize(article) <= file_bytes_;
+      const bool begins = size_ == 0 || !fits;
+      if (!piece.bytes.empty() && (begins || piece.bytes.size() + article.size() > kPieceBytes)) {
+        break;
+      }
+      piece.begins_file = piece.begins_file || begins;
+      size_ = (begins ? 0 : size_) + std::ssize(article);
+      piece.bytes += article;
+      ++taken_;
+    }
+    return piece.bytes.empty() ? std::nullopt : std::optional(std::move(piece));
   }
 
-  /// Ends the last file and removes those that a larger extraction left behind it.
+ private:
+  bool fetch() {
+    while (taken_ == articles_.size()) {
+      std::optional<std::vector<std::string>> more = next_();
+      if (!more) return false;
+      articles_ = std::move(*more);
+      taken_ = 0;
+    }
+    return true;
+  }
+
+  Next next_;
+  int64_t file_bytes_;
+  std::vector<std::string> articles_;
+  size_t taken_ = 0;
+  int64_t size_ = 0;  ///< of the file so far
+};
+
+std::string compress(std::string bytes) {
+  // A hundredth and 600 bytes more than the text are always enough (bzip2's manual, 3.5.1).
+  std::string out(bytes.size() + bytes.size() / 100 + 600, '\0');
+  auto size = static_cast<unsigned>(out.size());
+  const int status = BZ2_bzBuffToBuffCompress(out.data(), &size, bytes.data(),
+                                              static_cast<unsigned>(bytes.size()), 9, 0, 0);
+  if (status != BZ_OK) fail("bzip2: out of memory");
+  out.resize(size);
+  return out;
+}
+
+/// AA/wiki_00, AA/wiki_01, …: each opened when its first piece comes.
+class SplitWriter {
+ public:
+  SplitWriter(std::string folder, bool compressed)
+      : folder_(std::move(folder)), ending_(compressed ? kCompressedEnding : "") {}
+
+  void write(const Piece& piece) {
+    if (piece.begins_file && file_) close();
+    if (piece.begins_file) open();
+    file_->write(piece.bytes);
+  }
+
+  /// Ends the last file and removes those that a larger or differently packed extraction left.
   std::vector<std::string> finish() {
     if (file_) close();
-    while (fs::remove(path(static_cast<int>(files_.size()) + stale_))) ++stale_;
+    for (size_t i = files_.size(); fs::remove(path(i, ending_));) ++i;
+    const char* other = ending_.empty() ? kCompressedEnding : "";
+    for (size_t i = 0; fs::remove(path(i, other));) ++i;
     return std::move(files_);
   }
 
  private:
-  std::string path(int index) const {
-    const int folder = index / kFilesAFolder;
-    return fmt::format("{}/{}{}/wiki_{:02}", folder_, static_cast<char>('A' + folder / 26 % 26),
-                       static_cast<char>('A' + folder % 26), index % kFilesAFolder);
+  std::string path(size_t index, const std::string& ending) const {
+    const size_t folder = index / kFilesAFolder;
+    return fmt::format("{}/{}{}/wiki_{:02}{}", folder_, static_cast<char>('A' + folder / 26 % 26),
+                       static_cast<char>('A' + folder % 26), index % kFilesAFolder, ending);
   }
   void open() {
-    const std::string name = path(static_cast<int>(files_.size()));
+    const std::string name = path(files_.size(), ending_);
     std::error_code error;
     fs::create_directories(fs::path(name).parent_path(), error);
     if (error) fail("{}: cannot make the folder: {}", name, error.message());
@@ -102,10 +163,9 @@ class SplitWriter {
   }
 
   std::string folder_;
-  int64_t file_bytes_;
+  std::string ending_;
   std::optional<io::AtomicFile> file_;
   std::vector<std::string> files_;
-  int stale_ = 0;
 };
 
 std::string attribute(std::string_view text) {
@@ -137,7 +197,7 @@ class ArticleLines : public LineSource {
         reader_(open_source(dump, options.threads, options.streams)) {}
 
   std::optional<Job> next() override {
-    std::optional<Batch> batch = read_batch(reader_);
+    std::optional<Batch> batch = read_batch(reader_, options_.progress);
     if (!batch) {
       if (!options_.allow_truncated && !damage().empty()) {
         fail("{}: {}; --allow_truncated takes its whole pages", dump_, damage());
@@ -151,7 +211,7 @@ class ArticleLines : public LineSource {
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {
       std::string blocks;
-      for (const std::string& block : to_articles(*shared, reader_.site(), options_).blocks) {
+      for (const std::string& block : to_articles(*shared, reader_.site(), options_).texts) {
         blocks += block;
       }
       return article_lines(blocks);
@@ -170,13 +230,14 @@ class ArticleLines : public LineSource {
 std::unique_ptr<LineSource> stream_articles(const std::string& dump,
                                             const ExtractOptions& options) {
   ExtractOptions as_blocks = options;
-  as_blocks.json = false;
+  as_blocks.form = ArticleForm::kBlock;
   return std::make_unique<ArticleLines>(dump, as_blocks);
 }
 
-std::string article_block(const Page& page, const std::string& url, std::string_view prose,
-                          bool json) {
-  if (json) {
+std::string format_article(const Page& page, const std::string& url, std::string_view prose,
+                           ArticleForm form) {
+  if (form == ArticleForm::kText) return std::string(prose) + "\n\n";
+  if (form == ArticleForm::kJson) {
     const nlohmann::ordered_json line = {{"id", std::to_string(page.id)},
                                          {"revid", std::to_string(page.revision)},
                                          {"url", url},
@@ -196,28 +257,36 @@ std::string article_block(const Page& page, const std::string& url, std::string_
                      attribute(page.title), page.title, body);
 }
 
-ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options,
-                           const std::function<void(const ExtractCounts&)>& progress) {
+ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options) {
   DumpReader reader(open_source(dump, options.threads, options.streams));
-  SplitWriter writer(options.output_dir, options.file_bytes);
   ExtractCounts counts;
   OrderedWorkers<Batch, Articles> workers(
-      options.threads, [&] { return read_batch(reader); },
+      options.threads, [&] { return read_batch(reader, options.progress); },
       [&](Batch&& batch) { return to_articles(batch, reader.site(), options); });
-  while (const std::optional<Articles> articles = workers.next()) {
-    for (const std::string& block : articles->blocks) {
-      writer.write(block);
-      counts.text_bytes += static_cast<int64_t>(block.size());
-    }
-    counts.written += static_cast<int64_t>(articles->blocks.size());
+  const auto next_articles = [&]() -> std::optional<std::vector<std::string>> {
+    std::optional<Articles> articles = workers.next();
+    if (!articles) return std::nullopt;
+    for (const std::string& text : articles->texts) counts.text_bytes += std::ssize(text);
+    counts.written += std::ssize(articles->texts);
     counts.without_prose += articles->without_prose;
-    counts.dump = articles->counts;
-    if (progress) progress(counts);
+    return std::move(articles->texts);
+  };
+  Splitter splitter(next_articles,
+                    options.sink ? std::numeric_limits<int64_t>::max() : options.file_bytes);
+  OrderedWorkers<Piece, Piece> pieces(
+      options.compress ? options.threads : 1, [&] { return splitter.next(); },
+      [&](Piece&& piece) {
+        if (options.compress) piece.bytes = compress(std::move(piece.bytes));
+        return std::move(piece);
+      });
+  SplitWriter writer(options.output_dir, options.compress);
+  while (const std::optional<Piece> piece = pieces.next()) {
+    options.sink ? options.sink(piece->bytes) : writer.write(*piece);
   }
   counts.dump = reader.counts();
   counts.damage = reader.damage();
   check_counts(dump, counts);
-  counts.files = writer.finish();
+  if (!options.sink) counts.files = writer.finish();
   return counts;
 }
 

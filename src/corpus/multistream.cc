@@ -80,6 +80,7 @@ struct Piece {
 
 struct Text {
   int64_t begin = 0;
+  int64_t end = 0;
   std::string text;
   bool sound = true;
 };
@@ -109,7 +110,7 @@ bool expand_one(std::string_view& bytes, std::string& text) {
 }
 
 Text expand(const Piece& piece) {
-  Text text{piece.begin, {}, true};
+  Text text{piece.begin, piece.begin + std::ssize(piece.bytes), {}, true};
   std::string_view rest = piece.bytes;
   while (text.sound && !rest.empty()) text.sound = expand_one(rest, text.text);
   return text;
@@ -133,10 +134,12 @@ class Multistream : public ByteSource {
         rest_ = open_bzip2(bytes_.substr(static_cast<size_t>(rest_begin_)), 1);
       } else if (!text->text.empty()) {
         text_ = std::move(text->text);
+        read_bytes_ = text->end;
         return text_;
       }
     }
     const std::string_view part = rest_->next();
+    read_bytes_ = rest_begin_ + rest_->read_bytes();
     if (!rest_->damage().empty()) {
       damage_ = fmt::format("behind byte {}: {}", rest_begin_, rest_->damage());
     }

@@ -128,6 +128,7 @@ struct Block {
 };
 
 struct Counted {
+  int64_t bytes = 0;  ///< read
   std::vector<Place> places;
   std::vector<int64_t> sentences;
 };
@@ -159,6 +160,7 @@ class BlockReader {
 
 Counted count_sentences(const Block& block) {
   Counted counted;
+  counted.bytes = std::ssize(block.text);
   for (size_t begin = 0; begin < block.text.size();) {
     const size_t end = std::min(block.text.find('\n', begin), block.text.size());
     const auto count =
@@ -173,12 +175,14 @@ Counted count_sentences(const Block& block) {
   return counted;
 }
 
-Counted read_articles(std::span<const io::MappedFile> files, int64_t threads) {
+Counted read_articles(std::span<const io::MappedFile> files, int64_t threads,
+                      ProgressCounter& done) {
   BlockReader reader(files);
   OrderedWorkers<Block, Counted> workers(
       threads, [&] { return reader.next(); }, [](Block&& block) { return count_sentences(block); });
   Counted all;
   while (const std::optional<Counted> part = workers.next()) {
+    done.add(part->bytes);
     all.places.insert(all.places.end(), part->places.begin(), part->places.end());
     all.sentences.insert(all.sentences.end(), part->sentences.begin(), part->sentences.end());
   }
@@ -190,17 +194,24 @@ struct ShardJob {
   const std::vector<int64_t>* articles = nullptr;
 };
 
-std::string write_shard(const ShardJob& job, std::span<const io::MappedFile> files,
-                        const std::vector<Place>& places) {
+struct WrittenShard {
+  std::string path;
+  int64_t bytes_read = 0;
+};
+
+WrittenShard write_shard(const ShardJob& job, std::span<const io::MappedFile> files,
+                         const std::vector<Place>& places) {
   io::AtomicFile out(job.path);
+  int64_t bytes_read = 0;
   for (const int64_t article : *job.articles) {
     const Place& place = places[static_cast<size_t>(article)];
     const std::string_view text = files[static_cast<size_t>(place.file)].text().substr(
         static_cast<size_t>(place.offset), static_cast<size_t>(place.bytes));
     out.write(shard_text(text));
+    bytes_read += place.bytes;
   }
   out.commit();
-  return job.path;
+  return {job.path, bytes_read};
 }
 
 std::vector<ShardJob> name_shards(const ShardPlan& plan, const ShardOptions& options) {
@@ -344,7 +355,10 @@ ShardPlan plan_shards(std::span<const int64_t> sentences, const ShardCounts& sha
 ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions& options) {
   std::vector<io::MappedFile> files;
   for (const std::string& path : inputs) files.emplace_back(path);
-  const Counted articles = read_articles(files, options.threads);
+  int64_t all_bytes = 0;
+  for (const io::MappedFile& file : files) all_bytes += file.size_bytes();
+  ProgressCounter done(2 * all_bytes, options.progress);
+  const Counted articles = read_articles(files, options.threads, done);
   ShardTotals totals = totals_of(articles.sentences, options);
   if (totals.articles == 0) {
     fail("{}: no sentence: expected one article a line", inputs.empty() ? "no file" : inputs[0]);
@@ -352,11 +366,14 @@ ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions
   const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
   const std::vector<ShardJob> jobs = name_shards(plan, options);
   size_t next = 0;
-  OrderedWorkers<ShardJob, std::string> workers(
+  OrderedWorkers<ShardJob, WrittenShard> workers(
       options.threads,
       [&] { return next < jobs.size() ? std::optional(jobs[next++]) : std::nullopt; },
       [&](ShardJob&& job) { return write_shard(job, files, articles.places); });
-  while (std::optional<std::string> path = workers.next()) totals.files.push_back(std::move(*path));
+  while (std::optional<WrittenShard> shard = workers.next()) {
+    totals.files.push_back(std::move(shard->path));
+    done.add(shard->bytes_read);
+  }
   return totals;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/progress.h"
 #include "corpus/line_source.h"
 
 namespace bertha::corpus {
@@ -41,6 +42,7 @@ struct ShardOptions {
   ShardCounts shards;
   double test_fraction = 0.1;
   int64_t threads = 1;
+  ReportProgress progress = {};  ///< of write_shards, in bytes: its inputs are read twice
 };
 
 struct ShardTotals {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -203,7 +204,8 @@ class Run {
 class Packer {
  public:
   Packer(const std::vector<std::string>& files, const SequenceLengths& lengths,
-         const Packing& packing, const PackOptions& options, const std::string& folder)
+         const Packing& packing, const PackOptions& options, const std::string& folder,
+         const ReportProgress& progress)
       : files_(files),
         lengths_(lengths),
         packing_(packing),
@@ -216,15 +218,22 @@ class Packer {
                              (output_files + kMostRuns - 1) / kMostRuns});
     files_a_run_ = std::min(files_a_run_, (output_files + options.parts - 1) / options.parts);
     runs_ = (output_files + files_a_run_ - 1) / files_a_run_;
-    for (int64_t run = options.part; run < runs_; run += options.parts)
+    int64_t own_files = 0;
+    for (int64_t run = options.part; run < runs_; run += options.parts) {
       spills_.emplace_back(folder);
+      own_files += std::min(files_a_run_, output_files - run * files_a_run_);
+    }
+    done_.emplace(std::ssize(files) + own_files, progress);
   }
 
   void scatter() {
-    run_tasks(std::ssize(files_), options_.threads, [this](int64_t file) { scatter_file(file); });
+    run_tasks(std::ssize(files_), options_.threads, [this](int64_t file) {
+      scatter_file(file);
+      done_->add(1);
+    });
   }
 
-  std::vector<std::string> gather(const std::function<void(const std::string&)>& done) {
+  std::vector<std::string> gather() {
     std::vector<std::string> written;
     const int64_t rows_a_run = files_a_run_ * kPackedRowsPerFile;
     for (int64_t run = options_.part; run < runs_; run += options_.parts) {
@@ -241,7 +250,7 @@ class Packer {
              packing_.sequences_per_row},
             [&](int64_t row, const PackedShardRow& out) { own.fill(begin + row, out); },
             options_.threads);
-        done(written.back());
+        done_->add(1);
       }
     }
     return written;
@@ -291,6 +300,7 @@ class Packer {
   int64_t files_a_run_ = 1;
   int64_t runs_ = 0;          ///< of output files, every so many-th of them this part's
   std::deque<Spill> spills_;  ///< one for each of those
+  std::optional<ProgressCounter> done_;
 };
 
 }  // namespace
@@ -327,16 +337,16 @@ std::vector<int64_t> SequenceLengths::histogram() const {
 std::vector<std::string> write_packed(const std::vector<std::string>& files,
                                       const SequenceLengths& lengths, const Packing& packing,
                                       const PackOptions& options, const std::string& folder,
-                                      const std::function<void(const std::string& file)>& done) {
+                                      const ReportProgress& progress) {
   BERTHA_CHECK(packing.sequences == std::ssize(lengths.lengths()));
   BERTHA_CHECK(options.max_predictions > 0 && options.memory_bytes > 0);
   BERTHA_CHECK(options.part >= 0 && options.part < options.parts);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("{}: cannot make the folder: {}", folder, error.message());
-  Packer packer(files, lengths, packing, options, folder);
+  Packer packer(files, lengths, packing, options, folder, progress);
   packer.scatter();
-  return packer.gather(done);
+  return packer.gather();
 }
 
 std::vector<std::string> packed_files(const std::string& folder) {

@@ -4,10 +4,10 @@
 // mixed_strategies_part_<k>.hdf5 files.
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "core/progress.h"
 #include "dataset/packing.h"
 
 namespace bertha::dataset {
@@ -48,11 +48,11 @@ class SequenceLengths {
 /// Rows are in an order drawn from the seed, and so is which sequence goes where; within a row
 /// sequences stand by rising length. The bytes depend on files, packing, options and seed, not on
 /// threads or memory. Each file appears whole. Needs room in `folder` for the sequences once more,
-/// given back at the end. `done(file)` is called after each file.
+/// given back at the end. `progress` is told in files, read and written.
 std::vector<std::string> write_packed(const std::vector<std::string>& files,
                                       const SequenceLengths& lengths, const Packing& packing,
                                       const PackOptions& options, const std::string& folder,
-                                      const std::function<void(const std::string& file)>& done);
+                                      const ReportProgress& progress = {});
 
 /// Names of packed files in `folder`; none when it does not exist.
 std::vector<std::string> packed_files(const std::string& folder);

@@ -139,9 +139,9 @@ std::vector<std::string> shard_files(const std::string& path) {
 }
 
 Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions& options,
-                     const std::function<void(const std::string& file)>& done) {
+                     const ReportProgress& progress) {
   std::vector<Survey> of_file(files.size());
-  std::mutex mutex;
+  ProgressCounter done(std::ssize(files), progress);
   run_tasks(std::ssize(files), options.threads, [&](int64_t i) {
     Survey& survey = of_file[static_cast<size_t>(i)];
     const std::string& file = files[static_cast<size_t>(i)];
@@ -150,8 +150,7 @@ Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions&
     } catch (const Error& error) {
       survey.faults.emplace_back(error.what());
     }
-    const std::lock_guard lock(mutex);
-    done(file);
+    done.add(1);
   });
   Survey total;
   for (const Survey& survey : of_file) total += survey;

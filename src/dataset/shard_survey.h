@@ -5,12 +5,11 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/progress.h"
 #include "dataset/hdf5_shard.h"
 #include "text/vocabulary.h"
 
@@ -51,8 +50,8 @@ struct Survey {
 std::vector<std::string> shard_files(const std::string& path);
 
 /// Reads all rows of all files. A file's first fault goes to `faults`, and its figures do not
-/// count. `done(file)` is called after each, from one thread at a time.
+/// count. `progress` is told in files.
 Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions& options,
-                     const std::function<void(const std::string& file)>& done);
+                     const ReportProgress& progress = {});
 
 }  // namespace bertha::dataset

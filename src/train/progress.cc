@@ -122,9 +122,13 @@ bool StatusLine::due(Time now) const {
   return !shown_once_ || seconds_between(last_shown_, now) >= interval;
 }
 
-void StatusLine::show(std::string_view line, Time now) {
+void StatusLine::wait(Time now) {
   last_shown_ = now;
   shown_once_ = true;
+}
+
+void StatusLine::show(std::string_view line, Time now) {
+  wait(now);
   drawn_ = terminal_.interactive;
   write_(terminal_.interactive ? fmt::format("\r{}\x1b[K", line) : fmt::format("{}\n", line));
 }

@@ -50,6 +50,8 @@ class StatusLine {
   /// Whether it is time for a line: the first at once, further ones 0.1 s after the last on a
   /// terminal, 30 s in a file.
   bool due(Time now) const;
+  /// The first line is not due at once, but as if one had been shown now.
+  void wait(Time now);
   void show(std::string_view line, Time now);
   /// Takes the line off the terminal, so that other output may follow.
   void clear();

@@ -86,6 +86,29 @@ std::string error_of(std::vector<std::string> words) {
   return "";
 }
 
+TEST(Options, LettersStandForNames) {
+  std::string bytes = "1M";
+  bool compress = false;
+  bool quiet = false;
+  Options options("bertha test", "about");
+  options.value("bytes", bytes, "size").letter('b');
+  options.flag("compress", compress, "pack").letter('c');
+  options.flag("quiet", quiet, "say nothing").letter('q');
+  ASSERT_TRUE(parse(options, {"-b", "2K"}));
+  EXPECT_EQ(bytes, "2K");
+  ASSERT_TRUE(parse(options, {"-b3K", "-q"}));
+  EXPECT_EQ(bytes, "3K");
+  EXPECT_TRUE(quiet);
+  EXPECT_FALSE(compress);
+  ASSERT_TRUE(parse(options, {"-cb", "4K"}));
+  EXPECT_EQ(bytes, "4K");
+  EXPECT_TRUE(compress);
+  EXPECT_THROW(parse(options, {"-x"}), Error);
+  EXPECT_THROW(parse(options, {"-qx"}), Error);
+  EXPECT_THROW(parse(options, {"-b"}), Error);
+  EXPECT_NE(options.help().find("-b, --bytes TEXT"), std::string::npos);
+}
+
 TEST(Options, MistakesAreNamed) {
   EXPECT_NE(error_of({"--nonsense"}).find("unknown option --nonsense"), std::string::npos);
   EXPECT_NE(error_of({"--train_batch_size", "many"}).find("whole number"), std::string::npos);

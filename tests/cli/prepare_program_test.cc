@@ -280,6 +280,10 @@ TEST_F(PrepareProgram, ExtractsAsWikiExtractor) {
   json.insert(json.end(), {"--output", path("json"), "--json"});
   expect_done(run(json));
   EXPECT_TRUE(test::read_all(path("json/AA/wiki_00")).starts_with("{\"id\":\"0\",\"revid\""));
+  auto to_stdout = words;
+  to_stdout.insert(to_stdout.end(), {"-o", "-"});
+  EXPECT_TRUE(run(to_stdout).printed.starts_with("<doc id=\"0\" url="));
+  EXPECT_FALSE(fs::exists("-"));
 }
 
 TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {

@@ -1,5 +1,8 @@
 #include "corpus/extractor.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -26,7 +29,7 @@ ExtractCounts extract(const std::string& dump, const std::string& output, int64_
   ExtractOptions options;
   options.output_dir = output;
   options.threads = threads;
-  options.json = json;
+  options.form = json ? ArticleForm::kJson : ArticleForm::kBlock;
   options.file_bytes = bytes;
   return extract_dump(dump, options);
 }
@@ -67,6 +70,76 @@ TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
   }
 }
 
+TEST(ExtractDump, CompressesTheSameFiles) {
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("d.xml"), small_dump(600));
+  ExtractOptions options;
+  options.file_bytes = 1'000'000;
+  options.output_dir = folder.file("plain");
+  const std::vector<std::string> plain = extract_dump(folder.file("d.xml"), options).files;
+  ASSERT_GE(plain.size(), 2U);
+  options.compress = true;
+  std::vector<std::string> first;
+  for (const int64_t threads : {1, 2, 8}) {
+    options.output_dir = folder.file(std::to_string(threads));
+    options.threads = threads;
+    const std::vector<std::string> files = extract_dump(folder.file("d.xml"), options).files;
+    ASSERT_EQ(files.size(), plain.size());
+    std::vector<std::string> contents;
+    for (size_t i = 0; i < files.size(); ++i) {
+      EXPECT_TRUE(files[i].ends_with(fmt::format("AA/wiki_{:02}.bz2", i)));
+      std::string expanded;
+      const auto source = open_source(files[i], 1);
+      for (auto part = source->next(); !part.empty(); part = source->next()) expanded += part;
+      EXPECT_EQ(source->damage(), "");
+      EXPECT_TRUE(expanded == test::read_all(plain[i])) << files[i];
+      contents.push_back(test::read_all(files[i]));
+    }
+    if (first.empty()) first = contents;
+    EXPECT_TRUE(contents == first) << threads;
+  }
+}
+
+TEST(ExtractDump, GivesAllToASinkInstead) {
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("d.xml"), small_dump(60));
+  const ExtractCounts files = extract(folder.file("d.xml"), folder.file("out"), 1, false, 50'000);
+  std::string expected;
+  for (const std::string& file : files.files) expected += test::read_all(file);
+  ASSERT_GT(files.files.size(), 1U);
+  ExtractOptions options;
+  options.threads = 2;
+  options.output_dir = folder.file("none");
+  std::string got;
+  options.sink = [&got](std::string_view text) { got += text; };
+  EXPECT_EQ(extract_dump(folder.file("d.xml"), options).written, 60);
+  EXPECT_TRUE(got == expected);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("none")));
+}
+
+TEST(ExtractDump, TellsHowFarItIs) {
+  test::TemporaryFolder folder;
+  const std::string xml = small_dump(600);
+  test::write_all(folder.file("d.xml"), xml);
+  test::write_all(folder.file("d.xml.bz2"), test::bzip2(xml));
+  for (const std::string name : {"d.xml", "d.xml.bz2"}) {
+    const auto size = static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
+    std::vector<int64_t> told;
+    ExtractOptions options;
+    options.output_dir = folder.file("out");
+    options.progress = [&](int64_t done, int64_t total) {
+      EXPECT_EQ(total, size);
+      told.push_back(done);
+    };
+    extract_dump(folder.file(name), options);
+    EXPECT_GT(told.size(), 3U);
+    EXPECT_TRUE(std::ranges::is_sorted(told));
+    EXPECT_LT(told.front(), size / 2);
+    EXPECT_GT(told.back(), size - size / 10);
+    EXPECT_LE(told.back(), size);
+  }
+}
+
 TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("large.xml"), small_dump(20));
@@ -75,6 +148,11 @@ TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
   EXPECT_EQ(extract(folder.file("small.xml"), folder.file("out"), 1, false, 0).files.size(), 2U);
   EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_02")));
   EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_19")));
+  ExtractOptions packed;
+  packed.output_dir = folder.file("out");
+  packed.compress = true;
+  EXPECT_EQ(extract_dump(folder.file("small.xml"), packed).files.size(), 1U);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_00")));
 }
 
 TEST(ExtractDump, WritesJsonLines) {
@@ -102,10 +180,14 @@ TEST(ExtractDump, IsNeverSilentlyEmpty) {
   EXPECT_THROW(extract(folder.file("none.xml"), folder.file("out")), Error);
 }
 
-TEST(ExtractDump, KeepsReadersOfBlocksApart) {
+TEST(FormatArticle, ATextStandsAlone) {
+  EXPECT_EQ(format_article(Page(), "u", "a\nb\n", ArticleForm::kText), "a\nb\n\n\n");
+}
+
+TEST(FormatArticle, KeepsReadersOfBlocksApart) {
   Page page;
   page.title = "A \"quoted\" title";
-  const std::string block = article_block(page, "u", "x </doc> <doc id= y\n", false);
+  const std::string block = format_article(page, "u", "x </doc> <doc id= y\n", ArticleForm::kBlock);
   EXPECT_EQ(block,
             "<doc id=\"0\" url=\"u\" title=\"A &quot;quoted&quot; title\">\nA \"quoted\" title\n\n"
             "x < /doc> < doc id= y\n\n</doc>\n");

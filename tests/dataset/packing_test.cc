@@ -207,8 +207,7 @@ class PackShardsTest : public testing::Test {
     options.max_predictions = 5;
     const SequenceLengths lengths(files_, 32, options.threads);
     packing_ = pack_histogram(lengths.histogram(), options.sequences_per_row);
-    return write_packed(files_, lengths, packing_, options, folder_.file(name),
-                        [](const std::string&) {});
+    return write_packed(files_, lengths, packing_, options, folder_.file(name));
   }
 
   test::TemporaryFolder folder_;
@@ -335,7 +334,7 @@ TEST_F(PackShardsTest, EveryWrongFieldIsNamed) {
       test::RawFile file(path);
       for (const auto& [column, values] : changed) file.add(column, values);
     }
-    const Survey survey = survey_shards({path}, {.max_predictions = 5}, [](const auto&) {});
+    const Survey survey = survey_shards({path}, {.max_predictions = 5});
     return survey.faults.empty() ? "no fault" : survey.faults.front().substr(path.size());
   };
   const std::string at = ": row " + std::to_string(row);
@@ -360,8 +359,8 @@ TEST_F(PackShardsTest, EveryWrongFieldIsNamed) {
 }
 
 TEST_F(PackShardsTest, SurveyCountsWhatIsThere) {
-  const Survey before = survey_shards(files_, {.max_predictions = 5}, [](const auto&) {});
-  const Survey after = survey_shards(pack("out"), {.max_predictions = 5}, [](const auto&) {});
+  const Survey before = survey_shards(files_, {.max_predictions = 5});
+  const Survey after = survey_shards(pack("out"), {.max_predictions = 5});
   EXPECT_TRUE(before.faults.empty());
   EXPECT_TRUE(after.faults.empty());
   EXPECT_EQ(before.rows, 9100);

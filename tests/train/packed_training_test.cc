@@ -88,8 +88,7 @@ TEST_F(PackedTraining, LossAndGradientAreThoseOfTheSequences) {
   const dataset::Packing packing = dataset::pack_histogram(lengths.histogram(), 3);
   ASSERT_LT(packing.rows, 35);
   const std::vector<std::string> packed =
-      dataset::write_packed(files, lengths, packing, options, (folder_.path() / "packed").string(),
-                            [](const std::string&) {});
+      dataset::write_packed(files, lengths, packing, options, (folder_.path() / "packed").string());
   ASSERT_EQ(packed.size(), 1U);
 
   const int64_t vocabulary = fixture_.config().vocab_size;

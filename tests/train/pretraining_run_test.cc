@@ -435,8 +435,7 @@ TEST_F(PretrainingRunTest, LogsTheAccumulationThatPackedRowsAskFor) {
   packing_options.max_predictions = 9;
   const dataset::SequenceLengths lengths(files, packing_options.row_length, 1);
   const dataset::Packing packing = dataset::pack_histogram(lengths.histogram(), 3);
-  dataset::write_packed(files, lengths, packing, packing_options, path("packed"),
-                        [](const std::string&) {});
+  dataset::write_packed(files, lengths, packing, packing_options, path("packed"));
   io::write_file(dataset::packing_metadata_path(path("packed")),
                  dataset::packing_metadata(packing));
   PretrainingOptions run = options();
