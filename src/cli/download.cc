@@ -61,7 +61,13 @@ struct Settings {
 void get(std::string_view url, const std::string& path, std::string_view digest,
          const Settings& settings) {
   WorkMeter meter(fs::path(path).filename().string(), "", settings.quiet);
-  corpus::download(corpus::at_mirror(url, settings.mirror), path, std::string(digest), {},
+  const std::string address = corpus::at_mirror(url, settings.mirror);
+  corpus::DownloadOptions options;
+  options.retrying = [&](const std::string& reason, int64_t wait_ms) {
+    meter.clear();
+    spdlog::warn("{}: {}; the next attempt is in {} s", address, reason, (wait_ms + 999) / 1000);
+  };
+  corpus::download(address, path, std::string(digest), options,
                    [&meter](const corpus::DownloadProgress& progress) {
                      meter.update(progress.bytes, progress.total_bytes,
                                   progress.bytes - progress.new_bytes);

@@ -29,6 +29,9 @@ int run_inspect(Arguments arguments) {
   }
   if (paths.size() != 1) fail("bertha inspect: expected one PATH, got {}", join(paths, " "));
   o.path = paths[0];
+  if (const std::string below = shards_below(o.path); !below.empty()) {
+    fail("{}: no .hdf5 file here; there are some in {}", o.path, below);
+  }
   return holds_shards(o.path) ? inspect_shards(o) : inspect_weights(o);
 }
 

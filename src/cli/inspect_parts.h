@@ -22,6 +22,9 @@ int inspect_weights(const InspectOptions& options);
 
 /// Whether the path is a pre-training shard or a folder with some.
 bool holds_shards(const std::string& path);
+/// The first folder in a folder that holds shards where that itself does not, as `bertha prepare`
+/// lays them out; else empty.
+std::string shards_below(const std::string& path);
 /// Figures, histogram of lengths and sample rows of shards; prints to standard output. Returns the
 /// exit status: 1 when a file is not sound.
 int inspect_shards(const InspectOptions& options);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "cli/inspect_parts.h"
 #include "cli/work_meter.h"
@@ -209,6 +210,16 @@ bool holds_shards(const std::string& path) {
   return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
     return entry.path().extension() == ".hdf5";
   });
+}
+
+std::string shards_below(const std::string& path) {
+  std::error_code error;
+  if (holds_shards(path) || !fs::is_directory(path, error)) return "";
+  std::set<std::string> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
+    if (entry.is_directory(error) && holds_shards(entry.path())) found.insert(entry.path());
+  }
+  return found.empty() ? "" : *found.begin();
 }
 
 int inspect_shards(const InspectOptions& options) {

@@ -66,12 +66,12 @@ Options declare(PrepareSettings& settings) {
 }
 
 void check(PrepareSettings& s) {
-  if (s.root.empty()) fail("prepare: set BERT_PREP_WORKING_DIR or give --working_dir");
   if (s.scope.size() > 1) fail("prepare: expected one of wiki_only and wiki_books");
   const std::string scope = s.scope.empty() ? "wiki_only" : s.scope.front();
   if (scope != "wiki_only" && scope != "wiki_books") {
     fail("prepare: no stage and no corpus \"{}\"; bertha prepare --help lists them", scope);
   }
+  if (s.root.empty()) fail("prepare: set BERT_PREP_WORKING_DIR or give --working_dir");
   if (s.dataset.empty()) s.dataset = scope == "wiki_books" ? kBoth : kWiki;
   const bool is_corpus = s.dataset == kWiki || s.dataset == kBooks || s.dataset == kBoth;
   if (!is_corpus && s.action != "download") {

@@ -37,6 +37,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMostWaitMs = 60000;
+constexpr std::chrono::milliseconds kStopInterval{100};
 constexpr int64_t kHttpOk = 200;
 constexpr int64_t kHttpPartial = 206;
 constexpr int64_t kHttpBadRange = 416;
@@ -219,6 +220,13 @@ bool passing(int64_t status) {
   return status == 408 || status == 429 || (status >= 500 && status < 600);
 }
 
+/// Throws when the caller wants no more.
+void report(const std::string& url, const Part& part, int64_t new_bytes,
+            const std::function<bool(const DownloadProgress&)>& progress) {
+  if (progress({part.size_bytes(), part.total_bytes(), new_bytes})) return;
+  fail("{}: stopped; the same command goes on", url);
+}
+
 /// One request and its answer, written to a part.
 class Transfer {
  public:
@@ -354,9 +362,8 @@ class Transfer {
       const auto quiet = Clock::now() - self->last_byte_;
       self->stalled_ = quiet > std::chrono::milliseconds(self->options_.stall_ms);
       if (self->stalled_) return 1;
-      const Part& part = self->part_;
-      if (self->progress_({part.size_bytes(), part.total_bytes(), self->new_bytes_})) return 0;
-      fail("{}: stopped; the same command goes on", self->url_);
+      report(self->url_, self->part_, self->new_bytes_, self->progress_);
+      return 0;
     } catch (...) {
       if (!self->failure_) self->failure_ = std::current_exception();
       return 1;
@@ -377,6 +384,16 @@ class Transfer {
   std::exception_ptr failure_;
 };
 
+/// Waits before the next attempt; the caller may still stop.
+void wait(int64_t wait_ms, const std::string& url, const Part& part, int64_t new_bytes,
+          const std::function<bool(const DownloadProgress&)>& progress) {
+  const auto end = Clock::now() + std::chrono::milliseconds(wait_ms);
+  while (Clock::now() < end) {
+    report(url, part, new_bytes, progress);
+    std::this_thread::sleep_until(std::min(end, Clock::now() + kStopInterval));
+  }
+}
+
 void fetch(const std::string& url, Part& part, bool has_digest, const DownloadOptions& options,
            const std::function<bool(const DownloadProgress&)>& progress) {
   int64_t new_bytes = 0;
@@ -394,7 +411,8 @@ void fetch(const std::string& url, Part& part, bool has_digest, const DownloadOp
       fail("{}: {} ({} attempts in a row brought nothing); the same command goes on", url, reason,
            attempt);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+    if (options.retrying) options.retrying(reason, wait_ms);
+    wait(wait_ms, url, part, new_bytes, progress);
     wait_ms = std::min(2 * wait_ms, kMostWaitMs);
   }
 }

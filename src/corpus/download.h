@@ -16,6 +16,8 @@ struct DownloadOptions {
   int64_t attempts = 8;     ///< in a row that bring no new byte
   int64_t retry_ms = 1000;  ///< before the next attempt, doubled each time up to a minute
   int64_t most_bytes = int64_t{1} << 40;
+  /// Told why an attempt failed and how long it is until the next; may be empty.
+  std::function<void(const std::string& reason, int64_t wait_ms)> retrying = {};
 };
 
 /// How far a download is.

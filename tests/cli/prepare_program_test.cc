@@ -421,6 +421,8 @@ TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
     EXPECT_NE(shown.printed.find("rows"), std::string::npos) << shown.printed;
     EXPECT_NE(shown.printed.find("[CLS]"), std::string::npos) << "decoded samples";
   }
+  expect_error({"inspect", path("w/" + kPhase1)}, {"no .hdf5 file here", folder});
+  expect_error({"prepare", "nonsense"}, {"no stage and no corpus \"nonsense\""});
   test::write_all(path("v.txt"), "a\nb\n");
   const std::string wrong = "--vocab_file=" + path("v.txt");
   expect_error({"prepare", "verify", "--input_dir=" + folder, wrong}, {"v.txt", "no [PAD]"});

@@ -118,6 +118,38 @@ TEST_F(DownloadTest, ACutConnectionIsTakenUpWhereItEnded) {
   EXPECT_PRED2(contains, requests[2], "Range: bytes=30000-\r\n");
 }
 
+TEST_F(DownloadTest, FurtherAttemptsAreToldOf) {
+  std::vector<std::string> reasons;
+  std::vector<int64_t> waits;
+  options_.retrying = [&](const std::string& reason, int64_t wait_ms) {
+    reasons.push_back(reason);
+    waits.push_back(wait_ms);
+  };
+  Server server({[&](const auto&) { return whole(text_, 10000); },
+                 [&](const auto&) { return head("503 Busy", "Content-Length: 0\r\n"); },
+                 [&](const auto& request) { return rest(text_, request, text_.size()); }});
+  get(server);
+  expect_whole();
+  EXPECT_EQ(waits, (std::vector<int64_t>{1, 2}));
+  ASSERT_EQ(reasons.size(), 2U);
+  EXPECT_FALSE(reasons[0].empty());
+  EXPECT_PRED2(contains, reasons[1], "503");
+}
+
+TEST_F(DownloadTest, AStopEndsTheWaitForAnAttempt) {
+  options_.retry_ms = 3'600'000;
+  bool waiting = false;
+  options_.retrying = [&](const std::string&, int64_t) { waiting = true; };
+  Server server({[&](const auto&) { return whole(text_, 10000); }});
+  try {
+    download(server.url(), path_, "", options_, [&](const DownloadProgress&) { return !waiting; });
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_PRED2(contains, error.what(), "stopped; the same command goes on");
+  }
+  EXPECT_EQ(fs::file_size(path_ + ".part"), 10000U);
+}
+
 TEST_F(DownloadTest, ALaterCallGoesOnWithThePart) {
   Server server({[&](const auto&) { return whole(text_, 10000); },
                  [&](const auto&) { return std::string(); }});
