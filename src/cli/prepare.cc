@@ -9,6 +9,7 @@
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
 #include "cli/stop.h"
+#include "core/error.h"
 
 namespace bertha::cli {
 namespace {
@@ -66,6 +67,17 @@ std::vector<size_t> own_of(size_t count, const comm::Communicator& world) {
   const auto ranks = static_cast<size_t>(world.ranks());
   for (auto i = static_cast<size_t>(world.rank()); i < count; i += ranks) own.push_back(i);
   return own;
+}
+
+void check_threads(const char* name, int64_t threads) {
+  constexpr int64_t kMost = 1024;
+  if (threads < 1 || threads > kMost) fail("--{} {}: expected 1 to {}", name, threads, kMost);
+}
+
+text::TokenRules parse_token_rules(const std::string& name) {
+  if (name == "recipe") return text::TokenRules::kRecipe;
+  if (name == "hf") return text::TokenRules::kHf;
+  fail("--token-rules \"{}\": expected recipe or hf", name);
 }
 
 void sum_counts(comm::Communicator& world, std::span<int64_t> counts) {

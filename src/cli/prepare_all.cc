@@ -14,6 +14,9 @@
 #include "cli/prepare_steps.h"
 #include "cli/ranks.h"
 #include "core/error.h"
+#include "corpus/wikitext.h"
+#include "dataset/instances.h"
+#include "dataset/packing.h"
 #include "io/crc32.h"
 
 namespace bertha::cli {
@@ -68,6 +71,7 @@ Options declare(PrepareSettings& settings) {
 void check(PrepareSettings& s) {
   if (s.scope.size() > 1) fail("prepare: expected one of wiki_only and wiki_books");
   const std::string scope = s.scope.empty() ? "wiki_only" : s.scope.front();
+  if (scope == "download") fail("prepare: bertha download NAME fetches, or --action download");
   if (scope != "wiki_only" && scope != "wiki_books") {
     fail("prepare: no stage and no corpus \"{}\"; bertha prepare --help lists them", scope);
   }
@@ -77,7 +81,17 @@ void check(PrepareSettings& s) {
   if (!is_corpus && s.action != "download") {
     fail("--dataset {}: expected {}, {} or {}", s.dataset, kWiki, kBooks, kBoth);
   }
-  if (s.threads < 1) fail("--n_processes {}: expected 1 or more", s.threads);
+  check_threads("n_processes", s.threads);
+  parse_token_rules(s.token_rules);
+  corpus::parse_list_items(s.lists);
+  dataset::check_options({.max_seq_length = s.max_seq_length.value_or(512),
+                          .max_predictions_per_seq = s.max_predictions,
+                          .dupe_factor = s.dupe_factor,
+                          .masked_lm_prob = s.masked_lm_prob});
+  if (s.sequences_per_pack < 1 || s.sequences_per_pack > dataset::kMostSequencesPerRow) {
+    fail("--max_sequences_per_pack {}: expected 1 to {}", s.sequences_per_pack,
+         dataset::kMostSequencesPerRow);
+  }
 }
 
 std::string name_of(const Step& step) {
@@ -112,10 +126,11 @@ class Looker {
 
   /// Whether the step is to be run now; its former manifest is then gone.
   bool begins(const Step& step) {
-    std::string why = "a stage before it is to be done";
-    if (!recorded(step)) why = "what is whole already is kept";
-    if (recorded(step) && !pending_ && corpus::is_done(step.work, why)) {
-      spdlog::info("{}: done before, skipped", name_of(step));
+    std::string why = "what is whole already is kept";
+    if (is_done(step, why)) {
+      spdlog::info("{}: {}", name_of(step),
+                   pending_ ? "would be skipped if the stages before make the same as before"
+                            : "done before, skipped");
       return false;
     }
     spdlog::info("{}: {} ({})", name_of(step), dry_run_ ? "would run" : "runs", why);
@@ -125,6 +140,21 @@ class Looker {
   }
 
  private:
+  bool is_done(const Step& step, std::string& why) const {
+    if (!recorded(step)) return false;
+    if (step.always) {
+      why = "asked for";
+      return false;
+    }
+    try {
+      return corpus::is_done(step.work, why);
+    } catch (const Error&) {
+      if (!pending_) throw;
+      why = "a stage before it is to be done";
+      return false;
+    }
+  }
+
   bool dry_run_;
   bool pending_ = false;  ///< in a dry run what follows a stage to be done is to be done too
 };
@@ -135,6 +165,7 @@ void run_step(const Step& step, comm::Communicator& world) {
   if (!world.leads()) return;
   if (recorded(step)) corpus::finish_stage(step.work, made.counts, made.outputs);
   fmt::print("{}: {}\n", name_of(step), made.said);
+  std::fflush(stdout);  // a log file shows how far it is
 }
 
 }  // namespace

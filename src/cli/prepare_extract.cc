@@ -66,6 +66,9 @@ Options declare(Settings& settings) {
   options.flag("quiet", settings.quiet, "no progress line").letter('q');
   options.accepted("no_templates", false, "templates that carry text are rendered, all else goes");
   options.accepted("templates", true, "templates need no pass of their own");
+  options.accepted("html_safe", true, "text is text: nothing is escaped");
+  options.accepted("sections", false, "headings of sections stay unless --no-headings").letter('s');
+  options.accepted("debug", false, "there is no such log");
   options.accepted("discard_empty", false, "articles without prose are always left out");
   return options;
 }
@@ -127,8 +130,7 @@ int prepare_extract(Arguments arguments) {
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
-  if (settings.extract.threads < 1)
-    fail("--threads {}: expected 1 or more", settings.extract.threads);
+  check_threads("threads", settings.extract.threads);
   settings.extract.file_bytes = parse_bytes(settings.bytes);
   settings.extract.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
 
@@ -157,7 +159,8 @@ int prepare_extract(Arguments arguments) {
   fmt::print(out, "{}{:.1f} s ({:.1f} MB of XML a second)\n", files, seconds.count(),
              static_cast<double>(counts.dump.xml_bytes) / 1e6 / seconds.count());
   if (counts.damage.empty()) return 0;
-  spdlog::warn("{}: {}; its whole pages were taken", dump, counts.damage);
+  spdlog::warn("{}: {}; its whole pages were taken, which --allow_truncated says is enough", dump,
+               counts.damage);
   return settings.extract.allow_truncated ? 0 : 1;
 }
 

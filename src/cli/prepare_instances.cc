@@ -29,6 +29,10 @@ namespace fs = std::filesystem;
 
 /// A share of [UNK] from which the vocabulary probably belongs to other text.
 constexpr double kSuspectUnknown = 0.2;
+/// And from which it does for certain.
+constexpr double kForeignUnknown = 0.5;
+/// A share of pieces with upper case from which a vocabulary is a cased one.
+constexpr double kCasedShare = 0.05;
 
 struct Settings {
   std::string vocab_file;
@@ -119,12 +123,6 @@ std::vector<std::string> without_case_values(Arguments arguments) {
   return words;
 }
 
-text::TokenRules rules_of(const std::string& name) {
-  if (name == "recipe") return text::TokenRules::kRecipe;
-  if (name == "hf") return text::TokenRules::kHf;
-  fail("--token-rules \"{}\": expected recipe or hf", name);
-}
-
 uintmax_t size_bytes(const std::string& path) {
   std::error_code error;
   const uintmax_t bytes = fs::file_size(path, error);
@@ -177,21 +175,41 @@ void check_unknown(const Job& job, const dataset::Corpus& corpus,
                    const text::Vocabulary& vocabulary) {
   const auto unknown = std::ranges::count(corpus.ids, vocabulary.specials().unk);
   const auto tokens = static_cast<int64_t>(corpus.ids.size());
-  if (unknown == tokens) {
-    fail("{}: every token is [UNK]: {} is not a vocabulary of this text", job.inputs.front(),
-         vocabulary.name());
-  }
   const double share = static_cast<double>(unknown) / static_cast<double>(tokens);
+  if (share > kForeignUnknown) {
+    fail("{}: {:.0f} % of the tokens are [UNK]: {} is not a vocabulary of this text",
+         job.inputs.front(), 100 * share, vocabulary.name());
+  }
   if (share > kSuspectUnknown) {
     spdlog::warn("{}: {:.0f} % of the tokens are [UNK]; is {} the right vocabulary?",
                  job.inputs.front(), 100 * share, vocabulary.name());
   }
 }
 
+/// Lower-cased text never meets the pieces with upper case.
+void check_case(const text::Vocabulary& vocabulary) {
+  int64_t upper = 0;
+  for (const int32_t id : vocabulary.distinct_ids()) {
+    const std::string_view piece = vocabulary.piece(id);
+    if (piece.starts_with('[')) continue;  // [CLS] and kin
+    upper += std::ranges::any_of(piece, [](char c) { return c >= 'A' && c <= 'Z'; }) ? 1 : 0;
+  }
+  const double share = static_cast<double>(upper) / static_cast<double>(vocabulary.size());
+  if (share < kCasedShare) return;
+  spdlog::warn(
+      "{}: {:.0f} % of its pieces have upper case, which lower-cased text never uses: "
+      "--do_lower_case 0 keeps the case",
+      vocabulary.name(), 100 * share);
+}
+
 Counts make_shard(const Job& job, const Settings& settings, const text::Tokenizer& tokenizer,
                   int64_t threads) {
   dataset::Corpus corpus = dataset::read_corpus(job.inputs, tokenizer, threads);
   check_unknown(job, corpus, tokenizer.vocabulary());
+  if (corpus.documents() == 1) {
+    spdlog::warn("{}: a single document: no next sentence can be drawn from another one",
+                 job.inputs.front());
+  }
   Counts counts{corpus.documents(), corpus.segments(), static_cast<int64_t>(corpus.ids.size()), 0,
                 job.bytes};
   const dataset::InstanceSet set(std::move(corpus), tokenizer.vocabulary(), settings.instances);
@@ -210,6 +228,21 @@ void remove_leftovers(const std::vector<Job>& jobs) {
       spdlog::info("removed {}, left by a run that was killed", name);
     }
   }
+}
+
+/// Whoever reads the folder takes them too.
+void warn_of_others(const std::vector<Job>& jobs) {
+  if (jobs.size() < 2) return;  // a file of its own, perhaps one of many
+  std::set<std::string> made;
+  for (const Job& job : jobs) made.insert(fs::path(job.output).filename().string());
+  const std::string folder = fs::path(jobs.front().output).parent_path().string();
+  std::error_code error;
+  int64_t others = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const fs::path name = entry.path().filename();
+    others += name.extension() == ".hdf5" && !made.contains(name.string()) ? 1 : 0;
+  }
+  if (others > 0) spdlog::warn("{}: {} other shards are there and stay", folder, others);
 }
 
 /// Makes this rank's shards. Threads go to shards first, what is left of them to the work within
@@ -253,13 +286,18 @@ int prepare_instances(Arguments arguments, comm::Communicator& world) {
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   dataset::check_options(settings.instances);
   if (!options.given("threads")) settings.threads = threads_beside(world);
-  if (settings.threads < 1) fail("--threads {}: expected 1 or more", settings.threads);
+  check_threads("threads", settings.threads);
 
   const auto vocabulary = text::Vocabulary::load(settings.vocab_file);
   vocabulary.specials();  // names the one that is missing before any text is read
-  const text::Tokenizer tokenizer(vocabulary, {!settings.cased, rules_of(settings.token_rules)});
+  if (!settings.cased && world.leads()) check_case(vocabulary);
+  const text::Tokenizer tokenizer(vocabulary,
+                                  {!settings.cased, parse_token_rules(settings.token_rules)});
   const std::vector<Job> jobs = plan(settings);
-  if (world.leads()) remove_leftovers(jobs);
+  if (world.leads()) {
+    remove_leftovers(jobs);
+    warn_of_others(jobs);
+  }
   world.wait_for_all(comm::Stage::kBarrier);
 
   const auto begin = std::chrono::steady_clock::now();

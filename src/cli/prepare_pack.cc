@@ -70,7 +70,7 @@ void check(Settings& settings) {
          settings.pack.row_length);
   within("max_sequences_per_pack", settings.pack.sequences_per_row, 1,
          dataset::kMostSequencesPerRow);
-  within("threads", settings.threads, 1, 1024);
+  check_threads("threads", settings.threads);
   within("memory_mb", settings.memory_mb, 1, int64_t{1} << 24);
   settings.pack.seed = static_cast<uint64_t>(settings.seed);
   settings.pack.threads = settings.threads;

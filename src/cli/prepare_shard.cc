@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +14,28 @@
 #include "io/atomic_file.h"
 
 namespace bertha::cli {
+namespace {
+
+/// Shards of a run that made more of them: whoever reads the folder would take them too.
+void remove_other_shards(const corpus::ShardOptions& options,
+                         const std::vector<std::string>& files) {
+  for (const char* kind : {"training", "test"}) {
+    const std::string prefix = fmt::format("{}_{}_", options.dataset, kind);
+    for (const std::string& file : files_of(options.output_dir, prefix, ".txt")) {
+      const std::string name = std::filesystem::path(file).filename().string();
+      const std::string number = name.substr(prefix.size(), name.size() - prefix.size() - 4);
+      if (number.find_first_not_of("0123456789") != std::string::npos) continue;
+      const auto same = [&](const std::string& made) {
+        return std::filesystem::path(made).filename() == name;
+      };
+      if (std::ranges::any_of(files, same)) continue;
+      std::filesystem::remove(file);
+      spdlog::info("{}: of an earlier run, removed", file);
+    }
+  }
+}
+
+}  // namespace
 
 int prepare_shard(Arguments arguments) {
   std::vector<std::string> inputs;
@@ -39,8 +62,22 @@ int prepare_shard(Arguments arguments) {
   shard.progress = meter.report();
   const corpus::ShardTotals totals = corpus::write_shards(inputs, shard);
   meter.clear();
+  remove_other_shards(shard, totals.files);
   fmt::print("{}: {}\n", shard.output_dir, describe(totals, shard));
   return 0;
+}
+
+std::vector<std::string> files_of(const std::string& folder, const std::string& prefix,
+                                  const std::string& ending) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with(prefix) && name.ends_with(ending)) files.push_back(entry->path().string());
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
 void make_folder(const std::string& path) {
@@ -61,7 +98,7 @@ void check_shard_options(const corpus::ShardOptions& options) {
   if (!(options.test_fraction >= 0 && options.test_fraction < 1)) {
     fail("--fraction_test_set {}: expected 0 or more, less than 1", options.test_fraction);
   }
-  if (options.threads < 1) fail("--threads {}: expected 1 or more", options.threads);
+  check_threads("threads", options.threads);
 }
 
 std::string describe(const corpus::ShardTotals& totals, const corpus::ShardOptions& options) {

@@ -67,19 +67,6 @@ class Folders {
   const PrepareSettings& s_;
 };
 
-std::vector<std::string> files_of(const std::string& folder, const std::string& prefix,
-                                  const std::string& ending) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.starts_with(prefix) && name.ends_with(ending)) files.push_back(entry->path().string());
-  }
-  std::ranges::sort(files);
-  return files;
-}
-
 /// Shards of an earlier run with other inputs.
 void remove_files(const std::vector<std::string>& files) {
   for (const std::string& file : files) fs::remove(file);
@@ -412,6 +399,7 @@ void add_checks(const PrepareSettings& s, const Folders& folders, std::vector<St
     for (const std::string& name : {folders.hdf5_name(phase), packed_name(folders, phase)}) {
       if (!fs::exists(folders.manifest(name + "_" + s.dataset))) continue;
       steps.push_back(verify_step(s, folders, name, phase));
+      steps.back().always = true;
     }
   }
   if (steps.empty()) fail("{}: no finished HDF5 shards of {} to verify", s.root, s.dataset);

@@ -61,6 +61,7 @@ struct Step {
   corpus::StageWork work;  ///< without a manifest: `run` itself knows what is there
   std::function<Made(comm::Communicator&)> run;
   bool by_all_ranks = false;  ///< every rank runs it, for its part; else rank 0 alone
+  bool always = false;        ///< done anew although it was done before
 };
 
 /// Tokens and masked tokens an instance.

@@ -90,7 +90,7 @@ int prepare_verify(Arguments arguments, comm::Communicator& world) {
     return 0;
   }
   if (!options.given("threads")) settings.threads = threads_beside(world);
-  if (settings.threads < 1) fail("--threads {}: expected 1 or more", settings.threads);
+  check_threads("threads", settings.threads);
   if (settings.max_predictions < 1) {
     fail("--max_predictions_per_sequence {}: expected 1 or more", settings.max_predictions);
   }

@@ -2,8 +2,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -78,17 +80,22 @@ int run_guarded(const Command& command, Arguments arguments) {
     spdlog::error("{}", error.what());
   } catch (const std::bad_alloc&) {
     spdlog::error("{}: out of memory", command.name);
+  } catch (const std::system_error& error) {
+    spdlog::error("bertha {}: {}", command.name, error.what());
   } catch (const std::exception& error) {
     spdlog::error("internal error in bertha {}: {}", command.name, error.what());
   }
   return 1;
 }
 
-}  // namespace
+/// What could not be printed was not done.
+int flush_output(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  if (status == 0) spdlog::error("standard output: cannot write: {}", std::strerror(errno));
+  return status == 0 ? 1 : status;
+}
 
-int run_program(int argc, char** argv) {
-  log_to_stderr();
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+int run_words(char** argv, const std::vector<std::string>& words) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     std::fputs(usage().c_str(), words.empty() ? stderr : stdout);
     return words.empty() ? 2 : 0;
@@ -104,6 +111,13 @@ int run_program(int argc, char** argv) {
   }
   spdlog::error("unknown command \"{}\"; bertha --help lists them", words[0]);
   return 2;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  log_to_stderr();
+  return flush_output(run_words(argv, {argv + std::min(argc, 1), argv + argc}));
 }
 
 }  // namespace bertha::cli

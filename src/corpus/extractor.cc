@@ -3,11 +3,13 @@
 #include <bzlib.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -134,20 +136,33 @@ class SplitWriter {
   /// Ends the last file and removes those that a larger or differently packed extraction left.
   std::vector<std::string> finish() {
     if (file_) close();
-    for (size_t i = files_.size(); fs::remove(path(i, ending_));) ++i;
-    const char* other = ending_.empty() ? kCompressedEnding : "";
-    for (size_t i = 0; fs::remove(path(i, other));) ++i;
+    std::set<fs::path> stale;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_)) {
+      if (is_ours(entry.path())) stale.insert(entry.path().lexically_normal());
+    }
+    for (const std::string& file : files_) stale.erase(fs::path(file).lexically_normal());
+    for (const fs::path& file : stale) fs::remove(file);
     return std::move(files_);
   }
 
  private:
-  std::string path(size_t index, const std::string& ending) const {
+  /// AA/wiki_00 and so on, packed or not.
+  static bool is_ours(const fs::path& path) {
+    const std::string folder = path.parent_path().filename().string();
+    const std::string name = path.filename().string();
+    const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return folder.size() == 2 && std::ranges::all_of(folder, is_capital) &&
+           name.starts_with("wiki_") && name.size() >= 7 && is_digit(name[5]) &&
+           is_digit(name[6]) && (name.size() == 7 || name.substr(7) == kCompressedEnding);
+  }
+  std::string path(size_t index) const {
     const size_t folder = index / kFilesAFolder;
     return fmt::format("{}/{}{}/wiki_{:02}{}", folder_, static_cast<char>('A' + folder / 26 % 26),
-                       static_cast<char>('A' + folder % 26), index % kFilesAFolder, ending);
+                       static_cast<char>('A' + folder % 26), index % kFilesAFolder, ending_);
   }
   void open() {
-    const std::string name = path(files_.size(), ending_);
+    const std::string name = path(files_.size());
     std::error_code error;
     fs::create_directories(fs::path(name).parent_path(), error);
     if (error) fail("{}: cannot make the folder: {}", name, error.message());

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -129,6 +130,9 @@ std::string read_book(const std::string& path) {
   const io::MappedFile file(path);
   std::string_view text = file.text();
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  if (const int64_t at = text::find_invalid_utf8(file.text()); at >= 0) {
+    fail("{}: byte {} is not UTF-8 text", path, at);
+  }
   text = without_licence(text);
   std::string document;
   while (!text.empty()) {
@@ -158,11 +162,18 @@ FormatCounts format_articles(const std::string& folder, const std::string& outpu
   const auto files = list_files(folder, true, [](const fs::path& path) {
     return path.filename().string().starts_with("wiki_") && path.extension().empty();
   });
-  if (files.empty()) fail("{}: no wiki_* file in its folders: run the extract stage first", folder);
+  if (files.empty()) {
+    fail("{}: no wiki_* file in its folders: run the extract stage first, without --compress",
+         folder);
+  }
   LineWriter writer(output);
   for (const std::string& path : files) {
-    split_articles(io::MappedFile(path).text(),
-                   [&writer](const std::string& document) { writer.add(document); });
+    const io::MappedFile file(path);
+    if (!file.text().starts_with("<doc id=")) {
+      fail("{}: expected <doc> blocks, as the extract stage writes without --json and --text",
+           path);
+    }
+    split_articles(file.text(), [&writer](const std::string& document) { writer.add(document); });
   }
   return writer.finish(folder, "article");
 }

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr size_t kEndBytes = size_t{1} << 16;
 
 std::string relative_to(const std::string& root, const std::string& path) {
@@ -35,14 +35,13 @@ uint32_t sum_of_ends(const std::string& path) {
   return io::crc32(std::as_bytes(std::span(ends)));
 }
 
-json describe_inputs(const StageWork& work) {
-  json inputs = json::object();
-  for (const std::string& path : work.inputs) {
-    if (!fs::exists(path)) fail("{}: is missing; the {} stage reads it", path, work.stage);
-    inputs[relative_to(work.root, path)] = {{"bytes", fs::file_size(path)},
-                                            {"crc32_of_ends", sum_of_ends(path)}};
-  }
-  return inputs;
+/// A name as JSON can hold it: bytes that are not UTF-8 become U+FFFD.
+std::string printable(const std::string& name) {
+  return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+json facts_of(const std::string& path) {
+  return {{"bytes", fs::file_size(path)}, {"crc32_of_ends", sum_of_ends(path)}};
 }
 
 json read_manifest(const std::string& path) {
@@ -50,21 +49,38 @@ json read_manifest(const std::string& path) {
   return file ? json::parse(file, nullptr, false) : json();
 }
 
-bool same_outputs(const StageWork& work, const json& manifest, std::string& why) {
-  const json outputs = manifest.value("outputs", json());
-  if (!outputs.is_object()) {
-    why = "its manifest is damaged";
-    return false;
-  }
+/// What is not as the manifest has it; empty when all outputs are there.
+std::string fault_of_outputs(const std::string& root, const json& manifest) {
+  const json outputs = manifest.is_object() ? manifest.value("outputs", json()) : json();
+  if (!outputs.is_object()) return "its manifest is damaged";
   for (const auto& [name, facts] : outputs.items()) {
-    std::error_code error;
-    const auto bytes = fs::file_size(fs::path(work.root) / name, error);
-    if (error || !facts.is_object() || facts.value("bytes", json()) != json(bytes)) {
-      why = name + (error ? " is missing" : " has another size");
-      return false;
-    }
+    const std::string path = (fs::path(root) / name).string();
+    if (!fs::is_regular_file(path)) return name + " is missing";
+    if (!facts.is_object()) return "its manifest is damaged";
+    json now = facts_of(path);
+    now["sha256"] = facts.value("sha256", json());
+    if (now != facts) return name + " has changed";
   }
-  return true;
+  return "";
+}
+
+/// Files inside the working folder by their names, others by what they hold alone. What a manifest
+/// among them says must be so.
+json describe_inputs(const StageWork& work) {
+  const fs::path manifests = fs::path(work.manifest).parent_path();
+  json inputs = json::array();
+  for (const std::string& path : work.inputs) {
+    if (!fs::exists(path)) fail("{}: is missing; the {} stage reads it", path, work.stage);
+    if (fs::path(path).parent_path() == manifests) {
+      const std::string fault = fault_of_outputs(work.root, read_manifest(path));
+      if (!fault.empty()) fail("{}: {}; run the stage that makes it again", path, fault);
+    }
+    json input = facts_of(path);
+    const std::string name = relative_to(work.root, path);
+    if (!name.starts_with("..")) input["name"] = printable(name);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
 }
 
 }  // namespace
@@ -81,7 +97,8 @@ bool is_done(const StageWork& work, std::string& why) {
   if (manifest.value("options", json()) != json(work.options)) return false;
   why = "other inputs";
   if (manifest.value("inputs", json()) != describe_inputs(work)) return false;
-  return same_outputs(work, manifest, why);
+  why = fault_of_outputs(work.root, manifest);
+  return why.empty();
 }
 
 void begin_stage(const StageWork& work) {
@@ -99,8 +116,9 @@ void finish_stage(const StageWork& work, const std::map<std::string, int64_t>& c
       {"version", kVersion},     {"stage", work.stage}, {"inputs", describe_inputs(work)},
       {"options", work.options}, {"counts", counts},    {"outputs", json::object()}};
   for (const std::string& path : outputs) {
-    manifest["outputs"][relative_to(work.root, path)] = {{"bytes", fs::file_size(path)},
-                                                         {"sha256", file_digest(path, "sha256")}};
+    json facts = facts_of(path);
+    facts["sha256"] = file_digest(path, "sha256");
+    manifest["outputs"][relative_to(work.root, path)] = std::move(facts);
   }
   constexpr auto kReplace = json::error_handler_t::replace;
   io::write_file(work.manifest, manifest.dump(1, ' ', false, kReplace) + "\n");

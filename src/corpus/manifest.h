@@ -20,8 +20,9 @@ struct StageWork {
   std::map<std::string, std::string> options;  ///< those that change the outputs
 };
 
-/// Whether the manifest is there, names these inputs (by size and check sum of both ends) and
-/// options, and every output has its size. `why` says what is not so.
+/// Whether the manifest is there, has these inputs and options, and every output is as it was.
+/// Files are compared by size and the check sum of their ends. `why` says what is not so. Throws
+/// Error where an input is missing or is a manifest whose outputs have changed.
 bool is_done(const StageWork& work, std::string& why);
 
 /// Forgets a former run, before the first output is written.

@@ -23,6 +23,8 @@ namespace bertha::corpus {
 namespace {
 
 constexpr size_t kHistory = 4;
+/// Next sentences are drawn from other articles of the same shard.
+constexpr int64_t kArticlesAShard = 4;
 constexpr size_t kBlockBytes = size_t{1} << 20;
 
 /// Articles by their number of sentences, last in first out.
@@ -314,18 +316,23 @@ ShardTotals totals_of(const std::vector<int64_t>& sentences, const ShardOptions&
   ShardTotals totals;
   totals.articles = static_cast<int64_t>(sentences.size());
   totals.sentences = std::accumulate(sentences.begin(), sentences.end(), int64_t{0});
-  if (totals.articles > 0) totals.shards = fit_shards(options.shards, totals.articles);
+  if (totals.articles > 0) {
+    totals.shards = fit_shards(options.shards, totals.articles, options.test_fraction);
+  }
   return totals;
 }
 
 }  // namespace
 
-ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles) {
-  const int64_t total = wanted.training + wanted.test;
-  if (articles >= total) return wanted;
+ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles, double test_fraction) {
+  if (articles >= wanted.training + wanted.test) return wanted;
+  const auto of_test = static_cast<int64_t>(static_cast<double>(articles) * test_fraction);
+  const auto fit = [](int64_t most, int64_t share) {
+    return std::clamp<int64_t>(share / kArticlesAShard, 1, most);
+  };
   ShardCounts made;
-  made.training = std::max<int64_t>(1, articles * wanted.training / total);
-  made.test = std::min(articles - made.training, wanted.test);
+  made.training = fit(wanted.training, articles - of_test);
+  made.test = wanted.test == 0 || articles == 1 ? 0 : fit(wanted.test, of_test);
   return made;
 }
 

@@ -26,9 +26,10 @@ struct ShardPlan {
   std::vector<std::vector<int64_t>> test;
 };
 
-/// The shards to make of so many articles: those wanted, or fewer in the same proportion where
-/// there are fewer articles than shards; at least one for training.
-ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles);
+/// The shards to make of so many articles: those wanted, or where there are fewer articles than
+/// shards as many as leave each a few articles; at least one for training, and one for tests where
+/// any are wanted and there are two articles.
+ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles, double test_fraction);
 
 /// Distributes articles of `sentences` (each at least 1) over shards, of which there are no more
 /// than articles. Longest first: a pass gives each shard one article; later passes give each the

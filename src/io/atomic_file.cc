@@ -65,9 +65,24 @@ bool remove_if_abandoned(const std::string& path) {
   return removed;
 }
 
+/// The file to replace: what a symbolic link stands for. A device or a folder cannot be replaced.
+std::string target_of(std::string path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_symlink(path, error)) {
+    const fs::path target = fs::weakly_canonical(path, error);
+    if (!error) path = target.string();
+  }
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    fail("{}: cannot write: a {} is there", path, fs::is_directory(status) ? "folder" : "device");
+  }
+  return path;
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(std::string path) : path_(target_of(std::move(path))) {
   create();
   buffer_.reserve(kBufferBytes);
 }

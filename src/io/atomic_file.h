@@ -17,7 +17,8 @@ namespace bertha::io {
 /// Error with the file's name and the system's reason.
 class AtomicFile {
  public:
-  /// Creates `path`.tmp-<process>-<number> beside the target; the folder must exist.
+  /// Creates `path`.tmp-<process>-<number> beside the target; the folder must exist. Of a symbolic
+  /// link the file that it stands for is replaced. Throws Error where `path` is a folder or device.
   explicit AtomicFile(std::string path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

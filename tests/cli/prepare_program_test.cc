@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "cli/program.h"
@@ -377,7 +378,8 @@ TEST_F(PrepareProgram, NamesAWrongVocabulary) {
   expect_error(all("no_dump", {"--vocab_file=" + path("v.txt"), "--mirror=http://127.0.0.1:9"}),
                {"v.txt", "[PAD]"});
   test::write_all(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
-  expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"every token is [UNK]", "v.txt"});
+  expect_error(all("w", {"--vocab_file=" + path("v.txt")}),
+               {"100 % of the tokens are [UNK]", "v.txt"});
 }
 
 TEST_F(PrepareProgram, NamesAFullDisk) {
@@ -397,7 +399,8 @@ TEST_F(PrepareProgram, EachStageNamesAFullDisk) {
       made("formatted_one_article_per_line/wikicorpus_en_one_article_per_line.txt");
   const std::vector<std::vector<std::string>> stages = {
       {"extract", made("download/wikicorpus_en/wikicorpus_en.xml"), "--output_dir=" + path("x")},
-      {"format", "--input_dir=" + made("extracted/wikicorpus_en"), "--output_file=" + path("x")},
+      {"format", "--input_dir=" + made("extracted/wikicorpus_en"),
+       "--output_file=" + path("x.txt")},
       {"shard", "--input_files=" + text, "--output_dir=" + path("x")},
       {"instances", "--input_file=" + made(kShards + "/wikicorpus_en"),
        "--output_file=" + path("x"), "--vocab_file=" + path("vocab.txt")},
@@ -434,6 +437,89 @@ TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
   EXPECT_EQ(outcome.errors(), 1);
   EXPECT_NE(outcome.said.find("wikicorpus_en_training_1.hdf5"), std::string::npos);
   EXPECT_NE(outcome.printed.find("4 of 5 files are sound"), std::string::npos) << outcome.printed;
+}
+
+TEST_F(PrepareProgram, VerifyWhenAskedForLooksAnew) {
+  put_dump("w", dump(30));
+  expect_done(run(all("w")));
+  const std::string shard = path("w/" + kPhase1 + "/wikicorpus_en/wikicorpus_en_training_1.hdf5");
+  const std::string bytes = test::read_all(shard);
+  const auto verify = [&] { return run(all("w", {"--action=verify"})); };
+  expect_done(verify());
+  EXPECT_NE(verify().said.find("runs (asked for)"), std::string::npos);
+  std::string damaged = bytes;
+  for (size_t i = bytes.size() / 4; i < 3 * bytes.size() / 4; ++i) damaged[i] ^= 0x55;
+  test::write_all(shard, damaged);
+  const test::Outcome outcome = verify();
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.said.find("training_1.hdf5"), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("not sound"), std::string::npos) << outcome.said;
+  const std::vector<std::string> changed = {"training_1.hdf5 has changed", "run the stage"};
+  expect_error(all("w", {"--action=pack"}), changed);
+  fs::remove(shard);
+  for (const char* action : {"--action=verify", "--action=pack"}) {
+    expect_error(all("w", {action}), {"training_1.hdf5 is missing", "run the stage"});
+  }
+  expect_done(run(all("w")));
+  EXPECT_TRUE(test::read_all(shard) == bytes) << "made anew";
+}
+
+TEST_F(PrepareProgram, KnowsAVocabularyByWhatItHolds) {
+  put_dump("w", dump(30));
+  expect_done(run(all("w")));
+  test::write_all(path("elsewhere/v\xe9.txt"), vocabulary());
+  const test::Outcome again = run(all("w", {"--vocab_file=" + path("elsewhere/v\xe9.txt")}));
+  expect_done(again);
+  EXPECT_EQ(again.said.find("runs ("), std::string::npos) << again.said;
+}
+
+TEST_F(PrepareProgram, ADryRunSeesWrongOptionsAndWhatMayBeKept) {
+  for (const char* option : {"--token_rules=foo", "--masked_lm_prob=7", "--dupe_factor=0",
+                             "--max_sequences_per_pack=9", "--threads=99999999", "--lists=some"}) {
+    const std::string word = option;
+    expect_error(all("none", {"--dry_run", word}), {word.substr(word.find('=') + 1)});
+  }
+  put_dump("w", dump(30));
+  expect_done(run(all("w")));
+  fs::remove_all(path("w/extracted"));
+  const test::Outcome plan = run(all("w", {"--dry_run"}));
+  expect_done(plan);
+  EXPECT_NE(plan.said.find("extract_wikicorpus_en: would run"), std::string::npos);
+  EXPECT_NE(plan.said.find("would be skipped if the stages before make the same"),
+            std::string::npos);
+}
+
+TEST_F(PrepareProgram, LeavesNothingOfALargerRun) {
+  put_dump("w", dump(30));
+  expect_done(run(all("w")));
+  const std::string text =
+      path("w/formatted_one_article_per_line/wikicorpus_en_one_article_per_line.txt");
+  const auto shard = [&](const char* training, const char* test) {
+    expect_done(run({"prepare", "shard", "--input_files=" + text, "--output_dir=" + path("s"),
+                     "--n_training_shards", training, "--n_test_shards", test}));
+  };
+  shard("4", "2");
+  test::write_all(path("s/wikicorpus_en_training_x.txt"), "not ours");
+  shard("2", "1");
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path("s"))) {
+    names.insert(entry.path().filename().string());
+  }
+  EXPECT_EQ(names, (std::set<std::string>{
+                       "wikicorpus_en_training_0.txt", "wikicorpus_en_test_0.txt",
+                       "wikicorpus_en_training_1.txt", "wikicorpus_en_training_x.txt"}));
+}
+
+TEST_F(PrepareProgram, WhatCannotBePrintedIsAnError) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--help"}, {"prepare", "--help"}}) {
+    const test::Outcome outcome =
+        test::wait_for_program(test::start_program(words, "/dev/full", path("stderr"), {}),
+                               path("vocab.txt"), path("stderr"));
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_NE(outcome.said.find("standard output: cannot write"), std::string::npos)
+        << outcome.said;
+  }
 }
 
 TEST_F(PrepareProgram, InspectTellsWhatIsNoShard) {

@@ -153,6 +153,11 @@ TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
   packed.compress = true;
   EXPECT_EQ(extract_dump(folder.file("small.xml"), packed).files.size(), 1U);
   EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_00")));
+  test::write_all(folder.file("out/BC/wiki_77"), "of another run");
+  test::write_all(folder.file("out/BC/wiki_notes"), "not ours");
+  extract(folder.file("small.xml"), folder.file("out"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("out/BC/wiki_77")));
+  EXPECT_TRUE(std::filesystem::exists(folder.file("out/BC/wiki_notes")));
 }
 
 TEST(ExtractDump, WritesJsonLines) {

@@ -44,13 +44,17 @@ TEST(PlanShards, PlacesEveryArticleOnceAndBalances) {
 }
 
 TEST(FitShards, MakesFewerForFewArticles) {
-  EXPECT_EQ(fit_shards({256, 256}, 1000).test, 256);
-  const ShardCounts few = fit_shards({256, 256}, 9);
-  EXPECT_EQ(few.training, 4);
-  EXPECT_EQ(few.test, 5);
-  EXPECT_EQ(fit_shards({256, 256}, 1).training, 1);
-  EXPECT_EQ(fit_shards({256, 256}, 1).test, 0);
-  EXPECT_EQ(fit_shards({4, 0}, 2).test, 0);
+  EXPECT_EQ(fit_shards({256, 256}, 512, 0.1).test, 256);
+  const ShardCounts few = fit_shards({256, 256}, 511, 0.1);
+  EXPECT_EQ(few.training, 115);  // of 460 articles
+  EXPECT_EQ(few.test, 12);       // of 51
+  EXPECT_EQ(fit_shards({256, 256}, 9, 0.1).training, 2);
+  EXPECT_EQ(fit_shards({256, 256}, 9, 0.1).test, 1);
+  EXPECT_EQ(fit_shards({256, 256}, 2, 0.1).training, 1);
+  EXPECT_EQ(fit_shards({256, 256}, 2, 0.1).test, 1);
+  EXPECT_EQ(fit_shards({256, 256}, 1, 0.1).training, 1);
+  EXPECT_EQ(fit_shards({256, 256}, 1, 0.1).test, 0);
+  EXPECT_EQ(fit_shards({4, 0}, 2, 0.1).test, 0);
 }
 
 TEST(WriteShards, GivesTheSameBytesForAnyThreads) {

@@ -81,8 +81,22 @@ TEST(AtomicFile, NamesFileAndReason) {
   EXPECT_NE(in_file.find("Not a directory"), std::string::npos) << in_file;
   std::filesystem::create_directory(folder.file("taken"));
   const std::string taken = error_of([&] { write_file(folder.file("taken"), "x"); });
-  EXPECT_NE(taken.find("taken: cannot rename"), std::string::npos) << taken;
+  EXPECT_NE(taken.find("taken: cannot write: a folder is there"), std::string::npos) << taken;
   EXPECT_EQ(count_files(folder.path()), 2U);
+}
+
+TEST(AtomicFile, ReplacesWhatALinkStandsForAndNoDevice) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("deep"));
+  test::write_all(folder.file("deep/target"), "old");
+  std::filesystem::create_symlink("deep/target", folder.file("link"));
+  write_file(folder.file("link"), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.file("link")));
+  EXPECT_EQ(read_all(folder.file("deep/target")), "new");
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  const std::string pipe = error_of([&] { write_file(folder.file("pipe"), "x"); });
+  EXPECT_NE(pipe.find("pipe: cannot write: a device is there"), std::string::npos) << pipe;
+  EXPECT_TRUE(std::filesystem::is_fifo(folder.file("pipe")));
 }
 
 // A file size limit stands for the full disk: write() fails half-way with an errno.
