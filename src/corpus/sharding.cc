@@ -18,6 +18,7 @@
 #include "corpus/ordered_workers.h"
 #include "corpus/sentence_splitter.h"
 #include "io/atomic_file.h"
+#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -181,7 +182,14 @@ Counted read_articles(std::span<const io::MappedFile> files, int64_t threads,
                       ProgressCounter& done) {
   BlockReader reader(files);
   OrderedWorkers<Block, Counted> workers(
-      threads, [&] { return reader.next(); }, [](Block&& block) { return count_sentences(block); });
+      threads, [&] { return reader.next(); },
+      [files](Block&& block) {
+        if (const int64_t at = text::find_invalid_utf8(block.text); at >= 0) {
+          fail("{}: byte {} is not UTF-8 text", files[static_cast<size_t>(block.file)].path(),
+               block.offset + at);
+        }
+        return count_sentences(block);
+      });
   Counted all;
   while (const std::optional<Counted> part = workers.next()) {
     done.add(part->bytes);

@@ -1,5 +1,7 @@
 #include "text/utf8.h"
 
+#include <cstring>
+
 namespace bertha::text {
 
 namespace {
@@ -66,6 +68,12 @@ void append_utf8(char32_t code_point, std::string& text) {
 int64_t find_invalid_utf8(std::string_view text) {
   const char* const end = text.data() + text.size();
   for (const char* p = text.data(); p < end;) {
+    uint64_t eight = 0;  // characters, of which most texts have but ASCII
+    if (end - p >= 8) std::memcpy(&eight, p, 8);
+    if (end - p >= 8 && (eight & 0x8080808080808080U) == 0) {
+      p += 8;
+      continue;
+    }
     const Decoded decoded = decode_utf8(p, end);
     if (!decoded.valid) return p - text.data();
     p += decoded.length;

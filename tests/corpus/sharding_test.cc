@@ -57,6 +57,20 @@ TEST(FitShards, MakesFewerForFewArticles) {
   EXPECT_EQ(fit_shards({4, 0}, 2, 0.1).test, 0);
 }
 
+TEST(WriteShards, NamesTheByteThatIsNoText) {
+  test::TemporaryFolder folder;
+  test::write_all(folder.file("a.txt"), "A sentence.\n\nAnother one.\n\n");
+  test::write_all(folder.file("b.txt"), "Caf\xe9 is Latin-1.\n");
+  const std::vector<std::string> inputs = {folder.file("a.txt"), folder.file("b.txt")};
+  try {
+    write_shards(inputs, {folder.file(""), "d", {1, 1}, 0.1, 2});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("b.txt: byte 3 is not UTF-8"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
   test::TemporaryFolder folder;
   std::string text;

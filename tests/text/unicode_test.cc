@@ -53,6 +53,13 @@ TEST(Utf8, ReplacesBrokenBytesAsPythonDoes) {
     EXPECT_EQ(find_invalid_utf8("ab" + c.bytes), 2);
   }
   EXPECT_EQ(find_invalid_utf8("a\xC3\xA9\xF0\x9F\x98\x80"), -1);
+  const std::string plain(24, 'a');
+  EXPECT_EQ(find_invalid_utf8(plain), -1);
+  for (size_t at = 0; at < plain.size(); ++at) {
+    std::string text = plain;
+    text[at] = '\xFF';
+    EXPECT_EQ(find_invalid_utf8(text), static_cast<int64_t>(at));
+  }
 }
 
 // Words of a text, each with the rules' changes.
