@@ -165,6 +165,7 @@ Options& Options::values(const std::string& name, std::vector<std::string>& fiel
   option.show = [&field] { return fmt::format("{}", join(field, " ")); };
   option.literal = [&field] {
     std::vector<std::string> quoted;
+    quoted.reserve(field.size());
     for (const std::string& text : field) quoted.push_back(train::python_quoted(text));
     return "[" + join(quoted, ", ") + "]";
   };

@@ -71,7 +71,9 @@ Options declare(PrepareSettings& settings) {
 void check(PrepareSettings& s) {
   if (s.scope.size() > 1) fail("prepare: expected one of wiki_only and wiki_books");
   const std::string scope = s.scope.empty() ? "wiki_only" : s.scope.front();
-  if (scope == "download") fail("prepare: bertha download NAME fetches, or --action download");
+  if (scope == "download") {
+    fail("prepare: download is no stage here: bertha download NAME, or --action download");
+  }
   if (scope != "wiki_only" && scope != "wiki_books") {
     fail("prepare: no stage and no corpus \"{}\"; bertha prepare --help lists them", scope);
   }

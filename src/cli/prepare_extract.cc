@@ -148,9 +148,6 @@ int prepare_extract(Arguments arguments) {
   const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   meter.clear();
-  if (to_stdout && std::fflush(stdout) != 0) {
-    fail("standard output: cannot write: {}", std::strerror(errno));
-  }
   std::FILE* out = to_stdout ? stderr : stdout;
   fmt::print(out, "{}: {}\n", dump, describe(counts));
   const std::string files =

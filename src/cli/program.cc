@@ -90,8 +90,10 @@ int run_guarded(const Command& command, Arguments arguments) {
 
 /// What could not be printed was not done.
 int flush_output(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  if (status == 0) spdlog::error("standard output: cannot write: {}", std::strerror(errno));
+  const bool flushed = std::fflush(stdout) == 0;
+  const char* reason = flushed ? "a part of it is lost" : std::strerror(errno);
+  if (flushed && std::ferror(stdout) == 0) return status;
+  if (status == 0) spdlog::error("standard output: cannot write: {}", reason);
   return status == 0 ? 1 : status;
 }
 

@@ -191,6 +191,7 @@ std::vector<std::pair<int64_t, int64_t>> rows_by_strategy(const Packing& packing
     if (Strategy slots = strategy_of(pack, packing); !slots.empty()) rows[slots] += pack.rows;
   }
   std::vector<std::pair<int64_t, int64_t>> ranked;
+  ranked.reserve(rows.size());
   for (const auto& [slots, count] : rows) {
     ranked.emplace_back(count,
                         strategy_index(slots, packing.row_length, packing.sequences_per_row));

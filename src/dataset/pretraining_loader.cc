@@ -55,12 +55,14 @@ PhiloxStream stream_of(uint64_t seed, int64_t epoch, int64_t number) {
 std::vector<ShardShape> read_shapes(const std::vector<std::string>& files) {
   if (files.empty()) fail("no shard to train on");
   std::vector<ShardShape> shapes;
+  shapes.reserve(files.size());
   for (const std::string& file : files) shapes.push_back(read_shard_shape(file));
   return shapes;
 }
 
 std::vector<int64_t> rows_of(const std::vector<ShardShape>& shapes) {
   std::vector<int64_t> rows;
+  rows.reserve(shapes.size());
   for (const ShardShape& shape : shapes) rows.push_back(shape.rows);
   return rows;
 }

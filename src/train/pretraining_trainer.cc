@@ -182,6 +182,7 @@ bool PretrainingTrainer::state_is_finite() {
   const ops::OptimizerBuffers own = own_buffers();
   double broken = 0;
   for (const Tensor& values : {parameters_.flat_weights(), own.first, own.second}) {
+    // NOLINTNEXTLINE(readability-container-size-empty): of no elements, absent or not
     if (values.size() == 0) continue;
     ops::global_norm(context_, values, out(norm));
     float value = 0;

@@ -207,12 +207,16 @@ class PackShardsTest : public testing::Test {
     options.max_predictions = 5;
     const SequenceLengths lengths(files_, 32, options.threads);
     packing_ = pack_histogram(lengths.histogram(), options.sequences_per_row);
-    return write_packed(files_, lengths, packing_, options, folder_.file(name));
+    return write_packed(files_, lengths, packing_, options, folder_.file(name),
+                        [this](int64_t done, int64_t total) {
+                          told_ = {done, total};
+                        });
   }
 
   test::TemporaryFolder folder_;
   std::vector<std::string> files_;
   Packing packing_;
+  std::pair<int64_t, int64_t> told_;  ///< the last progress
 };
 
 TEST_F(PackShardsTest, EverySequenceComesBackOnceUnchanged) {
@@ -222,6 +226,8 @@ TEST_F(PackShardsTest, EverySequenceComesBackOnceUnchanged) {
   }
   for (const int64_t slots : {3, 5}) {
     const auto written = pack("out" + std::to_string(slots), {.sequences_per_row = slots});
+    const int64_t files = std::ssize(files_) + std::ssize(written);
+    EXPECT_EQ(told_, std::pair(files, files)) << "read and written";
     std::vector<Sequence> found;
     for (size_t i = 0; i < written.size(); ++i) {
       const ShardShape shape = read_shard_shape(written[i]);
