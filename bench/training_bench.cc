@@ -25,8 +25,8 @@
 #include "core/strings.h"
 #include "dataset/pretraining_loader.h"
 #include "peak.h"
+#include "runlog/profile_table.h"
 #include "train/pretraining_trainer.h"
-#include "train/profile_table.h"
 
 namespace bertha {
 namespace {
@@ -119,7 +119,7 @@ train::TrainerSettings settings_of(const Setup& setup,
   settings.optimizer =
       setup.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
   for (const PretrainingBatch& batch : batches) {
-    train::BatchLimits& limits = settings.limits;
+    bert::BatchLimits& limits = settings.limits;
     limits.tokens = std::max(limits.tokens, batch.tokens());
     limits.sequences = std::max(limits.sequences, batch.sequences());
     limits.masked = std::max<int64_t>(limits.masked, std::ssize(batch.masked_rows));
@@ -138,11 +138,11 @@ struct Totals {
 };
 
 void print_profile(const Profile& profile, const Setup& setup, const Totals& totals) {
-  const train::Ceilings ceilings = {.gflops = totals.ceiling_gflops,
-                                    .gbytes_per_s = bench::measured_bandwidth()};
+  const runlog::Ceilings ceilings = {.gflops = totals.ceiling_gflops,
+                                     .gbytes_per_s = bench::measured_bandwidth()};
   const double seconds = totals.forward_backward_s + totals.update_s;
   fmt::print("{}{:38} {:7} {:10.2f}\nceilings: {:.0f} GFLOP/s, {:.1f} GB/s\n",
-             train::profile_table(profile, setup.steps, ceilings), "whole step", "",
+             runlog::profile_table(profile, setup.steps, ceilings), "whole step", "",
              1e3 * seconds / static_cast<double>(setup.steps), ceilings.gflops,
              ceilings.gbytes_per_s);
 }

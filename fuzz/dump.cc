@@ -16,7 +16,7 @@ namespace {
 
 using namespace bertha;
 
-class Pieces : public corpus::ByteSource {
+class Pieces : public io::ByteSource {
  public:
   Pieces(std::string_view bytes, size_t piece_bytes) : rest_(bytes), piece_bytes_(piece_bytes) {}
   std::string_view next() override {
@@ -30,7 +30,7 @@ class Pieces : public corpus::ByteSource {
   size_t piece_bytes_;
 };
 
-std::string read_all(std::unique_ptr<corpus::ByteSource> source) {
+std::string read_all(std::unique_ptr<io::ByteSource> source) {
   std::string text;
   corpus::DumpReader reader(std::move(source));
   while (const auto page = reader.next()) text += page->title + "\n" + page->text + "\n";
@@ -43,11 +43,11 @@ std::string read_all(std::unique_ptr<corpus::ByteSource> source) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.empty()) return 0;  // an Error, which the tests look at
-  const std::string text = read_all(corpus::open_memory(bytes, "fuzz", 1));
+  const std::string text = read_all(io::open_memory(bytes, "fuzz", 1));
   const bool plain = !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b");
   // Second threads are slow to start: every sixteenth size sees them.
   if (bytes.starts_with("BZh") && size % 16 == 0 &&
-      read_all(corpus::open_memory(bytes, "fuzz", 2)) != text) {
+      read_all(io::open_memory(bytes, "fuzz", 2)) != text) {
     std::abort();
   }
   // A byte at a time, expat reads all of it; in larger pieces texts go past it.

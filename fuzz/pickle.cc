@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "core/error.h"
-#include "io/pickle.h"
+#include "io/weights/pickle.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bertha::io::PickleTree tree;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "io/snappy.h"
+#include "io/archive/snappy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kLimit = 1 << 16;

@@ -5,19 +5,18 @@
 #include <cstdlib>
 
 #include "core/error.h"
-#include "dataset/squad_features.h"
+#include "tasks/squad/squad_features.h"
 
 namespace {
 
 using namespace bertha;
 
-void read_features(const dataset::SquadFile& file, const text::Tokenizer& tokenizer,
-                   bool training) {
+void read_features(const tasks::SquadFile& file, const text::Tokenizer& tokenizer, bool training) {
   try {
-    const dataset::SquadFeatures features(
+    const tasks::SquadFeatures features(
         file, tokenizer,
         {.max_seq_length = 24, .doc_stride = 5, .max_query_length = 8, .training = training});
-    for (const dataset::SquadWindow& window : features.windows()) {
+    for (const tasks::SquadWindow& window : features.windows()) {
       RaggedBatch batch;
       batch.clear();
       features.append(window, batch);
@@ -38,8 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       text::Vocabulary::parse("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##a\n##b\nthe\n");
   static const text::Tokenizer tokenizer(vocabulary, {.rules = text::TokenRules::kRecipe});
   try {
-    const dataset::SquadFile file =
-        dataset::parse_squad({reinterpret_cast<const char*>(data), size}, "input");
+    const tasks::SquadFile file =
+        tasks::parse_squad({reinterpret_cast<const char*>(data), size}, "input");
     read_features(file, tokenizer, false);
     read_features(file, tokenizer, true);
   } catch (const Error&) {

@@ -13,9 +13,9 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "io/archive/crc32c.h"
 #include "io/byte_order.h"
-#include "io/crc32c.h"
-#include "io/tf_bundle.h"
+#include "io/weights/tf_bundle.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "io/tensor_source.h"
+#include "io/weights/tensor_source.h"
 
 namespace {
 

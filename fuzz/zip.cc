@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "io/zip.h"
+#include "io/archive/zip.h"
 
 namespace {
 

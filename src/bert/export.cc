@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "io/safetensors.h"
+#include "io/weights/safetensors.h"
 
 namespace bertha::bert {
 namespace {

@@ -13,8 +13,8 @@
 #include "bert/config.h"
 #include "bert/parameters.h"
 #include "bert/weights.h"
-#include "io/tensor_data.h"
-#include "io/torch_file.h"
+#include "io/weights/tensor_data.h"
+#include "io/weights/torch_file.h"
 
 namespace bertha::bert {
 

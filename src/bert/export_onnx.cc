@@ -7,7 +7,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
-#include "io/onnx_writer.h"
+#include "io/weights/onnx_writer.h"
 
 namespace bertha::bert {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bert/parameters.h"
-#include "io/tensor_source.h"
+#include "io/weights/tensor_source.h"
 
 namespace bertha::bert {
 

@@ -7,14 +7,14 @@
 #include <set>
 
 #include "cli/inspect_parts.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "dataset/hdf5_file.h"
 #include "dataset/shard_survey.h"
 #include "io/atomic_file.h"
+#include "io/hdf5/hdf5_file.h"
+#include "runlog/progress.h"
+#include "runlog/work_meter.h"
 #include "text/vocabulary.h"
-#include "train/progress.h"
 
 namespace bertha::cli {
 namespace {
@@ -65,11 +65,12 @@ std::string bar(double part, bool unicode) {
 }
 
 void print_histogram(const Survey& survey) {
-  const bool unicode = train::stderr_terminal().unicode;
+  const bool unicode = runlog::stderr_terminal().unicode;
   const std::vector<Bin> bins = bins_of(survey);
   fmt::print("\nlength      sequences\n");
   for (const Bin& bin : bins) {
-    fmt::print("{:>4}–{:<5} {:>10}  {}\n", bin.lower, bin.upper, train::format_count(bin.sequences),
+    fmt::print("{:>4}–{:<5} {:>10}  {}\n", bin.lower, bin.upper,
+               runlog::format_count(bin.sequences),
                bar(share(bin.sequences, most_of(bins)), unicode));
   }
 }
@@ -79,19 +80,19 @@ void print_figures(const Survey& s, bool vocabulary) {
     fmt::print("{:<22} {}\n", name, value);
   };
   line("files",
-       fmt::format("{}{}", train::format_count(s.files),
+       fmt::format("{}{}", runlog::format_count(s.files),
                    s.packed_files == 0         ? ""
                    : s.packed_files == s.files ? ", packed"
                                                : fmt::format(", {} packed", s.packed_files)));
-  line("rows", fmt::format("{} of {} tokens", train::format_count(s.rows), s.longest_row));
-  line("sequences", fmt::format("{}, {:.4f} a row", train::format_count(s.sequences),
+  line("rows", fmt::format("{} of {} tokens", runlog::format_count(s.rows), s.longest_row));
+  line("sequences", fmt::format("{}, {:.4f} a row", runlog::format_count(s.sequences),
                                 share(s.sequences, s.rows)));
-  line("tokens", fmt::format("{}, {:.2f} a sequence", train::format_count(s.tokens),
+  line("tokens", fmt::format("{}, {:.2f} a sequence", runlog::format_count(s.tokens),
                              share(s.tokens, s.sequences)));
   line("real tokens", fmt::format("{:.2f} % of all places", 100 * share(s.tokens, s.places)));
   line("random next sentence",
        fmt::format("{:.2f} % of the sequences", 100 * share(s.random_next, s.sequences)));
-  line("masked tokens", fmt::format("{}, {:.2f} % of the tokens", train::format_count(s.masked),
+  line("masked tokens", fmt::format("{}, {:.2f} % of the tokens", runlog::format_count(s.masked),
                                     100 * share(s.masked, s.tokens)));
   line("largest id", fmt::format("{}", s.largest_id));
   line("masked, kept", fmt::format("{:.2f} % of the masked", 100 * share(s.masked_kept, s.masked)));
@@ -136,7 +137,7 @@ std::string svg_of(const Survey& survey) {
       "font-size=\"11\" text-anchor=\"middle\">\n<rect width=\"100%\" height=\"100%\" "
       "fill=\"#fff\"/>\n<text x=\"{}\" y=\"24\" font-size=\"15\">{} sequences by length, {:.2f} % "
       "of all places hold tokens</text>\n",
-      kWidth, kHeight, kWidth / 2, train::format_count(survey.sequences),
+      kWidth, kHeight, kWidth / 2, runlog::format_count(survey.sequences),
       100 * share(survey.tokens, survey.places));
   for (size_t i = 0; i < bins.size(); ++i) {
     const double x = kLeft + step * static_cast<double>(i);
@@ -203,7 +204,7 @@ void expect_something_sound(const Survey& survey, size_t files) {
 bool holds_shards(const std::string& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) {
-    return path.ends_with(".hdf5") || dataset::is_hdf5(path);
+    return path.ends_with(".hdf5") || io::is_hdf5(path);
   }
   if (!fs::is_directory(path, error)) return false;
   const auto entries = fs::directory_iterator(path, error);
@@ -233,7 +234,7 @@ int inspect_shards(const InspectOptions& options) {
   survey_options.threads = thread_count();
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(options.path);
-  WorkMeter meter("inspect", "files");
+  runlog::WorkMeter meter("inspect", "files");
   const Survey survey = dataset::survey_shards(files, survey_options, meter.report());
   meter.clear();
   expect_something_sound(survey, files.size());

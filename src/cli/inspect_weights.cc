@@ -9,8 +9,8 @@
 #include "bert/weights.h"
 #include "cli/inspect_parts.h"
 #include "core/error.h"
-#include "io/tensor_source.h"
-#include "io/torch_file.h"
+#include "io/weights/tensor_source.h"
+#include "io/weights/torch_file.h"
 #include "train/checkpoint.h"
 
 namespace bertha::cli {

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "train/dllogger.h"
+#include "cpython/literals.h"
 
 namespace bertha::cli {
 
@@ -111,7 +111,7 @@ Options& Options::value(const std::string& name, std::string& field, const std::
   Option& option = add(name, "TEXT", help);
   option.set = [&field](const std::string& text) { field = text; };
   option.show = [&field] { return field; };
-  option.literal = [&field] { return train::python_quoted(field); };
+  option.literal = [&field] { return cpython::repr_str(field); };
   return *this;
 }
 
@@ -127,7 +127,7 @@ Options& Options::value(const std::string& name, double& field, const std::strin
   Option& option = add(name, "X", help);
   option.set = [&field, name](const std::string& text) { field = parse_real(name, text); };
   option.show = [&field] { return fmt::format("{}", field); };
-  option.literal = [&field] { return train::python_repr(field); };
+  option.literal = [&field] { return cpython::repr_float(field); };
   return *this;
 }
 
@@ -144,7 +144,7 @@ Options& Options::value(const std::string& name, std::optional<std::string>& fie
   Option& option = add(name, "TEXT", help);
   option.set = [&field](const std::string& text) { field = text; };
   option.show = [&field] { return field.value_or(""); };
-  option.literal = [&field] { return field ? train::python_quoted(*field) : "None"; };
+  option.literal = [&field] { return field ? cpython::repr_str(*field) : "None"; };
   return *this;
 }
 
@@ -166,7 +166,7 @@ Options& Options::values(const std::string& name, std::vector<std::string>& fiel
   option.literal = [&field] {
     std::vector<std::string> quoted;
     quoted.reserve(field.size());
-    for (const std::string& text : field) quoted.push_back(train::python_quoted(text));
+    for (const std::string& text : field) quoted.push_back(cpython::repr_str(text));
     return "[" + join(quoted, ", ") + "]";
   };
   return *this;
@@ -186,7 +186,7 @@ Options& Options::accepted(const std::string& name, bool takes_value, const std:
   option.accepted_why = why;
   const auto shown = std::make_shared<std::string>(takes_value ? usual : "False");
   option.set = [shown, takes_value](const std::string& text) {
-    *shown = !takes_value ? "True" : is_number(text) ? text : train::python_quoted(text);
+    *shown = !takes_value ? "True" : is_number(text) ? text : cpython::repr_str(text);
   };
   option.show = [] { return std::string(); };
   option.literal = [shown] { return *shown; };

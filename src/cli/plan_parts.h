@@ -11,8 +11,8 @@
 
 #include "bert/config.h"
 #include "cli/ranks.h"
-#include "comm/cost_model.h"
-#include "train/step_timing.h"
+#include "plan/cost_model.h"
+#include "plan/step_timing.h"
 
 namespace bertha::cli {
 
@@ -32,7 +32,7 @@ struct Card {
 struct PlanOptions {
   std::string config_file;
   std::string card = "h100";
-  train::BatchShape shape = {64, 128, 20};
+  plan::BatchShape shape = {64, 128, 20};
   int64_t accumulation = 1;
   int64_t steps = 1;
   double real_share = 1;
@@ -73,7 +73,7 @@ struct Plan {
   bert::Config config;
   const Card& card;
   SequenceFlops flops;
-  std::vector<train::StepTiming> timings;  ///< measured ones
+  std::vector<plan::StepTiming> timings;  ///< measured ones
 };
 
 /// A rank's memory, in GB.
@@ -104,7 +104,7 @@ class Scaling {
   struct Row {
     int64_t ranks = 1;
     int64_t accumulation = 1;
-    comm::StepTime time;
+    plan::StepTime time;
     double sequences_per_second = 0;
     double efficiency = 1;  ///< sequences a second over those of as many single ranks
     double memory_gb = 0;
@@ -117,9 +117,9 @@ class Scaling {
   void take_links();
   void take_measurement();
   void take_estimate();
-  comm::StepCost cost(int64_t ranks) const;
-  Row row(int64_t ranks, const comm::Cluster& cluster) const;
-  std::vector<comm::FinalGradients> finals() const;
+  plan::StepCost cost(int64_t ranks) const;
+  Row row(int64_t ranks, const plan::Cluster& cluster) const;
+  std::vector<plan::FinalGradients> finals() const;
   void print_links() const;
   void print_rows() const;
   void print_overlap() const;
@@ -130,10 +130,10 @@ class Scaling {
   std::vector<int64_t> ranks_;
   std::string within_name_;
   std::string network_name_;
-  comm::Cluster cluster_;
-  std::optional<comm::LinkFit> fit_within_;
-  std::optional<comm::LinkFit> fit_between_;
-  comm::StepCost base_;  ///< of one rank
+  plan::Cluster cluster_;
+  std::optional<plan::LinkFit> fit_within_;
+  std::optional<plan::LinkFit> fit_between_;
+  plan::StepCost base_;  ///< of one rank
   std::vector<Row> rows_;
   std::vector<Curve> curves_;
 };

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "cli/plan_parts.h"
-#include "train/progress.h"
+#include "runlog/progress.h"
 
 namespace bertha::cli {
 namespace {
@@ -37,7 +37,7 @@ std::string repeated(const Ink& ink, int64_t columns, bool unicode) {
   return text;
 }
 
-std::string step_bar(const comm::StepTime& time, bool unicode) {
+std::string step_bar(const plan::StepTime& time, bool unicode) {
   const auto columns = [&](double seconds) {
     return std::lround(kBarColumns * seconds / time.step_seconds);
   };
@@ -48,12 +48,12 @@ std::string step_bar(const comm::StepTime& time, bool unicode) {
 }
 
 /// The moments at which sums are under way, and of those the ones that no computation hides.
-std::string sum_line(const comm::StepTime& time, double computed, double last, bool unicode) {
+std::string sum_line(const plan::StepTime& time, double computed, double last, bool unicode) {
   std::string line;
   for (int column = 0; column < kTimeColumns; ++column) {
     const double at = last * (column + 0.5) / kTimeColumns;
     const bool busy = std::ranges::any_of(
-        time.buckets, [&](const comm::BucketSum& sum) { return sum.begin <= at && at < sum.end; });
+        time.buckets, [&](const plan::BucketSum& sum) { return sum.begin <= at && at < sum.end; });
     line += repeated(!busy ? kNothing : at < computed ? kSum : kSeen, 1, unicode);
   }
   return line;
@@ -62,11 +62,11 @@ std::string sum_line(const comm::StepTime& time, double computed, double last, b
 }  // namespace
 
 void Scaling::print_links() const {
-  const auto line = [](const char* where, const std::string& name, const comm::Link& link,
-                       const std::optional<comm::LinkFit>& fit) {
+  const auto line = [](const char* where, const std::string& name, const plan::Link& link,
+                       const std::optional<plan::LinkFit>& fit) {
     fmt::print("  {:<14} {:<14} {:8.1f} us {:10.2f} GB/s{}\n", where, name,
                1e6 * link.latency_seconds, 1e-9 * link.bytes_per_second,
-               fit ? fmt::format("  {}, residual {:.0f} %", comm::name_of(fit->method),
+               fit ? fmt::format("  {}, residual {:.0f} %", plan::name_of(fit->method),
                                  100 * fit->residual)
                    : "");
   };
@@ -75,7 +75,7 @@ void Scaling::print_links() const {
   line("between nodes", network_name_, cluster_.between, fit_between_);
   fmt::print("  {} ranks and {} network cards a node\n", cluster_.ranks_a_node,
              cluster_.cards_a_node);
-  for (const train::StepTiming& t : plan_.timings) {
+  for (const plan::StepTiming& t : plan_.timings) {
     fmt::print(
         "measured: {} ranks of {} threads on {} hosts, {}\n"
         "  micro-batch {} ms, with sums {} ms, update {} ms, all gradients summed alone {} ms\n",
@@ -88,7 +88,7 @@ void Scaling::print_links() const {
 }
 
 void Scaling::print_rows() const {
-  const bool unicode = train::stderr_terminal().unicode;
+  const bool unicode = runlog::stderr_terminal().unicode;
   const bool memory = rows_.front().memory_gb > 0;
   fmt::print("\nmilliseconds of a step; bars: {} computation, {} update, {} sums that are seen\n",
              repeated(kCompute, 1, unicode), repeated(kUpdate, 1, unicode),
@@ -97,7 +97,7 @@ void Scaling::print_rows() const {
              "accum.", "compute", "update", "sums", "hidden", "seen", "step", "sequences/s",
              "effic.", memory ? "    memory" : "");
   for (const Row& row : rows_) {
-    const comm::StepTime& t = row.time;
+    const plan::StepTime& t = row.time;
     fmt::print("{:>6} {:>6} {:>10} {:>8} {:>8} {:>8} {:>8} {:>10} {:>11.1f} {:>7.1f} %{} {}\n",
                row.ranks, row.accumulation, ms(t.compute_seconds), ms(t.update_seconds),
                ms(t.sum_seconds), ms(t.hidden_seconds), ms(t.exposed_seconds()), ms(t.step_seconds),
@@ -115,7 +115,7 @@ double Scaling::last_moment() const {
 }
 
 void Scaling::print_overlap() const {
-  const bool unicode = train::stderr_terminal().unicode;
+  const bool unicode = runlog::stderr_terminal().unicode;
   const double last = last_moment();
   const auto columns = [&](double seconds) { return std::lround(kTimeColumns * seconds / last); };
   const int64_t forward = columns(base_.finals.front().seconds);
@@ -197,7 +197,7 @@ std::string grid(const std::vector<int64_t>& ranks) {
   }
   for (size_t i = 0; i < ranks.size(); ++i) {
     svg += text_at(place_of(i, ranks.size()), kBottom + 18, "middle",
-                   fmt::format("{} ranks", train::format_count(ranks[i])));
+                   fmt::format("{} ranks", runlog::format_count(ranks[i])));
   }
   return svg;
 }
@@ -250,7 +250,7 @@ std::string Scaling::svg() const {
     svg += text_at(kLeft - 8, y + 13, "end", fmt::format("{} ranks", row.ranks));
     svg += text_at(kRight + 14, y + 13, "start",
                    fmt::format("{} ms seen", ms(row.time.exposed_seconds())));
-    for (const comm::BucketSum& sum : row.time.buckets) {
+    for (const plan::BucketSum& sum : row.time.buckets) {
       const double middle = std::clamp(computed, sum.begin, sum.end);
       svg += box(place(sum.begin), y, place(middle) - place(sum.begin), "#009e73") +
              box(place(middle), y, place(sum.end) - place(middle), "#d55e00");

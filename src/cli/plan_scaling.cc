@@ -34,31 +34,31 @@ std::vector<int64_t> parse_ranks(const std::string& text) {
   return ranks;
 }
 
-comm::Link link_of(std::span<const comm::Fabric> fabrics, const char* option,
+plan::Link link_of(std::span<const plan::Fabric> fabrics, const char* option,
                    const std::string& name) {
-  if (const std::optional<comm::Link> link = comm::find_link(fabrics, name)) return *link;
+  if (const std::optional<plan::Link> link = plan::find_link(fabrics, name)) return *link;
   std::vector<std::string> names;
-  for (const comm::Fabric& fabric : fabrics) names.emplace_back(fabric.name);
+  for (const plan::Fabric& fabric : fabrics) names.emplace_back(fabric.name);
   fail("--{} {}: expected {}", option, name, join(names, ", "));
 }
 
 /// Samples of all measurements on one host, or of those with one rank a host.
-std::optional<comm::LinkFit> fit_of(const std::vector<train::StepTiming>& timings, bool one_host) {
-  std::vector<comm::Sample> samples;
-  for (const train::StepTiming& timing : timings) {
+std::optional<plan::LinkFit> fit_of(const std::vector<plan::StepTiming>& timings, bool one_host) {
+  std::vector<plan::Sample> samples;
+  for (const plan::StepTiming& timing : timings) {
     const bool fits = one_host ? timing.hosts == 1 : timing.hosts == timing.ranks;
     if (fits) samples.insert(samples.end(), timing.sums.begin(), timing.sums.end());
   }
-  return comm::fit_link(samples);
+  return plan::fit_link(samples);
 }
 
-Json json_of(const std::string& name, const comm::Link& link,
-             const std::optional<comm::LinkFit>& fit) {
+Json json_of(const std::string& name, const plan::Link& link,
+             const std::optional<plan::LinkFit>& fit) {
   Json json = {{"name", name},
                {"latency_seconds", link.latency_seconds},
                {"bytes_per_second", link.bytes_per_second}};
   if (fit) {
-    json["method"] = comm::name_of(fit->method);
+    json["method"] = plan::name_of(fit->method);
     json["residual"] = fit->residual;
   }
   return json;
@@ -79,8 +79,8 @@ Scaling::Scaling(const Plan& plan) : plan_(plan), ranks_(parse_ranks(plan.option
     rows_.push_back(row(ranks, cluster_));
     if (!plan.options.by_measurement()) rows_.back().memory_gb = memory_of(plan, ranks).total();
   }
-  for (const comm::Fabric& fabric : comm::known_networks()) {
-    comm::Cluster cluster = cluster_;
+  for (const plan::Fabric& fabric : plan::known_networks()) {
+    plan::Cluster cluster = cluster_;
     cluster.between = fabric.delivered();
     Curve curve{std::string(fabric.name), {}};
     for (const int64_t ranks : ranks_) curve.efficiencies.push_back(row(ranks, cluster).efficiency);
@@ -94,8 +94,8 @@ void Scaling::take_links() {
   const bool measured = o.by_measurement();
   within_name_ = o.within.value_or(measured ? "shared-memory" : std::string(plan_.card.within));
   network_name_ = o.network.value_or(measured ? "ethernet-10g" : std::string(plan_.card.network));
-  cluster_ = {.within = link_of(comm::known_interconnects(), "within", within_name_),
-              .between = link_of(comm::known_networks(), "network", network_name_),
+  cluster_ = {.within = link_of(plan::known_interconnects(), "within", within_name_),
+              .between = link_of(plan::known_networks(), "network", network_name_),
               .ranks_a_node = o.ranks_a_node,
               .cards_a_node = o.network_cards.value_or(measured ? 1 : plan_.card.network_cards)};
   if (!o.within) fit_within_ = fit_of(plan_.timings, true);
@@ -121,21 +121,21 @@ void Scaling::take_estimate() {
 /// to come will; what sums took from its computation says how much of them can hide.
 void Scaling::take_measurement() {
   if (plan_.timings.empty()) return;
-  for (const train::StepTiming& timing : plan_.timings) {
+  for (const plan::StepTiming& timing : plan_.timings) {
     if (timing.elements == base_.elements) continue;
     fail("measured with a model of {} parameters, {} has {}", timing.elements,
          plan_.options.config_file, base_.elements);
   }
-  const train::StepTiming& timing =
-      *std::ranges::max_element(plan_.timings, {}, &train::StepTiming::ranks);
+  const plan::StepTiming& timing =
+      *std::ranges::max_element(plan_.timings, {}, &plan::StepTiming::ranks);
   base_.micro_batch_seconds = timing.micro_batch_seconds;
   base_.update_seconds = timing.update_seconds;
   base_.bucket_elements = timing.bucket_elements;
   base_.finals = finals();
   if (timing.ranks == 1 || !(fit_within_ || fit_between_)) return;
-  comm::Cluster cluster = cluster_;
+  plan::Cluster cluster = cluster_;
   cluster.ranks_a_node = (timing.ranks + timing.hosts - 1) / timing.hosts;
-  const comm::StepTime ideal = comm::step_time(base_, cluster, timing.ranks);
+  const plan::StepTime ideal = plan::step_time(base_, cluster, timing.ranks);
   if (ideal.hidden_seconds <= 0) return;
   const double hidden = timing.whole_sum_seconds - timing.exposed_seconds();
   base_.overlap = std::clamp(hidden / ideal.hidden_seconds, 0.0, 1.0);
@@ -143,14 +143,14 @@ void Scaling::take_measurement() {
 
 /// The forward pass and the heads, then the backward pass layer by layer from the last: shares of
 /// the micro-batch by their operations.
-std::vector<comm::FinalGradients> Scaling::finals() const {
+std::vector<plan::FinalGradients> Scaling::finals() const {
   const bert::ParameterTable table(plan_.config, bert::Heads::for_pretraining());
   const int64_t layers = plan_.config.num_hidden_layers;
   const double forward = plan_.flops.encoder / 3;
   const double backward = forward * (plan_.options.recompute ? 3 : 2);
   const double all = forward + plan_.flops.heads + backward;
   const double before = (forward + plan_.flops.heads) / all;
-  std::vector<comm::FinalGradients> finals;
+  std::vector<plan::FinalGradients> finals;
   for (int64_t done = 0; done <= layers; ++done) {
     const double share =
         before + (1 - before) * static_cast<double>(done) / static_cast<double>(layers);
@@ -160,9 +160,9 @@ std::vector<comm::FinalGradients> Scaling::finals() const {
   return finals;
 }
 
-comm::StepCost Scaling::cost(int64_t ranks) const {
+plan::StepCost Scaling::cost(int64_t ranks) const {
   const PlanOptions& o = plan_.options;
-  comm::StepCost cost = base_;
+  plan::StepCost cost = base_;
   cost.accumulation = o.accumulation;
   if (o.global_batch == 0) return cost;
   const int64_t at_once = o.shape.sequences * ranks;
@@ -174,13 +174,13 @@ comm::StepCost Scaling::cost(int64_t ranks) const {
   return cost;
 }
 
-Scaling::Row Scaling::row(int64_t ranks, const comm::Cluster& cluster) const {
-  const auto rate = [&](int64_t count, const comm::StepCost& of, const comm::StepTime& time) {
+Scaling::Row Scaling::row(int64_t ranks, const plan::Cluster& cluster) const {
+  const auto rate = [&](int64_t count, const plan::StepCost& of, const plan::StepTime& time) {
     return static_cast<double>(of.accumulation * plan_.options.shape.sequences * count) /
            time.step_seconds;
   };
-  const comm::StepCost own = cost(ranks);
-  const comm::StepCost alone = cost(1);
+  const plan::StepCost own = cost(ranks);
+  const plan::StepCost alone = cost(1);
   Row row{.ranks = ranks, .accumulation = own.accumulation, .time = step_time(own, cluster, ranks)};
   row.sequences_per_second = rate(ranks, own, row.time);
   const double single = rate(1, alone, step_time(alone, cluster, 1));

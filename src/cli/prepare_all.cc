@@ -16,8 +16,8 @@
 #include "core/error.h"
 #include "corpus/wikitext.h"
 #include "dataset/instances.h"
-#include "dataset/packing.h"
-#include "io/crc32.h"
+#include "dataset/packing/packing.h"
+#include "io/archive/crc32.h"
 
 namespace bertha::cli {
 namespace {
@@ -137,7 +137,7 @@ class Looker {
     }
     spdlog::info("{}: {} ({})", name_of(step), dry_run_ ? "would run" : "runs", why);
     pending_ = dry_run_;
-    if (!dry_run_ && recorded(step)) corpus::begin_stage(step.work);
+    if (!dry_run_ && recorded(step)) prepare::begin_stage(step.work);
     return !dry_run_;
   }
 
@@ -149,7 +149,7 @@ class Looker {
       return false;
     }
     try {
-      return corpus::is_done(step.work, why);
+      return prepare::is_done(step.work, why);
     } catch (const Error&) {
       if (!pending_) throw;
       why = "a stage before it is to be done";
@@ -165,7 +165,7 @@ void run_step(const Step& step, comm::Communicator& world) {
   if (!step.by_all_ranks && !world.leads()) return;
   const Made made = step.run(step.by_all_ranks ? world : comm::alone());
   if (!world.leads()) return;
-  if (recorded(step)) corpus::finish_stage(step.work, made.counts, made.outputs);
+  if (recorded(step)) prepare::finish_stage(step.work, made.counts, made.outputs);
   fmt::print("{}: {}\n", name_of(step), made.said);
   std::fflush(stdout);  // a log file shows how far it is
 }

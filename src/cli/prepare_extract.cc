@@ -12,11 +12,11 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/extractor.h"
-#include "corpus/multistream.h"
+#include "io/archive/multistream.h"
+#include "runlog/work_meter.h"
 
 namespace bertha::cli {
 namespace {
@@ -109,10 +109,10 @@ std::string describe(const corpus::ExtractCounts& counts) {
 }  // namespace
 
 std::vector<int64_t> streams_of(const std::string& dump, std::string index, int64_t threads) {
-  if (index.empty()) index = corpus::find_stream_index(dump);
+  if (index.empty()) index = io::find_stream_index(dump);
   if (index.empty()) return {};
   try {
-    std::vector<int64_t> streams = corpus::read_stream_index(index, dump, threads);
+    std::vector<int64_t> streams = io::read_stream_index(index, dump, threads);
     spdlog::info("{}: {} streams, by {}", dump, streams.size(), index);
     return streams;
   } catch (const Error& error) {
@@ -142,7 +142,7 @@ int prepare_extract(Arguments arguments) {
 
   const std::string& dump = settings.dumps.front();
   settings.extract.streams = streams_of(dump, settings.index, settings.extract.threads);
-  WorkMeter meter("extract", "", settings.quiet);
+  runlog::WorkMeter meter("extract", "", settings.quiet);
   settings.extract.progress = meter.report();
   const auto begin = std::chrono::steady_clock::now();
   const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);

@@ -11,16 +11,16 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "core/workers.h"
 #include "dataset/hdf5_shard.h"
 #include "dataset/instances.h"
-#include "dataset/workers.h"
 #include "io/atomic_file.h"
+#include "runlog/progress.h"
+#include "runlog/work_meter.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
-#include "train/progress.h"
 
 namespace bertha::cli {
 namespace {
@@ -253,10 +253,11 @@ Counts make_shards(const std::vector<Job>& jobs, const Settings& settings,
   const auto count = static_cast<int64_t>(own.size());
   const int64_t threads_a_job =
       std::max<int64_t>(1, settings.threads / std::max<int64_t>(count, 1));
-  WorkMeter meter("instances", world.ranks() > 1 ? "shards of rank 0" : "shards", !world.leads());
+  runlog::WorkMeter meter("instances", world.ranks() > 1 ? "shards of rank 0" : "shards",
+                          !world.leads());
   ProgressCounter done(count, meter.report());
   std::vector<Counts> counts(own.size());
-  dataset::run_tasks(count, settings.threads, [&](int64_t i) {
+  run_tasks(count, settings.threads, [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     counts[at] = make_shard(jobs[own[at]], settings, tokenizer, threads_a_job);
     done.add(1);

@@ -8,13 +8,13 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "dataset/pack_shards.h"
-#include "dataset/packing.h"
+#include "dataset/packing/pack_shards.h"
+#include "dataset/packing/packing.h"
 #include "dataset/pretraining_loader.h"
 #include "io/atomic_file.h"
+#include "runlog/work_meter.h"
 
 namespace bertha::cli {
 namespace {
@@ -143,7 +143,7 @@ int prepare_pack(Arguments arguments, comm::Communicator& world) {
     clear_output(settings);
   }
   world.wait_for_all(comm::Stage::kBarrier);
-  WorkMeter meter("pack", "files, read and written", settings.quiet || !world.leads());
+  runlog::WorkMeter meter("pack", "files, read and written", settings.quiet || !world.leads());
   const std::vector<std::string> written = dataset::write_packed(
       files, lengths, packing, settings.pack, settings.output_dir, meter.report());
   meter.clear();

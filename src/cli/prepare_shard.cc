@@ -7,11 +7,11 @@
 
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "corpus/sharding.h"
 #include "io/atomic_file.h"
+#include "runlog/work_meter.h"
 
 namespace bertha::cli {
 namespace {
@@ -58,7 +58,7 @@ int prepare_shard(Arguments arguments) {
   }
   check_shard_options(shard);
   make_folder(shard.output_dir);
-  WorkMeter meter("shard");
+  runlog::WorkMeter meter("shard");
   shard.progress = meter.report();
   const corpus::ShardTotals totals = corpus::write_shards(inputs, shard);
   meter.clear();

@@ -11,13 +11,14 @@
 
 #include "cli/commands.h"
 #include "cli/prepare_stages.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "corpus/extractor.h"
 #include "corpus/formatting.h"
-#include "dataset/pack_shards.h"
+#include "cpython/literals.h"
+#include "dataset/packing/pack_shards.h"
+#include "runlog/dllogger.h"
+#include "runlog/work_meter.h"
 #include "text/vocabulary.h"
-#include "train/dllogger.h"
 
 namespace bertha::cli {
 namespace {
@@ -53,13 +54,13 @@ class Folders {
   }
   std::string sharded(const std::string& dataset) const {
     return of(fmt::format("sharded_training_shards_{}_test_shards_{}_fraction_{}/{}",
-                          s_.shards.training, s_.shards.test, train::python_repr(s_.test_fraction),
+                          s_.shards.training, s_.shards.test, cpython::repr_float(s_.test_fraction),
                           dataset));
   }
   std::string hdf5_name(const Phase& phase) const {
     return fmt::format(
         "hdf5_lower_case_{}_seq_len_{}_max_pred_{}_masked_lm_prob_{}_random_seed_{}_dupe_factor_{}",
-        s_.lower_case, phase.length, phase.predictions, train::python_repr(s_.masked_lm_prob),
+        s_.lower_case, phase.length, phase.predictions, cpython::repr_float(s_.masked_lm_prob),
         s_.random_seed, s_.dupe_factor);
   }
 
@@ -129,7 +130,7 @@ Step extract_step(const PrepareSettings& s, const Folders& folders) {
             {}};
   step.run = [dump, options](comm::Communicator&) mutable {
     options.streams = streams_of(dump, "", options.threads);
-    WorkMeter meter("extract");
+    runlog::WorkMeter meter("extract");
     options.progress = meter.report();
     const corpus::ExtractCounts counts = corpus::extract_dump(dump, options);
     meter.clear();
@@ -211,7 +212,7 @@ Step shard_step_of(const PrepareSettings& s, const Folders& folders,
 Step shard_step(const PrepareSettings& s, const Folders& folders) {
   const std::vector<std::string> inputs = shard_inputs(s, folders);
   Step step = shard_step_of(s, folders, [inputs](corpus::ShardOptions options) {
-    WorkMeter meter("shard");
+    runlog::WorkMeter meter("shard");
     options.progress = meter.report();
     return corpus::write_shards(inputs, options);
   });
@@ -229,7 +230,7 @@ Step stream_step(const PrepareSettings& s, const Folders& folders) {
   corpus::ExtractOptions extract = extract_options(s, folders);
   const auto make = [=](const corpus::ShardOptions& options) mutable {
     if (!dump.empty()) extract.streams = streams_of(dump, "", extract.threads);
-    WorkMeter meter("shard");
+    runlog::WorkMeter meter("shard");
     int passes = 0;
     const auto open = [&] {
       extract.progress = [&meter, before = passes++](int64_t done, int64_t total) {

@@ -12,8 +12,8 @@
 
 #include "comm/communicator.h"
 #include "core/threads.h"
-#include "corpus/manifest.h"
 #include "corpus/sharding.h"
+#include "prepare/manifest.h"
 
 namespace bertha::cli {
 
@@ -58,7 +58,7 @@ struct Made {
 };
 
 struct Step {
-  corpus::StageWork work;  ///< without a manifest: `run` itself knows what is there
+  prepare::StageWork work;  ///< without a manifest: `run` itself knows what is there
   std::function<Made(comm::Communicator&)> run;
   bool by_all_ranks = false;  ///< every rank runs it, for its part; else rank 0 alone
   bool always = false;        ///< done anew although it was done before

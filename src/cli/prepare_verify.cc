@@ -9,11 +9,11 @@
 #include "cli/options.h"
 #include "cli/prepare_stages.h"
 #include "cli/ranks.h"
-#include "cli/work_meter.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "dataset/packing.h"
+#include "dataset/packing/packing.h"
 #include "dataset/shard_survey.h"
+#include "runlog/work_meter.h"
 #include "text/vocabulary.h"
 
 namespace bertha::cli {
@@ -103,7 +103,7 @@ int prepare_verify(Arguments arguments, comm::Communicator& world) {
   survey_options.threads = settings.threads;
   survey_options.vocabulary = vocabulary ? &*vocabulary : nullptr;
   const std::vector<std::string> files = dataset::shard_files(settings.input_dir);
-  WorkMeter meter("verify", "files", !world.leads());
+  runlog::WorkMeter meter("verify", "files", !world.leads());
   const dataset::Survey survey =
       dataset::survey_shards(own_files(files, world), survey_options, meter.report());
   meter.clear();

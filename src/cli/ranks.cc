@@ -12,10 +12,10 @@
 #include <thread>
 #include <utility>
 
-#include "comm/cards.h"
+#include "comm/device_communicator.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "io/crc32.h"
+#include "io/archive/crc32.h"
 
 namespace bertha::cli {
 namespace {

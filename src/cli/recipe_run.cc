@@ -3,7 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/stop.h"
-#include "train/dllogger.h"
+#include "cpython/literals.h"
 
 namespace bertha::cli {
 
@@ -50,7 +50,7 @@ std::string namespace_text(const Options& table, const Device& device,
     const auto other = shown.find(name);
     text += (text.empty() ? "" : ", ") + name + "=";
     if (name == "device") {
-      text += train::python_quoted(device.description());
+      text += cpython::repr_str(device.description());
     } else {
       text += other == shown.end() ? value : other->second;
     }

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -39,7 +39,7 @@ Reference reference_at(std::string_view xml) {
 /// The bytes of the character of more than one byte at the front of `xml`; 0 where XML has none
 /// such.
 size_t wide_length(std::string_view xml) {
-  const text::Decoded character = text::decode_utf8(xml.data(), xml.data() + xml.size());
+  const Decoded character = decode_utf8(xml.data(), xml.data() + xml.size());
   const bool allowed =
       character.valid && character.code_point != 0xFFFE && character.code_point != 0xFFFF;
   return allowed ? static_cast<size_t>(character.length) : 0;

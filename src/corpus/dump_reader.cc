@@ -87,7 +87,7 @@ std::string_view attribute(const XML_Char** attributes, std::string_view name) {
 /// behind it, plain characters (character_data.h) go past it: they would not change its state.
 class DumpReader::Parser {
  public:
-  explicit Parser(std::unique_ptr<ByteSource> source)
+  explicit Parser(std::unique_ptr<io::ByteSource> source)
       : source_(std::move(source)), parser_(XML_ParserCreate(nullptr)) {
     if (parser_ == nullptr) throw std::bad_alloc();
     XML_SetUserData(parser_, this);
@@ -110,7 +110,7 @@ class DumpReader::Parser {
   const DumpCounts& counts() const { return counts_; }
   const Site& site() const { return site_; }
   const std::string& damage() const { return damage_; }
-  const ByteSource& source() const { return *source_; }
+  const io::ByteSource& source() const { return *source_; }
 
  private:
   void feed() {
@@ -307,7 +307,7 @@ class DumpReader::Parser {
     self(data).abort("a document type, which no dump has: its entities are not read");
   }
 
-  std::unique_ptr<ByteSource> source_;
+  std::unique_ptr<io::ByteSource> source_;
   XML_Parser parser_;
   std::string_view chunk_;
   std::deque<Page> ready_;
@@ -335,7 +335,7 @@ class DumpReader::Parser {
   Page page_;
 };
 
-DumpReader::DumpReader(std::unique_ptr<ByteSource> source)
+DumpReader::DumpReader(std::unique_ptr<io::ByteSource> source)
     : parser_(std::make_unique<Parser>(std::move(source))) {}
 
 DumpReader::~DumpReader() = default;
@@ -356,7 +356,7 @@ const std::string& DumpReader::damage() const {
   return parser_->damage();
 }
 
-const ByteSource& DumpReader::source() const {
+const io::ByteSource& DumpReader::source() const {
   return parser_->source();
 }
 

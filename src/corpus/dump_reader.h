@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "corpus/byte_source.h"
 #include "corpus/site.h"
+#include "io/archive/byte_source.h"
 
 namespace bertha::corpus {
 
@@ -40,7 +40,7 @@ class DumpReader {
   /// MediaWiki itself takes no text over 2 MiB.
   static constexpr size_t kMaxTextBytes = size_t{16} << 20;
 
-  explicit DumpReader(std::unique_ptr<ByteSource> source);
+  explicit DumpReader(std::unique_ptr<io::ByteSource> source);
   ~DumpReader();
   DumpReader(const DumpReader&) = delete;
   DumpReader& operator=(const DumpReader&) = delete;
@@ -55,7 +55,7 @@ class DumpReader {
   /// when it is whole. Every page before that place was handed out.
   const std::string& damage() const;
   /// What it reads, to see how far.
-  const ByteSource& source() const;
+  const io::ByteSource& source() const;
 
  private:
   class Parser;

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/ordered_workers.h"
 #include "corpus/formatting.h"
-#include "corpus/ordered_workers.h"
 #include "io/atomic_file.h"
 
 namespace bertha::corpus {
@@ -209,7 +209,7 @@ class ArticleLines : public LineSource {
   ArticleLines(const std::string& dump, const ExtractOptions& options)
       : dump_(dump),
         options_(options),
-        reader_(open_source(dump, options.threads, options.streams)) {}
+        reader_(io::open_source(dump, options.threads, options.streams)) {}
 
   std::optional<Job> next() override {
     std::optional<Batch> batch = read_batch(reader_, options_.progress);
@@ -273,7 +273,7 @@ std::string format_article(const Page& page, const std::string& url, std::string
 }
 
 ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options) {
-  DumpReader reader(open_source(dump, options.threads, options.streams));
+  DumpReader reader(io::open_source(dump, options.threads, options.streams));
   ExtractCounts counts;
   OrderedWorkers<Batch, Articles> workers(
       options.threads, [&] { return read_batch(reader, options.progress); },

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "io/atomic_file.h"
-#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -130,7 +130,7 @@ std::string read_book(const std::string& path) {
   const io::MappedFile file(path);
   std::string_view text = file.text();
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  if (const int64_t at = text::find_invalid_utf8(file.text()); at >= 0) {
+  if (const int64_t at = find_invalid_utf8(file.text()); at >= 0) {
     fail("{}: byte {} is not UTF-8 text", path, at);
   }
   text = without_licence(text);

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -133,7 +133,7 @@ size_t append_entity(std::string_view text, std::string& out) {
   if (end == std::string_view::npos || end < 2) return 0;
   uint32_t code_point = 0;
   if (!find_code_point(text.substr(1, end - 1), code_point)) return 0;
-  if (is_character(code_point)) text::append_utf8(code_point, out);
+  if (is_character(code_point)) append_utf8(code_point, out);
   return end + 1;
 }
 

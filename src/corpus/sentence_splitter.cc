@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <unordered_set>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -196,7 +196,7 @@ class Splitter {
       return std::string_view("$#([\"'").find(c) != kNone ||
              (c == '.' && !is_blank(text_[first - 1]));
     const char* const p = text_.data() + first;
-    const char32_t letter = text::decode_utf8(p, text_.data() + text_.size()).code_point;
+    const char32_t letter = decode_utf8(p, text_.data() + text_.size()).code_point;
     const bool dash = letter >= 0x2010 && letter <= 0x2027;
     return !dash || letter == 0x201C || letter == 0x2018 || letter == 0x201E;
   }

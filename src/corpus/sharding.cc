@@ -15,10 +15,10 @@
 #include <utility>
 
 #include "core/error.h"
-#include "corpus/ordered_workers.h"
+#include "core/ordered_workers.h"
+#include "core/utf8.h"
 #include "corpus/sentence_splitter.h"
 #include "io/atomic_file.h"
-#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -184,7 +184,7 @@ Counted read_articles(std::span<const io::MappedFile> files, int64_t threads,
   OrderedWorkers<Block, Counted> workers(
       threads, [&] { return reader.next(); },
       [files](Block&& block) {
-        if (const int64_t at = text::find_invalid_utf8(block.text); at >= 0) {
+        if (const int64_t at = find_invalid_utf8(block.text); at >= 0) {
           fail("{}: byte {} is not UTF-8 text", files[static_cast<size_t>(block.file)].path(),
                block.offset + at);
         }

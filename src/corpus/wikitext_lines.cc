@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/utf8.h"
 #include "corpus/html_entities.h"
-#include "text/utf8.h"
 
 namespace bertha::corpus {
 namespace {
@@ -248,7 +248,7 @@ class LineBuilder {
   }
 
   size_t add_rare(std::string_view part) {
-    const text::Decoded character = text::decode_utf8(part.data(), part.data() + part.size());
+    const Decoded character = decode_utf8(part.data(), part.data() + part.size());
     const auto length = static_cast<size_t>(character.length);
     switch (spacing_of(character.code_point)) {
       case Spacing::kBlank:

@@ -2,11 +2,11 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/utf8.h"
+#include "core/workers.h"
+#include "cpython/str_rules.h"
 #include "dataset/instances.h"
-#include "dataset/workers.h"
 #include "io/atomic_file.h"
-#include "text/python_strings.h"
-#include "text/utf8.h"
 
 namespace bertha::dataset {
 namespace {
@@ -23,8 +23,8 @@ struct Block {
 bool is_blank(std::string_view line) {
   const char* const end = line.data() + line.size();
   for (const char* at = line.data(); at < end;) {
-    const text::Decoded decoded = text::decode_utf8(at, end);
-    if (!text::is_python_space(decoded.code_point)) return false;
+    const Decoded decoded = decode_utf8(at, end);
+    if (!cpython::is_python_space(decoded.code_point)) return false;
     at += decoded.length;
   }
   return true;
@@ -97,7 +97,7 @@ void read_file(const std::string& path, const text::Tokenizer& tokenizer, int64_
   std::vector<Block> blocks(texts.size());
   run_tasks(static_cast<int64_t>(texts.size()), threads, [&](int64_t index) {
     const std::string_view text = texts[static_cast<size_t>(index)];
-    if (const int64_t invalid = text::find_invalid_utf8(text); invalid >= 0) {
+    if (const int64_t invalid = find_invalid_utf8(text); invalid >= 0) {
       fail("{}: byte {} is not UTF-8 text", path, text.data() - file.text().data() + invalid);
     }
     blocks[static_cast<size_t>(index)] = encode_block(text, tokenizer);

@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "dataset/hdf5_column.h"
 #include "dataset/hdf5_shard.h"
+#include "io/hdf5/hdf5_column.h"
 
 // A shard is read in blocks of rows, each checked before its tokens are kept, so memory grows with
 // good rows only. One reader serves both layouts: a row of an unpacked shard is a row with one
@@ -21,9 +21,10 @@ using Row = std::span<const int32_t>;
 /// A column and the block of its rows that is in memory.
 class BlockColumn {
  public:
-  BlockColumn(const Hdf5File& source, const char* name, int rank) : column_(source, name, rank) {}
+  BlockColumn(const io::Hdf5File& source, const char* name, int rank)
+      : column_(source, name, rank) {}
 
-  const Column& column() const { return column_; }
+  const io::Column& column() const { return column_; }
   const char* name() const { return column_.name(); }
   int64_t width() const { return column_.width(); }
   void load(int64_t first, int64_t count) { column_.read(first, count, values_); }
@@ -33,13 +34,13 @@ class BlockColumn {
   }
 
  private:
-  Column column_;
+  io::Column column_;
   std::vector<int32_t> values_;
 };
 
 /// What a packed shard has besides the six datasets of an unpacked one.
 struct PackedColumns {
-  explicit PackedColumns(const Hdf5File& source)
+  explicit PackedColumns(const io::Hdf5File& source)
       : positions(source, "positions", 2),
         next_positions(source, "next_sentence_positions", 2),
         next_weights(source, "next_sentence_weights", 2) {}
@@ -48,11 +49,11 @@ struct PackedColumns {
 };
 
 /// A file with the six datasets that every shard has.
-Hdf5File open_shard(const std::string& path) {
+io::Hdf5File open_shard(const std::string& path) {
   static const std::vector<std::string> kNames = {"input_ids",     "input_mask",
                                                   "segment_ids",   "masked_lm_positions",
                                                   "masked_lm_ids", "next_sentence_labels"};
-  Hdf5File source(path);
+  io::Hdf5File source(path);
   std::vector<std::string> missing;
   for (const std::string& name : kNames) {
     if (!source.has(name)) missing.push_back(name);
@@ -62,7 +63,7 @@ Hdf5File open_shard(const std::string& path) {
        missing.size() == kNames.size() ? "all" : join(missing, ", "), join(kNames, ", "));
 }
 
-bool is_packed(const Hdf5File& source) {
+bool is_packed(const io::Hdf5File& source) {
   return source.has("positions") || source.has("next_sentence_positions") ||
          source.has("next_sentence_weights");
 }
@@ -127,7 +128,7 @@ class ShardReader {
          fmt::format(format, std::forward<Args>(args)...));
   }
 
-  Hdf5File source_;
+  io::Hdf5File source_;
   BlockColumn ids_, mask_, segments_, masked_, labels_, next_;
   std::optional<PackedColumns> packed_;
   int64_t row_ = 0;

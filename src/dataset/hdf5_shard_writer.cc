@@ -7,11 +7,11 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "dataset/deflate.h"
+#include "core/workers.h"
 #include "dataset/hdf5_shard.h"
-#include "dataset/hdf5_writer.h"
-#include "dataset/workers.h"
+#include "io/archive/deflate.h"
 #include "io/atomic_file.h"
+#include "io/hdf5/hdf5_writer.h"
 
 // Rows are cut into groups; a group is one chunk of every dataset. Groups are filled and deflated
 // in parallel and stored in order, so at most a few groups a thread are in memory.
@@ -24,7 +24,7 @@ static_assert(std::endian::native == std::endian::little, "shards are little-end
 constexpr int64_t kGroupBytes = int64_t{1}
                                 << 19;  // of input_ids: a chunk fits libhdf5's chunk cache
 
-using Layout = std::vector<Hdf5ColumnSpec>;
+using Layout = std::vector<io::Hdf5ColumnSpec>;
 
 Layout unpacked_layout(const ShardShape& shape) {
   return {{"input_ids", 4, shape.seq_length},
@@ -84,7 +84,7 @@ class Group {
  private:
   const Layout& layout_;
   int64_t rows_;
-  Deflater deflater_;
+  io::Deflater deflater_;
   std::vector<std::vector<std::byte>> plain_;
   std::vector<std::vector<std::byte>> room_;
   std::vector<std::span<const std::byte>> chunk_;  ///< in room_
@@ -108,7 +108,7 @@ void write_columns(const std::string& path, const Layout& layout, int64_t rows, 
   const int64_t groups = (rows + group_rows - 1) / group_rows;
   make_folder(path);
   io::AtomicFile target(path);  // first, so that a folder that takes no file is known at once
-  Hdf5Writer writer(target, layout, rows, group_rows);
+  io::Hdf5Writer writer(target, layout, rows, group_rows);
   const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);
   std::vector<Group> window;
   for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(layout, group_rows);

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "dataset/python_random.h"
+#include "cpython/random.h"
 
 namespace bertha::dataset {
 namespace {
@@ -90,7 +90,7 @@ class InstanceBuilder {
   const Corpus& corpus_;
   const InstanceOptions& options_;
   std::span<const int32_t> replacements_;
-  PythonRandom random_;
+  cpython::PythonRandom random_;
   std::vector<int64_t> order_;  ///< the shuffled documents
   const int64_t max_tokens_;
   const bool text_has_specials_;

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "dataset/workers.h"
+#include "core/workers.h"
 
 namespace bertha::dataset {
 namespace {

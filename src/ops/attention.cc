@@ -1,8 +1,8 @@
 #include "ops/attention.h"
 
 #include "core/profile.h"
-#include "ops/attention_cpu.h"
-#include "ops/attention_cuda.h"
+#include "ops/cpu/attention_cpu.h"
+#include "ops/cuda/attention_cuda.h"
 #include "ops/device_of.h"
 
 namespace bertha::ops {

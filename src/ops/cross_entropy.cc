@@ -2,8 +2,8 @@
 
 #include "core/error.h"
 #include "core/profile.h"
-#include "ops/cross_entropy_cpu.h"
-#include "ops/cross_entropy_cuda.h"
+#include "ops/cpu/cross_entropy_cpu.h"
+#include "ops/cuda/cross_entropy_cuda.h"
 #include "ops/device_of.h"
 #include "ops/operand_checks.h"
 

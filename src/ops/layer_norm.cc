@@ -2,11 +2,11 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "ops/cpu/layer_norm_cpu.h"
+#include "ops/cuda/layer_norm_cuda.h"
+#include "ops/cuda/partials_cuda.h"
 #include "ops/device_of.h"
-#include "ops/layer_norm_cpu.h"
-#include "ops/layer_norm_cuda.h"
 #include "ops/operand_checks.h"
-#include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {

@@ -1,10 +1,10 @@
 #include "ops/linear.h"
 
 #include "core/error.h"
+#include "ops/cpu/linear_cpu.h"
+#include "ops/cuda/linear_cuda.h"
+#include "ops/cuda/partials_cuda.h"
 #include "ops/device_of.h"
-#include "ops/linear_cpu.h"
-#include "ops/linear_cuda.h"
-#include "ops/partials_cuda.h"
 
 namespace bertha::ops {
 namespace {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "ops/optimizer_cpu.h"
+#include "ops/cpu/optimizer_cpu.h"
 
 namespace bertha::ops {
 

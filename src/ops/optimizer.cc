@@ -4,10 +4,10 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "ops/cpu/optimizer_cpu.h"
+#include "ops/cuda/optimizer_cuda.h"
 #include "ops/device_of.h"
 #include "ops/operand_checks.h"
-#include "ops/optimizer_cpu.h"
-#include "ops/optimizer_cuda.h"
 
 namespace bertha::ops {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "ops/cpu/rows_cpu.h"
+#include "ops/cuda/rows_cuda.h"
 #include "ops/device_of.h"
-#include "ops/rows_cpu.h"
-#include "ops/rows_cuda.h"
 
 namespace bertha::ops {
 namespace {

@@ -2,10 +2,10 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "ops/cpu/sequence_cross_entropy_cpu.h"
+#include "ops/cuda/sequence_cross_entropy_cuda.h"
 #include "ops/device_of.h"
 #include "ops/operand_checks.h"
-#include "ops/sequence_cross_entropy_cpu.h"
-#include "ops/sequence_cross_entropy_cuda.h"
 
 namespace bertha::ops {
 

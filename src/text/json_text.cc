@@ -1,7 +1,7 @@
 #include "text/json_text.h"
 
 #include "core/error.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace bertha::text {
 namespace {

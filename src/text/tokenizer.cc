@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "text/piece_trie.h"
-#include "text/utf8.h"
 #include "text/word_table.h"
 #include "text/words.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace bertha::text {
 
@@ -212,6 +213,24 @@ void CharacterRules::lower_and_strip(std::vector<Letter>& word) const {
   decompose(word);
   strip_marks(word);
   if (rules_ == TokenRules::kHf) lower_word(word, false);
+}
+
+std::vector<Letter> letters_of(std::string_view text) {
+  std::vector<Letter> letters;
+  letters.reserve(text.size());
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at < end;) {
+    const Decoded decoded = decode_utf8(at, end);
+    letters.push_back({decoded.code_point, static_cast<int64_t>(letters.size())});
+    at += decoded.length;
+  }
+  return letters;
+}
+
+std::string to_utf8(const std::vector<Letter>& letters) {
+  std::string text;
+  for (const Letter& letter : letters) append_utf8(letter.code_point, text);
+  return text;
 }
 
 }  // namespace bertha::text

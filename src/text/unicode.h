@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/unicode_tables.h"
@@ -25,6 +26,10 @@ struct Letter {
   char32_t code_point = 0;
   int64_t origin = 0;
 };
+
+/// The code points of a text; what is not UTF-8 is U+FFFD.
+std::vector<Letter> letters_of(std::string_view text);
+std::string to_utf8(const std::vector<Letter>& letters);
 
 /// Lower case, letter by letter, as Python's str.lower(); with `sigma` a capital sigma at a word's
 /// end becomes the final form, as there.

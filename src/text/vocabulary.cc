@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace bertha::text {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 #include "text/words.h"
 
 namespace bertha::text {

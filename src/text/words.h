@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace bertha::text {
 

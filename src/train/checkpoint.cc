@@ -9,7 +9,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
-#include "io/torch_file.h"
+#include "io/weights/torch_file.h"
 
 namespace bertha::train {
 namespace {
@@ -72,7 +72,7 @@ bert::ExportModel model_of(const bert::ParameterStore& parameters) {
 }
 
 const PickleValue& moments_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                const MomentStore& trainer, int64_t step) {
+                                const optim::MomentStore& trainer, int64_t step) {
   PickleTree& tree = writer.tree();
   PickleValue& state = tree.dict();
   int64_t number = 0;
@@ -115,7 +115,7 @@ const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, b
 }
 
 const PickleValue& optimizer_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                  const MomentStore& trainer, const OptimizerRecord& record,
+                                  const optim::MomentStore& trainer, const OptimizerRecord& record,
                                   int64_t step) {
   PickleTree& tree = writer.tree();
   const auto decayed = std::count_if(table.parameters().begin(), table.parameters().end(),
@@ -199,7 +199,7 @@ std::vector<float> read_values(const io::TorchFile& file, const PickleValue& val
 }
 
 void load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
-                     const bert::ParameterTable& table, MomentStore& trainer) {
+                     const bert::ParameterTable& table, optim::MomentStore& trainer) {
   const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
   int64_t number = 0;
   for (const int index : optimizer_order(table)) {
@@ -226,7 +226,7 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 }
 
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const MomentStore& trainer, const CheckpointState& state,
+                     const optim::MomentStore& trainer, const CheckpointState& state,
                      const OptimizerRecord& optimizer) {
   io::TorchWriter writer;
   PickleTree& tree = writer.tree();
@@ -266,7 +266,7 @@ CheckpointState read_checkpoint_state(const std::string& path) {
 }
 
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     MomentStore& trainer) {
+                     optim::MomentStore& trainer) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
   const PickleValue& model = root.at("model", path);
@@ -281,7 +281,7 @@ void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
 }
 
 bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  MomentStore& trainer) {
+                  optim::MomentStore& trainer) {
   if (std::filesystem::is_directory(path) ||
       !io::TorchFile::matches(io::MappedFile(path).bytes())) {
     return false;

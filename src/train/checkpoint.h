@@ -12,7 +12,7 @@
 
 #include "bert/parameters.h"
 #include "ops/optimizer.h"
-#include "train/moments.h"
+#include "optim/moment_store.h"
 
 namespace bertha::train {
 
@@ -53,7 +53,7 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 
 /// Writes weights, moments and state; the file is whole under `path` or not there.
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const MomentStore& trainer, const CheckpointState& state,
+                     const optim::MomentStore& trainer, const CheckpointState& state,
                      const OptimizerRecord& optimizer);
 
 /// Checks the whole file (every entry's CRC) and reads its state alone. Throws Error when it is
@@ -63,10 +63,11 @@ CheckpointState read_checkpoint_state(const std::string& path);
 /// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
 /// another shape.
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     MomentStore& trainer);
+                     optim::MomentStore& trainer);
 
 /// Loads the moments of a checkpoint; false, and nothing done, when `path` is a weight file without
 /// an optimizer.
-bool load_moments(const std::string& path, const bert::ParameterTable& table, MomentStore& trainer);
+bool load_moments(const std::string& path, const bert::ParameterTable& table,
+                  optim::MomentStore& trainer);
 
 }  // namespace bertha::train

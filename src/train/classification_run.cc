@@ -9,9 +9,9 @@
 
 #include "bert/weights.h"
 #include "core/error.h"
+#include "io/archive/crc32.h"
 #include "io/atomic_file.h"
-#include "io/crc32.h"
-#include "train/classification_metrics.h"
+#include "tasks/classification/classification_metrics.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
 #include "train/ranks.h"
@@ -19,7 +19,7 @@
 namespace bertha::train {
 namespace {
 
-void warn(const dataset::LabelledTexts& file) {
+void warn(const tasks::LabelledTexts& file) {
   for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", file.path, line);
 }
 
@@ -98,12 +98,12 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
 void ClassificationRun::find_labels() {
   namespace fs = std::filesystem;
   if (!options_.train_file.empty()) {
-    training_ = dataset::read_labelled_texts(options_.train_file, options_.columns);
+    training_ = tasks::read_labelled_texts(options_.train_file, options_.columns);
     warn(training_);
     if (!training_.labelled) {
       fail("{}: no column of labels; name it with --label_column", options_.train_file);
     }
-    for (const dataset::LabelledText& row : training_.rows) labels_.push_back(row.label);
+    for (const tasks::LabelledText& row : training_.rows) labels_.push_back(row.label);
     std::sort(labels_.begin(), labels_.end());
     labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
   } else {
@@ -135,9 +135,8 @@ int32_t ClassificationRun::class_of(const std::string& label) const {
   return found == labels_.end() ? -1 : static_cast<int32_t>(found - labels_.begin());
 }
 
-void ClassificationRun::append(const dataset::LabelledText& row, bool pairs,
-                               TaskBatch& batch) const {
-  dataset::append_text(row, pairs, tokenizer_, options_.max_seq_length, batch);
+void ClassificationRun::append(const tasks::LabelledText& row, bool pairs, TaskBatch& batch) const {
+  tasks::append_text(row, pairs, tokenizer_, options_.max_seq_length, batch);
   batch.labels.push_back(class_of(row.label));
 }
 
@@ -190,9 +189,9 @@ FineTuningJob ClassificationRun::job() {
 }
 
 /// As fine-tuning shows them.
-Scores ClassificationRun::scores() {
+runlog::Scores ClassificationRun::scores() {
   const ClassificationResult result = evaluate();
-  Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};
+  runlog::Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};
   if (result.numeric) scores.emplace_back("pearson", result.pearson);
   scores.emplace_back("accuracy", result.accuracy);
   return scores;
@@ -210,7 +209,7 @@ void ClassificationRun::save() const {
 }
 
 std::vector<std::vector<double>> ClassificationRun::probabilities(
-    const dataset::LabelledTexts& file) {
+    const tasks::LabelledTexts& file) {
   const int64_t rows = std::ssize(file.rows);
   const int64_t batch_size = std::min(options_.predict_batch_size, rows);
   TaskPredictor predictor(device_, *parameters_, *model_, batch_size * options_.max_seq_length,
@@ -218,8 +217,8 @@ std::vector<std::vector<double>> ClassificationRun::probabilities(
   std::vector<std::vector<double>> result;
   const auto fill = [&](int64_t batch, RaggedBatch& to) {
     for (int64_t i = batch * batch_size; i < std::min(rows, (batch + 1) * batch_size); ++i) {
-      dataset::append_text(file.rows[static_cast<size_t>(i)], file.pairs, tokenizer_,
-                           options_.max_seq_length, to);
+      tasks::append_text(file.rows[static_cast<size_t>(i)], file.pairs, tokenizer_,
+                         options_.max_seq_length, to);
     }
   };
   const auto use = [&](int64_t, const RaggedBatch&, std::span<const float> logits) {
@@ -234,9 +233,9 @@ std::vector<std::vector<double>> ClassificationRun::probabilities(
 }
 
 ClassificationResult ClassificationRun::evaluate() {
-  dataset::LabelledTexts file = dataset::read_labelled_texts(options_.eval_file, options_.columns);
+  tasks::LabelledTexts file = tasks::read_labelled_texts(options_.eval_file, options_.columns);
   if (!file.labelled) fail("{}: no column of labels to compare with", options_.eval_file);
-  std::erase_if(file.rows, [&](const dataset::LabelledText& row) {
+  std::erase_if(file.rows, [&](const tasks::LabelledText& row) {
     const bool unknown = class_of(row.label) < 0;
     if (unknown) file.problems.add("label that training did not have, row left out", row.label);
     return unknown;
@@ -259,18 +258,19 @@ ClassificationResult ClassificationRun::evaluate() {
     expected_values.push_back(value);
     true_values.push_back(numbers.empty() ? 0 : numbers[static_cast<size_t>(label)]);
   }
-  const ClassificationScores scores = score_classes(predicted, truth, std::ssize(labels_));
+  const tasks::ClassificationScores scores =
+      tasks::score_classes(predicted, truth, std::ssize(labels_));
   return {.rows = std::ssize(truth),
           .accuracy = scores.accuracy,
           .f1 = scores.f1,
           .matthews = scores.matthews,
-          .pearson = pearson(expected_values, true_values),
+          .pearson = tasks::pearson(expected_values, true_values),
           .numeric = !numbers.empty()};
 }
 
 void ClassificationRun::predict() {
-  const dataset::LabelledTexts file =
-      dataset::read_labelled_texts(options_.predict_file, options_.columns);
+  const tasks::LabelledTexts file =
+      tasks::read_labelled_texts(options_.predict_file, options_.columns);
   warn(file);
   std::string lines = "index\tprediction\tprobability\n";
   int64_t index = 0;

@@ -10,7 +10,7 @@
 
 #include "bert/classification.h"
 #include "core/device.h"
-#include "dataset/labelled_texts.h"
+#include "tasks/classification/labelled_texts.h"
 #include "train/fine_tuning_run.h"
 
 namespace bertha::train {
@@ -22,7 +22,7 @@ struct ClassificationOptions {
   std::string train_file;    ///< empty: no training
   std::string eval_file;     ///< empty: no evaluation
   std::string predict_file;  ///< empty: no predictions
-  dataset::ColumnChoice columns;
+  tasks::ColumnChoice columns;
 
   int64_t max_seq_length = 128;
   int64_t train_batch_size = 32;  ///< texts an update and rank
@@ -74,18 +74,18 @@ class ClassificationRun {
   void find_labels();
   void load_model();
   int32_t class_of(const std::string& label) const;
-  void append(const dataset::LabelledText& row, bool pairs, TaskBatch& batch) const;
+  void append(const tasks::LabelledText& row, bool pairs, TaskBatch& batch) const;
   FineTuningJob job();
   void save() const;
-  Scores scores();
+  runlog::Scores scores();
   /// Probabilities [rows, classes] of a file's rows, on rank 0.
-  std::vector<std::vector<double>> probabilities(const dataset::LabelledTexts& file);
+  std::vector<std::vector<double>> probabilities(const tasks::LabelledTexts& file);
 
   ClassificationOptions options_;
   const text::Tokenizer& tokenizer_;
   Device& device_;
   comm::Communicator& world_;
-  dataset::LabelledTexts training_;
+  tasks::LabelledTexts training_;
   std::vector<std::string> labels_;
   std::unique_ptr<bert::ParameterStore> parameters_;
   std::unique_ptr<bert::ClassificationModel> model_;

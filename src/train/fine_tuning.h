@@ -13,14 +13,14 @@
 #include <span>
 #include <vector>
 
+#include "bert/device_batch.h"
 #include "bert/parameters.h"
 #include "bert/task_model.h"
 #include "comm/communicator.h"
 #include "comm/gradient_tree.h"
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
-#include "train/device_batch.h"
-#include "train/moments.h"
+#include "optim/moment_store.h"
 
 namespace bertha::train {
 
@@ -57,7 +57,7 @@ struct TaskLoss {
   int64_t right = 0;
 };
 
-class FineTuningTrainer : public MomentStore {
+class FineTuningTrainer : public optim::MomentStore {
  public:
   /// Allocates everything a step needs. Everything referred to must outlive the trainer. All ranks
   /// of `world` make the same calls.
@@ -102,7 +102,7 @@ class FineTuningTrainer : public MomentStore {
   bert::TaskModel& model_;
   FineTuningSettings settings_;
   comm::Communicator& world_;
-  DeviceBatch tokens_;
+  bert::DeviceBatch tokens_;
   std::vector<ops::ParameterSpan> spans_;
   Buffer labels_;
   Buffer first_;
@@ -138,7 +138,7 @@ class TaskPredictor {
   Device& device_;
   bert::TaskModel& model_;
   DType compute_;
-  DeviceBatch tokens_;
+  bert::DeviceBatch tokens_;
   Arena arena_;
   Context context_;
   std::vector<float> logits_;

@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kSkipsBeforeStop = 5;
 constexpr int64_t kMostParts = 8;  // more would leave little to compute at a time
 
-double seconds_between(WallTime from, WallTime to) {
+double seconds_between(runlog::WallTime from, runlog::WallTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
@@ -93,15 +93,15 @@ void FineTuningRun::start(const StartPlan& plan) {
 
 void FineTuningRun::open_logs() {
   if (!world_.leads()) return;
-  history_ = std::make_unique<FineTuningHistory>(job_.folder, updates_);
+  history_ = std::make_unique<runlog::FineTuningHistory>(job_.folder, updates_);
   if (!job_.tensorboard_dir.empty()) {
-    tensorboard_ = std::make_unique<TensorBoardWriter>(job_.tensorboard_dir);
+    tensorboard_ = std::make_unique<runlog::TensorBoardWriter>(job_.tensorboard_dir);
   }
   if (!job_.progress) return;
   const int64_t all = job_.epochs * (micro_batches_an_epoch_ / job_.accumulation);
-  progress_ = std::make_unique<Progress>(
+  progress_ = std::make_unique<runlog::Progress>(
       "fine-tuning", updates_, job_.max_updates > 0 ? std::min(job_.max_updates, all) : all,
-      stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
+      runlog::stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
 }
 
 bool FineTuningRun::finished() const {
@@ -117,11 +117,11 @@ bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
 
 RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
   open_logs();
-  begin_ = wall_now();
+  begin_ = runlog::wall_now();
   const int64_t first = micro_batches_;
   bool stopped = false;
   while (!finished() && !stopped) {
-    if (micro_batches_ - first == job_.timed_from) begin_ = wall_now();
+    if (micro_batches_ - first == job_.timed_from) begin_ = runlog::wall_now();
     world_.vote(stop);
     micro_batch();
     stopped = asked_to_stop(stop);
@@ -129,7 +129,7 @@ RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
   if (progress_) progress_->finish();
   take_losses();
   if (loss_count_ > 0) final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
-  seconds_ = seconds_between(begin_, wall_now());
+  seconds_ = seconds_between(begin_, runlog::wall_now());
   if (history_) history_->draw();
   if (finished()) return RunEnd::kFinished;
   save();
@@ -223,10 +223,10 @@ void FineTuningRun::log_losses(int64_t epoch) {
 
 void FineTuningRun::evaluate(int64_t epoch) {
   if (progress_) progress_->clear();
-  const Scores scores = job_.evaluate();
+  const runlog::Scores scores = job_.evaluate();
   if (!world_.leads()) return;
   std::string line;
-  TensorBoardWriter::Scalars scalars;
+  runlog::TensorBoardWriter::Scalars scalars;
   for (const auto& [name, value] : scores) {
     line += fmt::format("{}{} {:.2f}", line.empty() ? "" : ", ", name, value);
     scalars.emplace_back("evaluation/" + name, value);

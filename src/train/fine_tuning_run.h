@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "optim/schedule.h"
+#include "runlog/fine_tuning_history.h"
+#include "runlog/progress.h"
+#include "runlog/tensorboard.h"
 #include "train/checkpoint.h"
 #include "train/fine_tuning.h"
-#include "train/fine_tuning_history.h"
-#include "train/progress.h"
 #include "train/start_plan.h"
-#include "train/tensorboard.h"
 
 namespace bertha::train {
 
@@ -46,12 +46,12 @@ struct FineTuningJob {
 
   int64_t eval_steps = 0;  ///< updates between evaluations; 0: none
   /// Scores by name, the most telling one last; called on all ranks, read on rank 0.
-  std::function<Scores()> evaluate;
+  std::function<runlog::Scores()> evaluate;
 
   int64_t log_freq = 50;  ///< micro-batches between log lines
   /// Gets the mean loss since the last line.
   std::function<void(int64_t epoch, int64_t step, double loss, double rate)> log;
-  std::function<void(int64_t epoch, int64_t step, const Scores& scores)> log_scores;
+  std::function<void(int64_t epoch, int64_t step, const runlog::Scores& scores)> log_scores;
   int64_t timed_from = 0;  ///< micro-batches that the time leaves out
 };
 
@@ -102,9 +102,9 @@ class FineTuningRun {
   int64_t parts_;  ///< of a micro-batch, over all ranks
   int64_t micro_batches_an_epoch_;
   std::unique_ptr<FineTuningTrainer> trainer_;
-  std::unique_ptr<Progress> progress_;
-  std::unique_ptr<TensorBoardWriter> tensorboard_;
-  std::unique_ptr<FineTuningHistory> history_;
+  std::unique_ptr<runlog::Progress> progress_;
+  std::unique_ptr<runlog::TensorBoardWriter> tensorboard_;
+  std::unique_ptr<runlog::FineTuningHistory> history_;
 
   TaskBatch batch_;
   std::vector<int64_t> order_;  ///< of the epoch `ordered_`
@@ -122,7 +122,7 @@ class FineTuningRun {
   int64_t loss_count_ = 0;
   int64_t tokens_ = 0;  ///< since the last update
   int64_t rows_ = 0;
-  WallTime begin_;
+  runlog::WallTime begin_;
   double seconds_ = 0;
 };
 

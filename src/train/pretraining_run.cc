@@ -9,7 +9,7 @@
 
 #include "bert/weights.h"
 #include "core/error.h"
-#include "dataset/packing.h"
+#include "dataset/packing/packing.h"
 #include "io/atomic_file.h"
 #include "train/label_counts.h"
 
@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kKeptCheckpoints = 3;
 constexpr int64_t kSkipsBeforeStop = 5;
 
-double seconds_between(WallTime from, WallTime to) {
+double seconds_between(runlog::WallTime from, runlog::WallTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
@@ -45,7 +45,7 @@ dataset::LoaderOptions loader_options(const PretrainingOptions& options, const b
 }  // namespace
 
 PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device,
-                               DlLogger::Print print, const ConfigText& config_text,
+                               runlog::DlLogger::Print print, const ConfigText& config_text,
                                comm::Communicator& world)
     : options_(options), print_(std::move(print)), world_(world) {
   check_options(options_);
@@ -206,16 +206,18 @@ void PretrainingRun::open_logs() {
     spdlog::info("removed {}, left by a run that was killed", name);
   }
   const bool resumed = plan_.kind != StartKind::kFresh;
-  const auto mode = resumed ? AppendFile::Start::kContinue : AppendFile::Start::kEmpty;
-  log_ = DlLogger(options_.json_summary, mode, print_);
+  const auto mode =
+      resumed ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty;
+  log_ = runlog::DlLogger(options_.json_summary, mode, print_);
   if (!options_.tensorboard_dir.empty()) {
-    tensorboard_ = std::make_unique<TensorBoardWriter>(options_.tensorboard_dir);
+    tensorboard_ = std::make_unique<runlog::TensorBoardWriter>(options_.tensorboard_dir);
   }
-  history_ = std::make_unique<LossHistory>(options_.output_dir, options_.step_offset() + step_);
+  history_ =
+      std::make_unique<runlog::LossHistory>(options_.output_dir, options_.step_offset() + step_);
   if (options_.progress) {
-    progress_ = std::make_unique<Progress>(
-        options_.phase2 ? "phase 2" : "phase 1", step_, options_.last_step(), stderr_terminal(),
-        [](std::string_view text) { fmt::print(stderr, "{}", text); });
+    progress_ = std::make_unique<runlog::Progress>(
+        options_.phase2 ? "phase 2" : "phase 1", step_, options_.last_step(),
+        runlog::stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
   }
   log_.parameter("Config", std::vector<std::string>{config_text_});
   log_.parameter("SEED", options_.seed);
@@ -225,13 +227,13 @@ void PretrainingRun::open_logs() {
 }
 
 RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
-  run_start_ = wall_now();
+  run_start_ = runlog::wall_now();
   if (world_.leads()) open_logs();
   if (step_ == options_.last_step()) {
     spdlog::info("{} is at the last step, {}: there is nothing left to train", plan_.path, step_);
     return RunEnd::kFinished;
   }
-  training_start_ = window_start_ = wall_now();
+  training_start_ = window_start_ = runlog::wall_now();
   world_.vote(stop);
   while (step_ < options_.last_step()) {
     if (agreed_to_stop(stop) || !train_step(stop)) {
@@ -342,7 +344,7 @@ void PretrainingRun::guard_finite(const UpdateResult& result) {
   }
 }
 
-LossRecord PretrainingRun::loss_record(const LossSums& sums, bool held_out) const {
+runlog::LossRecord PretrainingRun::loss_record(const LossSums& sums, bool held_out) const {
   return {.phase = options_.phase2 ? 2 : 1,
           .number = options_.step_offset() + step_,
           .held_out = held_out,
@@ -357,7 +359,7 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
   ++step_;
   ++steps_done_here_;
   const bool last = step_ == options_.last_step();
-  const LossRecord record = loss_record(sums, false);
+  const runlog::LossRecord record = loss_record(sums, false);
   if (history_) history_->add(record);
   if (tensorboard_) {
     tensorboard_->write(record.number, {{"loss/total", sums.total()},
@@ -378,7 +380,7 @@ void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums
 }
 
 void PretrainingRun::log_step(bool last) {
-  const double seconds = seconds_between(window_start_, wall_now());
+  const double seconds = seconds_between(window_start_, runlog::wall_now());
   const double per_batch = seconds / static_cast<double>(std::max<int64_t>(loss_count_, 1));
   if (loss_count_ > 0) {
     // The recipe's lines give rank 0's mean, its last one the mean over ranks.
@@ -389,7 +391,7 @@ void PretrainingRun::log_step(bool last) {
   const double rate = static_cast<double>(options_.micro_batch()) * sequences_a_row_ / per_batch;
   if (progress_) progress_->clear();
   const int64_t epoch = loader_->state().epoch;
-  LogData data;
+  runlog::LogData data;
   if (last) {
     data = {{"final_loss", average_loss_}};
   } else {
@@ -402,7 +404,7 @@ void PretrainingRun::log_step(bool last) {
   loss_sum_ = 0;
   loss_sum_of_all_ = 0;
   loss_count_ = 0;
-  window_start_ = wall_now();
+  window_start_ = runlog::wall_now();
 }
 
 /// Rank 0 writes; the others have a part in it where the optimizer's state is shared out.
@@ -464,7 +466,7 @@ void PretrainingRun::evaluate() {
     sums += trainer_->evaluate(batch);
     labels.add(batch.masked_labels);
   }
-  const LossRecord record = loss_record(sums, true);
+  const runlog::LossRecord record = loss_record(sums, true);
   history_->add(record);
   if (progress_) progress_->clear();
   log_.step(loader_->state().epoch, step_,
@@ -488,7 +490,7 @@ void PretrainingRun::finish(bool stopped) {
   log_step(true);
   if (steps_done_here_ > 0 || !stopped) save();
   if (history_) history_->draw(options_.output_dir);
-  const WallTime end = wall_now();
+  const runlog::WallTime end = runlog::wall_now();
   const double training_seconds = seconds_between(training_start_, end);
   log_.summary({{"e2e_train_time", seconds_between(run_start_, end)},
                 {"training_sequences_per_second",

@@ -14,14 +14,14 @@
 #include "core/device.h"
 #include "dataset/pretraining_loader.h"
 #include "optim/schedule.h"
-#include "train/dllogger.h"
-#include "train/loss_history.h"
+#include "runlog/dllogger.h"
+#include "runlog/loss_history.h"
+#include "runlog/progress.h"
+#include "runlog/tensorboard.h"
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
-#include "train/progress.h"
 #include "train/ranks.h"
 #include "train/start_plan.h"
-#include "train/tensorboard.h"
 
 namespace bertha::train {
 
@@ -34,7 +34,7 @@ class PretrainingRun {
   /// prints on standard output; `config_text` gives the log's Config record of the options as the
   /// data have settled them. All ranks of `world` make the same calls; rank 0 alone decides how to
   /// start, logs and writes.
-  PretrainingRun(const PretrainingOptions& options, Device& device, DlLogger::Print print,
+  PretrainingRun(const PretrainingOptions& options, Device& device, runlog::DlLogger::Print print,
                  const ConfigText& config_text, comm::Communicator& world = comm::alone());
 
   /// Trains until the last step or until `stop` is set. Throws Error when training cannot go on
@@ -57,7 +57,7 @@ class PretrainingRun {
   bool agreed_to_stop(const std::atomic<bool>& stop);
   const PretrainingBatch& next_batch(int64_t step_begin);
   void rewind(int64_t step_begin);
-  LossRecord loss_record(const LossSums& sums, bool held_out) const;
+  runlog::LossRecord loss_record(const LossSums& sums, bool held_out) const;
   void after_step(const UpdateResult& result, const LossSums& sums);
   void guard_finite(const UpdateResult& result);
   void log_step(bool last);
@@ -70,7 +70,7 @@ class PretrainingRun {
   PretrainingOptions options_;
   bert::Config config_;
   optim::Schedule schedule_;
-  DlLogger::Print print_;
+  runlog::DlLogger::Print print_;
   std::string config_text_;
   comm::Communicator& world_;
 
@@ -79,10 +79,10 @@ class PretrainingRun {
   std::unique_ptr<dataset::PretrainingLoader> held_out_;
   std::unique_ptr<bert::ParameterStore> parameters_;
   std::unique_ptr<PretrainingTrainer> trainer_;
-  DlLogger log_;
-  std::unique_ptr<TensorBoardWriter> tensorboard_;
-  std::unique_ptr<Progress> progress_;
-  std::unique_ptr<LossHistory> history_;
+  runlog::DlLogger log_;
+  std::unique_ptr<runlog::TensorBoardWriter> tensorboard_;
+  std::unique_ptr<runlog::Progress> progress_;
+  std::unique_ptr<runlog::LossHistory> history_;
 
   StartPlan plan_;
   RunRecord record_;
@@ -97,9 +97,9 @@ class PretrainingRun {
   double last_loss_ = 0;
   double loss_sum_of_all_ = 0;                                      ///< of all ranks
   double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< of the last line
-  WallTime window_start_;
-  WallTime run_start_;
-  WallTime training_start_;
+  runlog::WallTime window_start_;
+  runlog::WallTime run_start_;
+  runlog::WallTime training_start_;
   int64_t rows_trained_ = 0;
   double sequences_a_row_ = 1;  ///< on average, as the packed data's metadata say
 };

@@ -38,9 +38,9 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       settings_(settings),
       world_(world),
       batch_(device, settings.limits),
-      shares_(share_out(parameters.table().spans(), parameters.table().flat_size(),
-                        settings.shares_state ? world.ranks() : 1,
-                        settings.shares_state ? world.rank() : 0)),
+      shares_(optim::share_out(parameters.table().spans(), parameters.table().flat_size(),
+                               settings.shares_state ? world.ranks() : 1,
+                               settings.shares_state ? world.rank() : 0)),
       first_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
       second_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
       squares_(device.allocate(2 * (ops::norm_blocks(shares_.spans) + 1) * size_of(DType::kF64))),
@@ -134,7 +134,7 @@ Segment PretrainingTrainer::segment(std::string_view name,
 void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
   const double share = 1 / static_cast<double>(settings_.accumulation * world_.ranks());
   const size_t masked = std::max<size_t>(batch.masked_rows.size(), 1);
-  const DeviceBatch::Scales scales = {
+  const bert::DeviceBatch::Scales scales = {
       .masked = static_cast<float>(share / static_cast<double>(masked)),
       .next_sentence = static_cast<float>(share / static_cast<double>(batch.sequences()))};
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);

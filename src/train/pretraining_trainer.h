@@ -8,15 +8,15 @@
 #include <optional>
 #include <vector>
 
+#include "bert/device_batch.h"
 #include "bert/parameters.h"
 #include "bert/pretraining.h"
 #include "comm/communicator.h"
 #include "comm/gradient_tree.h"
 #include "core/ragged_batch.h"
 #include "ops/optimizer.h"
-#include "train/device_batch.h"
-#include "train/moments.h"
-#include "train/shares.h"
+#include "optim/moment_store.h"
+#include "optim/zero_partition.h"
 
 namespace bertha::train {
 
@@ -33,7 +33,7 @@ struct TrainerSettings {
   ops::AdamSettings adam;
   double max_gradient_norm = 1;  ///< 0: no clipping
   uint64_t seed = 0;             ///< of dropout
-  BatchLimits limits;            ///< of one micro-batch
+  bert::BatchLimits limits;      ///< of one micro-batch
 };
 
 /// Sums of one micro-batch or of an evaluation.
@@ -68,7 +68,7 @@ struct UpdateResult {
   bool skipped = false;  ///< a loss or gradient was not finite; the weights are as before
 };
 
-class PretrainingTrainer : public MomentStore {
+class PretrainingTrainer : public optim::MomentStore {
  public:
   /// Allocates everything a step needs; steady steps allocate nothing. `device`, `parameters`
   /// (trainable) and `world` must outlive the trainer. Gradients average over the micro-batches of
@@ -136,8 +136,8 @@ class PretrainingTrainer : public MomentStore {
   bert::ParameterStore& parameters_;
   TrainerSettings settings_;
   comm::Communicator& world_;
-  DeviceBatch batch_;
-  Shares shares_;
+  bert::DeviceBatch batch_;
+  optim::Shares shares_;
   Buffer first_;  ///< moments of this rank's share
   Buffer second_;
   Buffer squares_;  ///< f64 [own blocks, 2]

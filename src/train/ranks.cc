@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "io/crc32.h"
+#include "io/archive/crc32.h"
 
 namespace bertha::train {
 namespace {
@@ -99,7 +99,7 @@ void share_weights(comm::Communicator& world, bert::ParameterStore& parameters) 
 }
 
 void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                 MomentStore& trainer) {
+                 optim::MomentStore& trainer) {
   share_weights(world, parameters);
   if (world.ranks() > 1) trainer.spread_moments();
 }

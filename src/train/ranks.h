@@ -20,7 +20,8 @@ StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
 /// Rank 0's weights on every rank.
 void share_weights(comm::Communicator& world, bert::ParameterStore& parameters);
 /// Its weights and moments.
-void share_state(comm::Communicator& world, bert::ParameterStore& parameters, MomentStore& trainer);
+void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
+                 optim::MomentStore& trainer);
 
 /// What the micro-batches of a step came to.
 struct StepSums {

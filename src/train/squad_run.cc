@@ -9,27 +9,27 @@
 #include "bert/weights.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "infer/squad_predictor.h"
+#include "io/archive/crc32.h"
 #include "io/atomic_file.h"
-#include "io/crc32.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
 #include "train/ranks.h"
-#include "train/squad_predictor.h"
 
 namespace bertha::train {
 namespace {
 
-double seconds_between(WallTime from, WallTime to) {
+double seconds_between(runlog::WallTime from, runlog::WallTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-void warn(const std::string& path, const dataset::Problems& problems) {
+void warn(const std::string& path, const tasks::Problems& problems) {
   for (const std::string& line : problems.lines()) spdlog::warn("{}: {}", path, line);
 }
 
 /// Reads a SQuAD file, of which the first `limit` questions count; -1: all.
-dataset::SquadFile read_some(const std::string& path, int64_t limit) {
-  dataset::SquadFile file = dataset::read_squad(path);
+tasks::SquadFile read_some(const std::string& path, int64_t limit) {
+  tasks::SquadFile file = tasks::read_squad(path);
   warn(path, file.problems);
   if (limit >= 0 && limit < std::ssize(file.questions)) {
     file.questions.resize(static_cast<size_t>(limit));
@@ -37,7 +37,7 @@ dataset::SquadFile read_some(const std::string& path, int64_t limit) {
   return file;
 }
 
-dataset::SquadFeatureOptions for_answering(dataset::SquadFeatureOptions options) {
+tasks::SquadFeatureOptions for_answering(tasks::SquadFeatureOptions options) {
   options.training = false;
   return options;
 }
@@ -63,10 +63,10 @@ void check_options(const SquadOptions& options) {
   if (!(options.num_train_epochs >= 0 && options.num_train_epochs < 1e6)) {
     fail("--num_train_epochs is {}; expected 0 or more", options.num_train_epochs);
   }
-  dataset::check(options.features);
+  tasks::check(options.features);
 }
 
-SquadRun::SquadRun(const SquadOptions& options, Device& device, DlLogger::Print print,
+SquadRun::SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger::Print print,
                    std::string config_text, comm::Communicator& world)
     : options_(options),
       device_(device),
@@ -92,15 +92,16 @@ void SquadRun::check_lengths() const {
 }
 
 /// The log of a run that was stopped goes on; another is begun anew.
-void SquadRun::open_log(DlLogger::Print print) {
+void SquadRun::open_log(runlog::DlLogger::Print print) {
   std::error_code failure;
   std::filesystem::create_directories(options_.output_dir, failure);
   if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
   const bool goes_on =
       !options_.train_file.empty() && FineTuningRun::has_state(options_.output_dir);
-  log_ = DlLogger(options_.json_summary,
-                  goes_on ? AppendFile::Start::kContinue : AppendFile::Start::kEmpty,
-                  std::move(print));
+  log_ = runlog::DlLogger(
+      options_.json_summary,
+      goes_on ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty,
+      std::move(print));
 }
 
 RunEnd SquadRun::run(const std::atomic<bool>& stop) {
@@ -138,10 +139,10 @@ void SquadRun::load_model() {
 
 /// False when it was stopped.
 bool SquadRun::train(const std::atomic<bool>& stop) {
-  const dataset::SquadFile file = read_some(options_.train_file, options_.max_questions);
-  dataset::SquadFeatureOptions settings = options_.features;
+  const tasks::SquadFile file = read_some(options_.train_file, options_.max_questions);
+  tasks::SquadFeatureOptions settings = options_.features;
   settings.training = true;
-  const dataset::SquadFeatures features(file, tokenizer_, settings);
+  const tasks::SquadFeatures features(file, tokenizer_, settings);
   warn(options_.train_file, features.problems());
   const int64_t windows = std::ssize(features.windows());
   if (windows == 0) fail("{}: no question to train on", options_.train_file);
@@ -155,7 +156,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
 }
 
 /// Everything that decides the weights.
-Settings SquadRun::settings_of(const dataset::SquadFeatures& features) const {
+Settings SquadRun::settings_of(const tasks::SquadFeatures& features) const {
   const SquadOptions& o = options_;
   const io::MappedFile file(o.train_file);
   const auto text = [](auto value) { return fmt::format("{}", value); };
@@ -181,7 +182,7 @@ Settings SquadRun::settings_of(const dataset::SquadFeatures& features) const {
           {"config_file", bert::recipe_config_json(config_)}};
 }
 
-FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
+FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   const SquadOptions& o = options_;
   // The recipe's schedule counts questions, its loop windows.
   const int64_t examples = std::ssize(features.examples());
@@ -195,7 +196,7 @@ FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
   FineTuningJob job;
   job.rows = std::ssize(features.windows());
   job.append = [&features](int64_t row, TaskBatch& batch) {
-    const dataset::SquadWindow& window = features.windows()[static_cast<size_t>(row)];
+    const tasks::SquadWindow& window = features.windows()[static_cast<size_t>(row)];
     features.append(window, batch);
     batch.labels.push_back(window.start_position);
     batch.labels.push_back(window.end_position);
@@ -230,8 +231,8 @@ FineTuningJob SquadRun::job_of(const dataset::SquadFeatures& features) {
   job.log = [this](int64_t epoch, int64_t step, double loss, double rate) {
     log_.step(epoch, step, {{"step_loss", loss}, {"learning_rate", rate}});
   };
-  job.log_scores = [this](int64_t epoch, int64_t step, const Scores& scores) {
-    LogData data;
+  job.log_scores = [this](int64_t epoch, int64_t step, const runlog::Scores& scores) {
+    runlog::LogData data;
     for (const auto& [name, value] : scores) data.emplace_back("eval_" + name, value);
     log_.step(epoch, step, data);
   };
@@ -277,7 +278,7 @@ void SquadRun::save() {
                options_.output_dir);
 }
 
-SquadRun::Questions::Questions(dataset::SquadFile read, const text::Tokenizer& tokenizer,
+SquadRun::Questions::Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer,
                                const SquadOptions& options)
     : file(std::move(read)),
       features(file, tokenizer, for_answering(options.features)),
@@ -286,26 +287,26 @@ SquadRun::Questions::Questions(dataset::SquadFile read, const text::Tokenizer& t
   if (features.windows().empty()) fail("{}: no question to answer", file.path);
 }
 
-std::vector<QuestionAnswers> SquadRun::answers_to(const Questions& questions,
-                                                  const std::function<void(int64_t)>& after_batch) {
+std::vector<tasks::QuestionAnswers> SquadRun::answers_to(
+    const Questions& questions, const std::function<void(int64_t)>& after_batch) {
   const int64_t rows = options_.predict_batch_size;
   if (!predictor_) {
     predictor_ = std::make_unique<TaskPredictor>(device_, *parameters_, *model_,
                                                  rows * options_.features.max_seq_length, rows);
   }
-  return questions.answerer.merge(predict_windows(*predictor_, questions.features,
-                                                  questions.answerer, rows, after_batch, world_));
+  return questions.answerer.merge(infer::predict_windows(
+      *predictor_, questions.features, questions.answerer, rows, after_batch, world_));
 }
 
-Scores SquadRun::evaluate() {
+runlog::Scores SquadRun::evaluate() {
   if (!evaluation_) {
     evaluation_ = std::make_unique<Questions>(
         read_some(options_.eval_file, options_.eval_questions), tokenizer_, options_);
   }
-  const std::vector<QuestionAnswers> answers = answers_to(*evaluation_, {});
+  const std::vector<tasks::QuestionAnswers> answers = answers_to(*evaluation_, {});
   if (!world_.leads()) return {};
-  const SquadScores scores =
-      score_squad(evaluation_->file, by_id(answers), options_.answers.version_2);
+  const tasks::SquadScores scores =
+      tasks::score_squad(evaluation_->file, by_id(answers), options_.answers.version_2);
   return {{"exact_match", scores.all.exact_match}, {"F1", scores.all.f1}};
 }
 
@@ -319,8 +320,8 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
   log_.parameter("eval_start", true);
   log_.parameter("sample_number", int64_t{0});
   int64_t marks = 1;  // a record for every 1000 windows
-  const WallTime start = wall_now();
-  const std::vector<QuestionAnswers> answers = answers_to(questions, [&](int64_t done) {
+  const runlog::WallTime start = runlog::wall_now();
+  const std::vector<tasks::QuestionAnswers> answers = answers_to(questions, [&](int64_t done) {
     for (; marks * 1000 <= done; ++marks) log_.parameter("sample_number", marks * 1000);
     if (stop) {
       fail("stopped by a signal while answering {}: there are no predictions{}",
@@ -331,17 +332,19 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
                      ", --init_checkpoint takes it without --do_train");
     }
   });
-  const double seconds = seconds_between(start, wall_now());
+  const double seconds = seconds_between(start, runlog::wall_now());
   if (!world_.leads()) return;
-  io::write_file(options_.output_dir + "/predictions.json", predictions_json(answers));
-  io::write_file(options_.output_dir + "/nbest_predictions.json", nbest_json(answers));
+  io::write_file(options_.output_dir + "/predictions.json", tasks::predictions_json(answers));
+  io::write_file(options_.output_dir + "/nbest_predictions.json", tasks::nbest_json(answers));
   log_.summary({{"e2e_inference_time", seconds},
                 {"inference_sequences_per_second", static_cast<double>(windows) / seconds}});
   if (options_.do_eval) score(questions.file, answers);
 }
 
-void SquadRun::score(const dataset::SquadFile& gold, const std::vector<QuestionAnswers>& answers) {
-  const SquadScores scores = score_squad(gold, by_id(answers), options_.answers.version_2);
+void SquadRun::score(const tasks::SquadFile& gold,
+                     const std::vector<tasks::QuestionAnswers>& answers) {
+  const tasks::SquadScores scores =
+      tasks::score_squad(gold, by_id(answers), options_.answers.version_2);
   if (scores.unanswered > 0) {
     spdlog::warn("{} of {} questions have no answer and score 0", scores.unanswered,
                  scores.all.questions);

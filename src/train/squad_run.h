@@ -11,10 +11,10 @@
 
 #include "bert/question_answering.h"
 #include "core/device.h"
-#include "dataset/squad_features.h"
-#include "train/dllogger.h"
+#include "runlog/dllogger.h"
+#include "tasks/squad/squad_answers.h"
+#include "tasks/squad/squad_features.h"
 #include "train/fine_tuning_run.h"
-#include "train/squad_answers.h"
 
 namespace bertha::train {
 
@@ -47,8 +47,8 @@ struct SquadOptions {
   bool bf16 = false;
   bool checkpoint_activations = false;
 
-  dataset::SquadFeatureOptions features;
-  AnswerOptions answers;
+  tasks::SquadFeatureOptions features;
+  tasks::AnswerOptions answers;
   int64_t log_freq = 50;
   int64_t throughput_warmup_steps = 0;
   bool skip_checkpoint = false;
@@ -72,7 +72,7 @@ class SquadRun {
   /// Reads config, vocabulary and weights. `print` gets the lines that the recipe prints on
   /// standard output; `config_text` is the log's Config record. All ranks of `world` make the same
   /// calls; rank 0 alone logs and writes.
-  SquadRun(const SquadOptions& options, Device& device, DlLogger::Print print,
+  SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger::Print print,
            std::string config_text, comm::Communicator& world = comm::alone());
 
   /// Trains, answers and scores, as asked. kStopped when `stop` was set while training: the same
@@ -82,27 +82,26 @@ class SquadRun {
  private:
   /// A file of questions, ready to be answered.
   struct Questions {
-    Questions(dataset::SquadFile read, const text::Tokenizer& tokenizer,
-              const SquadOptions& options);
-    dataset::SquadFile file;
-    dataset::SquadFeatures features;
-    SquadAnswerer answerer;
+    Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer, const SquadOptions& options);
+    tasks::SquadFile file;
+    tasks::SquadFeatures features;
+    tasks::SquadAnswerer answerer;
   };
 
   void check_lengths() const;
-  void open_log(DlLogger::Print print);
+  void open_log(runlog::DlLogger::Print print);
   void load_model();
   bool train(const std::atomic<bool>& stop);
-  FineTuningJob job_of(const dataset::SquadFeatures& features);
+  FineTuningJob job_of(const tasks::SquadFeatures& features);
   void warn_of_idle_updates(const FineTuningJob& job) const;
-  Settings settings_of(const dataset::SquadFeatures& features) const;
+  Settings settings_of(const tasks::SquadFeatures& features) const;
   void summarize_training(const FineTuningRun& training, int64_t windows);
   void save();
-  std::vector<QuestionAnswers> answers_to(const Questions& questions,
-                                          const std::function<void(int64_t)>& after_batch);
-  Scores evaluate();
+  std::vector<tasks::QuestionAnswers> answers_to(const Questions& questions,
+                                                 const std::function<void(int64_t)>& after_batch);
+  runlog::Scores evaluate();
   void predict(const std::atomic<bool>& stop);
-  void score(const dataset::SquadFile& gold, const std::vector<QuestionAnswers>& answers);
+  void score(const tasks::SquadFile& gold, const std::vector<tasks::QuestionAnswers>& answers);
 
   SquadOptions options_;
   Device& device_;
@@ -115,7 +114,7 @@ class SquadRun {
   std::unique_ptr<bert::QuestionAnsweringModel> model_;
   std::unique_ptr<Questions> evaluation_;     ///< made at the first evaluation
   std::unique_ptr<TaskPredictor> predictor_;  ///< made at the first prediction
-  DlLogger log_;
+  runlog::DlLogger log_;
 };
 
 }  // namespace bertha::train

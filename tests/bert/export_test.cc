@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "io/atomic_file.h"
-#include "io/onnx_writer.h"
-#include "io/safetensors.h"
+#include "io/weights/onnx_writer.h"
+#include "io/weights/safetensors.h"
 #include "support/files.h"
 
 namespace bertha::bert {

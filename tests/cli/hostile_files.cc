@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <span>
 
+#include "io/archive/crc32.h"
+#include "io/archive/crc32c.h"
 #include "io/byte_order.h"
-#include "io/crc32.h"
-#include "io/crc32c.h"
 
 namespace bertha::test {
 namespace {

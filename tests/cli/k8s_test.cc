@@ -8,8 +8,8 @@
 #include <string>
 
 #include "cli/k8s_lint.h"
-#include "cli/k8s_render.h"
 #include "core/error.h"
+#include "k8s/k8s_render.h"
 
 namespace bertha::cli {
 namespace {
@@ -29,16 +29,16 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 /// Every form a manifest can take.
-std::vector<ManifestOptions> all_forms() {
-  std::vector<ManifestOptions> all;
+std::vector<k8s::ManifestOptions> all_forms() {
+  std::vector<k8s::ManifestOptions> all;
   for (const char* api : {"v2beta1", "v1"}) {
     for (const char* device : {"nvidia", "gaudi", "cpu"}) {
       for (const char* storage : {"hostpath", "claims"}) {
-        ManifestOptions options;
+        k8s::ManifestOptions options;
         options.api = api;
         options.device = device;
         options.storage = storage;
-        for (const NamedManifest& manifest : recipe_manifests(options)) {
+        for (const k8s::NamedManifest& manifest : k8s::recipe_manifests(options)) {
           all.push_back(manifest.options);
         }
       }
@@ -48,16 +48,16 @@ std::vector<ManifestOptions> all_forms() {
 }
 
 TEST(K8s, EveryRenderedManifestIsClean) {
-  for (const ManifestOptions& options : all_forms()) {
-    EXPECT_EQ(lines_of(lint_manifest(render_manifest(options))), "")
+  for (const k8s::ManifestOptions& options : all_forms()) {
+    EXPECT_EQ(lines_of(lint_manifest(k8s::render_manifest(options))), "")
         << options.job << ' ' << options.cards << ' ' << options.api << ' ' << options.device;
   }
 }
 
 TEST(K8s, TheFilesOfDeployAreWhatRenderWrites) {
   const std::filesystem::path deploy = std::filesystem::path(BERTHA_TESTS_DIR) / "../deploy";
-  for (const NamedManifest& manifest : recipe_manifests({})) {
-    EXPECT_EQ(read_file(deploy / manifest.path), render_manifest(manifest.options))
+  for (const k8s::NamedManifest& manifest : k8s::recipe_manifests({})) {
+    EXPECT_EQ(read_file(deploy / manifest.path), k8s::render_manifest(manifest.options))
         << manifest.path << ": run bertha k8s render --output-dir deploy";
   }
 }
@@ -278,9 +278,9 @@ TEST(K8s, EveryMutationIsRefused) {
   std::vector<Mutation> mutations = mutations_of_pods();
   for (const Mutation& mutation : mutations_of_jobs()) mutations.push_back(mutation);
   int tried = 0;
-  for (const NamedManifest& manifest : recipe_manifests({})) {
+  for (const k8s::NamedManifest& manifest : k8s::recipe_manifests({})) {
     for (const Mutation& mutation : mutations) {
-      YAML::Node root = YAML::Load(render_manifest(manifest.options));
+      YAML::Node root = YAML::Load(k8s::render_manifest(manifest.options));
       if (!mutation.change(root)) continue;
       ++tried;
       EXPECT_FALSE(lint_manifest(YAML::Dump(root)).empty())
@@ -296,22 +296,22 @@ TEST(K8s, AFieldGivenTwiceIsRefused) {
 }
 
 TEST(K8s, TheLauncherMustCountAsTheWorkersAre) {
-  ManifestOptions options;
+  k8s::ManifestOptions options;
   options.cards = 32;
-  std::string yaml = render_manifest(options);
+  std::string yaml = k8s::render_manifest(options);
   yaml.replace(yaml.find("NUM_NODES=4"), 11, "NUM_NODES=5");
   EXPECT_NE(lines_of(lint_manifest(yaml)).find("counts 5 nodes"), std::string::npos);
 }
 
 TEST(K8s, JobsThatHaveNoSuchFormAreRefused) {
-  ManifestOptions options;
+  k8s::ManifestOptions options;
   options.cards = 12;
-  EXPECT_THROW(render_manifest(options), Error);
+  EXPECT_THROW(k8s::render_manifest(options), Error);
   options.cards = 8;
   options.job = "data_gen";
-  EXPECT_THROW(render_manifest(options), Error);
+  EXPECT_THROW(k8s::render_manifest(options), Error);
   options.job = "phase3";
-  EXPECT_THROW(render_manifest(options), Error);
+  EXPECT_THROW(k8s::render_manifest(options), Error);
 }
 
 }  // namespace

@@ -14,9 +14,9 @@
 #include "bert/parameters.h"
 #include "cli/commands.h"
 #include "core/error.h"
-#include "train/planned_device.h"
+#include "plan/planned_device.h"
+#include "plan/step_timing.h"
 #include "train/pretraining_trainer.h"
-#include "train/step_timing.h"
 
 namespace bertha::cli {
 namespace {
@@ -62,7 +62,7 @@ class Plan : public testing::Test {
 /// measured by its own dry run.
 TEST_F(Plan, MemoryIsTheBuffersOfARun) {
   const std::string text = plan({"--micro_batch=8", "--autocast"});
-  train::PlannedDevice device;
+  plan::PlannedDevice device;
   bert::ParameterStore store(device, config(), bert::Heads::for_pretraining(), DType::kBF16, true);
   train::TrainerSettings settings;
   settings.compute = DType::kBF16;
@@ -184,7 +184,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
   std::vector<std::string> words = {"--measured"};
   for (const int64_t ranks : {2, 4}) {
     const auto n = static_cast<double>(ranks);
-    train::StepTiming timing;
+    plan::StepTiming timing;
     timing.device = "made up";
     timing.ranks = ranks;
     timing.shape = {.sequences = 4, .length = 128, .predictions = 20};
@@ -199,7 +199,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
     timing.summed_micro_batch_seconds = 2 + timing.whole_sum_seconds;  // nothing hidden
     for (const double bytes : {1e4, 1e6, 1e8}) timing.sums.push_back({ranks, bytes, sum(bytes)});
     words.push_back(path_.string() + std::to_string(ranks));
-    std::ofstream(words.back()) << train::timing_json(timing);
+    std::ofstream(words.back()) << plan::timing_json(timing);
   }
   const std::vector<std::string> files(words.begin() + 1, words.end());
   words.insert(words.end(), {"--ranks=1,4,16", "--ranks_a_node=4"});
@@ -241,9 +241,9 @@ TEST_F(Plan, MeasuresItself) {
   const std::string file = path_.string() + ".timing";
   const auto json = plan_json({"--measure=" + file, "--micro_batch=2", "--max_seq_length=16",
                                "--max_predictions_per_seq=3", "--measure_steps=2"});
-  const train::StepTiming timing = train::read_timing(file);
+  const plan::StepTiming timing = plan::read_timing(file);
   EXPECT_EQ(timing.ranks, 1);
-  EXPECT_EQ(timing.shape, (train::BatchShape{.sequences = 2, .length = 16, .predictions = 3}));
+  EXPECT_EQ(timing.shape, (plan::BatchShape{.sequences = 2, .length = 16, .predictions = 3}));
   EXPECT_GT(timing.micro_batch_seconds, 0);
   EXPECT_GT(timing.update_seconds, 0);
   EXPECT_TRUE(timing.sums.empty()) << "there is nobody to sum with";

@@ -13,10 +13,10 @@
 
 #include "cli/program.h"
 #include "core/error.h"
-#include "corpus/digest.h"
-#include "corpus/http_server.h"
-#include "corpus/samples.h"
-#include "dataset/raw_hdf5.h"
+#include "io/archive/digest.h"
+#include "io/http_server.h"
+#include "io/raw_hdf5.h"
+#include "support/samples.h"
 
 namespace bertha::cli {
 namespace {
@@ -125,7 +125,7 @@ class PrepareProgram : public testing::Test {
       const std::string name = fs::relative(entry.path(), path(work)).string();
       if (!entry.is_regular_file() || name.starts_with("manifests/")) continue;
       if (name.find(part) == std::string::npos) continue;
-      sums[name] = corpus::file_digest(entry.path().string(), "sha256");
+      sums[name] = io::file_digest(entry.path().string(), "sha256");
     }
     return sums;
   }
@@ -247,7 +247,7 @@ TEST_F(PrepareProgram, SaysWhatItWouldDo) {
 
 TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
   const std::string packed = test::bzip2(dump(30));
-  const std::string list = corpus::bytes_digest(std::as_bytes(std::span(packed)), "sha1") +
+  const std::string list = io::bytes_digest(std::as_bytes(std::span(packed)), "sha1") +
                            "  enwiki-20240101-pages-articles.xml.bz2\n";
   test::Server server({[&](const std::string& request) {
     const bool is_list = request.find("sha1sums") != std::string::npos;

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "corpus/byte_source.h"
-#include "samples.h"
+#include "io/archive/byte_source.h"
+#include "support/samples.h"
 
 namespace bertha::corpus {
 namespace {
@@ -22,7 +22,7 @@ std::string page(const std::string& title, const std::string& inside, const std:
 }
 
 /// Bytes in pieces of one size. A byte at a time leaves everything to expat.
-class Pieces : public ByteSource {
+class Pieces : public io::ByteSource {
  public:
   Pieces(std::string_view bytes, size_t piece_bytes) : rest_(bytes), piece_bytes_(piece_bytes) {}
   std::string_view next() override {

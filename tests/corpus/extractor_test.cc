@@ -7,8 +7,7 @@
 
 #include "core/error.h"
 #include "corpus/formatting.h"
-#include "corpus/manifest.h"
-#include "samples.h"
+#include "support/samples.h"
 
 namespace bertha::corpus {
 namespace {
@@ -89,7 +88,7 @@ TEST(ExtractDump, CompressesTheSameFiles) {
     for (size_t i = 0; i < files.size(); ++i) {
       EXPECT_TRUE(files[i].ends_with(fmt::format("AA/wiki_{:02}.bz2", i)));
       std::string expanded;
-      const auto source = open_source(files[i], 1);
+      const auto source = io::open_source(files[i], 1);
       for (auto part = source->next(); !part.empty(); part = source->next()) expanded += part;
       EXPECT_EQ(source->damage(), "");
       EXPECT_TRUE(expanded == test::read_all(plain[i])) << files[i];
@@ -220,36 +219,6 @@ TEST(FormatBooks, StripsMarkLicenceAndLineEnds) {
   const FormatCounts counts = format_books(folder.file("in"), folder.file("out.txt"));
   EXPECT_EQ(test::read_all(folder.file("out.txt")), "First line second \n\nThe book. \n\n");
   EXPECT_EQ(counts.documents, 2);
-}
-
-TEST(Manifest, KnowsWhatIsDone) {
-  test::TemporaryFolder folder;
-  test::write_all(folder.file("in.txt"), "input");
-  test::write_all(folder.file("out.txt"), "output");
-  StageWork work{
-      "test", folder.file(""), folder.file("m/test.json"), {folder.file("in.txt")}, {{"a", "1"}}};
-  std::string why;
-  EXPECT_FALSE(is_done(work, why));
-  begin_stage(work);
-  finish_stage(work, {{"lines", 3}}, {folder.file("out.txt")});
-  EXPECT_TRUE(is_done(work, why)) << why;
-  const auto manifest = nlohmann::json::parse(test::read_all(work.manifest));
-  EXPECT_EQ(manifest["outputs"]["out.txt"]["sha256"],
-            "e0ee8bb50685e05fa0f47ed04203ae953fdfd055f5bd2892ea186504254f8c3a");
-
-  work.options["a"] = "2";
-  EXPECT_FALSE(is_done(work, why));
-  work.options["a"] = "1";
-  test::write_all(folder.file("in.txt"), "INPUT");
-  EXPECT_FALSE(is_done(work, why));
-  test::write_all(folder.file("in.txt"), "input");
-  EXPECT_TRUE(is_done(work, why)) << why;
-  test::write_all(folder.file("out.txt"), "out");
-  EXPECT_FALSE(is_done(work, why));
-  test::write_all(work.manifest, "{\"version\": 1, \"inp");
-  EXPECT_FALSE(is_done(work, why));
-  begin_stage(work);
-  EXPECT_FALSE(std::filesystem::exists(work.manifest));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "corpus/extractor.h"
-#include "samples.h"
+#include "support/samples.h"
 
 namespace bertha::corpus {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples.h"
+#include "support/samples.h"
 
 namespace bertha::corpus {
 namespace {

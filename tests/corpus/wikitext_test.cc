@@ -1,7 +1,7 @@
 #include "corpus/wikitext.h"
 
 #include "corpus/html_entities.h"
-#include "samples.h"
+#include "support/samples.h"
 
 namespace bertha::corpus {
 namespace {

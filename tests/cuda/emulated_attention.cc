@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/attention_cuda.cu"
+#include "ops/cuda/attention_cuda.cu"

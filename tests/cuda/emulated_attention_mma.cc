@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/attention_mma_cuda.cu"
+#include "ops/cuda/attention_mma_cuda.cu"

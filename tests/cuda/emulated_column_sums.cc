@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/column_sums_cuda.cu"
+#include "ops/cuda/column_sums_cuda.cu"

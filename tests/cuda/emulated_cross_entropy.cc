@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/cross_entropy_cuda.cu"
+#include "ops/cuda/cross_entropy_cuda.cu"

@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/embedding_cuda.cu"
+#include "ops/cuda/embedding_cuda.cu"

@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/layer_norm_cuda.cu"
+#include "ops/cuda/layer_norm_cuda.cu"

@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/linear_cuda.cu"
+#include "ops/cuda/linear_cuda.cu"

@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/optimizer_cuda.cu"
+#include "ops/cuda/optimizer_cuda.cu"

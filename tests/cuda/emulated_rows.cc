@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/rows_cuda.cu"
+#include "ops/cuda/rows_cuda.cu"

@@ -1,3 +1,3 @@
 #include "emulation.h"
 //
-#include "ops/sequence_cross_entropy_cuda.cu"
+#include "ops/cuda/sequence_cross_entropy_cuda.cu"

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "dataset/raw_hdf5.h"
+#include "io/raw_hdf5.h"
 #include "support/files.h"
 
 namespace bertha::dataset {

@@ -1,4 +1,4 @@
-#include "dataset/packing.h"
+#include "dataset/packing/packing.h"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "dataset/hdf5_shard.h"
-#include "dataset/nnls.h"
-#include "dataset/pack_shards.h"
+#include "dataset/packing/nnls.h"
+#include "dataset/packing/pack_shards.h"
 #include "dataset/pretraining_loader.h"
-#include "dataset/raw_hdf5.h"
 #include "dataset/shard_survey.h"
+#include "io/raw_hdf5.h"
 #include "support/files.h"
 
 namespace bertha::dataset {

@@ -21,7 +21,7 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "dataset/hdf5_shard.h"
-#include "io/torch_file.h"
+#include "io/weights/torch_file.h"
 #include "text/vocabulary.h"
 #include "train/checkpoint.h"
 #include "train/model_folder.h"

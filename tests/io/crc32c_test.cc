@@ -1,10 +1,10 @@
-#include "io/crc32c.h"
+#include "io/archive/crc32c.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "io/crc32c_state.h"
+#include "io/archive/crc32c_state.h"
 
 namespace bertha::io {
 namespace {

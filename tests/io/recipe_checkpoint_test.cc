@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "io/crc32.h"
-#include "io/tensor_source.h"
-#include "io/torch_file.h"
+#include "io/archive/crc32.h"
+#include "io/weights/tensor_source.h"
+#include "io/weights/torch_file.h"
 
 namespace bertha::io {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/tensor_source.h"
+#include "io/weights/tensor_source.h"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,12 @@
 
 #include "core/error.h"
 #include "damage.h"
+#include "io/archive/crc32c.h"
+#include "io/archive/snappy.h"
 #include "io/byte_order.h"
-#include "io/crc32c.h"
-#include "io/safetensors.h"
-#include "io/snappy.h"
-#include "io/tf_bundle.h"
-#include "io/torch_file.h"
+#include "io/weights/safetensors.h"
+#include "io/weights/tf_bundle.h"
+#include "io/weights/torch_file.h"
 #include "support/files.h"
 
 namespace bertha::io {

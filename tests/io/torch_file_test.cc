@@ -1,4 +1,4 @@
-#include "io/torch_file.h"
+#include "io/weights/torch_file.h"
 
 #include <gtest/gtest.h>
 

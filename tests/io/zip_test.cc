@@ -1,4 +1,4 @@
-#include "io/zip.h"
+#include "io/archive/zip.h"
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>
@@ -10,8 +10,8 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "damage.h"
+#include "io/archive/crc32.h"
 #include "io/byte_order.h"
-#include "io/crc32.h"
 #include "support/files.h"
 
 namespace bertha::io {

@@ -1,6 +1,6 @@
 // The element-wise kernels of every instruction set this processor has, one value at a time.
 
-#include "ops/activation_kernels.h"
+#include "ops/cpu/activation_kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "ops/cross_entropy_kernels.h"
+#include "ops/cpu/cross_entropy_kernels.h"
 #include "support/compare.h"
 
 namespace bertha::ops {

@@ -14,8 +14,8 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
 #include "core/philox.h"
-#include "ops/attention_cpu.h"
 #include "ops/attention_ref.h"
+#include "ops/cpu/attention_cpu.h"
 #include "support/compare.h"
 #include "support/dual.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/layer_norm_kernels.h"
+#include "ops/cpu/layer_norm_kernels.h"
 #include "ops/layer_norm_ref.h"
 #include "support/compare.h"
 #include "support/dual.h"

@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "ops/optimizer_kernels.h"
+#include "ops/cpu/optimizer_kernels.h"
 #include "ops/optimizer_ref.h"
 #include "support/compare.h"
 #include "support/host.h"

@@ -19,7 +19,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "core/philox.h"
 #include "io/atomic_file.h"
-#include "io/tensor_source.h"
+#include "io/weights/tensor_source.h"
 #include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/dying_calls.h"

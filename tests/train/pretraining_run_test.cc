@@ -12,8 +12,8 @@
 
 #include "bert/export.h"
 #include "bert/weights.h"
-#include "dataset/pack_shards.h"
-#include "dataset/packing.h"
+#include "dataset/packing/pack_shards.h"
+#include "dataset/packing/packing.h"
 #include "io/atomic_file.h"
 #include "train/tiny_run.h"
 

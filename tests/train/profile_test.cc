@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "train/profile_table.h"
+#include "runlog/profile_table.h"
 #include "train/tiny_run.h"
 
 namespace bertha::train {
@@ -89,12 +89,12 @@ TEST(ProfileTable, ListsTheLongestOpFirstWithItsNearestBound) {
     const Timed timed(device, "long", [] { return Cost{.flops = 1'000'000, .bytes = 8}; });
     spend(0.002);
   }
-  const std::string table = profile_table(profile, 1, {.gflops = 1, .gbytes_per_s = 1});
+  const std::string table = runlog::profile_table(profile, 1, {.gflops = 1, .gbytes_per_s = 1});
   const std::string line = table.substr(table.find("\nlong") + 1);
   EXPECT_LT(table.find("\nlong"), table.find("\nbrief")) << table;
   EXPECT_NE(line.substr(0, line.find('\n')).find("FMA "), std::string::npos) << table;
   EXPECT_NE(table.substr(table.find("\nbrief")).find("bytes "), std::string::npos) << table;
-  EXPECT_EQ(profile_table(profile, 1).find("FMA"), std::string::npos);
+  EXPECT_EQ(runlog::profile_table(profile, 1).find("FMA"), std::string::npos);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "io/crc32.h"
-#include "io/torch_file.h"
+#include "io/archive/crc32.h"
+#include "io/weights/torch_file.h"
 #include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/pretraining_trainer.h"

@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "backend/cuda/view.h"
-#include "comm/cards.h"
+#include "comm/device_communicator.h"
 #include "comm/nccl/round.h"
 #include "core/error.h"
 

@@ -1,6 +1,6 @@
 // Stands in for nccl/ where NCCL or CUDA was absent when this program was built.
 
-#include "comm/cards.h"
+#include "comm/device_communicator.h"
 #include "core/error.h"
 
 namespace bertha::comm {

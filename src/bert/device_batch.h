@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bert/pretraining.h"
+#include "core/device.h"
+#include "core/ragged_batch.h"
+
+namespace bertha::bert {
+
+/// Rounded-up sizes of a micro-batch: a step is a fixed program over few shapes. Steps of 1/64 of
+/// the size, so filling up costs under 1.6 %, and never under 32.
+int64_t bucket_of(int64_t count);
+
+/// The largest micro-batch a run can meet.
+struct BatchLimits {
+  int64_t tokens = 0;
+  int64_t sequences = 0;
+  int64_t masked = 0;
+};
+
+/// Device memory of one micro-batch, made once and written again and again. Rows up to the bucket
+/// are filled with token 0 and label -1; they belong to no sequence and weigh nothing.
+class DeviceBatch {
+ public:
+  DeviceBatch(Device& device, const BatchLimits& limits);
+
+  /// What each loss term's gradient is multiplied by.
+  struct Scales {
+    float masked = 0;
+    float next_sentence = 0;
+  };
+  /// Copies a batch for training.
+  bert::PretrainingInputs upload(const PretrainingBatch& batch, const Scales& scales,
+                                 uint64_t dropout_seed, uint32_t draw);
+  /// Without dropout and without gradient.
+  bert::PretrainingInputs upload_for_evaluation(const PretrainingBatch& batch);
+  /// Tokens alone, for prediction.
+  bert::EncoderInputs upload_tokens(const RaggedBatch& batch);
+
+  /// Views of the limits' sizes, for the dry run that sizes the arena.
+  bert::PretrainingInputs largest(bool training) const;
+
+ private:
+  Tensor view(int64_t slot_offset, DType dtype, int64_t count) const;
+  Tensor write_padded(int64_t slot_offset, const std::vector<int32_t>& values, int64_t bucket,
+                      int32_t filler);
+  bert::PretrainingInputs upload_labels(const PretrainingBatch& batch);
+
+  Device& device_;
+  BatchLimits limits_;
+  Buffer buffer_;
+  std::vector<int32_t> staging_;
+  /// Byte offsets of the parts in the buffer.
+  struct Layout {
+    int64_t words, positions, segments, seq_start, rows, labels, next_sentence, scales, seed, end;
+  } layout_;
+};
+
+}  // namespace bertha::bert

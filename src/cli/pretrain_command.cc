@@ -1,0 +1,212 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/recipe_run.h"
+#include "cli/stop.h"
+#include "core/error.h"
+#include "core/profile.h"
+#include "runlog/profile_table.h"
+#include "train/pretraining_run.h"
+
+namespace bertha::cli {
+namespace {
+
+using train::PretrainingOptions;
+
+/// Values as typed, before they become PretrainingOptions.
+struct Typed {
+  PretrainingOptions options;
+  RecipeRun run;
+  std::string optimizer = "lamb";
+  std::string init = "recipe";
+  double max_steps = 1000;
+  double log_freq = 1;
+  int64_t max_seq_length = 512;
+  bool packed = true;
+  bool do_train = false;
+  bool profile = false;
+};
+
+void declare_data(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("data");
+  table.value("input_dir", o.input_dir, "folder of HDF5 shards, <dataset>_training_<i>.hdf5");
+  table.required();
+  table.value("max_seq_length", typed.max_seq_length,
+              "shown in the log; rows have the length of the shards");
+  table.value("max_predictions_per_seq", o.max_predictions_per_seq,
+              "masked tokens read of a row at most");
+  table.value("enable_packed_data_mode", typed.packed,
+              "packed shards, several sequences a row; when not given, as the shards are");
+  table.value("eval_dir", o.eval_dir,
+              "folder of held-out shards, <dataset>_test_<i>.hdf5, to evaluate on");
+  table.value("eval_interval", o.eval_interval, "steps between evaluations; 0: at the end alone");
+  table.value("eval_batches", o.eval_batches, "micro-batches an evaluation reads at most");
+}
+
+void declare_model(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("model");
+  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
+  table.required();
+  typed.run.declare_model_name(table);
+  table.value("init_checkpoint", o.init_checkpoint,
+              "weights to start from, with moments if the file has them; step 0");
+  table.value(
+      "init", typed.init,
+      "recipe: layers with an activation start uniform in 1/sqrt(inputs); bert: all normal");
+  table.flag("checkpoint_activations", o.checkpoint_activations,
+             "keep each layer's input alone and run the layer again in the backward pass");
+}
+
+void declare_optimisation(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("optimisation");
+  table.value("train_batch_size", o.train_batch_size, "rows an update, on each rank");
+  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
+              "micro-batches the rows of an update are cut into");
+  table.value("learning_rate", o.learning_rate, "highest learning rate");
+  table.value("warmup_proportion", o.warmup_proportion, "share of the steps with a rising rate");
+  table.value("max_steps", typed.max_steps, "updates of this phase");
+  table.value("steps_this_run", o.steps_this_run,
+              "stop at this step, counted from the phase's start; -1: at the last");
+  table.value("optimizer", typed.optimizer, "lamb or adamw");
+  table.value("use_zero_optimizer", o.zero,
+              "ranks share the optimizer's state out (ZeRO-1): each keeps the moments of a part");
+  table.value("seed", o.seed, "of initial weights, dropout and order of rows");
+  table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
+}
+
+void declare_run(Options& table, Typed& typed) {
+  PretrainingOptions& o = typed.options;
+  table.heading("checkpoints and phases");
+  table.value("output_dir", o.output_dir, "folder of checkpoints, losses.tsv and loss.svg");
+  table.required();
+  table.value("num_steps_per_checkpoint", o.num_steps_per_checkpoint,
+              "steps between checkpoints; the three newest of a run are kept");
+  table.flag("skip_checkpoint", o.skip_checkpoint, "write no checkpoint");
+  table.flag("resume_from_checkpoint", o.resume_from_checkpoint,
+             "go on from the newest checkpoint of --output_dir, whoever wrote it; this very "
+             "command goes on with its own without the flag");
+  table.value("resume_step", o.resume_step, "the checkpoint's number; -1: the newest");
+  table.flag("phase2", o.phase2, "second phase: steps count from --phase1_end_step");
+  table.value("phase1_end_step", o.phase1_end_step, "number of the first phase's last checkpoint");
+  table.heading("log");
+  typed.run.declare_log(table, o);
+  table.value("log_freq", typed.log_freq, "steps between log lines");
+  table.value("profile", typed.profile,
+              "at the end, where the time went, op by op (rank 0, CPU), on standard error");
+}
+
+void declare_accepted(Options& table) {
+  table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
+                 "1048576");
+  table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe",
+                 "3.0");
+  table.accepted("allreduce_post_accumulation", false, "gradients are always reduced once a step");
+  table.accepted("allreduce_post_accumulation_fp16", false,
+                 "gradients are reduced in fp32, as on Gaudi");
+  table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
+  table.accepted(
+      "use-hpu-graphs", true,
+      "a card replays steps as graphs in any case; on the CPU, prepared primitives serve "
+      "as one",
+      "False");
+  table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");
+}
+
+/// A count that the recipe's parser takes as a float: "10", "1e3", "7038.0".
+int64_t whole(const char* name, double value) {
+  if (!(value >= 1 && value < 1e15)) fail("--{} is {}; it must be at least 1", name, value);
+  return std::llround(std::floor(value));
+}
+
+PretrainingOptions settle(const Typed& typed, const Options& table) {
+  PretrainingOptions o = typed.options;
+  if (!typed.do_train) fail("--do_train is required: bertha pretrain does nothing else");
+  o.max_steps = whole("max_steps", typed.max_steps);
+  o.log_freq = whole("log_freq", typed.log_freq);
+  if (typed.optimizer != "lamb" && typed.optimizer != "adamw") {
+    fail("--optimizer {}: expected lamb or adamw", typed.optimizer);
+  }
+  o.optimizer =
+      typed.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
+  if (typed.init != "recipe" && typed.init != "bert") {
+    fail("--init {}: expected recipe or bert", typed.init);
+  }
+  o.init = typed.init == "recipe" ? bert::InitStyle::kRecipe : bert::InitStyle::kBert;
+  if (table.given("enable_packed_data_mode")) o.packed = typed.packed;
+  return o;
+}
+
+/// The batch of the log's Config record is already divided by the accumulation steps, as the
+/// recipe's.
+std::string config_text(const Options& table, const PretrainingOptions& options,
+                        const Device& device) {
+  return namespace_text(
+      table, device,
+      {{"train_batch_size", std::to_string(options.micro_batch())},
+       {"gradient_accumulation_steps", std::to_string(options.gradient_accumulation_steps)},
+       {"steps_this_run", std::to_string(options.last_step())},
+       {"precision", options.bf16 ? "'bf16'" : "'fp32'"}});
+}
+
+/// One rank's part: the whole run where there is one rank.
+int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
+             const Options& table) {
+  const RankDevice own = open_on_rank(typed.run.device, world);
+  Device* const device = own.device.get();
+  if (typed.profile && device->kind() != DeviceKind::kCpu) {
+    fail("--profile: {} runs ops on its own time; add --device cpu", device->description());
+  }
+  Profile profile;
+  if (typed.profile && world.leads()) device->set_profile(&profile);
+  options.bf16 = typed.run.device.bf16(*device);
+  const auto settled_config = [&](const train::PretrainingOptions& settled) {
+    return config_text(table, settled, *device);
+  };
+  train::PretrainingRun run(options, *device, print_line, settled_config, *own.world);
+  const train::RunEnd end = run.run(stop_requested);
+  if (device->profile() != nullptr) {
+    spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),
+                 runlog::profile_table(profile, run.steps_done()));
+  }
+  return end == train::RunEnd::kFinished ? 0 : stopped_status(options.skip_checkpoint);
+}
+
+}  // namespace
+
+int run_pretrain(Arguments arguments) {
+  Typed typed;
+  Options table(
+      "bertha pretrain",
+      "Pre-trains BERT on shards that bertha prepare made: masked words and next "
+      "sentences. Phase 1 runs on rows of 128 tokens, phase 2 (--phase2, "
+      "--resume_from_checkpoint) goes on from its checkpoint on rows of 512. Every option "
+      "of the recipe's run_pretraining.py works here. Ctrl-C or SIGTERM saves and ends "
+      "with status 75; the same command again goes on where it stopped.");
+  declare_data(table, typed);
+  declare_model(table, typed);
+  declare_optimisation(table, typed);
+  declare_run(table, typed);
+  typed.run.declare_rest(table, "0.0");
+  declare_accepted(table);
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  PretrainingOptions options = settle(typed, table);
+  typed.run.settle(table, options);
+  stop_on_signals();
+  return on_all_ranks(typed.run.ranks, stop_requested, [&](comm::Communicator& world) {
+    return train_on(world, options, typed, table);
+  });
+}
+
+}  // namespace bertha::cli

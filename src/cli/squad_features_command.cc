@@ -1,0 +1,110 @@
+#include "tasks/squad/squad_features.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+
+#include "cli/options.h"
+#include "cli/squad_tools.h"
+#include "core/error.h"
+#include "core/threads.h"
+
+namespace bertha::cli {
+namespace {
+
+using tasks::SquadFeatures;
+using tasks::SquadWindow;
+
+/// "[1, 2]" or "{\"1\": …}" of `count` entries that `entry` writes.
+template <typename Entry>
+void append_entries(fmt::memory_buffer& line, int64_t count, const Entry& entry) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (i > 0) line.append(std::string_view(", "));
+    entry(fmt::appender(line), i);
+  }
+}
+
+void print_window(const SquadFeatures& features, const SquadWindow& window, bool training,
+                  fmt::memory_buffer& line) {
+  const auto append = [&line](std::string_view text) { line.append(text); };
+  const int64_t offset = features.passage_offset(window);
+  const tasks::SquadPassage& passage = features.passage_of(window);
+  RaggedBatch batch;
+  batch.clear();
+  features.append(window, batch);
+  line.clear();
+  const auto index = static_cast<int64_t>(&window - features.windows().data());
+  fmt::format_to(fmt::appender(line),
+                 "{{\"example_index\": {}, \"doc_span_index\": {}, \"input_ids\": [",
+                 window.example, index - features.example_of(window).first_window);
+  append_entries(line, batch.tokens(), [&](auto out, int64_t i) {
+    fmt::format_to(out, "{}", batch.ids[static_cast<size_t>(i)]);
+  });
+  append("], \"segment_ids\": [");
+  append_entries(line, batch.tokens(), [&](auto out, int64_t i) {
+    fmt::format_to(out, "{}", batch.segments[static_cast<size_t>(i)]);
+  });
+  append("], \"token_to_orig_map\": {");
+  append_entries(line, window.length, [&](auto out, int64_t i) {
+    fmt::format_to(out, "\"{}\": {}", offset + i,
+                   passage.word_of_token[static_cast<size_t>(window.begin + i)]);
+  });
+  append("}, \"token_is_max_context\": {");
+  append_entries(line, window.length, [&](auto out, int64_t i) {
+    fmt::format_to(out, "\"{}\": {}", offset + i, features.is_max_context(window, offset + i));
+  });
+  append("}");
+  if (training) {
+    fmt::format_to(fmt::appender(line), ", \"start_position\": {}, \"end_position\": {}",
+                   window.start_position, window.end_position);
+  }
+  append("}\n");
+}
+
+}  // namespace
+
+int run_squad_features(Arguments arguments) {
+  std::vector<std::string> files;
+  std::string vocab_file;
+  std::string rules = "recipe";
+  bool lower_case = false;
+  tasks::SquadFeatureOptions o;
+  Options table("bertha squad features",
+                "Writes the model inputs of a SQuAD file as JSON lines, one a window, for looking "
+                "and comparing. Cased unless --do_lower_case, as the recipe.");
+  table.positional("FILE", files, 1, "a SQuAD file");
+  table.value("vocab_file", vocab_file, "vocab.txt");
+  table.required();
+  table.flag("do_lower_case", lower_case, "the vocabulary is uncased");
+  table.flag("training", o.training, "with the answers' positions");
+  table.flag("version_2_with_negative", o.version_2, "questions may have no answer");
+  table.value("max_seq_length", o.max_seq_length, "tokens of a window at most");
+  table.value("doc_stride", o.doc_stride, "tokens between the starts of two windows");
+  table.value("max_query_length", o.max_query_length, "tokens of a question at most");
+  table.value("token-rules", rules, "recipe or hf");
+  if (!table.parse(arguments)) {
+    std::fputs(table.help().c_str(), stdout);
+    return 0;
+  }
+  o.threads = thread_count();
+  const text::Vocabulary vocabulary = text::Vocabulary::load(vocab_file);
+  const text::Tokenizer tokenizer(
+      vocabulary, {.lower_case = lower_case, .rules = text::parse_token_rules(rules)});
+  for (const std::string& path : files) {
+    const tasks::SquadFile file = tasks::read_squad(path);
+    const SquadFeatures features(file, tokenizer, o);
+    for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", path, line);
+    for (const std::string& line : features.problems().lines()) spdlog::warn("{}: {}", path, line);
+    spdlog::info("{}: {} questions, {} windows", path, features.examples().size(),
+                 features.windows().size());
+    fmt::memory_buffer line;
+    for (const SquadWindow& window : features.windows()) {
+      print_window(features, window, o.training, line);
+      std::fwrite(line.data(), 1, line.size(), stdout);
+    }
+  }
+  if (std::fflush(stdout) != 0) fail("standard output: cannot be written");
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,128 @@
+#pragma once
+
+// Work in parallel, results in order: jobs are made one at a time, worked on by several threads,
+// and handed out in the order in which they were made. What comes out is the same for any number
+// of threads; how much is in flight is bounded.
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace bertha {
+
+template <typename Job, typename Result>
+class OrderedWorkers {
+ public:
+  /// `produce` gives the next job or nothing at the end, and is never called by two threads at
+  /// once; `work` must depend on its job alone. With one thread everything runs inside next().
+  OrderedWorkers(int64_t threads, std::function<std::optional<Job>()> produce,
+                 std::function<Result(Job&&)> work)
+      : produce_(std::move(produce)), work_(std::move(work)), window_(2 * threads) {
+    if (threads <= 1) return;
+    for (int64_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  }
+  OrderedWorkers(const OrderedWorkers&) = delete;
+  OrderedWorkers& operator=(const OrderedWorkers&) = delete;
+  ~OrderedWorkers() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  /// The next result, nothing at the end. An exception of its job is thrown here, once; the results
+  /// before it have been handed out by then, and none follows.
+  std::optional<Result> next() {
+    if (threads_.empty()) {
+      std::optional<Job> job = produce_();
+      if (!job) return std::nullopt;
+      return work_(std::move(*job));
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait(
+        lock, [&] { return slots_.contains(consumed_) || (exhausted_ && consumed_ == issued_); });
+    const auto found = slots_.find(consumed_);
+    if (found == slots_.end()) return std::nullopt;
+    Slot slot = std::move(found->second);
+    slots_.erase(found);
+    ++consumed_;
+    lock.unlock();
+    changed_.notify_all();
+    if (slot.failure) std::rethrow_exception(slot.failure);
+    return std::move(slot.result);
+  }
+
+ private:
+  struct Slot {
+    std::optional<Result> result;
+    std::exception_ptr failure;
+  };
+
+  void run() {
+    while (true) {
+      std::optional<Job> job;
+      int64_t index = 0;
+      Slot slot;
+      {
+        const std::lock_guard producing(produce_mutex_);
+        if (!wait_for_room()) return;
+        try {
+          job = produce_();
+        } catch (...) {
+          slot.failure = std::current_exception();
+        }
+        index = announce(job.has_value() || slot.failure, slot.failure != nullptr || !job);
+        if (index < 0) return;
+      }
+      if (job) {
+        try {
+          slot.result = work_(std::move(*job));
+        } catch (...) {
+          slot.failure = std::current_exception();
+        }
+      }
+      {
+        const std::lock_guard lock(mutex_);
+        slots_.emplace(index, std::move(slot));
+      }
+      changed_.notify_all();
+    }
+  }
+
+  bool wait_for_room() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_ || exhausted_ || issued_ - consumed_ < window_; });
+    return !stopped_ && !exhausted_;
+  }
+
+  /// Takes the next place in the order, or -1 when there is nothing to hand out.
+  int64_t announce(bool has_result, bool is_last) {
+    const std::lock_guard lock(mutex_);
+    exhausted_ = exhausted_ || is_last;
+    if (!has_result) changed_.notify_all();
+    return has_result ? issued_++ : -1;
+  }
+
+  std::function<std::optional<Job>()> produce_;
+  std::function<Result(Job&&)> work_;
+  int64_t window_;
+  std::mutex produce_mutex_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<int64_t, Slot> slots_;  // done, not yet handed out
+  int64_t issued_ = 0;
+  int64_t consumed_ = 0;
+  bool exhausted_ = false;
+  bool stopped_ = false;
+  std::vector<std::jthread> threads_;  // last: joined before what they use goes
+};
+
+}  // namespace bertha

@@ -1,0 +1,277 @@
+#include "io/archive/bzip2_source.h"
+
+#include <bzlib.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/ordered_workers.h"
+
+namespace bertha::io {
+namespace {
+
+constexpr uint64_t kBlockPattern = 0x314159265359;  // pi
+constexpr uint64_t kEndPattern = 0x177245385090;    // its square root
+constexpr int kPatternBits = 48;
+constexpr int kSumBits = 32;
+constexpr int kHeaderBits = 32;  // "BZh9"
+/// A block holds 900,000 bytes, five of which can stand for a run of 259.
+constexpr size_t kMaxBlockText = 900'000 / 5 * 259 + 1024;
+/// Chance patterns in a row that are put up with.
+constexpr size_t kMaxFalseMarks = 3;
+
+/// `count` <= 56 bits from bit `at`, which with them must lie inside.
+uint64_t read_bits(std::string_view bytes, int64_t at, int count) {
+  uint64_t window = 0;
+  const auto first = static_cast<size_t>(at / 8);
+  for (size_t i = 0; i < 8; ++i) {
+    const size_t place = first + i;
+    window = window << 8 | (place < bytes.size() ? static_cast<uint8_t>(bytes[place]) : 0);
+  }
+  return window << (at % 8) >> (64 - count);
+}
+
+int64_t bit_size(std::string_view bytes) {
+  return static_cast<int64_t>(bytes.size()) * 8;
+}
+
+/// For each value of a byte the shifts (bits 0 to 7: block, 8 to 15: end of stream) at which it is
+/// the second byte of a pattern that began `shift` bits into the byte before.
+constexpr std::array<uint16_t, 256> second_byte_shifts() {
+  std::array<uint16_t, 256> shifts{};
+  for (int shift = 0; shift < 8; ++shift) {
+    const auto of = [shift](uint64_t pattern) { return pattern >> (32 + shift) & 0xff; };
+    shifts[of(kBlockPattern)] |= static_cast<uint16_t>(1 << shift);
+    shifts[of(kEndPattern)] |= static_cast<uint16_t>(1 << (8 + shift));
+  }
+  return shifts;
+}
+
+/// The mark that begins in the byte before `second`, at `from` or later.
+std::optional<Bzip2Mark> mark_at(std::string_view bytes, size_t second, uint16_t shifts,
+                                 int64_t from) {
+  for (int shift = 0; shift < 8; ++shift) {
+    if ((shifts >> shift & 0x101) == 0) continue;
+    const int64_t bit = static_cast<int64_t>(second - 1) * 8 + shift;
+    if (bit < from || bit + kPatternBits > bit_size(bytes)) continue;
+    const uint64_t pattern = read_bits(bytes, bit, kPatternBits);
+    if (pattern == kBlockPattern || pattern == kEndPattern) {
+      return Bzip2Mark{bit, pattern == kEndPattern};
+    }
+  }
+  return std::nullopt;
+}
+
+class BitWriter {
+ public:
+  void put(uint64_t bits, int count) {
+    for (int done = 0; done < count;) {
+      const int step = std::min(count - done, 8 - used_);
+      const auto part = static_cast<unsigned>(bits >> (count - done - step)) & ((1U << step) - 1);
+      last_ = static_cast<unsigned>(last_ << step | part);
+      used_ += step;
+      done += step;
+      if (used_ == 8) flush();
+    }
+  }
+  void copy(std::string_view bytes, int64_t begin, int64_t end) {
+    constexpr int kStep = 48;
+    for (; begin + kStep <= end; begin += kStep) put(read_bits(bytes, begin, kStep), kStep);
+    if (begin < end)
+      put(read_bits(bytes, begin, static_cast<int>(end - begin)), static_cast<int>(end - begin));
+  }
+  std::string finish() {
+    if (used_ > 0) put(0, 8 - used_);
+    return std::move(bytes_);
+  }
+
+ private:
+  void flush() {
+    bytes_.push_back(static_cast<char>(last_));
+    last_ = 0;
+    used_ = 0;
+  }
+  std::string bytes_;
+  unsigned last_ = 0;
+  int used_ = 0;
+};
+
+/// Decompresses one whole stream of one block; nothing when it is not sound.
+std::optional<std::string> expand_stream(std::string& stream) {
+  bz_stream state{};
+  if (BZ2_bzDecompressInit(&state, 0, 0) != BZ_OK) fail("bzip2: out of memory");
+  // What a block of text mostly needs: 900 kB from 200.
+  std::string text(std::clamp(6 * stream.size(), size_t{1} << 12, size_t{1} << 20), '\0');
+  size_t filled = 0;
+  state.next_in = stream.data();
+  state.avail_in = static_cast<unsigned>(stream.size());
+  int status = BZ_OK;
+  while (status == BZ_OK && filled < kMaxBlockText) {
+    if (filled == text.size()) text.resize(2 * text.size());
+    state.next_out = text.data() + filled;
+    state.avail_out = static_cast<unsigned>(text.size() - filled);
+    status = BZ2_bzDecompress(&state);
+    const size_t now = text.size() - state.avail_out;
+    if (status == BZ_OK && now == filled && state.avail_in == 0) status = BZ_UNEXPECTED_EOF;
+    filled = now;
+  }
+  BZ2_bzDecompressEnd(&state);
+  if (status != BZ_STREAM_END) return std::nullopt;
+  text.resize(filled);
+  return text;
+}
+
+/// The block at bits [begin, end), made a stream of its own: the sum over one block is the block's.
+std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, int64_t end) {
+  if (end - begin < kPatternBits + kSumBits) return std::nullopt;
+  BitWriter writer;
+  writer.put(0x425a6839, kHeaderBits);
+  writer.copy(bytes, begin, end);
+  writer.put(kEndPattern, kPatternBits);
+  writer.put(read_bits(bytes, begin + kPatternBits, kSumBits), kSumBits);
+  std::string stream = writer.finish();
+  return expand_stream(stream);
+}
+
+/// A mark and those after it, one of which ends its block.
+struct Job {
+  Bzip2Mark mark;
+  std::vector<int64_t> ends;
+};
+
+struct Block {
+  Bzip2Mark mark;
+  int64_t end = 0;  ///< the bit behind it
+  uint32_t sum = 0;
+  bool last = false;                ///< no mark after it
+  std::optional<std::string> text;  ///< nothing: not sound
+};
+
+class Bzip2Source : public ByteSource {
+ public:
+  Bzip2Source(std::string_view bytes, int64_t threads)
+      : bytes_(bytes),
+        workers_(
+            threads, [this] { return next_job(); }, [this](Job&& job) { return expand(job); }) {}
+
+  std::string_view next() override {
+    while (!finished_) {
+      std::optional<Block> block = workers_.next();
+      if (!block) {
+        if (in_stream_ || expected_mark() >= 0) {
+          damage_ = fmt::format("the bzip2 data is cut off behind byte {}", position_ / 8);
+        }
+        finished_ = true;
+      } else if (block->mark.bit >= position_) {
+        if (!accept(*block)) break;
+        read_bytes_ = position_ / 8;
+        if (block->text && !block->text->empty()) {
+          text_ = std::move(*block->text);
+          return text_;
+        }
+      }  // else: a chance pattern inside the block before
+    }
+    finished_ = true;
+    return {};
+  }
+
+ private:
+  std::optional<Job> next_job() {
+    while (marks_.size() <= kMaxFalseMarks + 1 && !scanned_) {
+      const auto mark = find_bzip2_mark(bytes_, scan_);
+      scanned_ = !mark.has_value();
+      if (!mark) break;
+      marks_.push_back(*mark);
+      scan_ = mark->bit + 1;
+    }
+    if (marks_.empty()) return std::nullopt;
+    Job job{marks_.front(), {}};
+    marks_.pop_front();
+    for (const Bzip2Mark& mark : marks_) job.ends.push_back(mark.bit);
+    return job;
+  }
+
+  Block expand(const Job& job) const {
+    Block block{job.mark, 0, 0, job.ends.empty(), std::nullopt};
+    const int64_t sum_at = job.mark.bit + kPatternBits;
+    if (sum_at + kSumBits > bit_size(bytes_)) return block;
+    block.sum = static_cast<uint32_t>(read_bits(bytes_, sum_at, kSumBits));
+    block.end = sum_at + kSumBits;
+    if (job.mark.ends_stream) return block;
+    for (const int64_t end : job.ends) {
+      block.end = end;
+      block.text = expand_block(bytes_, job.mark.bit, end);
+      if (block.text) break;
+    }
+    return block;
+  }
+
+  /// Checks that the block or stream end follows what came before; false ends the data.
+  bool accept(const Block& block) {
+    if (block.mark.bit != expected_mark()) return refuse(block);
+    in_stream_ = true;
+    if (block.end == 0 || (!block.mark.ends_stream && !block.text)) return refuse(block);
+    position_ = block.end;
+    if (!block.mark.ends_stream) {
+      stream_sum_ = std::rotl(stream_sum_, 1) ^ block.sum;
+      return true;
+    }
+    if (block.sum != stream_sum_) return refuse(block);
+    stream_sum_ = 0;
+    in_stream_ = false;
+    position_ = (position_ + 7) / 8 * 8;
+    return true;
+  }
+
+  /// Where the next mark must be: at once inside a stream, behind a header between two.
+  int64_t expected_mark() const {
+    if (in_stream_) return position_;
+    if (position_ + kHeaderBits > bit_size(bytes_)) return -1;
+    const uint64_t header = read_bits(bytes_, position_, kHeaderBits);
+    const bool sound = header > 0x425a6830 && header <= 0x425a6839;
+    return sound ? position_ + kHeaderBits : -1;
+  }
+
+  bool refuse(const Block& block) {
+    damage_ = fmt::format("the bzip2 data is {} at byte {}", block.last ? "cut off" : "damaged",
+                          block.mark.bit / 8);
+    return false;
+  }
+
+  std::string_view bytes_;
+  // Of the producer:
+  int64_t scan_ = kHeaderBits;
+  bool scanned_ = false;
+  std::deque<Bzip2Mark> marks_;
+  // Of the consumer:
+  int64_t position_ = 0;  ///< the bit behind what was accepted
+  bool in_stream_ = false;
+  uint32_t stream_sum_ = 0;
+  bool finished_ = false;
+  std::string text_;
+  OrderedWorkers<Job, Block> workers_;  // last: its threads use the above
+};
+
+}  // namespace
+
+std::optional<Bzip2Mark> find_bzip2_mark(std::string_view bytes, int64_t from) {
+  static constexpr std::array<uint16_t, 256> kShifts = second_byte_shifts();
+  for (auto second = static_cast<size_t>(from / 8) + 1; second < bytes.size(); ++second) {
+    const uint16_t shifts = kShifts[static_cast<uint8_t>(bytes[second])];
+    if (shifts == 0) [[likely]]
+      continue;
+    if (const auto mark = mark_at(bytes, second, shifts, from)) return mark;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<ByteSource> open_bzip2(std::string_view bytes, int64_t threads) {
+  return std::make_unique<Bzip2Source>(bytes, threads);
+}
+
+}  // namespace bertha::io

@@ -1,0 +1,55 @@
+#pragma once
+
+// The values of a dataset in an HDF5 file as int32, rows first. For hdf5_*.cc only.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/hdf5_file.h"
+
+struct libdeflate_decompressor;
+
+namespace bertha::io {
+
+class Column {
+ public:
+  /// Throws Error, with file and name, unless there is a dataset of integers with `rank`
+  /// dimensions. `file` must outlive it.
+  Column(const Hdf5File& file, const char* name, int rank);
+
+  int64_t rows() const { return dataset_.extent[0]; }
+  int64_t width() const { return dataset_.extent[1]; }
+  const char* name() const { return name_; }
+
+  /// Values of rows [first, first + count), count * width() of them. Integers of any size and byte
+  /// order become int32; what does not fit becomes the nearest int32. Rows read in turn undo the
+  /// filters of each chunk once. Throws Error for a damaged chunk.
+  void read(int64_t first, int64_t count, std::vector<int32_t>& values);
+
+ private:
+  /// A chunk's values and the bytes they may lie in.
+  struct Plain {
+    int64_t number = -1;
+    std::span<const std::byte> values;
+    std::vector<std::byte> room;
+  };
+
+  void read_band(int64_t band, int64_t begin, int64_t end, int32_t* values);
+  const std::byte* plain(const Hdf5Chunk& chunk, Plain& kept);
+  std::span<const std::byte> undo(Hdf5Filter filter, std::span<const std::byte> stored);
+
+  const Hdf5File& file_;
+  const char* name_;
+  Hdf5Dataset dataset_;
+  int64_t chunk_bytes_ = 0;  ///< of plain values
+  int32_t fill_value_ = 0;
+  std::vector<Plain> kept_;         ///< written chunks of the band last read
+  std::vector<std::byte> scratch_;  ///< what a filter makes
+  std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater_;
+};
+
+}  // namespace bertha::io

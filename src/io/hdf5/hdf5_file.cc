@@ -1,0 +1,345 @@
+#include "io/hdf5/hdf5_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+#include "io/hdf5/hdf5_structure.h"
+
+namespace bertha::io {
+namespace {
+
+constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+constexpr std::string_view kRemedy = "`h5repack -l CONTI OLD NEW` rewrites such a file";
+constexpr int64_t kMaxDeflateRatio = 1032;         // of the deflate format
+constexpr int64_t kSlackBytes = int64_t{1} << 20;  // a last, partly used chunk
+constexpr uint64_t kMaxExtent = uint64_t{1} << 31;
+constexpr uint64_t kNumberBytes = 8;  // of addresses and lengths
+
+/// The address of the root group's object header; the file ends where its superblock says (II.A).
+uint64_t read_superblock(const io::MappedFile& file) {
+  const std::string owner = file.path() + ": not a whole HDF5 file";
+  Hdf5Parts parts(file, owner);
+  if (!file.text().starts_with(kSignature)) fail("{}: no signature", owner);
+  const uint64_t version = parts.fields(kSignature.size(), 1).number(1);
+  if (version > 3) fail("{}: superblock of version {}", owner, version);
+  const bool is_first_format = version < 2;
+  const uint64_t tree_sizes_bytes = version == 1 ? 4 : 0;
+  Hdf5Fields fields =
+      is_first_format ? parts.fields(0, 72 + tree_sizes_bytes) : parts.summed_fields(0, 48);
+  fields.skip(is_first_format ? 13 : 9);
+  if (fields.number(1) != kNumberBytes || fields.number(1) != kNumberBytes) {
+    fail("{}: expected addresses and lengths of 8 bytes", owner);
+  }
+  fields.skip(is_first_format ? 9 + tree_sizes_bytes : 1);
+  if (fields.address() != 0) fail("{}: it begins within another file", owner);
+  fields.skip(8);  // free space or extension
+  const uint64_t end = fields.address();
+  if (end > file.bytes().size()) fail("{}: {} bytes of {}", owner, file.bytes().size(), end);
+  if (is_first_format) fields.skip(16);  // driver information, the group's name
+  return fields.address();
+}
+
+/// Follows the links of the root group until the one called `name`.
+class LinkSearch {
+ public:
+  LinkSearch(const io::MappedFile& file, std::string_view name)
+      : parts_(file, file.path() + ": the root group"), name_(name) {}
+
+  /// The address of an object header, or kHdf5Undefined.
+  uint64_t run(uint64_t group_header) {
+    visit_hdf5_messages(parts_, group_header, [this](const Hdf5Message& message) {
+      Hdf5Fields fields(message.data, parts_.owner());
+      if (message.type == Hdf5Message::kSymbolTable) search_symbol_table(fields);
+      if (message.type == Hdf5Message::kLink) look_at_link(fields);
+      if (message.type == Hdf5Message::kLinkInfo) check_link_info(fields);
+    });
+    return found_;
+  }
+
+ private:
+  /// A group of the first format: a B-tree of nodes of symbols, whose names lie in a heap (III.A.1,
+  /// III.B, III.D).
+  void search_symbol_table(Hdf5Fields fields) {
+    const uint64_t tree = fields.address();
+    Hdf5Fields heap = parts_.fields(fields.address(), 32);
+    heap.expect("HEAP");
+    heap.skip(4);
+    const uint64_t heap_bytes = heap.number(kNumberBytes);
+    heap.skip(kNumberBytes);
+    names_ = parts_.bytes(heap.address(), heap_bytes);
+    visit_hdf5_tree(parts_, tree, Hdf5Tree::kGroup, kNumberBytes,
+                    [this](Hdf5Fields /*key*/, uint64_t node) { search_symbols(node); });
+  }
+
+  void search_symbols(uint64_t address) {
+    constexpr uint64_t kHeaderBytes = 8;
+    constexpr uint64_t kEntryBytes = 40;
+    constexpr uint64_t kSoftLink = 2;
+    Hdf5Fields header = parts_.fields(address, kHeaderBytes);
+    header.expect("SNOD");
+    header.skip(2);
+    const uint64_t symbols = header.number(2);
+    Hdf5Fields entries = parts_.fields(address + kHeaderBytes, symbols * kEntryBytes);
+    for (uint64_t i = 0; i < symbols; ++i) {
+      const uint64_t name_offset = entries.number(kNumberBytes);
+      const uint64_t object = entries.address();
+      const bool is_hard = entries.number(4) != kSoftLink;
+      entries.skip(20);
+      if (is_hard && is_name_at(name_offset)) found_ = object;
+    }
+  }
+
+  bool is_name_at(uint64_t offset) const {
+    if (offset >= names_.size() || names_.size() - offset <= name_.size()) return false;
+    const std::byte* name = names_.data() + offset;
+    return std::memcmp(name, name_.data(), name_.size()) == 0 && name[name_.size()] == std::byte{0};
+  }
+
+  /// IV.A.2.g
+  void look_at_link(Hdf5Fields fields) {
+    constexpr uint64_t kHard = 0;
+    fields.skip(1);
+    const uint64_t flags = fields.number(1);
+    const uint64_t type = (flags & 8) != 0 ? fields.number(1) : kHard;
+    if ((flags & 4) != 0) fields.skip(8);   // creation order
+    if ((flags & 16) != 0) fields.skip(1);  // character set
+    const std::span<const std::byte> name = fields.bytes(fields.number(size_t{1} << (flags & 3)));
+    if (type == kHard && name.size() == name_.size() &&
+        std::memcmp(name.data(), name_.data(), name.size()) == 0) {
+      found_ = fields.address();
+    }
+  }
+
+  /// IV.A.2.c: many links lie in a heap of their own.
+  void check_link_info(Hdf5Fields fields) const {
+    fields.skip(1);
+    if ((fields.number(1) & 1) != 0) fields.skip(8);  // creation order
+    if (fields.address() != kHdf5Undefined) {
+      fail("{}: its links are in a fractal heap, which is not read; {}", parts_.owner(), kRemedy);
+    }
+  }
+
+  Hdf5Parts parts_;
+  std::string_view name_;
+  std::span<const std::byte> names_;  ///< of a symbol table
+  uint64_t found_ = kHdf5Undefined;
+};
+
+/// What an object header tells of a dataset.
+class DatasetReader {
+ public:
+  DatasetReader(const io::MappedFile& file, std::string_view name)
+      : parts_(file, fmt::format("{}: {}", file.path(), name)),
+        most_bytes_(file.size_bytes() * kMaxDeflateRatio + kSlackBytes) {}
+
+  Hdf5Dataset read(uint64_t header) {
+    std::array<std::span<const std::byte>, Hdf5Message::kFilterPipeline + 1> messages;
+    visit_hdf5_messages(parts_, header, [&](const Hdf5Message& message) {
+      if (message.type >= messages.size()) return;
+      if ((message.flags & Hdf5Message::kShared) != 0) {
+        fail_with("a type or space shared with other objects is not read");
+      }
+      messages[message.type] = message.data;
+    });
+    const auto fields = [&](Hdf5Message::Type type) {
+      return Hdf5Fields(messages[type], parts_.owner());
+    };
+    if (messages[Hdf5Message::kDataLayout].empty()) fail_with("is not a dataset");
+    if (!messages[Hdf5Message::kExternalFiles].empty()) fail_with("values lie outside this file");
+    read_type(fields(Hdf5Message::kDatatype));
+    read_space(fields(Hdf5Message::kDataspace));
+    if (!messages[Hdf5Message::kFillValue].empty()) read_fill(fields(Hdf5Message::kFillValue));
+    if (!messages[Hdf5Message::kFilterPipeline].empty()) {
+      read_filters(fields(Hdf5Message::kFilterPipeline));
+    }
+    read_layout(fields(Hdf5Message::kDataLayout));
+    return std::move(dataset_);
+  }
+
+ private:
+  template <typename... Args>
+  [[noreturn]] void fail_with(fmt::format_string<Args...> format, Args&&... args) const {
+    fail("{}: {}", parts_.owner(), fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  /// IV.A.2.d, class 0
+  void read_type(Hdf5Fields fields) {
+    constexpr uint64_t kFixedPoint = 0;
+    if ((fields.number(1) & 15) != kFixedPoint) fail_with("expected integers");
+    const uint64_t bits = fields.number(3);
+    const uint64_t bytes = fields.number(4);
+    const uint64_t first_bit = fields.number(2);
+    const uint64_t precision = fields.number(2);
+    const bool is_whole = first_bit == 0 && precision == 8 * bytes;
+    if (!is_whole || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)) {
+      fail_with("expected integers of 1, 2, 4 or 8 whole bytes");
+    }
+    dataset_.type = {static_cast<int64_t>(bytes), (bits & 8) != 0, (bits & 1) != 0};
+  }
+
+  /// IV.A.2.b. An extent is believed up to what a file of this size can hold when deflated.
+  void read_space(Hdf5Fields fields) {
+    const uint64_t version = fields.number(1);
+    const uint64_t rank = fields.number(1);
+    fields.skip(version == 1 ? 6 : 2);
+    if (rank != 1 && rank != 2) fail_with("has {} dimensions, expected 1 or 2", rank);
+    dataset_.rank = static_cast<int>(rank);
+    for (size_t i = 0; i < rank; ++i) {
+      const uint64_t extent = fields.number(kNumberBytes);
+      if (extent == 0 || extent > kMaxExtent) fail_with("extent {}, expected 1 to 2^31", extent);
+      dataset_.extent[i] = static_cast<int64_t>(extent);
+    }
+    const auto [rows, width] = dataset_.extent;
+    if (rows > most_bytes_ / width / dataset_.type.bytes) {
+      fail_with("{} rows of {}, more than a file of its size holds", rows, width);
+    }
+  }
+
+  /// IV.A.2.f
+  void read_fill(Hdf5Fields fields) {
+    const uint64_t version = fields.number(1);
+    const uint64_t first = fields.number(1);
+    bool is_defined = (first & 32) != 0;
+    if (version < 3) {
+      fields.skip(1);
+      is_defined = fields.number(1) != 0;
+    }
+    if (!is_defined) return;
+    const uint64_t bytes = fields.number(4);
+    if (bytes != 0 && bytes != static_cast<uint64_t>(dataset_.type.bytes)) {
+      fail_with("a fill value of {} bytes, expected {}", bytes, dataset_.type.bytes);
+    }
+    dataset_.fill_value = fields.bytes(bytes);
+  }
+
+  /// IV.A.2.l
+  void read_filters(Hdf5Fields fields) {
+    const uint64_t version = fields.number(1);
+    const uint64_t count = fields.number(1);
+    if (version == 1) fields.skip(6);
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t id = fields.number(2);
+      const uint64_t name_bytes = version == 1 || id >= 256 ? fields.number(2) : 0;
+      fields.skip(2);
+      const uint64_t values = fields.number(2);
+      fields.skip(name_bytes);
+      add_filter(static_cast<Hdf5Filter>(id), fields, values);
+      if (version == 1 && values % 2 == 1) fields.skip(4);
+    }
+  }
+
+  void add_filter(Hdf5Filter filter, Hdf5Fields& fields, uint64_t values) {
+    if (filter != Hdf5Filter::kDeflate && filter != Hdf5Filter::kShuffle &&
+        filter != Hdf5Filter::kFletcher32) {
+      fail_with("filter {}, expected gzip, shuffle or fletcher32", static_cast<int>(filter));
+    }
+    if (std::ranges::count(dataset_.filters, filter) != 0) {
+      fail_with("filter {} twice", static_cast<int>(filter));
+    }
+    Hdf5Fields first(fields.bytes(4 * values), parts_.owner());
+    if (filter == Hdf5Filter::kShuffle &&
+        first.number(4) != static_cast<uint64_t>(dataset_.type.bytes)) {
+      fail_with("shuffled by another size than that of its integers");
+    }
+    dataset_.filters.push_back(filter);
+  }
+
+  /// IV.A.2.i, versions 3 and 4
+  void read_layout(Hdf5Fields fields) {
+    enum : uint64_t { kCompact, kContiguous, kChunked };
+    const uint64_t version = fields.number(1);
+    const uint64_t layout = fields.number(1);
+    if (version != 3 && (version != 4 || layout == kChunked)) {
+      fail_with("a data layout of version {}, expected 3; {}", version, kRemedy);
+    }
+    dataset_.chunk_extent = dataset_.extent;
+    if (layout == kCompact) {
+      add_whole(fields.bytes(fields.number(2)));
+    } else if (layout == kContiguous) {
+      const uint64_t address = fields.address();
+      const uint64_t bytes = fields.number(kNumberBytes);
+      if (address != kHdf5Undefined) add_whole(parts_.bytes(address, bytes));
+    } else if (layout == kChunked) {
+      read_chunks(fields);
+    } else {
+      fail_with("values lie outside this file");
+    }
+  }
+
+  void add_whole(std::span<const std::byte> values) {
+    if (!dataset_.filters.empty()) fail_with("filters without chunks");
+    dataset_.chunks.push_back({0, 0, values});
+  }
+
+  void read_chunks(Hdf5Fields& fields) {
+    const uint64_t dimensions = fields.number(1);
+    const uint64_t tree = fields.address();
+    const auto rank = static_cast<uint64_t>(dataset_.rank);
+    if (dimensions != rank + 1) fail_with("chunks of {} dimensions, expected {}", dimensions, rank);
+    for (size_t i = 0; i < rank; ++i) {
+      dataset_.chunk_extent[i] = static_cast<int64_t>(fields.number(4));
+    }
+    const auto [rows, width] = dataset_.chunk_extent;
+    if (rows == 0 || width == 0 || rows > most_bytes_ / width / dataset_.type.bytes) {
+      fail_with("chunks of {} by {}, more than a file of its size holds", rows, width);
+    }
+    if (fields.number(4) != static_cast<uint64_t>(dataset_.type.bytes)) {
+      fail_with("chunks of another size than that of its integers");
+    }
+    if (tree == kHdf5Undefined) return;
+    const size_t key_bytes = 8 + dimensions * 8;
+    visit_hdf5_tree(parts_, tree, Hdf5Tree::kChunks, key_bytes,
+                    [this](Hdf5Fields key, uint64_t address) { add_chunk(key, address); });
+  }
+
+  void add_chunk(Hdf5Fields key, uint64_t address) {
+    const uint64_t bytes = key.number(4);
+    const auto skipped_filters = static_cast<uint32_t>(key.number(4));
+    std::array<int64_t, 2> place = {0, 0};
+    for (size_t i = 0; i < static_cast<size_t>(dataset_.rank); ++i) {
+      const uint64_t offset = key.number(8);
+      const auto step = static_cast<uint64_t>(dataset_.chunk_extent[i]);
+      if (offset >= static_cast<uint64_t>(dataset_.extent[i]) || offset % step != 0) {
+        fail_with("a chunk at {}, expected multiples of {} below {}", offset, step,
+                  dataset_.extent[i]);
+      }
+      place[i] = static_cast<int64_t>(offset / step);
+    }
+    const int64_t number = place[0] * dataset_.chunks_across() + place[1];
+    if (!dataset_.chunks.empty() && dataset_.chunks.back().number >= number) {
+      fail_with("chunks out of order");
+    }
+    dataset_.chunks.push_back({number, skipped_filters, parts_.bytes(address, bytes)});
+  }
+
+  Hdf5Parts parts_;
+  int64_t most_bytes_;  ///< that a file of this size holds when deflated
+  Hdf5Dataset dataset_;
+};
+
+}  // namespace
+
+bool is_hdf5(const std::string& path) {
+  return io::MappedFile(path).text().starts_with(kSignature);
+}
+
+Hdf5File::Hdf5File(std::string path)
+    : file_(std::move(path)), root_header_(read_superblock(file_)) {}
+
+uint64_t Hdf5File::find(std::string_view name) const {
+  return LinkSearch(file_, name).run(root_header_);
+}
+
+bool Hdf5File::has(std::string_view name) const {
+  return find(name) != kHdf5Undefined;
+}
+
+Hdf5Dataset Hdf5File::dataset(std::string_view name) const {
+  const uint64_t header = find(name);
+  if (header == kHdf5Undefined) fail("{}: dataset '{}' is missing", file_.path(), name);
+  return DatasetReader(file_, name).read(header);
+}
+
+}  // namespace bertha::io

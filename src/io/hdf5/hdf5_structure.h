@@ -1,0 +1,95 @@
+#pragma once
+
+// What HDF5 files are made of: fields, object headers and B-trees ("HDF5 File Format Specification
+// Version 3.0"). For hdf5_*.cc only.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "io/atomic_file.h"
+
+namespace bertha::io {
+
+inline constexpr uint64_t kHdf5Undefined = ~uint64_t{0};  ///< an address that is none
+
+/// Fields of one structure, little-endian numbers one after the other. What is not there is an
+/// Error that names the owner.
+class Hdf5Fields {
+ public:
+  Hdf5Fields(std::span<const std::byte> bytes, const std::string& owner)
+      : bytes_(bytes), owner_(&owner) {}
+
+  size_t left() const { return bytes_.size(); }
+  /// An unsigned number of `width` bytes, 1 to 8.
+  uint64_t number(size_t width);
+  uint64_t address() { return number(8); }
+  std::span<const std::byte> bytes(uint64_t count);
+  void skip(uint64_t count) { bytes(count); }
+  /// Fails unless the next bytes are these.
+  void expect(std::string_view signature);
+
+ private:
+  std::span<const std::byte> bytes_;
+  const std::string* owner_;
+};
+
+/// The parts of one object of the file while its addresses are followed. Parts do not overlap in a
+/// sound file, so together they are no longer than the file: that is what ends cycles, and trees
+/// whose nodes share children.
+class Hdf5Parts {
+ public:
+  /// `owner`, the file and what is read of it, begins all errors.
+  Hdf5Parts(const io::MappedFile& file, std::string owner)
+      : file_(file), owner_(std::move(owner)), left_(file.bytes().size()) {}
+
+  const std::string& owner() const { return owner_; }
+  std::span<const std::byte> bytes(uint64_t address, uint64_t size);
+  Hdf5Fields fields(uint64_t address, uint64_t size) { return {bytes(address, size), owner_}; }
+  /// Those of a part whose last four bytes are the checksum of the others; without it.
+  Hdf5Fields summed_fields(uint64_t address, uint64_t size);
+
+ private:
+  const io::MappedFile& file_;
+  std::string owner_;
+  uint64_t left_;
+};
+
+/// A message of an object header, IV.A.2.
+struct Hdf5Message {
+  enum Type : uint64_t {
+    kDataspace = 0x01,
+    kLinkInfo = 0x02,
+    kDatatype = 0x03,
+    kFillValue = 0x05,
+    kLink = 0x06,
+    kExternalFiles = 0x07,
+    kDataLayout = 0x08,
+    kFilterPipeline = 0x0b,
+    kContinuation = 0x10,
+    kSymbolTable = 0x11,
+  };
+  static constexpr uint64_t kShared = 2;  ///< flag: the data tell where the message is
+
+  uint64_t type = 0;
+  uint64_t flags = 0;
+  std::span<const std::byte> data;
+};
+
+/// Visits the messages of the object header at `address`, of version 1 or 2 (IV.A.1).
+void visit_hdf5_messages(Hdf5Parts& parts, uint64_t address,
+                         const std::function<void(const Hdf5Message&)>& visit);
+
+/// What the nodes of a B-tree of version 1 point to (III.A.1).
+enum class Hdf5Tree : uint64_t { kGroup = 0, kChunks = 1 };
+
+/// Visits the keys of all leaves of the tree at `address`, in order, each with the address it
+/// stands before.
+void visit_hdf5_tree(Hdf5Parts& parts, uint64_t address, Hdf5Tree type, size_t key_bytes,
+                     const std::function<void(Hdf5Fields key, uint64_t child)>& visit);
+
+}  // namespace bertha::io

@@ -1,0 +1,57 @@
+#pragma once
+
+// safetensors: eight bytes of header length, a JSON header (name → dtype, shape, data_offsets),
+// then the data, without gaps (huggingface/safetensors, README "Format").
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/atomic_file.h"
+#include "io/weights/tensor_data.h"
+
+namespace bertha::io {
+
+class SafetensorsFile {
+ public:
+  struct Entry {
+    std::string name;
+    DType dtype;
+    std::vector<int64_t> shape;
+    uint64_t begin;  ///< in the data
+    uint64_t end;
+  };
+
+  /// Opens the file and checks the whole header: lengths, element types, shapes against lengths,
+  /// overlaps and gaps, names that stand twice. Throws Error.
+  explicit SafetensorsFile(const std::string& path);
+
+  const std::string& path() const { return file_.path(); }
+  /// In the order of the data.
+  const std::vector<Entry>& entries() const { return entries_; }
+  /// "__metadata__".
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// A view that must not outlive the file.
+  TensorData tensor(const Entry& entry) const;
+
+ private:
+  void check_layout();
+
+  MappedFile file_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::string> metadata_;
+  uint64_t data_offset_ = 0;
+};
+
+/// A tensor to be written.
+struct NamedSource {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+  ByteSource source;
+};
+
+/// Writes the tensors in the order given, with {"format": "pt"} as transformers expects.
+void write_safetensors(const std::string& path, const std::vector<NamedSource>& tensors);
+
+}  // namespace bertha::io

@@ -1,0 +1,261 @@
+#include "io/weights/tensor_source.h"
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+#include "io/weights/safetensors.h"
+#include "io/weights/tf_bundle.h"
+#include "io/weights/torch_file.h"
+
+namespace bertha::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;  // what cannot be looked at fails when it is opened
+  return fs::exists(path, ignored);
+}
+
+/// Weight files of a Hugging Face folder, the best first.
+constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
+                                     "pytorch_model.bin.index.json", "pytorch_model.bin"};
+constexpr std::string_view kModule = "module.";
+constexpr int64_t kMaxIndexBytes = int64_t{1} << 19;
+constexpr size_t kMaxNameBytes = 4096;
+
+class TorchSource : public TensorSource {
+ public:
+  explicit TorchSource(const std::string& path) : TensorSource(path), file_(path) {
+    const PickleValue& weights = state_dict();
+    const auto items = weights.items();
+    for (size_t i = 0; i + 1 < items.size(); i += 2) {
+      if (!items[i]->is(PickleValue::Kind::kString) || !TorchFile::is_tensor(*items[i + 1])) {
+        continue;
+      }
+      std::string_view name = items[i]->text();
+      TensorData data = file_.describe(*items[i + 1], name);
+      if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
+      add({std::string(name), data.dtype, std::move(data.shape)});
+      values_.push_back(items[i + 1]);
+    }
+    if (values_.empty()) {
+      fail("{}: a dict without tensors, expected a state dict{}", path,
+           items.size() < 2 ? "" : "; its first value is " + items[1]->description());
+    }
+    refuse_repetition();
+  }
+  const char* format() const override { return "torch"; }
+
+ private:
+  const PickleValue& state_dict() const {
+    const PickleValue& root = file_.root();
+    if (!root.is(PickleValue::Kind::kDict)) {
+      fail("{}: expected a dict of tensors, found {}", path(), root.description());
+    }
+    for (const char* key : {"model", "state_dict"}) {
+      const PickleValue* inner = root.find(key);
+      if (inner == nullptr) continue;
+      if (!inner->is(PickleValue::Kind::kDict)) {
+        fail("{}: expected a dict of tensors under \"{}\", found {}", path(), key,
+             inner->description());
+      }
+      return *inner;
+    }
+    return root;
+  }
+  /// Two names may share a tensor, and a tensor may repeat its elements; a small file that makes
+  /// much of little this way was made to keep its reader busy.
+  void refuse_repetition() const {
+    constexpr int64_t kMaxRatio = 4;
+    constexpr int64_t kFreeBytes = int64_t{1} << 25;
+    const int64_t most = kMaxRatio * file_.size_bytes() + kFreeBytes;
+    int64_t total = 0;
+    for (const TensorInfo& info : tensors()) {
+      const int64_t size = element_count(info.shape) * size_of(info.dtype);
+      if (size > most - total) {
+        fail("{}: tensors of more than {} bytes in a file of {}", path(), most, file_.size_bytes());
+      }
+      total += size;
+    }
+  }
+  TensorData read_at(size_t index) const override {
+    return file_.tensor(*values_[index], tensors()[index].name);
+  }
+
+  TorchFile file_;
+  std::vector<const PickleValue*> values_;
+};
+
+class SafetensorsSource : public TensorSource {
+ public:
+  explicit SafetensorsSource(const std::string& path) : TensorSource(path), file_(path) {
+    for (const SafetensorsFile::Entry& entry : file_.entries()) {
+      add({entry.name, entry.dtype, entry.shape});
+    }
+  }
+  const char* format() const override { return "safetensors"; }
+
+ private:
+  TensorData read_at(size_t index) const override { return file_.tensor(file_.entries()[index]); }
+
+  SafetensorsFile file_;
+};
+
+class TfSource : public TensorSource {
+ public:
+  explicit TfSource(const std::string& prefix) : TensorSource(prefix), bundle_(prefix) {
+    for (const TfBundle::Entry& entry : bundle_.entries()) {
+      add({entry.name, entry.dtype, entry.shape});
+    }
+  }
+  const char* format() const override { return "tensorflow"; }
+
+ private:
+  TensorData read_at(size_t index) const override {
+    return bundle_.tensor(bundle_.entries()[index]);
+  }
+
+  TfBundle bundle_;
+};
+
+/// {"weight_map": {tensor: file}}; files are names beside the index. Returns file by tensor.
+std::map<std::string, std::string> read_index(const std::string& path) {
+  const MappedFile file(path);
+  if (file.size_bytes() > kMaxIndexBytes) fail("{}: an index of {} bytes", path, file.size_bytes());
+  const auto json = nlohmann::json::parse(file.text(), nullptr, false);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
+    fail("{}: expected a JSON object with \"weight_map\"", path);
+  }
+  std::map<std::string, std::string> names;
+  for (const auto& [name, value] : map->items()) {
+    if (!value.is_string()) fail("{}: tensor {}: expected a file name", path, name);
+    const std::string shard = value.get<std::string>();
+    if (shard.empty() || fs::path(shard).filename() != shard || shard == "..") {
+      fail("{}: tensor {}: \"{}\" is no file name beside the index", path, name, shard);
+    }
+    names[name] = shard;
+  }
+  return names;
+}
+
+/// The files of an index together, of either kind.
+class ShardedSource : public TensorSource {
+ public:
+  explicit ShardedSource(const std::string& path) : TensorSource(path) {
+    const std::map<std::string, std::string> names = read_index(path);
+    std::map<std::string, bool> opened;
+    for (const auto& [name, shard] : names) {
+      if (!opened[shard]) open(shard);
+      opened[shard] = true;
+    }
+    for (const auto& [name, shard] : names) {
+      std::string_view bare = name;
+      if (bare.starts_with(kModule)) bare.remove_prefix(kModule.size());
+      if (find(bare) == nullptr) fail("{}: tensor {} is not in {}", path, name, shard);
+    }
+    if (files_.empty()) fail("{}: the index names no file", path);
+  }
+  const char* format() const override { return files_.front()->format(); }
+
+ private:
+  void open(const std::string& shard) {
+    const std::string file = (fs::path(path()).parent_path() / shard).string();
+    std::error_code ignored;
+    // A folder or an index here could lead on for ever.
+    if (!fs::is_regular_file(file, ignored) || shard.ends_with(".json")) {
+      fail("{}: {} is no weight file", path(), file);
+    }
+    files_.push_back(open_weights(file));
+    for (const TensorInfo& info : files_.back()->tensors()) {
+      add(info);
+      owners_.push_back(files_.back().get());
+    }
+  }
+  TensorData read_at(size_t index) const override {
+    return owners_[index]->read(tensors()[index].name);
+  }
+
+  std::vector<std::unique_ptr<TensorSource>> files_;
+  std::vector<const TensorSource*> owners_;
+};
+
+std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
+  const auto has = [&](const char* name) { return is_there(folder / name); };
+  for (const char* name : kFolderFiles) {
+    if (has(name)) return open_weights((folder / name).string());
+  }
+  if (has("bert_model.ckpt.index")) return open_weights((folder / "bert_model.ckpt").string());
+  fail(
+      "{}: the folder has neither model.safetensors, pytorch_model.bin, an index of such files nor "
+      "bert_model.ckpt.index",
+      folder.string());
+}
+
+/// True for eight bytes of a plausible length followed by a JSON object.
+bool looks_like_safetensors(std::span<const std::byte> bytes) {
+  return bytes.size() > 8 && bytes[8] == std::byte{'{'};
+}
+
+}  // namespace
+
+const TensorInfo* TensorSource::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+}
+
+TensorData TensorSource::read(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  if (found == by_name_.end()) fail("{}: there is no tensor {}", path_, name);
+  return read_at(found->second);
+}
+
+void TensorSource::read_f32(std::string_view name, std::span<float> to) const {
+  const TensorData data = read(name);
+  if (data.size() != static_cast<int64_t>(to.size())) {
+    fail("{}: tensor {} of {} has {} elements, expected {}", path_, name, shape_string(data.shape),
+         data.size(), to.size());
+  }
+  convert_to_f32(data, to);
+}
+
+void TensorSource::add(TensorInfo info) {
+  if (info.name.size() > kMaxNameBytes) {
+    fail("{}: a tensor's name of {} bytes", path_, info.name.size());
+  }
+  if (!by_name_.emplace(info.name, tensors_.size()).second) {
+    fail("{}: tensor {} stands twice", path_, info.name);
+  }
+  tensors_.push_back(std::move(info));
+}
+
+std::unique_ptr<TensorSource> open_weights(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return open_folder(path);
+  constexpr std::string_view kIndex = ".index";
+  if (!is_there(path) && is_there(path + std::string(kIndex))) {
+    return std::make_unique<TfSource>(path);
+  }
+  bool torch = false;
+  bool safetensors = false;
+  {
+    const MappedFile file(path);
+    torch = TorchFile::matches(file.bytes());
+    safetensors = looks_like_safetensors(file.bytes());
+  }
+  if (torch) return std::make_unique<TorchSource>(path);
+  if (safetensors) return std::make_unique<SafetensorsSource>(path);
+  if (path.ends_with(kIndex)) {
+    return std::make_unique<TfSource>(path.substr(0, path.size() - kIndex.size()));
+  }
+  if (path.ends_with(".json")) return std::make_unique<ShardedSource>(path);
+  fail("{}: expected weights: a file of torch.save, safetensors or a TensorFlow checkpoint", path);
+}
+
+}  // namespace bertha::io

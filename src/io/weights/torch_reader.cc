@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "io/byte_order.h"
+#include "io/weights/torch_file.h"
+#include "io/weights/torch_tensor.h"
+
+namespace bertha::io {
+namespace {
+
+// Files before PyTorch 1.6: five pickles (magic number, protocol, system, the value, the keys of
+// the storages), then for each key the element count and the data.
+constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+constexpr int64_t kLegacyProtocol = 1001;
+constexpr size_t kLegacyMagicWithin = 32;
+
+}  // namespace
+
+TorchFile::TorchFile(const std::string& path) : file_(path) {
+  if (ZipReader::matches(file_.bytes())) {
+    read_zip();
+  } else if (matches(file_.bytes())) {
+    read_legacy();
+  } else {
+    fail("{}: expected a file of torch.save (a zip archive or a pickle)", path);
+  }
+}
+
+bool TorchFile::matches(std::span<const std::byte> bytes) {
+  if (ZipReader::matches(bytes)) return true;
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                              std::min(bytes.size(), kLegacyMagicWithin));
+  return !head.empty() && head[0] == '\x80' && head.find(kLegacyMagic) != head.npos;
+}
+
+void TorchFile::read_zip() {
+  zip_ = std::make_unique<ZipReader>(file_);
+  constexpr std::string_view kPickleName = "/data.pkl";
+  const ZipEntry* pickle = nullptr;
+  for (const ZipEntry& entry : zip_->entries()) {
+    if (!entry.name.ends_with(kPickleName)) continue;
+    if (pickle != nullptr) fail("{}: two entries data.pkl, expected one", path());
+    pickle = &entry;
+  }
+  if (pickle == nullptr) fail("{}: a zip archive without data.pkl, not of torch.save", path());
+  const std::string prefix = pickle->name.substr(0, pickle->name.size() - kPickleName.size()) + "/";
+  const std::string storages = prefix + "data/";
+  for (const ZipEntry& entry : zip_->entries()) {
+    if (entry.name.starts_with(storages)) {
+      Storage& storage = storages_[entry.name.substr(storages.size())];
+      storage.size_bytes = entry.size;
+      storage.entry = &entry;
+    } else if (&entry != pickle) {
+      read_note(entry, prefix);
+    }
+  }
+  const auto data = zip_->read(*pickle, pickle_);
+  root_ = &read_pickle({reinterpret_cast<const char*>(data.data()), data.size()}, tree_,
+                       path() + ": data.pkl");
+}
+
+/// The byte order and other short entries of the archive, whose sums are checked too.
+void TorchFile::read_note(const ZipEntry& entry, const std::string& prefix) const {
+  constexpr uint64_t kMostBytes = 1 << 20;  // TorchScript keeps whole programs beside the tensors
+  if (entry.size > kMostBytes) return;
+  std::vector<std::byte> buffer;
+  const auto text = zip_->read(entry, buffer);
+  if (entry.name == prefix + "byteorder" &&
+      std::string_view(reinterpret_cast<const char*>(text.data()), text.size()) != "little") {
+    fail("{}: saved on a big-endian machine, which is not supported", path());
+  }
+}
+
+void TorchFile::verify() const {
+  if (zip_ == nullptr) return;
+  std::vector<std::byte> buffer;
+  for (const ZipEntry& entry : zip_->entries()) zip_->read(entry, buffer);
+}
+
+void TorchFile::read_legacy() {
+  std::string_view rest = file_.text();
+  const auto next = [&](const char* what) -> const PickleValue& {
+    size_t used = 0;
+    const PickleValue& value = read_pickle(rest, tree_, fmt::format("{}: {}", path(), what), &used);
+    rest.remove_prefix(used);
+    return value;
+  };
+  next("the magic number");
+  const int64_t protocol = next("the protocol").integer(path() + ": the protocol");
+  if (protocol != kLegacyProtocol) {
+    fail("{}: torch.save protocol {}, expected {}", path(), protocol, kLegacyProtocol);
+  }
+  const PickleValue* little = next("the system").find("little_endian");
+  if (little != nullptr && !little->boolean(path() + ": little_endian")) {
+    fail("{}: saved on a big-endian machine, which is not supported", path());
+  }
+  root_ = &next("the value");
+  read_legacy_storages(next("the storage keys"), rest);
+}
+
+void TorchFile::read_legacy_storages(const PickleValue& keys, std::string_view rest) {
+  std::unordered_map<std::string_view, DType> dtypes;
+  for (const PickleValue& value : tree_.values()) {
+    if (!value.is(PickleValue::Kind::kPersistent)) continue;
+    const StorageId id = storage_id(value, path());
+    dtypes.emplace(id.key, id.dtype);
+  }
+  for (const PickleValue* key : keys.items()) {
+    const std::string_view name = key->string(path() + ": a storage key");
+    const auto dtype = dtypes.find(name);
+    if (dtype == dtypes.end()) fail("{}: storage {} belongs to no tensor", path(), name);
+    if (rest.size() < 8) fail("{}: cut off before storage {}", path(), name);
+    const auto count = load<uint64_t>(reinterpret_cast<const std::byte*>(rest.data()));
+    rest.remove_prefix(8);
+    const auto element = static_cast<uint64_t>(size_of(dtype->second));
+    if (count > rest.size() / element) {
+      fail("{}: storage {} needs {} elements of {} bytes, the file has {} bytes more", path(), name,
+           count, element, rest.size());
+    }
+    Storage& storage = storages_[std::string(name)];
+    if (storage.checked) fail("{}: storage {} stands twice", path(), name);
+    storage.bytes = std::as_bytes(std::span(rest.substr(0, count * element)));
+    storage.size_bytes = count * element;
+    storage.checked = true;
+    rest.remove_prefix(count * element);
+  }
+}
+
+std::span<const std::byte> TorchFile::storage_bytes(Storage& storage) const {
+  if (!storage.checked) storage.bytes = zip_->read(*storage.entry, storage.inflated);
+  storage.checked = true;
+  return storage.bytes;
+}
+
+}  // namespace bertha::io

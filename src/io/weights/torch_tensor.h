@@ -1,0 +1,24 @@
+#pragma once
+
+// How torch.save and numpy write a tensor into a pickle. Private to torch_*.cc.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/dtype.h"
+#include "io/weights/pickle.h"
+
+namespace bertha::io {
+
+/// A persistent id: ('storage', class, key, location, count[, view]).
+struct StorageId {
+  DType dtype = DType::kU8;
+  std::string_view key;
+  int64_t first = 0;  ///< element of the storage that a view of the old format starts at
+};
+
+/// Throws Error, naming `where`, for an id of another form or an element type unknown here.
+StorageId storage_id(const PickleValue& value, const std::string& where);
+
+}  // namespace bertha::io

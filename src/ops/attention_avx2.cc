@@ -1,8 +1,0 @@
-#include "ops/attention_f32.h"
-
-namespace bertha::ops {
-
-const AttentionKernels kAttentionAvx2F32 = kKernels<float>;
-const AttentionKernels kAttentionAvx2Bf16 = kKernels<uint16_t>;
-
-}  // namespace bertha::ops

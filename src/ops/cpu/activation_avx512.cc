@@ -1,0 +1,9 @@
+#include "ops/cpu/activation_elements.h"
+
+namespace bertha::ops {
+
+ActivationKernels activation_kernels_avx512() {
+  return {kElementKernels<float>, kElementKernels<uint16_t>};
+}
+
+}  // namespace bertha::ops

@@ -1,0 +1,161 @@
+// Work is cut into heads of sequences, and in the forward pass, where there are fewer of them than
+// threads, into runs of queries. Threads take items as they come free; every output element is made
+// by one item in one order, so results depend on neither timing nor thread count.
+
+#include "ops/cpu/attention_cpu.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <span>
+
+#include "backend/cpu/view.h"
+#include "core/threads.h"
+#include "ops/cpu/attention_kernels.h"
+
+namespace bertha::ops {
+namespace {
+
+/// Scratch of a thread, kept between calls and only ever grown.
+std::byte* thread_scratch(int64_t size_bytes) {
+  constexpr std::align_val_t kAlignment{static_cast<size_t>(kAlignmentBytes)};
+  struct Free {
+    void operator()(std::byte* base) const { ::operator delete(base, kAlignment); }
+  };
+  thread_local std::unique_ptr<std::byte, Free> memory;
+  thread_local int64_t capacity_bytes = 0;
+  if (capacity_bytes < size_bytes) {
+    memory.reset();
+    capacity_bytes = 0;
+    memory.reset(
+        static_cast<std::byte*>(::operator new(static_cast<size_t>(size_bytes), kAlignment)));
+    capacity_bytes = size_bytes;
+  }
+  return memory.get();
+}
+
+const AttentionKernels& kernels_for(cpu::Isa isa, DType dtype) {
+  BERTHA_CHECK(isa <= cpu::best_isa(), "no {} here", cpu::name_of(isa));
+  const bool bf16 = dtype == DType::kBF16;
+  switch (isa) {
+    case cpu::Isa::kAvx2:
+      return bf16 ? kAttentionAvx2Bf16 : kAttentionAvx2F32;
+    case cpu::Isa::kAvx512:
+    case cpu::Isa::kAvx512Bf16:
+      break;
+    case cpu::Isa::kAmx:
+      if (bf16) return kAttentionAmxBf16;
+      break;
+  }
+  return bf16 ? kAttentionAvx512Bf16 : kAttentionAvx512F32;
+}
+
+/// The sequence boundaries, checked: a wrong one would read outside the batch.
+std::span<const int32_t> boundaries(const Tensor& seq_start, int64_t tokens, int64_t max_length) {
+  const std::span start(cpu::data<int32_t>(seq_start), static_cast<size_t>(seq_start.size()));
+  BERTHA_CHECK(start.front() == 0 && start.back() <= tokens, "seq_start from {} to {} of {} tokens",
+               start.front(), start.back(), tokens);
+  for (size_t i = 1; i < start.size(); ++i) {
+    const int64_t length = int64_t{start[i]} - start[i - 1];
+    BERTHA_CHECK(length >= 0 && length <= max_length, "sequence {} has {} tokens, at most {}",
+                 i - 1, length, max_length);
+  }
+  return start;
+}
+
+int64_t longest(std::span<const int32_t> start) {
+  int32_t most = 0;
+  for (size_t i = 1; i < start.size(); ++i) most = std::max(most, start[i] - start[i - 1]);
+  return most;
+}
+
+AttentionCall make_call(const Tensor& qkv, const AttentionShape& shape, const Dropout& dropout) {
+  return {.qkv = cpu::address(qkv),
+          .heads = shape.heads,
+          .head_size = qkv.dim(1) / (3 * shape.heads),
+          .max_length = shape.max_length,
+          .dropout = dropout_stream(dropout),
+          .dropout_scale = dropout.scale()};
+}
+
+/// Runs work(item, scratch) for every sequence, head and part; parts split the queries.
+template <typename Work>
+void for_each_item(std::span<const int32_t> start, int64_t heads, int64_t parts,
+                   int64_t scratch_bytes, const Work& work) {
+  const auto items = static_cast<int64_t>(start.size() - 1) * heads * parts;
+  std::atomic<int64_t> next{0};
+  const auto worker = [&](int64_t, int64_t, int) {
+    std::byte* scratch = thread_scratch(scratch_bytes);
+    for (int64_t i = next++; i < items; i = next++) {
+      const auto sequence = static_cast<size_t>(i / (heads * parts));
+      const int64_t length = start[sequence + 1] - start[sequence];
+      const int64_t part = i % parts;
+      const AttentionItem item{.row = start[sequence],
+                               .length = length,
+                               .head = i / parts % heads,
+                               .query_begin = length * part / parts,
+                               .query_end = length * (part + 1) / parts};
+      if (item.query_begin < item.query_end) work(item, scratch);
+    }
+  };
+  parallel_ranges(std::min<int64_t>(items, thread_count()), 1, worker);
+}
+
+/// Zeroes the rows of no sequence.
+void clear_rows(const Tensor& tensor, int64_t begin) {
+  const int64_t row_bytes = tensor.dim(1) * size_of(tensor.dtype());
+  auto* base = static_cast<std::byte*>(cpu::address(tensor));
+  std::fill(base + begin * row_bytes, base + tensor.size_bytes(), std::byte{0});
+}
+
+}  // namespace
+
+int64_t token_pairs_cpu(const Tensor& seq_start) {
+  const auto* start = cpu::data<int32_t>(seq_start);
+  int64_t pairs = 0;
+  for (int64_t i = 1; i < seq_start.size(); ++i) {
+    const int64_t length = start[i] - start[i - 1];
+    pairs += length * length;
+  }
+  return pairs;
+}
+
+void attention_cpu(const Tensor& qkv, const Tensor& seq_start, const AttentionShape& shape,
+                   const Dropout& dropout, Out y, Out lse, cpu::Isa isa) {
+  const AttentionKernels& kernels = kernels_for(isa, qkv.dtype());
+  const auto start = boundaries(seq_start, qkv.dim(0), shape.max_length);
+  AttentionCall call = make_call(qkv, shape, dropout);
+  call.y = cpu::address(y.tensor());
+  call.lse = cpu::data<float>(lse);
+  // Each part packs all keys and values again, which costs as much as some 64 queries' worth.
+  constexpr int64_t kFewestQueries = 64;
+  const int64_t heads = static_cast<int64_t>(start.size() - 1) * shape.heads;
+  const int64_t most = std::max<int64_t>(longest(start) / kFewestQueries, 1);
+  const int64_t parts = std::clamp<int64_t>(thread_count() / std::max<int64_t>(heads, 1), 1, most);
+  for_each_item(
+      start, shape.heads, parts, kernels.forward_scratch_bytes(longest(start), call.head_size),
+      [&](const AttentionItem& item, std::byte* scratch) { kernels.forward(call, item, scratch); });
+  clear_rows(y.tensor(), start.back());
+  clear_rows(lse.tensor(), start.back());
+}
+
+void attention_backward_cpu(const Tensor& qkv, const Tensor& seq_start, const AttentionShape& shape,
+                            const Dropout& dropout, const Tensor& y, const Tensor& lse,
+                            const Tensor& d_y, Out d_qkv, cpu::Isa isa) {
+  const AttentionKernels& kernels = kernels_for(isa, qkv.dtype());
+  const auto start = boundaries(seq_start, qkv.dim(0), shape.max_length);
+  AttentionCall call = make_call(qkv, shape, dropout);
+  call.y = cpu::address(y);
+  call.lse = static_cast<float*>(cpu::address(lse));
+  call.d_y = cpu::address(d_y);
+  call.d_qkv = cpu::address(d_qkv.tensor());
+  for_each_item(start, shape.heads, 1,
+                kernels.backward_scratch_bytes(longest(start), call.head_size),
+                [&](const AttentionItem& item, std::byte* scratch) {
+                  kernels.backward(call, item, scratch);
+                });
+  clear_rows(d_qkv.tensor(), start.back());
+}
+
+}  // namespace bertha::ops

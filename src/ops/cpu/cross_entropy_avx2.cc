@@ -1,0 +1,9 @@
+#include "ops/cpu/cross_entropy_rows.h"
+
+namespace bertha::ops {
+
+CrossEntropyKernels cross_entropy_kernels_avx2() {
+  return {kSoftmaxKernels<float>, kSoftmaxKernels<uint16_t>};
+}
+
+}  // namespace bertha::ops

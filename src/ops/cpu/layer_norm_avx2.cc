@@ -1,0 +1,8 @@
+#include "ops/cpu/layer_norm_rows.h"
+
+namespace bertha::ops {
+
+const LayerNormKernels kLayerNormAvx2 = {.f32 = row_kernels<float>(),
+                                         .bf16 = row_kernels<uint16_t>()};
+
+}  // namespace bertha::ops

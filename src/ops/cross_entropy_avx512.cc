@@ -1,9 +1,0 @@
-#include "ops/cross_entropy_rows.h"
-
-namespace bertha::ops {
-
-CrossEntropyKernels cross_entropy_kernels_avx512() {
-  return {kSoftmaxKernels<float>, kSoftmaxKernels<uint16_t>};
-}
-
-}  // namespace bertha::ops

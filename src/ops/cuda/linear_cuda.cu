@@ -1,0 +1,139 @@
+// The library multiplies and adds the bias. GELU is a kernel of its own: cuBLASLt's GELU epilogue
+// is the tanh approximation, BERT's is the erf form. Its derivative is fused with the sums that the
+// bias gradient needs; the library's epilogue for those overwrites where the contract adds.
+
+#include "ops/cuda/linear_cuda.h"
+
+#include "backend/cuda/launch.h"
+#include "backend/cuda/products.h"
+#include "ops/cuda/column_sums_cuda.h"
+#include "ops/cuda/optimizer_cuda.h"
+
+namespace bertha::ops {
+namespace {
+
+using cuda::kElementPack;
+
+constexpr int kThreads = 256;
+
+struct Gelu {
+  __device__ static float value(float x) { return x * normcdff(x); }
+  /// Φ(x) + x φ(x).
+  __device__ static float derivative(float x) {
+    constexpr float kOneOverRootTwoPi = 0.3989422804F;
+    return normcdff(x) + x * kOneOverRootTwoPi * expf(-0.5F * x * x);
+  }
+};
+struct Tanh {
+  __device__ static float value(float x) { return tanhf(x); }
+  /// Of x, from y = tanh x.
+  __device__ static float derivative(float y) { return 1 - y * y; }
+};
+struct None {
+  __device__ static float derivative(float) { return 1; }
+};
+
+template <typename E, int kPack, typename Function>
+__global__ void __launch_bounds__(kThreads) activate_kernel(const E* x, E* y, int64_t packs) {
+  const int64_t pack = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (pack >= packs) return;
+  float values[kPack];
+  cuda::load(x + pack * kPack, values);
+  for (int i = 0; i < kPack; ++i) values[i] = Function::value(values[i]);
+  cuda::store(y + pack * kPack, values);
+}
+
+/// d *= the derivative; partial sums of the columns of the result, as it is stored.
+template <typename E, int kPack, typename Function>
+__global__ void gradient_kernel(E* d, const E* saved, int64_t rows, int columns, float* partials) {
+  column_partials<1, kPack>(
+      rows, columns, partials, [&](int64_t row, int column, float(&sums)[1][kPack]) {
+        float values[kPack];
+        cuda::load(d + row * columns + column, values);
+        if (saved != nullptr) {
+          float of_saved[kPack];
+          cuda::load(saved + row * columns + column, of_saved);
+          for (int i = 0; i < kPack; ++i) {
+            values[i] = cuda::widen(cuda::narrow<E>(values[i] * Function::derivative(of_saved[i])));
+          }
+          cuda::store(d + row * columns + column, values);
+        }
+        for (int i = 0; i < kPack; ++i) sums[0][i] += values[i];
+      });
+}
+
+template <typename E, typename Function>
+void activate(const cuda::CudaDevice& device, const Tensor& x, const Tensor& y) {
+  const bool fits = x.size() % kElementPack == 0;
+  const int64_t packs = fits ? x.size() / kElementPack : x.size();
+  cuda::launch(
+      device,
+      {.name = "activation", .blocks = {cuda::blocks_for(packs, kThreads)}, .threads = {kThreads}},
+      fits ? activate_kernel<E, kElementPack, Function> : activate_kernel<E, 1, Function>,
+      cuda::data<E>(x), cuda::data<E>(Out(y)), packs);
+}
+
+template <typename Function>
+void activate_any(const cuda::CudaDevice& device, const Tensor& x, const Tensor& y) {
+  (x.dtype() == DType::kF32 ? activate<float, Function> : activate<BFloat16, Function>)(device, x,
+                                                                                        y);
+}
+
+template <typename E, typename Function>
+void gradient(const cuda::CudaDevice& device, const Tensor& d, const Tensor& saved,
+              float* partials) {
+  const int64_t rows = d.dim(0);
+  const int64_t columns = d.dim(1);
+  const bool fits = columns % kElementPack == 0;
+  cuda::launch(device, column_grid("activation_gradient", rows, columns, fits ? kElementPack : 1),
+               fits ? gradient_kernel<E, kElementPack, Function> : gradient_kernel<E, 1, Function>,
+               cuda::data<E>(Out(d)), cuda::data<E>(saved), rows, columns, partials);
+}
+
+template <typename Function>
+void gradient_any(const cuda::CudaDevice& device, const Tensor& d, const Tensor& saved,
+                  float* partials) {
+  (d.dtype() == DType::kF32 ? gradient<float, Function>
+                            : gradient<BFloat16, Function>)(device, d, saved, partials);
+}
+
+/// The bias as the library takes it.
+Tensor fitting_bias(cuda::CudaDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
+                    const Tensor& scratch) {
+  if (b.empty() || device.products().bias_dtype(x, w) == b.dtype()) return b;
+  convert_cuda(device, b, out(scratch));
+  return scratch;
+}
+
+}  // namespace
+
+void linear_cuda(cuda::CudaDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
+                 Activation activation, Out y, Out saved, const LinearScratchCuda& scratch) {
+  const Tensor bias = fitting_bias(device, x, w, b, scratch.bias);
+  const Tensor before = saved.empty() ? y.tensor() : saved.tensor();
+  device.products().forward(x, w, bias, out(before));
+  if (activation == Activation::kGelu) activate_any<Gelu>(device, before, y.tensor());
+  if (activation == Activation::kTanh) activate_any<Tanh>(device, before, y.tensor());
+}
+
+void linear_backward_cuda(cuda::CudaDevice& device, const Tensor& x, const Tensor& w,
+                          const Tensor& saved, Activation activation, InOut d_y, InOut d_x,
+                          Write d_x_write, InOut d_w, InOut d_b, const LinearScratchCuda& scratch) {
+  const Tensor& d = d_y.tensor();
+  float* const partials = d_b.empty() ? nullptr : cuda::data<float>(Out(scratch.partials));
+  if (activation == Activation::kGelu) gradient_any<Gelu>(device, d, saved, partials);
+  if (activation == Activation::kTanh) gradient_any<Tanh>(device, d, saved, partials);
+  if (activation == Activation::kNone && !d_b.empty()) {
+    gradient_any<None>(device, d, Tensor(), partials);
+  }
+  if (!d_b.empty()) {
+    add_partials(device, partials, partial_blocks(d.dim(0)), d.dim(1), d.dim(1),
+                 cuda::data<float>(d_b));
+  }
+  device.products().backward_weights(d, x, d_w);
+  if (!d_x.empty()) {
+    device.products().backward_data(d, w, d_x_write == Write::kAdd, out(d_x.tensor()));
+  }
+}
+
+}  // namespace bertha::ops

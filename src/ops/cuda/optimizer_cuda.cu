@@ -1,0 +1,338 @@
+// A block of threads takes a block of at most kNormBlock elements of one parameter. Norms: each
+// block writes its sum of squares (double), then one warp a parameter adds these in order. Spans
+// start at multiples of 128 bytes, so whole packs are aligned; the last elements go one by one.
+
+#include "ops/cuda/optimizer_cuda.h"
+
+#include "backend/cuda/launch.h"
+#include "backend/cuda/view.h"
+#include "ops/norm_blocks.h"
+
+namespace bertha::ops {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kFloats = 4;  ///< 16 bytes
+
+/// body(element, count) with count kFloats (a constant) for whole packs and 1 for the rest.
+template <typename Body>
+__device__ void for_elements(const NormBlock& block, const Body& body) {
+  const int packs = block.size / kFloats;
+  for (int p = static_cast<int>(threadIdx.x); p < packs; p += kThreads) {
+    body(block.offset + int64_t{p} * kFloats, std::integral_constant<int, kFloats>());
+  }
+  for (int i = packs * kFloats + static_cast<int>(threadIdx.x); i < block.size; i += kThreads) {
+    body(block.offset + i, std::integral_constant<int, 1>());
+  }
+}
+
+/// AdamSettings as kernels take them; rounded once on the host.
+struct Factors {
+  float beta1, rest1;
+  float beta2, rest2;
+  float eps;
+  float decay;
+};
+
+struct Buffers {
+  float* weights;
+  float* gradients;
+  float* first;
+  float* second;
+  BFloat16* shadow;
+};
+
+struct Tables {
+  const NormBlock* blocks;
+  const SpanBlocks* spans;
+};
+
+/// Writes the moments; `update` becomes m c1 / (√(v c2) + eps) + decay w.
+template <int kCount>
+__device__ void adam_update(const Buffers& buffers, const Factors& f, float decay,
+                            const float* scalars, int64_t at, const float (&weights)[kCount],
+                            float (&update)[kCount]) {
+  float g[kCount], m[kCount], v[kCount];
+  cuda::load(buffers.gradients + at, g);
+  cuda::load(buffers.first + at, m);
+  cuda::load(buffers.second + at, v);
+  for (int i = 0; i < kCount; ++i) {
+    const float scaled = g[i] * scalars[kGradientScale];
+    m[i] = m[i] * f.beta1 + scaled * f.rest1;
+    v[i] = v[i] * f.beta2 + scaled * scaled * f.rest2;
+    update[i] =
+        m[i] * scalars[kFirstCorrection] / (sqrtf(v[i] * scalars[kSecondCorrection]) + f.eps) +
+        weights[i] * decay;
+  }
+  cuda::store(buffers.first + at, m);
+  cuda::store(buffers.second + at, v);
+}
+
+template <int kCount>
+__device__ void store_weights(const Buffers& buffers, int64_t at, const float (&weights)[kCount]) {
+  cuda::store(buffers.weights + at, weights);
+  if (buffers.shadow != nullptr) cuda::store(buffers.shadow + at, weights);
+}
+
+/// Moments, u in place of the gradients, and the squared norms of weights and u of each block.
+__global__ void __launch_bounds__(kThreads)
+    lamb_update_kernel(Buffers buffers, Tables tables, Factors f, const float* scalars,
+                       double* squares) {
+  const NormBlock block = tables.blocks[blockIdx.x];
+  const float decay = tables.spans[block.span].decays != 0 ? f.decay : 0;
+  double weight_squares = 0;
+  double update_squares = 0;
+  for_elements(block, [&](int64_t at, auto count) {
+    float w[count()], u[count()];
+    cuda::load(buffers.weights + at, w);
+    adam_update(buffers, f, decay, scalars, at, w, u);
+    cuda::store(buffers.gradients + at, u);
+    for (int i = 0; i < count(); ++i) {
+      weight_squares += static_cast<double>(w[i]) * static_cast<double>(w[i]);
+      update_squares += static_cast<double>(u[i]) * static_cast<double>(u[i]);
+    }
+  });
+  weight_squares = cuda::block_reduce<kThreads>(weight_squares, cuda::Sum());
+  update_squares = cuda::block_reduce<kThreads>(update_squares, cuda::Sum());
+  if (threadIdx.x != 0) return;
+  squares[2 * int64_t{blockIdx.x}] = weight_squares;
+  squares[2 * int64_t{blockIdx.x} + 1] = update_squares;
+}
+
+/// The sum of `width` interleaved values a block over the blocks of a span, by one warp.
+__device__ double span_sum(const double* values, const SpanBlocks& span, int width, int which) {
+  double sum = 0;
+  for (int b = static_cast<int>(threadIdx.x); b < span.count; b += cuda::kWarp) {
+    sum += values[int64_t{span.first + b} * width + which];
+  }
+  return cuda::warp_reduce(sum, cuda::Sum());
+}
+
+/// NVLAMB's trust ratio of each span. One warp a block.
+__global__ void ratio_kernel(const double* squares, const SpanBlocks* spans, bool decays,
+                             float* ratios) {
+  const SpanBlocks span = spans[blockIdx.x];
+  const double weights = span_sum(squares, span, 2, 0);
+  const double update = span_sum(squares, span, 2, 1);
+  if (threadIdx.x != 0) return;
+  const bool scales = decays && span.decays != 0 && weights > 0 && update > 0;
+  ratios[blockIdx.x] = scales ? static_cast<float>(sqrt(weights) / sqrt(update)) : 1.0F;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    lamb_apply_kernel(Buffers buffers, Tables tables, const float* scalars, const float* ratios) {
+  const NormBlock block = tables.blocks[blockIdx.x];
+  const float step = scalars[kRate] * ratios[block.span];
+  for_elements(block, [&](int64_t at, auto count) {
+    float w[count()], u[count()];
+    cuda::load(buffers.weights + at, w);
+    cuda::load(buffers.gradients + at, u);
+    for (int i = 0; i < count(); ++i) w[i] -= u[i] * step;
+    store_weights(buffers, at, w);
+  });
+}
+
+__global__ void __launch_bounds__(kThreads)
+    adamw_kernel(Buffers buffers, Tables tables, Factors f, const float* scalars) {
+  const NormBlock block = tables.blocks[blockIdx.x];
+  const float decay = tables.spans[block.span].decays != 0 ? f.decay : 0;
+  for_elements(block, [&](int64_t at, auto count) {
+    float w[count()], u[count()];
+    cuda::load(buffers.weights + at, w);
+    adam_update(buffers, f, decay, scalars, at, w, u);
+    for (int i = 0; i < count(); ++i) w[i] -= u[i] * scalars[kRate];
+    store_weights(buffers, at, w);
+  });
+}
+
+__global__ void __launch_bounds__(kThreads)
+    squares_kernel(const float* values, const NormBlock* blocks, double* squares) {
+  double sum = 0;
+  for_elements(blocks[blockIdx.x], [&](int64_t at, auto count) {
+    float v[count()];
+    cuda::load(values + at, v);
+    for (int i = 0; i < count(); ++i) sum += static_cast<double>(v[i]) * static_cast<double>(v[i]);
+  });
+  sum = cuda::block_reduce<kThreads>(sum, cuda::Sum());
+  if (threadIdx.x == 0) squares[blockIdx.x] = sum;
+}
+
+/// One block: the root of the sum of `count` values.
+__global__ void __launch_bounds__(kThreads)
+    root_kernel(const double* squares, int count, float* norm) {
+  double sum = 0;
+  for (int b = static_cast<int>(threadIdx.x); b < count; b += kThreads) sum += squares[b];
+  sum = cuda::block_reduce<kThreads>(sum, cuda::Sum());
+  if (threadIdx.x == 0) *norm = static_cast<float>(sqrt(sum));
+}
+
+/// torch's clip_grad_norm_; a NaN compares false and changes nothing.
+__device__ float clip_factor(double norm, double max_norm) {
+  const double factor = max_norm / (norm + 1e-6);
+  return factor < 1 ? static_cast<float>(factor) : 1.0F;
+}
+
+__global__ void clip_factor_kernel(const double* squares, const SpanBlocks* spans, double max_norm,
+                                   float* factors) {
+  const double sum = span_sum(squares, spans[blockIdx.x], 1, 0);
+  if (threadIdx.x == 0) factors[blockIdx.x] = clip_factor(sqrt(sum), max_norm);
+}
+
+/// values *= the factor of their span, or, without factors, the one that `norm` gives.
+__global__ void __launch_bounds__(kThreads)
+    scale_kernel(float* values, const NormBlock* blocks, const float* factors, const float* norm,
+                 double max_norm) {
+  const NormBlock block = blocks[blockIdx.x];
+  const float factor =
+      factors != nullptr ? factors[block.span] : clip_factor(static_cast<double>(*norm), max_norm);
+  if (factor == 1.0F) return;
+  for_elements(block, [&](int64_t at, auto count) {
+    float v[count()];
+    cuda::load(values + at, v);
+    for (int i = 0; i < count(); ++i) v[i] *= factor;
+    cuda::store(values + at, v);
+  });
+}
+
+template <typename From, typename To, int kPack>
+__global__ void __launch_bounds__(kThreads)
+    convert_kernel(const From* from, To* to, int64_t packs) {
+  const int64_t pack = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (pack >= packs) return;
+  float values[kPack];
+  cuda::load(from + pack * kPack, values);
+  cuda::store(to + pack * kPack, values);
+}
+
+template <typename From, typename To>
+void convert(const cuda::CudaDevice& device, const Tensor& from, Out to) {
+  constexpr int kPack = cuda::kElementPack;
+  const bool fits = from.size() % kPack == 0;
+  const int64_t packs = fits ? from.size() / kPack : from.size();
+  cuda::launch(
+      device,
+      {.name = "convert", .blocks = {cuda::blocks_for(packs, kThreads)}, .threads = {kThreads}},
+      fits ? convert_kernel<From, To, kPack> : convert_kernel<From, To, 1>, cuda::data<From>(from),
+      cuda::data<To>(to), packs);
+}
+
+template <typename T>
+const T* device_table(cuda::CudaDevice& device, const std::vector<T>& rows) {
+  return reinterpret_cast<const T*>(device.table(std::as_bytes(std::span(rows))));
+}
+
+Tables tables_of(cuda::CudaDevice& device, std::span<const ParameterSpan> spans) {
+  for (const ParameterSpan& span : spans) {
+    BERTHA_CHECK(span.offset % (kAlignmentBytes / size_of(DType::kF32)) == 0, "span at {}",
+                 span.offset);
+  }
+  return {.blocks = device_table(device, list_norm_blocks(spans)),
+          .spans = device_table(device, list_span_blocks(spans))};
+}
+
+Buffers buffers_of(const OptimizerBuffers& buffers) {
+  return {.weights = cuda::data<float>(Out(buffers.weights)),
+          .gradients = cuda::data<float>(Out(buffers.gradients)),
+          .first = cuda::data<float>(Out(buffers.first)),
+          .second = cuda::data<float>(Out(buffers.second)),
+          .shadow = cuda::data<BFloat16>(Out(buffers.shadow))};
+}
+
+Factors factors_of(const AdamSettings& settings) {
+  return {.beta1 = static_cast<float>(settings.beta1),
+          .rest1 = static_cast<float>(1 - settings.beta1),
+          .beta2 = static_cast<float>(settings.beta2),
+          .rest2 = static_cast<float>(1 - settings.beta2),
+          .eps = static_cast<float>(settings.eps),
+          .decay = static_cast<float>(settings.weight_decay)};
+}
+
+cuda::Grid grid_of(const char* name, int64_t blocks, unsigned threads = kThreads) {
+  return {.name = name, .blocks = {cuda::blocks_for(blocks, 1)}, .threads = {threads}};
+}
+
+}  // namespace
+
+void global_norm_cuda(cuda::CudaDevice& device, const Tensor& gradients, Out norm,
+                      const NormScratch& scratch) {
+  const ParameterSpan whole = {.size = gradients.size()};
+  const Tables tables = tables_of(device, {&whole, 1});
+  const int64_t blocks = norm_blocks({&whole, 1});
+  auto* const squares = cuda::data<double>(Out(scratch.blocks));
+  cuda::launch(device, grid_of("sum_squares", blocks), squares_kernel, cuda::data<float>(gradients),
+               tables.blocks, squares);
+  cuda::launch(device, grid_of("norm", 1), root_kernel, squares, blocks, cuda::data<float>(norm));
+}
+
+void clip_norm_cuda(cuda::CudaDevice& device, InOut gradients, const Tensor& norm, float max_norm) {
+  const ParameterSpan whole = {.size = gradients.tensor().size()};
+  const Tables tables = tables_of(device, {&whole, 1});
+  cuda::launch(device, grid_of("clip_norm", norm_blocks({&whole, 1})), scale_kernel,
+               cuda::data<float>(gradients), tables.blocks, nullptr, cuda::data<float>(norm),
+               max_norm);
+}
+
+void clip_norm_each_cuda(cuda::CudaDevice& device, InOut gradients,
+                         std::span<const ParameterSpan> spans, float max_norm,
+                         const NormScratch& scratch) {
+  const Tables tables = tables_of(device, spans);
+  auto* const values = cuda::data<float>(gradients);
+  auto* const squares = cuda::data<double>(Out(scratch.blocks));
+  auto* const factors = cuda::data<float>(Out(scratch.factors));
+  cuda::launch(device, grid_of("sum_squares", norm_blocks(spans)), squares_kernel, values,
+               tables.blocks, squares);
+  cuda::launch(device, grid_of("clip_factors", std::ssize(spans), cuda::kWarp), clip_factor_kernel,
+               squares, tables.spans, max_norm, factors);
+  cuda::launch(device, grid_of("clip_norm_each", norm_blocks(spans)), scale_kernel, values,
+               tables.blocks, factors, nullptr, max_norm);
+}
+
+void square_blocks_cuda(cuda::CudaDevice& device, const Tensor& values,
+                        std::span<const ParameterSpan> spans, Out squares) {
+  cuda::launch(device, grid_of("sum_squares", norm_blocks(spans)), squares_kernel,
+               cuda::data<float>(values), tables_of(device, spans).blocks,
+               cuda::data<double>(squares));
+}
+
+void lamb_update_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+                      std::span<const ParameterSpan> spans, const AdamSettings& settings,
+                      const Tensor& scalars, Out squares) {
+  cuda::launch(device, grid_of("lamb_update", norm_blocks(spans)), lamb_update_kernel,
+               buffers_of(buffers), tables_of(device, spans), factors_of(settings),
+               cuda::data<float>(scalars), cuda::data<double>(squares));
+}
+
+void lamb_apply_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+                     std::span<const ParameterSpan> spans, const Tensor& scalars,
+                     const Tensor& ratios) {
+  cuda::launch(device, grid_of("lamb_apply", norm_blocks(spans)), lamb_apply_kernel,
+               buffers_of(buffers), tables_of(device, spans), cuda::data<float>(scalars),
+               cuda::data<float>(ratios));
+}
+
+void lamb_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+               std::span<const ParameterSpan> spans, const AdamSettings& settings,
+               const Tensor& scalars, const NormScratch& scratch) {
+  lamb_update_cuda(device, buffers, spans, settings, scalars, Out(scratch.blocks));
+  cuda::launch(device, grid_of("lamb_ratios", std::ssize(spans), cuda::kWarp), ratio_kernel,
+               cuda::data<double>(scratch.blocks), tables_of(device, spans).spans,
+               settings.weight_decay != 0, cuda::data<float>(Out(scratch.factors)));
+  lamb_apply_cuda(device, buffers, spans, scalars, scratch.factors);
+}
+
+void adamw_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
+                std::span<const ParameterSpan> spans, const AdamSettings& settings,
+                const Tensor& scalars) {
+  cuda::launch(device, grid_of("adamw", norm_blocks(spans)), adamw_kernel, buffers_of(buffers),
+               tables_of(device, spans), factors_of(settings), cuda::data<float>(scalars));
+}
+
+void convert_cuda(cuda::CudaDevice& device, const Tensor& from, Out to) {
+  if (from.dtype() == DType::kF32) {
+    convert<float, BFloat16>(device, from, to);
+  } else {
+    convert<BFloat16, float>(device, from, to);
+  }
+}
+
+}  // namespace bertha::ops

@@ -1,8 +1,0 @@
-#include "ops/layer_norm_rows.h"
-
-namespace bertha::ops {
-
-const LayerNormKernels kLayerNormAvx2 = {.f32 = row_kernels<float>(),
-                                         .bf16 = row_kernels<uint16_t>()};
-
-}  // namespace bertha::ops

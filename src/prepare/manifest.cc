@@ -1,0 +1,127 @@
+#include "prepare/manifest.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+
+#include "core/error.h"
+#include "io/archive/crc32.h"
+#include "io/archive/digest.h"
+#include "io/atomic_file.h"
+
+namespace bertha::prepare {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int kVersion = 2;
+constexpr size_t kEndBytes = size_t{1} << 16;
+
+std::string relative_to(const std::string& root, const std::string& path) {
+  return fs::path(path).lexically_normal().lexically_relative(fs::path(root).lexically_normal());
+}
+
+/// The check sum of a file's first and last 64 KiB: with its size enough to tell dumps and
+/// manifests apart without reading all of a large file.
+uint32_t sum_of_ends(const std::string& path) {
+  const io::MappedFile file(path);
+  const std::string_view text = file.text();
+  std::string ends(text.substr(0, kEndBytes));
+  ends += text.substr(text.size() - std::min(text.size(), kEndBytes));
+  return io::crc32(std::as_bytes(std::span(ends)));
+}
+
+/// A name as JSON can hold it: bytes that are not UTF-8 become U+FFFD.
+std::string printable(const std::string& name) {
+  return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+json facts_of(const std::string& path) {
+  return {{"bytes", fs::file_size(path)}, {"crc32_of_ends", sum_of_ends(path)}};
+}
+
+json read_manifest(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return file ? json::parse(file, nullptr, false) : json();
+}
+
+/// What is not as the manifest has it; empty when all outputs are there.
+std::string fault_of_outputs(const std::string& root, const json& manifest) {
+  const json outputs = manifest.is_object() ? manifest.value("outputs", json()) : json();
+  if (!outputs.is_object()) return "its manifest is damaged";
+  for (const auto& [name, facts] : outputs.items()) {
+    const std::string path = (fs::path(root) / name).string();
+    if (!fs::is_regular_file(path)) return name + " is missing";
+    if (!facts.is_object()) return "its manifest is damaged";
+    json now = facts_of(path);
+    now["sha256"] = facts.value("sha256", json());
+    if (now != facts) return name + " has changed";
+  }
+  return "";
+}
+
+/// Files inside the working folder by their names, others by what they hold alone. What a manifest
+/// among them says must be so.
+json describe_inputs(const StageWork& work) {
+  const fs::path manifests = fs::path(work.manifest).parent_path();
+  json inputs = json::array();
+  for (const std::string& path : work.inputs) {
+    if (!fs::exists(path)) fail("{}: is missing; the {} stage reads it", path, work.stage);
+    if (fs::path(path).parent_path() == manifests) {
+      const std::string fault = fault_of_outputs(work.root, read_manifest(path));
+      if (!fault.empty()) fail("{}: {}; run the stage that makes it again", path, fault);
+    }
+    json input = facts_of(path);
+    const std::string name = relative_to(work.root, path);
+    if (!name.starts_with("..")) input["name"] = printable(name);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+}  // namespace
+
+bool is_done(const StageWork& work, std::string& why) {
+  const json manifest = read_manifest(work.manifest);
+  if (!manifest.is_object()) {
+    why = manifest.is_null() ? "not done yet" : "its manifest is damaged";
+    return false;
+  }
+  why = "it was made by another version";
+  if (manifest.value("version", json()) != json(kVersion)) return false;
+  why = "other options";
+  if (manifest.value("options", json()) != json(work.options)) return false;
+  why = "other inputs";
+  if (manifest.value("inputs", json()) != describe_inputs(work)) return false;
+  why = fault_of_outputs(work.root, manifest);
+  return why.empty();
+}
+
+void begin_stage(const StageWork& work) {
+  std::error_code error;
+  fs::create_directories(fs::path(work.manifest).parent_path(), error);
+  if (error) fail("{}: cannot make the folder: {}", work.manifest, error.message());
+  fs::remove(work.manifest, error);
+  if (error) fail("{}: cannot remove: {}", work.manifest, error.message());
+  io::remove_leftovers(fs::path(work.manifest).parent_path().string());
+}
+
+void finish_stage(const StageWork& work, const std::map<std::string, int64_t>& counts,
+                  const std::vector<std::string>& outputs) {
+  json manifest = {
+      {"version", kVersion},     {"stage", work.stage}, {"inputs", describe_inputs(work)},
+      {"options", work.options}, {"counts", counts},    {"outputs", json::object()}};
+  for (const std::string& path : outputs) {
+    json facts = facts_of(path);
+    facts["sha256"] = io::file_digest(path, "sha256");
+    manifest["outputs"][relative_to(work.root, path)] = std::move(facts);
+  }
+  constexpr auto kReplace = json::error_handler_t::replace;
+  io::write_file(work.manifest, manifest.dump(1, ' ', false, kReplace) + "\n");
+}
+
+}  // namespace bertha::prepare

@@ -1,0 +1,72 @@
+#include "runlog/append_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "io/atomic_file.h"
+
+namespace bertha::runlog {
+
+namespace {
+
+std::string reason(int number) {
+  return std::generic_category().message(number);
+}
+
+void create_folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  if (folder.empty()) return;
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) fail("{}: cannot create the folder: {}", folder.string(), failure.message());
+}
+
+}  // namespace
+
+AppendFile::AppendFile(std::filesystem::path path, Start start) : path_(std::move(path)) {
+  create_folder_of(path_);
+  const int truncate = start == Start::kEmpty ? O_TRUNC : 0;
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0644);
+  if (descriptor_ < 0) fail("{}: cannot open for writing: {}", path_.string(), reason(errno));
+}
+
+AppendFile::~AppendFile() {
+  ::close(descriptor_);
+}
+
+void AppendFile::write(std::string_view record) {
+  while (!record.empty()) {
+    const ssize_t written = ::write(descriptor_, record.data(), record.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("{}: cannot write: {}", path_.string(), reason(errno));
+    record.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+bool AppendFile::ends_a_line() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || status.st_size == 0) return true;
+  char last = '\n';
+  if (::pread(descriptor_, &last, 1, status.st_size - 1) != 1) return true;
+  return last == '\n';
+}
+
+std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
+                                           const std::function<bool(const std::string&)>& keep) {
+  std::string kept = header + "\n";
+  std::ifstream before(path);
+  for (std::string line; std::getline(before, line);) {
+    if (keep(line)) kept += line + "\n";
+  }
+  io::write_file(path, kept);
+  return std::make_unique<AppendFile>(path, AppendFile::Start::kContinue);
+}
+
+}  // namespace bertha::runlog

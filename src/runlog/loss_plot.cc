@@ -1,0 +1,395 @@
+#include "runlog/loss_plot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string_view>
+
+#include "runlog/progress.h"
+
+namespace bertha::runlog {
+
+namespace {
+
+// Pixels. The margin on the right holds the last value of each curve.
+constexpr double kWidth = 960;
+constexpr double kHeight = 540;
+constexpr double kLeft = 72;
+constexpr double kRight = 880;
+constexpr double kTop = 104;
+constexpr double kBottom = 484;
+constexpr int kStretches = 200;  ///< points a line has at most
+constexpr double kLabelGap = 15;
+
+constexpr const char* kStyle =
+    "text{font-family:'Inter','Helvetica Neue',Helvetica,'DejaVu Sans',Arial,sans-serif;"
+    "font-size:12px;fill:#52606d}"
+    ".title{font-size:18px;font-weight:600;fill:#1f2933}.sub{font-size:12.5px}"
+    ".axis{font-size:12.5px;fill:#323f4b}.phase{font-size:12px;font-weight:600;fill:#7b8794}"
+    ".grid{stroke:#e4e7eb;stroke-width:1}.frame{stroke:#9aa5b1;stroke-width:1}"
+    ".mark{stroke:#9aa5b1;stroke-width:1.2;stroke-dasharray:5 4}"
+    ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
+    ".band{stroke:none;fill-opacity:.16}.held{stroke:#fff;stroke-width:1.2}"
+    ".last{font-weight:600}";
+
+const char* name_of(LossKind kind) {
+  constexpr std::array<const char*, 3> kNames = {"total", "masked words", "next sentence"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito).
+const char* color_of(LossKind kind) {
+  constexpr std::array<const char*, 3> kColors = {"#0072b2", "#d55e00", "#009e73"};
+  return kColors[static_cast<size_t>(kind)];
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      // Control characters may not stand in XML.
+      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+/// 1, 2 or 5 times a power of ten, at least `least`.
+double round_step(double least) {
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+std::string number(double value) {
+  return fmt::format("{:.10g}", value);
+}
+
+/// Values from low to high mapped to pixels, with the values that get a grid line.
+struct Axis {
+  double low = 0;
+  double high = 1;
+  double low_pixel = 0;
+  double high_pixel = 0;
+  bool log = false;
+  std::vector<double> ticks = {};
+
+  double pixel(double value) const {
+    const double share =
+        log ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+    return low_pixel + share * (high_pixel - low_pixel);
+  }
+};
+
+std::vector<double> ticks_between(double low, double high, double step) {
+  std::vector<double> ticks;
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) {
+    ticks.push_back(i == 0 ? 0 : i * step);  // -0 would be shown as such
+  }
+  return ticks;
+}
+
+bool drawable(const LossPoint& point, bool log) {
+  return std::isfinite(point.step) && std::isfinite(point.loss) && (!log || point.loss > 0);
+}
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+
+  void add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+Axis step_axis(const LossPlot& plot) {
+  Range range;
+  for (const LossCurve& curve : plot.curves) {
+    for (const LossPoint& point : curve.points) {
+      if (drawable(point, plot.log_axis)) range.add(point.step);
+    }
+  }
+  for (const PhaseSpan& phase : plot.phases) {
+    range.add(phase.begin_step);
+    range.add(phase.end_step);
+  }
+  Axis axis{.low = 0, .high = 1, .low_pixel = kLeft, .high_pixel = kRight};
+  if (range.low <= range.high) axis.low = std::min(0.0, range.low);
+  axis.high = std::max(range.high, axis.low + 1);
+  axis.ticks =
+      ticks_between(axis.low, axis.high, std::max(1.0, round_step((axis.high - axis.low) / 9)));
+  return axis;
+}
+
+/// From a 1-2-5 number under the least loss to one over the greatest; a tick at each.
+void scale_log(Axis& axis, const Range& range) {
+  double power = std::pow(10, std::floor(std::log10(range.low)));
+  std::vector<double> ticks;
+  for (; ticks.empty() || ticks.back() < range.high; power *= 10) {
+    for (const double factor : {1.0, 2.0, 5.0}) ticks.push_back(factor * power);
+  }
+  while (ticks.size() > 2 && ticks[1] <= range.low) ticks.erase(ticks.begin());
+  while (ticks.size() > 2 && ticks[ticks.size() - 2] >= range.high) ticks.pop_back();
+  axis.low = ticks.front();
+  axis.high = ticks.back();
+  axis.ticks = std::move(ticks);
+}
+
+Axis loss_axis(const LossPlot& plot) {
+  Range range;
+  for (const LossCurve& curve : plot.curves) {
+    for (const LossPoint& point : curve.points) {
+      if (drawable(point, plot.log_axis)) range.add(point.loss);
+    }
+  }
+  if (range.low > range.high) range = {0.5, 1};
+  Axis axis{.low_pixel = kBottom, .high_pixel = kTop, .log = plot.log_axis};
+  if (plot.log_axis) {
+    scale_log(axis, range);
+    return axis;
+  }
+  axis.low = std::min(0.0, range.low);
+  const double step = round_step(std::max(range.high - axis.low, 1e-9) / 6);
+  axis.low = std::floor(axis.low / step) * step;
+  axis.high = std::ceil(range.high / step - 1e-9) * step;
+  if (axis.high <= axis.low) axis.high = axis.low + step;
+  axis.ticks = ticks_between(axis.low, axis.high, step);
+  return axis;
+}
+
+/// A stretch of a curve: mean place, least and greatest loss.
+struct Stretch {
+  double step = 0;
+  double mean = 0;
+  double least = 0;
+  double greatest = 0;
+};
+
+/// Runs of stretches between gaps. Each stretch averages `width` neighbouring points.
+std::vector<std::vector<Stretch>> stretches(const LossCurve& curve, bool log) {
+  const size_t width = std::max<size_t>(1, (curve.points.size() + kStretches - 1) / kStretches);
+  std::vector<std::vector<Stretch>> runs(1);
+  for (size_t begin = 0; begin < curve.points.size(); begin += width) {
+    const size_t end = std::min(begin + width, curve.points.size());
+    Stretch stretch;
+    Range range;
+    double count = 0;
+    for (size_t i = begin; i < end; ++i) {
+      if (!drawable(curve.points[i], log)) continue;
+      stretch.step += curve.points[i].step;
+      stretch.mean += curve.points[i].loss;
+      range.add(curve.points[i].loss);
+      ++count;
+    }
+    if (count == 0) {
+      if (!runs.back().empty()) runs.emplace_back();
+      continue;
+    }
+    runs.back().push_back({stretch.step / count, stretch.mean / count, range.low, range.high});
+  }
+  if (runs.back().empty()) runs.pop_back();
+  return runs;
+}
+
+class Picture {
+ public:
+  explicit Picture(const LossPlot& plot)
+      : plot_(plot), x_(step_axis(plot)), y_(loss_axis(plot)), out_(std::back_inserter(svg_)) {}
+
+  std::string draw() {
+    open();
+    draw_grid();
+    draw_phases();
+    for (const LossCurve& curve : plot_.curves) {
+      if (!curve.held_out) draw_line(curve);
+    }
+    for (const LossCurve& curve : plot_.curves) {
+      if (curve.held_out) draw_points(curve);
+    }
+    draw_notes();
+    draw_last_values();
+    draw_legend();
+    return svg_ + "</svg>\n";
+  }
+
+ private:
+  template <typename... Args>
+  void add(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(out_, format, std::forward<Args>(args)...);
+    svg_ += '\n';
+  }
+
+  void open() {
+    add("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
+        "viewBox=\"0 0 {0} {1}\" role=\"img\">",
+        kWidth, kHeight);
+    add("<title>{}</title>", escaped(plot_.title));
+    add("<style>{}</style>", kStyle);
+    add("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>");
+    add("<text class=\"title\" x=\"{}\" y=\"34\">{}</text>", kLeft, escaped(plot_.title));
+    add("<text class=\"sub\" x=\"{}\" y=\"54\">{}</text>", kLeft, escaped(plot_.subtitle));
+  }
+
+  void draw_grid() {
+    for (const double tick : y_.ticks) {
+      const double y = y_.pixel(tick);
+      add("<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kRight,
+          y, y);
+      add("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kLeft - 9, y + 4,
+          number(tick));
+    }
+    for (const double tick : x_.ticks) {
+      const double x = x_.pixel(tick);
+      add("<line class=\"frame\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kBottom,
+          kBottom + 5);
+      add("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x, kBottom + 19,
+          format_count(std::llround(tick)));
+    }
+    add("<line class=\"frame\" x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\"/>", kLeft, kRight,
+        kBottom);
+    add("<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">step</text>",
+        (kLeft + kRight) / 2, kBottom + 42);
+    add("<text class=\"axis\" transform=\"translate(24 {}) rotate(-90)\" "
+        "text-anchor=\"middle\">loss, nats{}</text>",
+        (kTop + kBottom) / 2, plot_.log_axis ? " (logarithmic)" : "");
+  }
+
+  /// A pale ground under every second phase, a dashed line where one begins, its label on top.
+  void draw_phases() {
+    for (size_t i = 0; i < plot_.phases.size(); ++i) {
+      const PhaseSpan& phase = plot_.phases[i];
+      const double begin = x_.pixel(phase.begin_step);
+      const double end = x_.pixel(phase.end_step);
+      if (i % 2 == 1) {
+        add("<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"#f0b429\" "
+            "fill-opacity=\".08\"/>",
+            begin, kTop, std::max(0.0, end - begin), kBottom - kTop);
+      }
+      if (i > 0) {
+        add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", begin,
+            kTop - 18, kBottom);
+      }
+      // A short last phase has its label to the left of the frame's end, not beyond it.
+      const bool room = end - begin > 8.0 * static_cast<double>(phase.label.size());
+      const bool right = i > 0 && !room;
+      add("<text class=\"phase\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
+          right ? end : begin + (i > 0 ? 6 : 0), kTop - 8, right ? "end" : "start",
+          escaped(phase.label));
+    }
+  }
+
+  /// A dashed line at the step, the text upright on its left, from the top down.
+  void draw_notes() {
+    for (const PlotNote& note : plot_.notes) {
+      const double x = x_.pixel(note.step);
+      add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kTop,
+          kBottom);
+      add("<text transform=\"translate({:.1f} {}) rotate(-90)\" text-anchor=\"end\">{}</text>",
+          x - 5, kTop + 4, escaped(note.text));
+    }
+  }
+
+  void draw_line(const LossCurve& curve) {
+    for (const auto& run : stretches(curve, plot_.log_axis)) {
+      std::string path;
+      std::string band;
+      for (const Stretch& s : run) {
+        const double x = x_.pixel(s.step);
+        path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x, y_.pixel(s.mean));
+        band += fmt::format("{}{:.1f} {:.1f}", band.empty() ? "M" : "L", x, y_.pixel(s.greatest));
+      }
+      for (auto s = run.rbegin(); s != run.rend(); ++s) {
+        band += fmt::format("L{:.1f} {:.1f}", x_.pixel(s->step), y_.pixel(s->least));
+      }
+      add("<path class=\"band\" fill=\"{}\" d=\"{}Z\"/>", color_of(curve.kind), band);
+      add("<path class=\"line\" stroke=\"{}\" d=\"{}\"/>", color_of(curve.kind), path);
+    }
+  }
+
+  void draw_points(const LossCurve& curve) {
+    for (const LossPoint& point : curve.points) {
+      if (!drawable(point, plot_.log_axis)) continue;
+      add("<circle class=\"held\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.2\" fill=\"{}\"/>",
+          x_.pixel(point.step), y_.pixel(point.loss), color_of(curve.kind));
+    }
+  }
+
+  /// The value at the end of each line, right of the frame, pushed apart where they would overlap.
+  void draw_last_values() {
+    struct Last {
+      double y;
+      double loss;
+      LossKind kind;
+    };
+    std::vector<Last> lasts;
+    for (const LossCurve& curve : plot_.curves) {
+      if (curve.held_out) continue;
+      const auto runs = stretches(curve, plot_.log_axis);
+      if (runs.empty()) continue;
+      const double loss = runs.back().back().mean;
+      lasts.push_back({y_.pixel(loss), loss, curve.kind});
+    }
+    std::sort(lasts.begin(), lasts.end(), [](const Last& a, const Last& b) { return a.y < b.y; });
+    for (size_t i = 1; i < lasts.size(); ++i) {
+      lasts[i].y = std::max(lasts[i].y, lasts[i - 1].y + kLabelGap);
+    }
+    for (const Last& last : lasts) {
+      add("<text class=\"last\" x=\"{}\" y=\"{:.1f}\" style=\"fill:{}\">{:.3f}</text>", kRight + 9,
+          last.y + 4, color_of(last.kind), last.loss);
+    }
+  }
+
+  void draw_legend() {
+    double x = kRight;
+    for (auto curve = plot_.curves.rbegin(); curve != plot_.curves.rend(); ++curve) {
+      const auto can_draw = [&](const LossPoint& p) { return drawable(p, plot_.log_axis); };
+      if (std::none_of(curve->points.begin(), curve->points.end(), can_draw)) continue;
+      const std::string text = curve->held_out ? fmt::format("{}, held out", name_of(curve->kind))
+                                               : name_of(curve->kind);
+      x -= 40 + 6.9 * static_cast<double>(text.size());
+      draw_key(*curve, x, text);
+    }
+  }
+
+  void draw_key(const LossCurve& curve, double x, const std::string& text) {
+    constexpr double kRow = 72;
+    if (curve.held_out) {
+      add("<circle class=\"held\" cx=\"{:.1f}\" cy=\"{}\" r=\"4.2\" fill=\"{}\"/>", x + 14, kRow,
+          color_of(curve.kind));
+    } else {
+      add("<line class=\"line\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2}\" y2=\"{2}\" "
+          "stroke=\"{3}\"/>",
+          x + 4, x + 22, kRow, color_of(curve.kind));
+    }
+    add("<text x=\"{:.1f}\" y=\"{}\">{}</text>", x + 27, kRow + 4, text);
+  }
+
+  const LossPlot& plot_;
+  Axis x_;
+  Axis y_;
+  std::string svg_;
+  std::back_insert_iterator<std::string> out_;
+};
+
+}  // namespace
+
+std::string loss_svg(const LossPlot& plot) {
+  return Picture(plot).draw();
+}
+
+}  // namespace bertha::runlog

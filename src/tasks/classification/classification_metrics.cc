@@ -1,0 +1,79 @@
+#include "tasks/classification/classification_metrics.h"
+
+#include <cmath>
+#include <vector>
+
+#include "core/error.h"
+
+namespace bertha::tasks {
+namespace {
+
+double quotient(double a, double b) {
+  return b == 0 ? 0 : a / b;
+}
+
+/// How often each class was predicted, true, and both.
+struct Counts {
+  std::vector<double> predicted, truth, both;
+};
+
+double f1_of(const Counts& counts, size_t c) {
+  return quotient(2 * counts.both[c], counts.predicted[c] + counts.truth[c]);
+}
+
+}  // namespace
+
+ClassificationScores score_classes(std::span<const int32_t> predicted,
+                                   std::span<const int32_t> truth, int64_t classes) {
+  BERTHA_CHECK(predicted.size() == truth.size() && !truth.empty() && classes >= 1);
+  const auto size = static_cast<size_t>(classes);
+  Counts counts{std::vector<double>(size), std::vector<double>(size), std::vector<double>(size)};
+  double right = 0;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    const auto p = static_cast<size_t>(predicted[i]);
+    const auto t = static_cast<size_t>(truth[i]);
+    BERTHA_CHECK(p < size && t < size, "class {} or {} of {}", p, t, size);
+    counts.predicted[p] += 1;
+    counts.truth[t] += 1;
+    if (p != t) continue;
+    counts.both[p] += 1;
+    right += 1;
+  }
+  const auto total = static_cast<double>(truth.size());
+  double cross = 0;
+  double predicted_squares = 0;
+  double truth_squares = 0;
+  double f1_sum = 0;
+  for (size_t c = 0; c < size; ++c) {
+    cross += counts.predicted[c] * counts.truth[c];
+    predicted_squares += counts.predicted[c] * counts.predicted[c];
+    truth_squares += counts.truth[c] * counts.truth[c];
+    f1_sum += f1_of(counts, c);
+  }
+  const double spread =
+      std::sqrt((total * total - predicted_squares) * (total * total - truth_squares));
+  return {.accuracy = right / total,
+          .f1 = classes == 2 ? f1_of(counts, 1) : f1_sum / static_cast<double>(classes),
+          .matthews = quotient(right * total - cross, spread)};
+}
+
+double pearson(std::span<const double> a, std::span<const double> b) {
+  BERTHA_CHECK(a.size() == b.size() && !a.empty());
+  double mean_a = 0;
+  double mean_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    mean_a += a[i] / static_cast<double>(a.size());
+    mean_b += b[i] / static_cast<double>(b.size());
+  }
+  double cross = 0;
+  double squares_a = 0;
+  double squares_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    cross += (a[i] - mean_a) * (b[i] - mean_b);
+    squares_a += (a[i] - mean_a) * (a[i] - mean_a);
+    squares_b += (b[i] - mean_b) * (b[i] - mean_b);
+  }
+  return quotient(cross, std::sqrt(squares_a * squares_b));
+}
+
+}  // namespace bertha::tasks

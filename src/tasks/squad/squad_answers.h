@@ -1,0 +1,90 @@
+#pragma once
+
+// From logits to answers, as get_answers of NVIDIA's run_squad.py: the best pairs of start and end
+// of each window, their texts, the windows of a question merged, probabilities over the best.
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tasks/squad/answer_text.h"
+#include "tasks/squad/squad_features.h"
+#include "tasks/squad/squad_score.h"
+
+namespace bertha::tasks {
+
+struct AnswerOptions {
+  int64_t n_best_size = 20;        ///< starts and ends a window, and answers a question
+  int64_t max_answer_length = 30;  ///< in tokens
+  bool version_2 = false;
+  double null_threshold = 0;  ///< version 2: "" when the null score is better by more than this
+};
+
+/// A stretch of a window as an answer.
+struct Candidate {
+  std::string text{};
+  float start_logit = 0;
+  float end_logit = 0;
+  int64_t window = -1;  ///< -1: stands for no answer
+  int64_t start = 0;    ///< positions in the window
+  int64_t end = 0;
+  double score() const { return double{start_logit} + double{end_logit}; }
+};
+
+/// What one window says.
+struct WindowAnswers {
+  std::vector<Candidate> candidates;  ///< best first, distinct texts
+  float null_start = 0;               ///< logits of [CLS]
+  float null_end = 0;
+};
+
+struct RankedAnswer {
+  Candidate candidate;
+  double probability = 0;
+};
+
+/// A question's answers: `text` is the one given.
+struct QuestionAnswers {
+  std::string id;
+  std::string text;
+  std::vector<RankedAnswer> best;  ///< best first
+};
+
+class SquadAnswerer {
+ public:
+  /// `features` must outlive it.
+  SquadAnswerer(const SquadFeatures& features, const text::Tokenizer& tokenizer,
+                const AnswerOptions& options);
+
+  /// Reads off window `window` from its logits, one start and one end for each position. May be
+  /// called from several threads.
+  WindowAnswers read_window(int64_t window, std::span<const float> start,
+                            std::span<const float> end) const;
+
+  /// Merges what all windows say, by question id, in the order of first windows.
+  std::vector<QuestionAnswers> merge(const std::vector<WindowAnswers>& windows) const;
+
+  /// The answer's place in the context, in code points: first and one past the last.
+  std::pair<int64_t, int64_t> place_of(const Candidate& candidate) const;
+
+ private:
+  std::string words_of(const Candidate& candidate) const;
+  std::string text_of(const Candidate& candidate) const;
+  QuestionAnswers rank(const std::string& id, std::vector<Candidate> candidates,
+                       double null_score) const;
+
+  const SquadFeatures& features_;
+  const text::Tokenizer& tokenizer_;
+  AnswerOptions options_;
+  AnswerText recover_;
+};
+
+/// Texts of predictions.json and nbest_predictions.json, byte for byte as json.dumps(indent=4).
+std::string predictions_json(const std::vector<QuestionAnswers>& answers);
+std::string nbest_json(const std::vector<QuestionAnswers>& answers);
+/// For score_squad.
+SquadAnswers by_id(const std::vector<QuestionAnswers>& answers);
+
+}  // namespace bertha::tasks

@@ -1,0 +1,117 @@
+#pragma once
+
+// From questions to model inputs, as run_squad.py of BERT does it (Devlin et al. 2018, section
+// 4.2): [CLS] question [SEP] part of the passage [SEP]. A passage that is too long is cut into
+// overlapping windows. Passages are tokenised once for all their questions, and a window is three
+// numbers; its ids are put together when a batch is made.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ragged_batch.h"
+#include "tasks/squad/squad_reader.h"
+#include "text/tokenizer.h"
+
+namespace bertha::tasks {
+
+struct SquadFeatureOptions {
+  int64_t max_seq_length = 384;
+  int64_t doc_stride = 128;
+  int64_t max_query_length = 64;  ///< the question's tokens beyond this are cut off
+  bool training = false;          ///< find the answers; every question needs exactly one
+  bool version_2 = false;         ///< questions without an answer are allowed
+  int64_t threads = 1;
+};
+
+/// Throws Error naming the option where lengths leave no room for the passage.
+void check(const SquadFeatureOptions& options);
+
+/// A passage as words, split at blanks, and their tokens.
+struct SquadPassage {
+  std::vector<std::string_view> words;  ///< views into the file's context
+  std::vector<int32_t> ids;             ///< of all tokens
+  std::vector<int32_t> word_of_token;
+  std::vector<int32_t> token_of_word;  ///< first token, or that of the next word if it has none
+};
+
+/// A question that is asked: those that are skipped are not here.
+struct SquadExample {
+  int64_t question = 0;  ///< index in the file
+  int64_t passage = 0;
+  std::vector<int32_t> ids;  ///< of the question, cut
+  int64_t first_window = 0;
+  int64_t windows = 0;
+};
+
+/// Part of a passage under one question. Positions count from [CLS] = 0.
+struct SquadWindow {
+  int32_t example = 0;
+  int32_t begin = 0;           ///< first token of the passage
+  int32_t length = 0;          ///< tokens of the passage
+  int32_t start_position = 0;  ///< training: first and last token of the answer, 0 ([CLS]) where
+  int32_t end_position = 0;    ///< the window does not have it whole
+};
+
+class SquadFeatures {
+ public:
+  /// `file` must outlive the features. Throws Error for a training question that has not exactly
+  /// one answer. Questions whose answer is not in the passage are left out and counted in
+  /// problems().
+  SquadFeatures(const SquadFile& file, const text::Tokenizer& tokenizer,
+                const SquadFeatureOptions& options);
+
+  const SquadFile& file() const { return file_; }
+  const std::vector<SquadPassage>& passages() const { return passages_; }
+  const std::vector<SquadExample>& examples() const { return examples_; }
+  const std::vector<SquadWindow>& windows() const { return windows_; }
+  const Problems& problems() const { return problems_; }
+
+  const SquadExample& example_of(const SquadWindow& window) const {
+    return examples_[static_cast<size_t>(window.example)];
+  }
+  const SquadPassage& passage_of(const SquadWindow& window) const {
+    return passages_[static_cast<size_t>(example_of(window).passage)];
+  }
+  /// Position of the window's first passage token.
+  int64_t passage_offset(const SquadWindow& window) const {
+    return std::ssize(example_of(window).ids) + 2;
+  }
+  /// Tokens with [CLS] and both [SEP].
+  int64_t length_of(const SquadWindow& window) const {
+    return passage_offset(window) + window.length + 1;
+  }
+  /// Id of the token at a position.
+  int32_t token_at(const SquadWindow& window, int64_t position) const;
+  /// Whether of all windows that have the passage token at `position` this one shows most around
+  /// it: the highest min(left, right) + 0.01 · length, the first of equals.
+  bool is_max_context(const SquadWindow& window, int64_t position) const;
+
+  /// Appends the window as a sequence.
+  void append(const SquadWindow& window, RaggedBatch& batch) const;
+
+ private:
+  struct Answer {
+    int64_t first = -1;  ///< tokens of the passage; -1: no answer
+    int64_t last = -1;
+  };
+
+  void tokenize_passages();
+  void make_examples();
+  bool make_example(int64_t question, SquadExample& example, Answer& answer,
+                    Problems& problems) const;
+  bool find_answer(const SquadQuestion& question, Answer& answer, Problems& problems) const;
+  void cut(int64_t example, const Answer& answer);
+
+  const SquadFile& file_;
+  const text::Tokenizer& tokenizer_;
+  SquadFeatureOptions options_;
+  text::SpecialIds specials_;
+  std::vector<SquadPassage> passages_;
+  std::vector<SquadExample> examples_;
+  std::vector<SquadWindow> windows_;
+  Problems problems_;
+};
+
+}  // namespace bertha::tasks

@@ -1,0 +1,153 @@
+#include "tasks/squad/squad_reader.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "io/atomic_file.h"
+#include "text/json_text.h"
+
+namespace bertha::tasks {
+namespace {
+
+using Json = nlohmann::json;
+
+const Json* find(const Json& object, const char* name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+const std::string* find_text(const Json& object, const char* name) {
+  const Json* found = find(object, name);
+  return found == nullptr ? nullptr : found->get_ptr<const std::string*>();
+}
+
+const Json::array_t* find_list(const Json& object, const char* name) {
+  const Json* found = find(object, name);
+  return found == nullptr ? nullptr : found->get_ptr<const Json::array_t*>();
+}
+
+class Reader {
+ public:
+  explicit Reader(SquadFile& file) : file_(file) {}
+
+  void read(const Json& root) {
+    const Json::array_t* data = find_list(root, "data");
+    if (data == nullptr) fail("{}: no list \"data\" at the top: not a SQuAD file", file_.path);
+    if (const std::string* version = find_text(root, "version")) file_.version = *version;
+    for (article_ = 0; article_ < data->size(); ++article_) read_article((*data)[article_]);
+    warn_of_repeated_ids();
+  }
+
+ private:
+  void read_article(const Json& article) {
+    const Json::array_t* paragraphs = find_list(article, "paragraphs");
+    paragraph_ = 0;
+    if (paragraphs == nullptr) {
+      file_.problems.add("article without a list of paragraphs", fmt::format("data[{}]", article_));
+      return;
+    }
+    for (; paragraph_ < paragraphs->size(); ++paragraph_) {
+      read_paragraph((*paragraphs)[paragraph_]);
+    }
+  }
+
+  void read_paragraph(const Json& paragraph) {
+    const std::string* context = find_text(paragraph, "context");
+    const Json::array_t* questions = find_list(paragraph, "qas");
+    if (context == nullptr || questions == nullptr) {
+      file_.problems.add(context == nullptr ? "paragraph without a context"
+                                            : "paragraph without a list of questions",
+                         paragraph_place());
+      return;
+    }
+    file_.contexts.push_back(*context);
+    for (question_ = 0; question_ < questions->size(); ++question_) {
+      read_question((*questions)[question_]);
+    }
+  }
+
+  void read_question(const Json& entry) {
+    const std::string* id = find_text(entry, "id");
+    const std::string* text = find_text(entry, "question");
+    if (id == nullptr || text == nullptr) {
+      file_.problems.add(id == nullptr ? "question without an id" : "question without a text",
+                         question_place());
+      return;
+    }
+    SquadQuestion question;
+    question.id = *id;
+    question.text = *text;
+    question.paragraph = std::ssize(file_.contexts) - 1;
+    const Json* impossible = find(entry, "is_impossible");
+    question.impossible =
+        impossible != nullptr && impossible->is_boolean() && impossible->get<bool>();
+    if (const Json::array_t* answers = find_list(entry, "answers")) {
+      for (const Json& answer : *answers) read_answer(answer, question);
+    }
+    file_.questions.push_back(std::move(question));
+  }
+
+  void read_answer(const Json& entry, SquadQuestion& question) {
+    const std::string* text = find_text(entry, "text");
+    if (text == nullptr) {
+      file_.problems.add("answer without a text", question_place());
+      return;
+    }
+    const Json* start = find(entry, "answer_start");
+    const bool known = start != nullptr && start->is_number_integer();
+    question.answers.push_back({*text, known ? start->get<int64_t>() : -1});
+  }
+
+  void warn_of_repeated_ids() {
+    std::vector<std::string_view> ids;
+    ids.reserve(file_.questions.size());
+    for (const SquadQuestion& question : file_.questions) ids.push_back(question.id);
+    std::sort(ids.begin(), ids.end());
+    for (size_t i = 1; i < ids.size(); ++i) {
+      if (ids[i] == ids[i - 1]) {
+        file_.problems.add("question with an id that another has too", std::string(ids[i]));
+      }
+    }
+  }
+
+  std::string paragraph_place() const {
+    return fmt::format("data[{}].paragraphs[{}]", article_, paragraph_);
+  }
+  std::string question_place() const {
+    return fmt::format("{}.qas[{}]", paragraph_place(), question_);
+  }
+
+  SquadFile& file_;
+  size_t article_ = 0;
+  size_t paragraph_ = 0;
+  size_t question_ = 0;
+};
+
+}  // namespace
+
+bool SquadFile::version_2() const {
+  return version.starts_with("v2") || version.starts_with("2") ||
+         std::any_of(questions.begin(), questions.end(),
+                     [](const SquadQuestion& question) { return question.impossible; });
+}
+
+SquadFile parse_squad(std::string_view contents, const std::string& path) {
+  SquadFile file;
+  file.path = path;
+  const text::JsonText json = text::parse_json_text(contents, path);
+  if (json.repaired > 0) {
+    file.problems.add("stretch of bytes that are not UTF-8, read as U+FFFD",
+                      fmt::format("byte {}", json.first_repair), json.repaired);
+  }
+  Reader(file).read(json.root);
+  return file;
+}
+
+SquadFile read_squad(const std::string& path) {
+  const io::MappedFile file(path);
+  return parse_squad(file.text(), path);
+}
+
+}  // namespace bertha::tasks

@@ -1,0 +1,86 @@
+// NCCL with a single rank on one card: sums, shares and rounding leave what a world of one leaves,
+// also from a captured segment. Several cards are tests/dist's.
+
+#include <gtest/gtest.h>
+
+#include "backend/cuda/cuda_device.h"
+#include "comm/device_communicator.h"
+#include "core/philox.h"
+#include "core/tensor.h"
+
+namespace bertha::comm {
+namespace {
+
+constexpr int64_t kSize = 1000;
+
+std::vector<float> numbers() {
+  PhiloxStream random(7, 0);
+  std::vector<float> values(kSize);
+  for (float& value : values) value = static_cast<float>(random.below(4096)) / 1000 - 2;
+  return values;
+}
+
+class Cards : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifndef BERTHA_HAS_NCCL
+    GTEST_SKIP() << "built without NCCL";
+#endif
+    if (!cuda::absence().empty()) GTEST_SKIP() << cuda::absence();
+    device_ = cuda::open_device();
+    world_ = make_cards(alone(), *device_);
+    buffer_ = device_->allocate(kSize * size_of(DType::kF32));
+    device_->write(out(all()), values_.data());
+  }
+  void TearDown() override {
+    world_.reset();
+    buffer_ = Buffer();
+  }
+
+  Tensor all() const {
+    return Tensor(&buffer_, 0, DType::kF32, {kSize});
+  }
+  std::vector<float> read() {
+    std::vector<float> values(kSize);
+    device_->read(all(), values.data());
+    return values;
+  }
+
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Communicator> world_;
+  Buffer buffer_;
+  std::vector<float> values_ = numbers();
+};
+
+TEST_F(Cards, OneRanksSumIsItsOwn) {
+  world_->sum_gradients(inout(all()), {.bucket_elements = 300});
+  EXPECT_EQ(read(), values_);
+}
+
+TEST_F(Cards, SumsAreReplayedWithTheirSegment) {
+  for (int run = 0; run < 4; ++run) {
+    device_->run({.name = "sums"}, [&] {
+      world_->begin_sum(inout(all().rows(0, 500)), {});
+      world_->begin_sum(inout(all().rows(500, 500)), {});
+    });
+    world_->finish_sums();
+  }
+  EXPECT_EQ(read(), values_);
+}
+
+TEST_F(Cards, BFloat16OnTheWireRoundsOnce) {
+  world_->sum_gradients(inout(all()), {.wire = DType::kBF16});
+  std::vector<float> rounded;
+  for (const float value : values_) rounded.push_back(static_cast<float>(BFloat16(value)));
+  EXPECT_EQ(read(), rounded);
+}
+
+TEST_F(Cards, SharesOfOneRankAreAll) {
+  const std::vector<int64_t> bounds = {0, kSize};
+  world_->scatter_sums(inout(all()), bounds, {});
+  world_->gather_shares(inout(all()), bounds, Stage::kWeights);
+  EXPECT_EQ(read(), values_);
+}
+
+}  // namespace
+}  // namespace bertha::comm

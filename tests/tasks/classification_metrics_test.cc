@@ -1,0 +1,50 @@
+#include "tasks/classification/classification_metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace bertha::tasks {
+namespace {
+
+// Expected values by hand from the confusion matrix {{2, 1}, {1, 3}}.
+TEST(ClassificationMetrics, TwoClasses) {
+  const std::vector<int32_t> predicted = {0, 0, 1, 0, 1, 1, 1};
+  const std::vector<int32_t> truth = {0, 0, 0, 1, 1, 1, 1};
+  const ClassificationScores scores = score_classes(predicted, truth, 2);
+  EXPECT_DOUBLE_EQ(scores.accuracy, 5.0 / 7);
+  EXPECT_DOUBLE_EQ(scores.f1, 2 * 3.0 / (4 + 4));
+  EXPECT_NEAR(scores.matthews, (3.0 * 2 - 1 * 1) / 12, 1e-15);
+}
+
+TEST(ClassificationMetrics, ThreeClasses) {
+  const std::vector<int32_t> predicted = {0, 1, 2, 2, 1, 0};
+  const std::vector<int32_t> truth = {0, 1, 2, 1, 1, 2};
+  const ClassificationScores scores = score_classes(predicted, truth, 3);
+  EXPECT_DOUBLE_EQ(scores.accuracy, 4.0 / 6);
+  EXPECT_NEAR(scores.f1, (2.0 / 3 + 4.0 / 5 + 2.0 / 4) / 3, 1e-15);
+  // (4 * 6 - (2*1 + 2*3 + 2*2)) / sqrt((36 - 12) * (36 - 14))
+  EXPECT_NEAR(scores.matthews, 12 / std::sqrt(24.0 * 22.0), 1e-15);
+}
+
+TEST(ClassificationMetrics, OneClassAlonePredictsNothing) {
+  const std::vector<int32_t> predicted = {1, 1, 1};
+  const std::vector<int32_t> truth = {1, 0, 1};
+  EXPECT_EQ(score_classes(predicted, truth, 2).matthews, 0);
+  EXPECT_EQ(score_classes(std::vector<int32_t>{0}, std::vector<int32_t>{0}, 2).f1, 0);
+}
+
+TEST(ClassificationMetrics, Pearson) {
+  const std::vector<double> a = {1, 2, 3, 5};
+  const std::vector<double> opposite = {-1, -2, -3, -5};
+  const std::vector<double> flat = {2, 2, 2, 2};
+  EXPECT_NEAR(pearson(a, a), 1, 1e-15);
+  EXPECT_NEAR(pearson(a, opposite), -1, 1e-15);
+  EXPECT_EQ(pearson(a, flat), 0);
+  const std::vector<double> b = {2, 1, 4, 3};
+  EXPECT_NEAR(pearson(a, b), 3.5 / std::sqrt(8.75 * 5), 1e-15);
+}
+
+}  // namespace
+}  // namespace bertha::tasks
