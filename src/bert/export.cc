@@ -123,9 +123,9 @@ io::ByteSource detail::export_bytes(const ExportModel& model, int index, std::ve
     model.read(index, values.data());
     values.resize(static_cast<size_t>(io::element_count(shape)));
     if (order == Order::kTransposed) {
-      std::vector<float> turned(values.size());
-      transpose(values, shape[0], shape[1], turned.data());
-      values.swap(turned);
+      std::vector<float> transposed(values.size());
+      transpose(values, shape[0], shape[1], transposed.data());
+      values.swap(transposed);
     }
     if (model.dtype == DType::kF32) return sink(std::as_bytes(std::span(values)));
     if (model.dtype == DType::kF16) refuse_too_large(values, parameter.name);

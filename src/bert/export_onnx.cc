@@ -43,7 +43,7 @@ class OnnxBuilder {
     graph_.weight(name, model_.dtype, shape, detail::export_bytes(model_, index, shape));
     return widened(name);
   }
-  /// A matrix of the table, [outputs, inputs], turned round.
+  /// A matrix of the table, [outputs, inputs], transposed.
   string matrix(int index) {
     const Parameter& parameter = (*model_.table)[index];
     const std::vector<int64_t> shape = {parameter.shape[1], parameter.shape[0]};

@@ -208,9 +208,9 @@ class Side {
   std::vector<float> values(const Entry& entry) const {
     std::vector<float> stored = read(*source_, *entry.info);
     if (!entry.transposed) return stored;
-    std::vector<float> turned(stored.size());
-    bert::transpose(stored, entry.info->shape[1], entry.info->shape[0], turned.data());
-    return turned;
+    std::vector<float> transposed(stored.size());
+    bert::transpose(stored, entry.info->shape[1], entry.info->shape[0], transposed.data());
+    return transposed;
   }
 
  private:

@@ -243,7 +243,7 @@ Memory memory_of(const Plan& plan, int64_t ranks) {
   settings.recompute = o.recompute;
   settings.accumulation = o.accumulation;
   settings.sums = o.sums.sums();
-  settings.shares_state = o.zero;
+  settings.partitions_state = o.zero;
   settings.limits = {.tokens = o.shape.sequences * o.shape.length,
                      .sequences = o.shape.sequences,
                      .masked = o.shape.sequences * std::min(o.shape.predictions, o.shape.length)};
@@ -252,7 +252,7 @@ Memory memory_of(const Plan& plan, int64_t ranks) {
   memory.optimizer = gb(device.allocated_bytes()) - memory.parameters - memory.activations;
   if (ranks == 1) return memory;
   memory.sums = kNcclGb;
-  if (settings.sums.wire == DType::kBF16) {
+  if (settings.sums.wire_dtype == DType::kBF16) {
     // What goes over the wire is rounded aside: a bucket, or, where state is shared, all at once.
     const int64_t elements = parameters.table().flat_size();
     memory.sums += gb(2 * (o.zero ? elements : std::min(elements, settings.sums.bucket_elements)));

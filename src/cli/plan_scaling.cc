@@ -71,8 +71,8 @@ Scaling::Scaling(const Plan& plan) : plan_(plan), ranks_(parse_ranks(plan.option
   const bert::ParameterTable table(plan.config, bert::Heads::for_pretraining());
   base_.elements = table.flat_size();
   base_.bucket_elements = plan.options.sums.sums().bucket_elements;
-  base_.wire_bytes = static_cast<double>(size_of(plan.options.sums.sums().wire));
-  base_.shares_state = plan.options.zero;
+  base_.wire_bytes = static_cast<double>(size_of(plan.options.sums.sums().wire_dtype));
+  base_.partitions_state = plan.options.zero;
   take_estimate();
   take_measurement();
   for (const int64_t ranks : ranks_) {

@@ -113,7 +113,7 @@ void agree_on(comm::Communicator& world, const std::vector<Step>& steps) {
     const std::string name = step.work.stage + step.work.manifest;
     sum = io::crc32(std::as_bytes(std::span(name)), sum);
   }
-  const std::vector<uint64_t> sums = world.gather(sum, comm::Stage::kStart);
+  const std::vector<uint64_t> sums = world.all_gather(sum, comm::Stage::kStart);
   for (size_t rank = 1; rank < sums.size(); ++rank) {
     if (sums[rank] == sums[0]) continue;
     fail("rank {} on {} sees another working folder than rank 0 on {}", rank,

@@ -83,7 +83,7 @@ text::TokenRules parse_token_rules(const std::string& name) {
 void sum_counts(comm::Communicator& world, std::span<int64_t> counts) {
   world.wait_for_all(comm::Stage::kBarrier);
   std::vector<double> sums(counts.begin(), counts.end());  // whole numbers up to 2^53
-  world.sum(sums, comm::Stage::kMetrics);
+  world.all_reduce(sums, comm::Stage::kMetrics);
   std::ranges::transform(sums, counts.begin(),
                          [](double sum) { return static_cast<int64_t>(sum); });
 }

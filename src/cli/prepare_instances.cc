@@ -268,7 +268,7 @@ Counts make_shards(const std::vector<Job>& jobs, const Settings& settings,
   return total;
 }
 
-Counts sum_over_ranks(comm::Communicator& world, const Counts& own) {
+Counts all_reduce_sums(comm::Communicator& world, const Counts& own) {
   std::array<int64_t, 5> counts = {own.documents, own.sentences, own.tokens, own.instances,
                                    static_cast<int64_t>(own.bytes)};
   sum_counts(world, counts);
@@ -302,7 +302,7 @@ int prepare_instances(Arguments arguments, comm::Communicator& world) {
   world.wait_for_all(comm::Stage::kBarrier);
 
   const auto begin = std::chrono::steady_clock::now();
-  const Counts total = sum_over_ranks(world, make_shards(jobs, settings, tokenizer, world));
+  const Counts total = all_reduce_sums(world, make_shards(jobs, settings, tokenizer, world));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   if (!world.leads()) return 0;
   fmt::print(

@@ -46,7 +46,7 @@ struct Totals {
   int64_t files, packed_files, rows, sequences, tokens, masked, faults;
 };
 
-Totals sum_over_ranks(comm::Communicator& world, const dataset::Survey& own) {
+Totals all_reduce_sums(comm::Communicator& world, const dataset::Survey& own) {
   std::array<int64_t, 7> counts = {own.files,
                                    own.packed_files,
                                    own.rows,
@@ -108,7 +108,7 @@ int prepare_verify(Arguments arguments, comm::Communicator& world) {
       dataset::survey_shards(own_files(files, world), survey_options, meter.report());
   meter.clear();
   for (const std::string& fault : survey.faults) spdlog::error("{}", fault);
-  const Totals totals = sum_over_ranks(world, survey);
+  const Totals totals = all_reduce_sums(world, survey);
   const std::string fault = compare_metadata(settings.input_dir, totals);
   const int status = totals.faults > 0 || !fault.empty() ? 1 : 0;
   if (!world.leads()) return status;

@@ -63,12 +63,12 @@ void RankOptions::declare(Options& options) {
                 "steps between comparisons of the ranks' weights; 0: never");
 }
 
-comm::SumOptions RankOptions::sums() const {
+comm::ReduceOptions RankOptions::sums() const {
   if (allreduce_dtype != "fp32" && allreduce_dtype != "bf16") {
     fail("--allreduce-dtype {}: expected fp32 or bf16", allreduce_dtype);
   }
-  comm::SumOptions sums;
-  sums.wire = allreduce_dtype == "bf16" ? DType::kBF16 : DType::kF32;
+  comm::ReduceOptions sums;
+  sums.wire_dtype = allreduce_dtype == "bf16" ? DType::kBF16 : DType::kF32;
   sums.fixed_order = deterministic;
   return sums;
 }
@@ -98,7 +98,7 @@ int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
 RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world) {
   RankDevice own;
   own.device = choice.open(world.local_rank());
-  own.cards = comm::over_cards(world, *own.device);
+  own.cards = comm::choose_device_communicator(world, *own.device);
   own.world = own.cards ? own.cards.get() : &world;
   return own;
 }
@@ -112,7 +112,7 @@ int64_t threads_beside(comm::Communicator& world) {
   const std::string host = world.host(world.rank());
   const uint32_t sum = io::crc32(std::as_bytes(std::span(host)));
   const uint32_t mine = io::crc32(std::as_bytes(std::span(&cores, 1)), sum);
-  const std::vector<uint64_t> all = world.gather(mine, comm::Stage::kStart);
+  const std::vector<uint64_t> all = world.all_gather(mine, comm::Stage::kStart);
   const int64_t sharers = std::max<int64_t>(1, std::ranges::count(all, uint64_t{mine}));
   return std::max<int64_t>(1, own / sharers);
 }

@@ -20,7 +20,7 @@ struct RankOptions {
 
   void declare(Options& options);
   /// How gradients are summed. Throws Error for an unknown type.
-  comm::SumOptions sums() const;
+  comm::ReduceOptions sums() const;
 };
 
 /// Joins the ranks that mpirun started (or is alone), runs `body` and leaves with the others. On

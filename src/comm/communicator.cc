@@ -46,22 +46,22 @@ std::string Communicator::host(int64_t /*rank*/) const {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
-std::vector<uint64_t> Communicator::gather(uint64_t value, Stage /*stage*/) {
+std::vector<uint64_t> Communicator::all_gather(uint64_t value, Stage /*stage*/) {
   return {value};
 }
 
-void Communicator::sum_gradients(InOut gradients, const SumOptions& options) {
+void Communicator::all_reduce(InOut gradients, const ReduceOptions& options) {
   const int64_t size = gradients.tensor().size();
   const int64_t bucket = bucket_elements(options);
   for (int64_t begin = 0; begin < size; begin += bucket) {
     const int64_t count = std::min(bucket, size - begin);
-    begin_sum(inout(gradients.tensor().rows(begin, count)), options);
+    all_reduce_async(inout(gradients.tensor().rows(begin, count)), options);
   }
-  finish_sums();
+  wait_all_reduces();
 }
 
-void Communicator::collect_shares(std::span<const float> mine, std::span<float> all,
-                                  std::span<const int64_t> /*bounds*/, Stage /*stage*/) {
+void Communicator::gather(std::span<const float> mine, std::span<float> all,
+                          std::span<const int64_t> /*bounds*/, Stage /*stage*/) {
   std::ranges::copy(mine, all.begin());
 }
 

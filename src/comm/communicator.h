@@ -32,8 +32,8 @@ enum class Stage : uint8_t {
 };
 const char* name_of(Stage stage);
 
-struct SumOptions {
-  DType wire = DType::kF32;  ///< kBF16: values are rounded on the way, sums are taken in f32
+struct ReduceOptions {
+  DType wire_dtype = DType::kF32;  ///< kBF16: values are rounded on the way, sums are taken in f32
   /// Sums in an order that depends on the number of ranks alone (pairwise.h), not on the library.
   bool fixed_order = false;
   int64_t bucket_elements = int64_t{8} << 20;  ///< values under way at once: 32 MiB of f32
@@ -67,51 +67,50 @@ class Communicator {
   /// Rank 0's bytes on every rank. The same size everywhere.
   virtual void broadcast(std::span<std::byte> /*data*/, Stage /*stage*/) {}
   /// Sums over ranks, in order of rank.
-  virtual void sum(std::span<double> /*values*/, Stage /*stage*/) {}
+  virtual void all_reduce(std::span<double> /*values*/, Stage /*stage*/) {}
   /// One value of each rank, in order of rank.
-  virtual std::vector<uint64_t> gather(uint64_t value, Stage stage);
+  virtual std::vector<uint64_t> all_gather(uint64_t value, Stage stage);
   virtual void barrier(Stage /*stage*/) {}
   /// A barrier for long waits: the core is left to others meanwhile, and it may end late by some
   /// milliseconds.
   virtual void wait_for_all(Stage /*stage*/) {}
 
   /// How much of a flat tensor is best summed at a time: what `options` say at most.
-  virtual int64_t bucket_elements(const SumOptions& options) const {
+  virtual int64_t bucket_elements(const ReduceOptions& options) const {
     return options.bucket_elements;
   }
   /// Begins the sum over ranks of a piece of a flat f32 tensor, in its place: its values are
-  /// nobody's before finish_sums(). All ranks begin the same pieces in the same order. May be
+  /// nobody's before wait_all_reduces(). All ranks begin the same pieces in the same order. May be
   /// called while a segment of a device is recorded or runs (between the layers of a backward
   /// pass).
-  virtual void begin_sum(InOut /*piece*/, const SumOptions& /*options*/) {}
+  virtual void all_reduce_async(InOut /*piece*/, const ReduceOptions& /*options*/) {}
   /// Lends this thread to the sums under way; waits for nothing.
-  virtual void advance_sums() {}
+  virtual void progress_all_reduces() {}
   /// Waits for all sums begun.
-  virtual void finish_sums() {}
+  virtual void wait_all_reduces() {}
   /// Sum over ranks of a flat f32 tensor, in its place.
-  void sum_gradients(InOut gradients, const SumOptions& options);
+  void all_reduce(InOut gradients, const ReduceOptions& options);
 
-  // Shares of something flat: rank r has the elements [bounds[r], bounds[r + 1]); bounds has
+  // ZeroPartition of something flat: rank r has the elements [bounds[r], bounds[r + 1]); bounds has
   // ranks() + 1 entries, the same everywhere.
 
   /// This rank's share becomes the sum over ranks, in the order of pairwise.h; what the other
   /// shares hold afterwards is of no use.
-  virtual void scatter_sums(InOut /*values*/, std::span<const int64_t> /*bounds*/,
-                            const SumOptions& /*options*/) {}
+  virtual void reduce_scatter(InOut /*values*/, std::span<const int64_t> /*bounds*/,
+                              const ReduceOptions& /*options*/) {}
   /// Every rank's own share of a flat f32 tensor, on every rank, in its place.
-  virtual void gather_shares(InOut /*values*/, std::span<const int64_t> /*bounds*/,
-                             Stage /*stage*/) {}
+  virtual void all_gather(InOut /*values*/, std::span<const int64_t> /*bounds*/, Stage /*stage*/) {}
   /// The same for few values in host memory.
-  virtual void gather_shares(std::span<double> /*values*/, std::span<const int64_t> /*bounds*/,
-                             Stage /*stage*/) {}
+  virtual void all_gather(std::span<double> /*values*/, std::span<const int64_t> /*bounds*/,
+                          Stage /*stage*/) {}
   /// Every rank's share `mine` in `all` on rank 0, in host memory; the others pass nothing for it.
-  virtual void collect_shares(std::span<const float> mine, std::span<float> all,
-                              std::span<const int64_t> bounds, Stage stage);
+  virtual void gather(std::span<const float> mine, std::span<float> all,
+                      std::span<const int64_t> bounds, Stage stage);
 
   /// Says whether this rank wants to stop, and waits for nothing.
   virtual void vote(bool stop) { stop_ = stop; }
   /// Whether any rank wanted to stop at the last vote(), the same answer everywhere.
-  virtual bool voted_to_stop() { return stop_; }
+  virtual bool stop_agreed() { return stop_; }
 
   /// Where this rank is, for the line that names it.
   virtual void at(int64_t /*step*/, Stage /*stage*/) {}

@@ -4,16 +4,16 @@
 
 namespace bertha::comm {
 
-std::unique_ptr<Communicator> over_cards(Communicator& host, Device& device) {
+std::unique_ptr<Communicator> choose_device_communicator(Communicator& host, Device& device) {
   if (host.ranks() == 1) return nullptr;
   const auto own = static_cast<uint64_t>(device.kind());
-  const std::vector<uint64_t> kinds = host.gather(own, Stage::kStart);
+  const std::vector<uint64_t> kinds = host.all_gather(own, Stage::kStart);
   for (size_t rank = 0; rank < kinds.size(); ++rank) {
     if (kinds[rank] == own) continue;
     fail("rank {} on {} has another kind of device than {}; give --device to all ranks", rank,
          host.host(static_cast<int64_t>(rank)), device.description());
   }
-  return device.kind() == DeviceKind::kCpu ? nullptr : make_cards(host, device);
+  return device.kind() == DeviceKind::kCpu ? nullptr : make_device_communicator(host, device);
 }
 
 }  // namespace bertha::comm

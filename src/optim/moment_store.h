@@ -14,7 +14,7 @@ class MomentStore {
   virtual void read_moments(int index, float* first, float* second) const = 0;
   virtual void write_moments(int index, const float* first, const float* second) = 0;
   /// Rank 0's moments, as write_moments() left them, to the ranks that keep them.
-  virtual void spread_moments() = 0;
+  virtual void broadcast_moments() = 0;
 };
 
 }  // namespace bertha::optim

@@ -28,7 +28,7 @@ Cut cut_at(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t
   return {flat_size, block};
 }
 
-void add_own(Shares& shares, std::span<const ops::ParameterSpan> spans) {
+void add_own(ZeroPartition& shares, std::span<const ops::ParameterSpan> spans) {
   int64_t block = 0;
   for (const ops::ParameterSpan& span : spans) {
     const int64_t blocks = blocks_of(span);
@@ -45,10 +45,10 @@ void add_own(Shares& shares, std::span<const ops::ParameterSpan> spans) {
 
 }  // namespace
 
-Shares share_out(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
-                 int64_t rank) {
+ZeroPartition partition(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
+                        int64_t rank) {
   BERTHA_CHECK(rank >= 0 && rank < ranks);
-  Shares shares;
+  ZeroPartition shares;
   for (int64_t r = 0; r <= ranks; ++r) {
     const int64_t target = flat_size / ranks * r + flat_size % ranks * r / ranks;
     const Cut cut = r == 0 ? Cut{0, 0} : cut_at(spans, flat_size, target);

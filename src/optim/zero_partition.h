@@ -12,7 +12,7 @@
 
 namespace bertha::optim {
 
-struct Shares {
+struct ZeroPartition {
   /// Of each rank, in elements of the flat buffers and in norm blocks of all spans; one entry more
   /// than ranks.
   std::vector<int64_t> bounds;
@@ -32,7 +32,7 @@ struct Shares {
 
 /// As even as blocks allow; more ranks than blocks leave some with nothing. `spans` in order of
 /// offset.
-Shares share_out(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
-                 int64_t rank);
+ZeroPartition partition(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
+                        int64_t rank);
 
 }  // namespace bertha::optim

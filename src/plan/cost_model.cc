@@ -150,7 +150,7 @@ StepTime step_time(const StepCost& cost, const Cluster& cluster, int64_t ranks) 
   StepTime time;
   time.compute_seconds = static_cast<double>(cost.accumulation) * cost.micro_batch_seconds;
   time.update_seconds = cost.update_seconds;
-  if (ranks > 1 && cost.shares_state) {
+  if (ranks > 1 && cost.partitions_state) {
     const auto elements = static_cast<double>(cost.elements);
     time.update_seconds /= static_cast<double>(ranks);
     time.sum_seconds = share_seconds(cluster, ranks, elements * cost.wire_bytes) +

@@ -67,7 +67,7 @@ struct StepCost {
   /// Share of a sum's time that costs computation nothing: 1 where a card's own engines send, less
   /// where the processor that computes copies, too.
   double overlap = 1;
-  bool shares_state = false;  ///< ZeRO-1: the update is shared out, nothing is hidden
+  bool partitions_state = false;  ///< ZeRO-1: the update is shared out, nothing is hidden
 };
 
 /// The sum of one bucket in the last micro-batch, in seconds since that began, were `overlap` 1.

@@ -60,7 +60,7 @@ class Stopwatch {
     device_.synchronize();
     const auto passed = std::chrono::steady_clock::now() - begin;
     const auto own = std::chrono::duration_cast<std::chrono::nanoseconds>(passed).count();
-    const auto all = world_.gather(static_cast<uint64_t>(own), comm::Stage::kMetrics);
+    const auto all = world_.all_gather(static_cast<uint64_t>(own), comm::Stage::kMetrics);
     return static_cast<double>(*std::ranges::max_element(all)) * 1e-9;
   }
 
@@ -78,7 +78,7 @@ int64_t hosts_of(const comm::Communicator& world) {
 /// Sums of a bucket, an eighth of it and so on, down to 1,024 elements; each as one of many begun
 /// at once, as in a step, and of other values than those just summed.
 std::vector<Sample> time_sums(comm::Communicator& world, Stopwatch& watch, const Tensor& gradients,
-                              const comm::SumOptions& options) {
+                              const comm::ReduceOptions& options) {
   constexpr int64_t kRepeats = 7;
   constexpr int64_t kMostPieces = 32;
   std::vector<Sample> samples;
@@ -90,13 +90,13 @@ std::vector<Sample> time_sums(comm::Communicator& world, Stopwatch& watch, const
       if (place + pieces * elements > gradients.size()) place = 0;
       const double all = watch.seconds([&] {
         for (int64_t piece = 0; piece < pieces; ++piece, place += elements) {
-          world.begin_sum(inout(gradients.rows(place, elements)), options);
+          world.all_reduce_async(inout(gradients.rows(place, elements)), options);
         }
-        world.finish_sums();
+        world.wait_all_reduces();
       });
       seconds.push_back(all / static_cast<double>(pieces));
     }
-    const auto bytes = static_cast<double>(elements * size_of(options.wire));
+    const auto bytes = static_cast<double>(elements * size_of(options.wire_dtype));
     samples.push_back({world.ranks(), bytes, median(seconds)});
   }
   return samples;
@@ -107,7 +107,7 @@ std::vector<Sample> time_sums(comm::Communicator& world, Stopwatch& watch, const
 StepTiming time_steps(comm::Communicator& world, Device& device, const bert::Config& config,
                       train::TrainerSettings settings, const BatchShape& shape, int64_t steps) {
   settings.accumulation = 2;  // one micro-batch without sums beside it, one with
-  settings.shares_state = false;
+  settings.partitions_state = false;
   settings.limits = {.tokens = shape.sequences * shape.length,
                      .sequences = shape.sequences,
                      .masked = shape.sequences * shape.predictions};
@@ -123,11 +123,11 @@ StepTiming time_steps(comm::Communicator& world, Device& device, const bert::Con
     plain.push_back(watch.seconds([&] { trainer.micro_batch(batch, draw); }));
     summed.push_back(watch.seconds([&] {
       trainer.micro_batch(batch, draw + 1);
-      trainer.sum_gradients();
+      trainer.all_reduce_gradients();
     }));
     update.push_back(watch.seconds([&] { trainer.update(1e-4, step + 1); }));
     whole.push_back(watch.seconds(
-        [&] { world.sum_gradients(inout(parameters.flat_gradients()), settings.sums); }));
+        [&] { world.all_reduce(inout(parameters.flat_gradients()), settings.sums); }));
     if (step > 0) continue;
     for (auto* seconds : {&plain, &summed, &update, &whole}) seconds->clear();
   }

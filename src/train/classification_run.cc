@@ -126,7 +126,7 @@ void ClassificationRun::load_model() {
       bert::load_weights(options_.init_checkpoint, *parameters_,
                          {.config = options_.config, .seed = static_cast<uint64_t>(options_.seed)});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  share_weights(world_, *parameters_);
+  broadcast_weights(world_, *parameters_);
   model_ = std::make_unique<bert::ClassificationModel>(options_.config, *parameters_);
 }
 

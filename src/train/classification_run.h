@@ -36,7 +36,7 @@ struct ClassificationOptions {
   int64_t save_steps = 0;       ///< updates between saves of the state; 0: when stopped alone
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
-  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  comm::ReduceOptions sums;             ///< how gradients are summed over ranks
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 };
 

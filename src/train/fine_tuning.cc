@@ -127,7 +127,7 @@ void FineTuningTrainer::end_micro_batch() {
   parts_done_ = 0;
   if (world_.ranks() > 1) {
     device_.synchronize();
-    world_.sum_gradients(inout(parameters_.flat_gradients()), settings_.sums);
+    world_.all_reduce(inout(parameters_.flat_gradients()), settings_.sums);
     holds_sum_ = true;
   }
   clip();
@@ -162,7 +162,7 @@ std::vector<TaskLoss> FineTuningTrainer::losses() {
   read_pending();
   std::vector<TaskLoss> result;
   std::vector<double> all = sums_;
-  world_.sum(all, comm::Stage::kMetrics);
+  world_.all_reduce(all, comm::Stage::kMetrics);
   for (size_t i = 0; i < all.size(); i += kSums) {
     finite_ = finite_ && std::isfinite(all[i + 1]);
     result.push_back({.mean = all[i + 1] / sums_[i], .right = std::llround(all[i + 2])});
@@ -235,7 +235,7 @@ void FineTuningTrainer::write_moments(int index, const float* first, const float
   device_.write(out(moment(second_, index)), second);
 }
 
-void FineTuningTrainer::spread_moments() {
+void FineTuningTrainer::broadcast_moments() {
   for (const Buffer* buffer : {&first_, &second_}) {
     const Tensor values = flat(*buffer);
     world_.broadcast_tensor(device_, inout(values), comm::Stage::kWeights);
@@ -299,7 +299,7 @@ void predict_batches(TaskPredictor& predictor, const BatchedPrediction& predicti
                  .first(static_cast<size_t>(predictor.logits_of(batch)));
     }
     all.resize(world.leads() ? static_cast<size_t>(bounds.back()) : 0);
-    world.collect_shares(mine, all, bounds, comm::Stage::kMetrics);
+    world.gather(mine, all, bounds, comm::Stage::kMetrics);
     for (int64_t i = 0; i < count && world.leads(); ++i) {
       const auto at = static_cast<size_t>(i);
       prediction.use(

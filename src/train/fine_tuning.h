@@ -4,8 +4,8 @@
 // update of Adam, without bias correction as the recipe's run_squad.py unless asked for. What
 // surrounds a step (data, rates, log, files) is the run's (fine_tuning_run.h).
 //
-// A micro-batch is cut into parts: one for each rank, or under SumOptions::fixed_order as many as
-// its size allows, so that gradients are summed in one order however the parts lie on ranks.
+// A micro-batch is cut into parts: one for each rank, or under ReduceOptions::fixed_order as many
+// as its size allows, so that gradients are summed in one order however the parts lie on ranks.
 
 #include <cstdint>
 #include <functional>
@@ -48,7 +48,7 @@ struct FineTuningSettings {
   int64_t parts = 1;       ///< of a micro-batch on this rank
   int64_t max_tokens = 0;  ///< of one part
   int64_t max_sequences = 0;
-  comm::SumOptions sums = {};  ///< how gradients are summed over parts and ranks
+  comm::ReduceOptions sums = {};  ///< how gradients are summed over parts and ranks
 };
 
 /// What a micro-batch gave, over all ranks.
@@ -82,7 +82,7 @@ class FineTuningTrainer : public optim::MomentStore {
 
   void read_moments(int index, float* first, float* second) const override;
   void write_moments(int index, const float* first, const float* second) override;
-  void spread_moments() override;
+  void broadcast_moments() override;
 
  private:
   int64_t measure_arena();

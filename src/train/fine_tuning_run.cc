@@ -88,7 +88,7 @@ void FineTuningRun::start(const StartPlan& plan) {
         epoch() * job_.rows + micro_batches_ % micro_batches_an_epoch_ * job_.micro_batch;
     spdlog::info("{}: going on after {} updates", plan.path, updates_);
   }
-  share_state(world_, parameters_, *trainer_);
+  broadcast_state(world_, parameters_, *trainer_);
 }
 
 void FineTuningRun::open_logs() {
@@ -112,7 +112,7 @@ bool FineTuningRun::finished() const {
 /// Many ranks vote without waiting for each other: a vote cast before a micro-batch counts after
 /// it.
 bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
-  return world_.ranks() == 1 ? stop.load() : world_.voted_to_stop();
+  return world_.ranks() == 1 ? stop.load() : world_.stop_agreed();
 }
 
 RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {

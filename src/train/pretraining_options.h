@@ -47,7 +47,7 @@ struct PretrainingOptions {
   int64_t log_freq = 1;
   bool progress = true;
 
-  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  comm::ReduceOptions sums;             ///< how gradients are summed over ranks
   bool zero = false;                    ///< ZeRO-1: ranks share the optimizer's state out
   int64_t weight_check_interval = 100;  ///< steps between comparisons of ranks' weights; 0: never
 

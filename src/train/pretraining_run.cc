@@ -132,7 +132,7 @@ void PretrainingRun::build(Device& device) {
   settings.recompute = options_.checkpoint_activations;
   settings.accumulation = options_.gradient_accumulation_steps;
   settings.sums = options_.sums;
-  settings.shares_state = options_.zero;
+  settings.partitions_state = options_.zero;
   settings.optimizer = options_.optimizer;
   settings.seed = static_cast<uint64_t>(options_.seed);
   settings.limits = {.tokens = rows * length,
@@ -148,7 +148,7 @@ void PretrainingRun::start() {
          options_.last_step());
   }
   if (world_.leads()) load_start();
-  share_state(world_, *parameters_, *trainer_);
+  broadcast_state(world_, *parameters_, *trainer_);
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
   saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
@@ -247,7 +247,7 @@ RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
 
 /// The last vote of a step, cast after its micro-batches, counts once the step is done.
 bool PretrainingRun::agreed_to_stop(const std::atomic<bool>& stop) {
-  return world_.ranks() == 1 ? stop.load() : world_.voted_to_stop();
+  return world_.ranks() == 1 ? stop.load() : world_.stop_agreed();
 }
 
 /// Whether to drop a step of which `done` micro-batches are done. Many ranks vote without waiting
@@ -255,7 +255,7 @@ bool PretrainingRun::agreed_to_stop(const std::atomic<bool>& stop) {
 bool PretrainingRun::asked_to_drop(const std::atomic<bool>& stop, int64_t done) {
   const bool last = done == options_.gradient_accumulation_steps;
   if (world_.ranks() == 1) return stop && !last;
-  if (done > 1 && world_.voted_to_stop() && !last) return true;
+  if (done > 1 && world_.stop_agreed() && !last) return true;
   world_.vote(stop);
   return false;
 }
@@ -289,9 +289,9 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   const int64_t begin = loader_->position();
   StepSums mine;
   if (!micro_batches(stop, mine)) return false;
-  const StepSums all = sum_over_ranks(world_, mine);
+  const StepSums all = all_reduce_sums(world_, mine);
   if (!all.finite) trainer_->mark_not_finite();
-  trainer_->sum_gradients();
+  trainer_->all_reduce_gradients();
   last_rate_ = optim::learning_rate(schedule_, step_);
   const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
   record_.rows_consumed = loader_->position();
@@ -315,7 +315,7 @@ const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
   } catch (const Error&) {
     rewind(step_begin);
     // The others do not know of it: a state shared out between ranks is not to be had.
-    if (steps_done_here_ > 0 && !trainer_->shares_state()) save();
+    if (steps_done_here_ > 0 && !trainer_->partitions_state()) save();
     throw;
   }
 }
@@ -410,7 +410,7 @@ void PretrainingRun::log_step(bool last) {
 /// Rank 0 writes; the others have a part in it where the optimizer's state is shared out.
 void PretrainingRun::save() {
   if (options_.skip_checkpoint || saved_step_ == step_) return;
-  if (!world_.leads() && !trainer_->shares_state()) return;
+  if (!world_.leads() && !trainer_->partitions_state()) return;
   world_.at(step_, comm::Stage::kSave);
   if (!trainer_->state_is_finite()) {
     fail(
@@ -418,10 +418,10 @@ void PretrainingRun::save() {
         "is kept. A lower --learning_rate or a longer --warmup_proportion may help",
         step_);
   }
-  trainer_->collect_moments();
+  trainer_->gather_moments();
   saved_step_ = step_;
   if (world_.leads()) write_checkpoint();
-  trainer_->drop_collected();
+  trainer_->drop_gathered_moments();
 }
 
 void PretrainingRun::write_checkpoint() {

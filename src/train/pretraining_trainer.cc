@@ -38,13 +38,14 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       settings_(settings),
       world_(world),
       batch_(device, settings.limits),
-      shares_(optim::share_out(parameters.table().spans(), parameters.table().flat_size(),
-                               settings.shares_state ? world.ranks() : 1,
-                               settings.shares_state ? world.rank() : 0)),
-      first_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
-      second_(device.allocate(std::max<int64_t>(shares_.size, 1) * size_of(DType::kF32))),
-      squares_(device.allocate(2 * (ops::norm_blocks(shares_.spans) + 1) * size_of(DType::kF64))),
-      ratios_(device.allocate((std::ssize(shares_.spans) + 1) * size_of(DType::kF32))),
+      partition_(optim::partition(parameters.table().spans(), parameters.table().flat_size(),
+                                  settings.partitions_state ? world.ranks() : 1,
+                                  settings.partitions_state ? world.rank() : 0)),
+      first_(device.allocate(std::max<int64_t>(partition_.size, 1) * size_of(DType::kF32))),
+      second_(device.allocate(std::max<int64_t>(partition_.size, 1) * size_of(DType::kF32))),
+      squares_(
+          device.allocate(2 * (ops::norm_blocks(partition_.spans) + 1) * size_of(DType::kF64))),
+      ratios_(device.allocate((std::ssize(partition_.spans) + 1) * size_of(DType::kF32))),
       scalars_(device.allocate(kSlots * kAlignmentBytes)),
       pending_(device.allocate(settings.accumulation * 4 * size_of(DType::kF32))),
       arena_(device, measure_arena(config)),
@@ -69,18 +70,18 @@ int64_t PretrainingTrainer::measure_arena(const bert::Config& config) const {
 }
 
 ops::OptimizerBuffers PretrainingTrainer::own_buffers() const {
-  const int64_t size = shares_.size;
+  const int64_t size = partition_.size;
   const Tensor shadow = parameters_.flat_shadow();
-  return {.weights = parameters_.flat_weights().rows(shares_.begin, size),
-          .gradients = parameters_.flat_gradients().rows(shares_.begin, size),
+  return {.weights = parameters_.flat_weights().rows(partition_.begin, size),
+          .gradients = parameters_.flat_gradients().rows(partition_.begin, size),
           .first = Tensor(&first_, 0, DType::kF32, {size}),
           .second = Tensor(&second_, 0, DType::kF32, {size}),
-          .shadow = shadow.empty() ? shadow : shadow.rows(shares_.begin, size)};
+          .shadow = shadow.empty() ? shadow : shadow.rows(partition_.begin, size)};
 }
 
 void PretrainingTrainer::optimizer_pass(Context& context, const Tensor& scalars) const {
   const auto pass = settings_.optimizer == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
-  pass(context, own_buffers(), shares_.spans, settings_.adam, scalars);
+  pass(context, own_buffers(), partition_.spans, settings_.adam, scalars);
 }
 
 Tensor PretrainingTrainer::pending_view(size_t index, int64_t which) const {
@@ -140,8 +141,8 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
   const bert::PretrainingResults results = {slot_view(scalars_, kMasked, 2),
                                             slot_view(scalars_, kNextSentence, 2)};
-  const bool overlaps =
-      ++micro_batches_ == settings_.accumulation && world_.ranks() > 1 && !settings_.shares_state;
+  const bool overlaps = ++micro_batches_ == settings_.accumulation && world_.ranks() > 1 &&
+                        !settings_.partitions_state;
   bert::GradientsFinal on_final;
   if (overlaps) on_final = [this](int64_t from) { gradients_final(from); };
   device_.run(segment(overlaps ? "last micro-batch" : "micro-batch", inputs),
@@ -158,10 +159,10 @@ void PretrainingTrainer::gradients_final(int64_t from) {
   const auto begin = [this](int64_t offset, int64_t count) {
     const InOut piece(parameters_.flat_gradients().rows(offset, count));
     if (tree_) tree_->fold_last(piece, offset);
-    world_.begin_sum(piece, settings_.sums);
+    world_.all_reduce_async(piece, settings_.sums);
   };
   unsummed_ = comm::cut_buckets(unsummed_, from, world_.bucket_elements(settings_.sums), begin);
-  world_.advance_sums();
+  world_.progress_all_reduces();
 }
 
 LossSums PretrainingTrainer::evaluate(const PretrainingBatch& batch) {
@@ -189,22 +190,22 @@ bool PretrainingTrainer::state_is_finite() {
     device_.read(norm, &value);
     if (!std::isfinite(value)) broken = 1;
   }
-  if (shares_state()) world_.sum({&broken, 1}, comm::Stage::kSave);
+  if (partitions_state()) world_.all_reduce({&broken, 1}, comm::Stage::kSave);
   return broken == 0;
 }
 
 /// From the squares of each block, summed in the order of the flat buffer whoever has them.
 double PretrainingTrainer::gradient_norm() {
-  const int64_t blocks = ops::norm_blocks(shares_.spans);
+  const int64_t blocks = ops::norm_blocks(partition_.spans);
   const Tensor squares(&squares_, 0, DType::kF64, {blocks});
   device_.run({"gradient norm", 0, settings_.compute}, [&] {
-    ops::square_blocks(context_, own_buffers().gradients, shares_.spans, out(squares));
+    ops::square_blocks(context_, own_buffers().gradients, partition_.spans, out(squares));
   });
-  block_squares_.resize(static_cast<size_t>(shares_.block_bounds.back()));
-  const auto rank = static_cast<size_t>(shares_state() ? world_.rank() : 0);
-  device_.read(squares, block_squares_.data() + shares_.block_bounds[rank]);
-  if (shares_state()) {
-    world_.gather_shares(block_squares_, shares_.block_bounds, comm::Stage::kGradients);
+  block_squares_.resize(static_cast<size_t>(partition_.block_bounds.back()));
+  const auto rank = static_cast<size_t>(partitions_state() ? world_.rank() : 0);
+  device_.read(squares, block_squares_.data() + partition_.block_bounds[rank]);
+  if (partitions_state()) {
+    world_.all_gather(block_squares_, partition_.block_bounds, comm::Stage::kGradients);
   }
   double sum = 0;
   for (const double square : block_squares_) sum += square;
@@ -213,8 +214,8 @@ double PretrainingTrainer::gradient_norm() {
 
 UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
   UpdateResult result{.gradient_norm = gradient_norm()};
-  bool finite = std::isfinite(result.gradient_norm) && !spoilt_elsewhere_;
-  spoilt_elsewhere_ = false;
+  bool finite = std::isfinite(result.gradient_norm) && !remote_nonfinite_;
+  remote_nonfinite_ = false;
   for (const LossSums& sums : losses()) {
     finite = finite && std::isfinite(sums.masked) && std::isfinite(sums.next_sentence);
   }
@@ -238,7 +239,7 @@ UpdateResult PretrainingTrainer::update(double rate, int64_t step) {
 }
 
 void PretrainingTrainer::take_step(const Tensor& scalars) {
-  if (shares_state()) return take_shared_step(scalars);
+  if (partitions_state()) return take_shared_step(scalars);
   device_.run({"update", 0, settings_.compute}, [&] { optimizer_pass(context_, scalars); });
 }
 
@@ -246,11 +247,11 @@ void PretrainingTrainer::take_step(const Tensor& scalars) {
 void PretrainingTrainer::take_shared_step(const Tensor& scalars) {
   if (settings_.optimizer == OptimizerKind::kLamb) {
     apply_lamb(scalars);
-  } else if (!shares_.spans.empty()) {
+  } else if (!partition_.spans.empty()) {
     device_.run({"update", 0, settings_.compute}, [&] { optimizer_pass(context_, scalars); });
   }
   device_.synchronize();
-  world_.gather_shares(inout(parameters_.flat_weights()), shares_.bounds, comm::Stage::kWeights);
+  world_.all_gather(inout(parameters_.flat_weights()), partition_.bounds, comm::Stage::kWeights);
   const Tensor shadow = parameters_.flat_shadow();
   if (shadow.empty()) return;
   device_.run({"shadow", 0, settings_.compute},
@@ -259,43 +260,43 @@ void PretrainingTrainer::take_shared_step(const Tensor& scalars) {
 
 /// A parameter may lie in the shares of several ranks: its norms are summed from all their blocks.
 void PretrainingTrainer::apply_lamb(const Tensor& scalars) {
-  const int64_t blocks = ops::norm_blocks(shares_.spans);
+  const int64_t blocks = ops::norm_blocks(partition_.spans);
   const Tensor squares(&squares_, 0, DType::kF64, {blocks, 2});
   std::vector<double> all(2 * block_squares_.size());
-  std::vector<int64_t> bounds = shares_.block_bounds;
+  std::vector<int64_t> bounds = partition_.block_bounds;
   for (int64_t& bound : bounds) bound *= 2;
   if (blocks > 0) {
     device_.run({"moments", 0, settings_.compute}, [&] {
-      ops::lamb_update(context_, own_buffers(), shares_.spans, settings_.adam, scalars,
+      ops::lamb_update(context_, own_buffers(), partition_.spans, settings_.adam, scalars,
                        out(squares));
     });
     device_.read(squares, all.data() + bounds[static_cast<size_t>(world_.rank())]);
   }
-  world_.gather_shares(all, bounds, comm::Stage::kWeights);
+  world_.all_gather(all, bounds, comm::Stage::kWeights);
   if (blocks == 0) return;
   std::vector<float> ratios;
-  for (size_t s = 0; s < shares_.spans.size(); ++s) {
-    const auto [first, count] = shares_.whole[s];
+  for (size_t s = 0; s < partition_.spans.size(); ++s) {
+    const auto [first, count] = partition_.whole[s];
     const std::span of_parameter(all.data() + 2 * first, static_cast<size_t>(2 * count));
-    ratios.push_back(ops::trust_ratio(shares_.spans[s].decay, settings_.adam, of_parameter));
+    ratios.push_back(ops::trust_ratio(partition_.spans[s].decay, settings_.adam, of_parameter));
   }
   const Tensor device_ratios(&ratios_, 0, DType::kF32, {std::ssize(ratios)});
   device_.write(out(device_ratios), ratios.data());
   device_.run({"update", 0, settings_.compute}, [&] {
-    ops::lamb_apply(context_, own_buffers(), shares_.spans, scalars, device_ratios);
+    ops::lamb_apply(context_, own_buffers(), partition_.spans, scalars, device_ratios);
   });
 }
 
-void PretrainingTrainer::sum_gradients() {
+void PretrainingTrainer::all_reduce_gradients() {
   if (world_.ranks() == 1) return;
   device_.synchronize();
   const InOut gradients(parameters_.flat_gradients());
-  if (shares_state()) {
-    world_.scatter_sums(gradients, shares_.bounds, settings_.sums);
+  if (partitions_state()) {
+    world_.reduce_scatter(gradients, partition_.bounds, settings_.sums);
   } else if (unsummed_ == 0) {
-    world_.finish_sums();
+    world_.wait_all_reduces();
   } else {
-    world_.sum_gradients(gradients, settings_.sums);
+    world_.all_reduce(gradients, settings_.sums);
   }
 }
 
@@ -305,7 +306,7 @@ Tensor PretrainingTrainer::moment(const Buffer& buffer, int index) const {
 }
 
 void PretrainingTrainer::read_moments(int index, float* first, float* second) const {
-  if (!shares_state()) {
+  if (!partitions_state()) {
     if (first != nullptr) device_.read(moment(first_, index), first);
     if (second != nullptr) device_.read(moment(second_, index), second);
     return;
@@ -320,7 +321,7 @@ void PretrainingTrainer::read_moments(int index, float* first, float* second) co
 }
 
 void PretrainingTrainer::write_moments(int index, const float* first, const float* second) {
-  if (!shares_state()) {
+  if (!partitions_state()) {
     device_.write(out(moment(first_, index)), first);
     device_.write(out(moment(second_, index)), second);
     return;
@@ -333,26 +334,26 @@ void PretrainingTrainer::write_moments(int index, const float* first, const floa
   std::copy_n(second, parameter.size(), collected_second_.begin() + parameter.offset);
 }
 
-void PretrainingTrainer::collect_moments() {
-  if (!shares_state()) return;
+void PretrainingTrainer::gather_moments() {
+  if (!partitions_state()) return;
   const ops::OptimizerBuffers own = own_buffers();
-  std::vector<float> mine(static_cast<size_t>(shares_.size));
+  std::vector<float> mine(static_cast<size_t>(partition_.size));
   for (const auto& [from, to] :
        {std::pair(own.first, &collected_first_), std::pair(own.second, &collected_second_)}) {
     if (world_.leads()) to->resize(static_cast<size_t>(parameters_.table().flat_size()));
     if (!mine.empty()) device_.read(from, mine.data());
-    world_.collect_shares(mine, *to, shares_.bounds, comm::Stage::kSave);
+    world_.gather(mine, *to, partition_.bounds, comm::Stage::kSave);
   }
 }
 
-void PretrainingTrainer::drop_collected() {
+void PretrainingTrainer::drop_gathered_moments() {
   collected_first_ = {};
   collected_second_ = {};
 }
 
-void PretrainingTrainer::spread_moments() {
+void PretrainingTrainer::broadcast_moments() {
   if (world_.ranks() == 1) return;
-  if (!shares_state()) {
+  if (!partitions_state()) {
     const Shape shape = {parameters_.table().flat_size()};
     for (const Buffer* buffer : {&first_, &second_}) {
       const Tensor values(buffer, 0, DType::kF32, shape);
@@ -362,7 +363,7 @@ void PretrainingTrainer::spread_moments() {
   }
   spread_shares(first_, collected_first_);
   spread_shares(second_, collected_second_);
-  drop_collected();
+  drop_gathered_moments();
 }
 
 /// Everyone hears everything, a chunk at a time, and keeps its own.
@@ -376,10 +377,10 @@ void PretrainingTrainer::spread_shares(const Buffer& buffer, std::vector<float>&
     chunk.resize(static_cast<size_t>(end - begin));
     if (world_.leads()) std::copy_n(whole.begin() + begin, end - begin, chunk.begin());
     world_.broadcast(std::as_writable_bytes(std::span(chunk)), comm::Stage::kWeights);
-    const int64_t from = std::max(begin, shares_.begin);
-    const int64_t to = std::min(end, shares_.begin + shares_.size);
+    const int64_t from = std::max(begin, partition_.begin);
+    const int64_t to = std::min(end, partition_.begin + partition_.size);
     if (from >= to) continue;
-    const Tensor own(&buffer, (from - shares_.begin) * size_of(DType::kF32), DType::kF32,
+    const Tensor own(&buffer, (from - partition_.begin) * size_of(DType::kF32), DType::kF32,
                      {to - from});
     device_.write(out(own), chunk.data() + (from - begin));
   }

@@ -27,8 +27,8 @@ struct TrainerSettings {
   bool recompute = false;    ///< run layers again in the backward pass instead of keeping them
   int64_t accumulation = 1;  ///< micro-batches an update, on this rank
   /// How gradients are summed over ranks; a fixed order goes for micro-batches, too.
-  comm::SumOptions sums;
-  bool shares_state = false;  ///< ZeRO-1: each rank keeps the moments of, and updates, a share
+  comm::ReduceOptions sums;
+  bool partitions_state = false;  ///< ZeRO-1: each rank keeps the moments of, and updates, a share
   OptimizerKind optimizer = OptimizerKind::kLamb;
   ops::AdamSettings adam;
   double max_gradient_norm = 1;  ///< 0: no clipping
@@ -86,10 +86,10 @@ class PretrainingTrainer : public optim::MomentStore {
   const std::vector<LossSums>& losses();
 
   /// Has the next update() skipped: the loss of another rank was not finite.
-  void mark_not_finite() { spoilt_elsewhere_ = true; }
+  void mark_not_finite() { remote_nonfinite_ = true; }
   /// Gradients become the sum over ranks, of this rank's share where state is shared. After the
   /// last micro-batch of a step.
-  void sum_gradients();
+  void all_reduce_gradients();
 
   /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
   /// (from 1) of the bias corrections; then gradients are zero again and losses() is empty.
@@ -103,15 +103,15 @@ class PretrainingTrainer : public optim::MomentStore {
   bool state_is_finite();
 
   /// Whether each rank has a share of the moments alone. All ranks must then call
-  /// state_is_finite(), and collect_moments() before rank 0 reads moments.
-  bool shares_state() const { return shares_.size != parameters_.table().flat_size(); }
+  /// state_is_finite(), and gather_moments() before rank 0 reads moments.
+  bool partitions_state() const { return partition_.size != parameters_.table().flat_size(); }
   void read_moments(int index, float* first, float* second) const override;
   void write_moments(int index, const float* first, const float* second) override;
   /// Brings all shares into the memory of rank 0's host, for read_moments(); until
-  /// drop_collected().
-  void collect_moments();
-  void drop_collected();
-  void spread_moments() override;
+  /// drop_gathered_moments().
+  void gather_moments();
+  void drop_gathered_moments();
+  void broadcast_moments() override;
 
   /// Bytes of activations a micro-batch of the limits' size takes.
   int64_t arena_bytes() const { return arena_.capacity_bytes(); }
@@ -137,7 +137,7 @@ class PretrainingTrainer : public optim::MomentStore {
   TrainerSettings settings_;
   comm::Communicator& world_;
   bert::DeviceBatch batch_;
-  optim::Shares shares_;
+  optim::ZeroPartition partition_;
   Buffer first_;  ///< moments of this rank's share
   Buffer second_;
   Buffer squares_;  ///< f64 [own blocks, 2]
@@ -150,7 +150,7 @@ class PretrainingTrainer : public optim::MomentStore {
   std::vector<LossSums> pending_counts_;  ///< sums still 0
   std::vector<float> pending_values_;     ///< kept for its memory
   std::vector<LossSums> losses_;
-  bool spoilt_elsewhere_ = false;  ///< a loss of another rank was not finite
+  bool remote_nonfinite_ = false;  ///< a loss of another rank was not finite
   std::optional<comm::GradientTree> tree_;
   int64_t micro_batches_ = 0;           ///< since the last update
   int64_t unsummed_ = 0;                ///< gradients before it are not yet under way

@@ -82,7 +82,7 @@ StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
                          const std::function<StartPlan()>& decide) {
   if (world.ranks() == 1) return decide();
   const uint64_t mine = sum_of(packed(settings));
-  const std::string odd = odd_ones(world, world.gather(mine, comm::Stage::kStart));
+  const std::string odd = odd_ones(world, world.all_gather(mine, comm::Stage::kStart));
   if (!odd.empty()) {
     fail("{}: started with other options, or sees other data, than rank 0 on {}", odd,
          world.host(0));
@@ -91,20 +91,20 @@ StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
   return decode(world.broadcast_text(plan, comm::Stage::kStart));
 }
 
-void share_weights(comm::Communicator& world, bert::ParameterStore& parameters) {
+void broadcast_weights(comm::Communicator& world, bert::ParameterStore& parameters) {
   if (world.ranks() == 1) return;
   const Tensor weights = parameters.flat_weights();
   world.broadcast_tensor(parameters.device(), inout(weights), comm::Stage::kWeights);
   parameters.weights_changed();
 }
 
-void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                 optim::MomentStore& trainer) {
-  share_weights(world, parameters);
-  if (world.ranks() > 1) trainer.spread_moments();
+void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters,
+                     optim::MomentStore& trainer) {
+  broadcast_weights(world, parameters);
+  if (world.ranks() > 1) trainer.broadcast_moments();
 }
 
-StepSums sum_over_ranks(comm::Communicator& world, const StepSums& mine) {
+StepSums all_reduce_sums(comm::Communicator& world, const StepSums& mine) {
   const LossSums& losses = mine.losses;
   std::array<double, 9> sums = {losses.masked,
                                 losses.next_sentence,
@@ -115,7 +115,7 @@ StepSums sum_over_ranks(comm::Communicator& world, const StepSums& mine) {
                                 mine.loss,
                                 static_cast<double>(mine.tokens),
                                 mine.finite ? 0.0 : 1.0};
-  world.sum(sums, comm::Stage::kMetrics);
+  world.all_reduce(sums, comm::Stage::kMetrics);
   const auto count = [&sums](size_t i) { return static_cast<int64_t>(sums[i]); };
   StepSums all;
   all.losses.masked = sums[0];
@@ -140,7 +140,7 @@ void check_same_weights(comm::Communicator& world, const bert::ParameterStore& p
     parameters.read(i, values.data());
     sum = io::crc32(std::as_bytes(std::span<const float>(values)), sum);
   }
-  const std::string odd = odd_ones(world, world.gather(sum, comm::Stage::kWeights));
+  const std::string odd = odd_ones(world, world.all_gather(sum, comm::Stage::kWeights));
   if (!odd.empty()) {
     fail(
         "step {}: the weights of {} differ from those of rank 0 on {}: a fault of a processor, a "

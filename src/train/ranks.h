@@ -18,10 +18,10 @@ StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
                          const std::function<StartPlan()>& decide);
 
 /// Rank 0's weights on every rank.
-void share_weights(comm::Communicator& world, bert::ParameterStore& parameters);
+void broadcast_weights(comm::Communicator& world, bert::ParameterStore& parameters);
 /// Its weights and moments.
-void share_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                 optim::MomentStore& trainer);
+void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters,
+                     optim::MomentStore& trainer);
 
 /// What the micro-batches of a step came to.
 struct StepSums {
@@ -31,7 +31,7 @@ struct StepSums {
   bool finite = true;
 };
 /// The sum over ranks; not finite when it is not on any.
-StepSums sum_over_ranks(comm::Communicator& world, const StepSums& mine);
+StepSums all_reduce_sums(comm::Communicator& world, const StepSums& mine);
 
 /// Throws Error, on every rank, naming those whose weights differ from rank 0's.
 void check_same_weights(comm::Communicator& world, const bert::ParameterStore& parameters,

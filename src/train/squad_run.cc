@@ -123,7 +123,7 @@ void SquadRun::load_model() {
       bert::load_weights(options_.init_checkpoint, *parameters_,
                          {.config = config_, .seed = static_cast<uint64_t>(options_.seed)});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  share_weights(world_, *parameters_);
+  broadcast_weights(world_, *parameters_);
   const bool headless = std::find(report.fresh.begin(), report.fresh.end(), "qa_outputs.weight") !=
                         report.fresh.end();
   if (headless && !training) {

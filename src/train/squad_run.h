@@ -58,7 +58,7 @@ struct SquadOptions {
   std::string eval_file;
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
-  comm::SumOptions sums;                ///< how gradients are summed over ranks
+  comm::ReduceOptions sums;             ///< how gradients are summed over ranks
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }

@@ -185,9 +185,9 @@ TEST(Onnx, HoldsEveryWeightOnceTransposed) {
   const std::string file = text_of(folder.file("a.onnx"));
   const int index = random.table().indices().layers[1].down_weight;  // [8, 12]
   const std::vector<float> stored = random.values(index);
-  std::vector<float> turned(stored.size());
-  transpose(stored, 12, 8, turned.data());
-  const std::string bytes(reinterpret_cast<const char*>(turned.data()), 4 * turned.size());
+  std::vector<float> transposed(stored.size());
+  transpose(stored, 12, 8, transposed.data());
+  const std::string bytes(reinterpret_cast<const char*>(transposed.data()), 4 * transposed.size());
   const size_t at = file.find(bytes);
   ASSERT_NE(at, std::string::npos);
   EXPECT_EQ(file.find(bytes, at + 1), std::string::npos);

@@ -10,6 +10,7 @@
 
 #include "cli/program.h"
 #include "support/files.h"
+#include "support/paths.h"
 
 namespace bertha::cli {
 namespace {
@@ -19,7 +20,7 @@ using nlohmann::json;
 using test::Outcome;
 using test::read_all;
 
-const std::string kEncoder = BERTHA_TESTS_DIR "/cli/fixtures/tiny_encoder";
+const std::string kEncoder = test::tests_path("cli/fixtures/tiny_encoder");
 
 class CheckpointCommands : public testing::Test {
  protected:

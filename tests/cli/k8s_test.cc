@@ -10,6 +10,7 @@
 #include "cli/k8s_lint.h"
 #include "core/error.h"
 #include "k8s/k8s_render.h"
+#include "support/paths.h"
 
 namespace bertha::cli {
 namespace {
@@ -55,7 +56,7 @@ TEST(K8s, EveryRenderedManifestIsClean) {
 }
 
 TEST(K8s, TheFilesOfDeployAreWhatRenderWrites) {
-  const std::filesystem::path deploy = std::filesystem::path(BERTHA_TESTS_DIR) / "../deploy";
+  const std::filesystem::path deploy = test::tests_path("../deploy");
   for (const k8s::NamedManifest& manifest : k8s::recipe_manifests({})) {
     EXPECT_EQ(read_file(deploy / manifest.path), k8s::render_manifest(manifest.options))
         << manifest.path << ": run bertha k8s render --output-dir deploy";

@@ -21,12 +21,13 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "support/files.h"
+#include "support/paths.h"
 #include "train/model_folder.h"
 
 namespace bertha::cli {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/squad/";
+const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
 class SquadCommands : public testing::Test {
  protected:

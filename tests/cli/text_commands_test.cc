@@ -14,11 +14,12 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "support/paths.h"
 
 namespace bertha::cli {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/text/fixtures/";
+const std::string kFixtures = test::tests_path("text/fixtures/");
 
 class TextCommands : public testing::Test {
  protected:

@@ -17,25 +17,25 @@ TEST(Communicator, AWorldOfOneChangesNothing) {
   EXPECT_EQ(world.ranks(), 1);
   EXPECT_TRUE(world.leads());
   std::array<double, 2> values = {3, 4};
-  world.sum(values, Stage::kMetrics);
+  world.all_reduce(values, Stage::kMetrics);
   EXPECT_EQ(values, (std::array<double, 2>{3, 4}));
-  EXPECT_EQ(world.gather(9, Stage::kWeights), std::vector<uint64_t>{9});
+  EXPECT_EQ(world.all_gather(9, Stage::kWeights), std::vector<uint64_t>{9});
   EXPECT_EQ(world.broadcast_text("a plan", Stage::kStart), "a plan");
   test::Host host;
   const Tensor gradients = host.tensor({3}, {1, 2, 3});
-  world.sum_gradients(inout(gradients), {});
+  world.all_reduce(inout(gradients), {});
   EXPECT_EQ(test::Host::values(gradients), (std::vector<float>{1, 2, 3}));
   std::array<float, 2> all{};
-  world.collect_shares(std::array{5.0F, 6.0F}, all, std::array<int64_t, 2>{0, 2}, Stage::kSave);
+  world.gather(std::array{5.0F, 6.0F}, all, std::array<int64_t, 2>{0, 2}, Stage::kSave);
   EXPECT_EQ(all, (std::array{5.0F, 6.0F}));
 }
 
 TEST(Communicator, AWorldOfOneVotesAsItWants) {
   Communicator world;
   world.vote(false);
-  EXPECT_FALSE(world.voted_to_stop());
+  EXPECT_FALSE(world.stop_agreed());
   world.vote(true);
-  EXPECT_TRUE(world.voted_to_stop());
+  EXPECT_TRUE(world.stop_agreed());
 }
 
 std::map<std::string, std::string> variables;

@@ -17,7 +17,7 @@ class Two final : public Communicator {
  public:
   explicit Two(DeviceKind other) : other_(other) {}
   int64_t ranks() const override { return 2; }
-  std::vector<uint64_t> gather(uint64_t value, Stage) override {
+  std::vector<uint64_t> all_gather(uint64_t value, Stage) override {
     return {value, static_cast<uint64_t>(other_)};
   }
   std::string host(int64_t rank) const override { return rank == 0 ? "north" : "south"; }
@@ -28,20 +28,20 @@ class Two final : public Communicator {
 
 TEST(Cards, OneRankNeedsNoOther) {
   plan::PlannedDevice card;
-  EXPECT_EQ(over_cards(alone(), card), nullptr);
+  EXPECT_EQ(choose_device_communicator(alone(), card), nullptr);
 }
 
 TEST(Cards, CpusAreTheHostsOwnWorld) {
   cpu::CpuDevice cpu;
   Two world(DeviceKind::kCpu);
-  EXPECT_EQ(over_cards(world, cpu), nullptr);
+  EXPECT_EQ(choose_device_communicator(world, cpu), nullptr);
 }
 
 TEST(Cards, ARankWithoutACardIsNamed) {
   plan::PlannedDevice card;
   Two world(DeviceKind::kCpu);
   try {
-    over_cards(world, card);
+    choose_device_communicator(world, card);
     FAIL() << "a card and a CPU would wait for each other";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("rank 1 on south"), std::string::npos) << error.what();
@@ -55,7 +55,7 @@ TEST(Cards, SeveralCardsNeedNccl) {
   plan::PlannedDevice card;
   Two world(DeviceKind::kCuda);
   try {
-    over_cards(world, card);
+    choose_device_communicator(world, card);
     FAIL() << "nothing here sums between cards";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("without NCCL"), std::string::npos) << error.what();

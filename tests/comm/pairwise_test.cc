@@ -33,7 +33,7 @@ std::vector<float> left_to_right(const std::vector<std::vector<float>>& all) {
 }
 
 /// What `ranks` ranks make of the micro-batches: each a run of them, then the tree over ranks.
-std::vector<float> sum_over_ranks(const std::vector<std::vector<float>>& all, int64_t ranks) {
+std::vector<float> all_reduce_sums(const std::vector<std::vector<float>>& all, int64_t ranks) {
   const int64_t accumulation = std::ssize(all) / ranks;
   std::vector<float> pieces;
   for (int64_t rank = 0; rank < ranks; ++rank) {
@@ -56,21 +56,21 @@ std::vector<float> sum_over_ranks(const std::vector<std::vector<float>>& all, in
 TEST(Pairwise, PowersOfTwoOfRanksGiveTheSameBits) {
   for (const int64_t count : {8, 12, 40}) {
     const auto all = micro_batches(count);
-    const std::vector<float> alone = sum_over_ranks(all, 1);
-    EXPECT_EQ(sum_over_ranks(all, 2), alone) << count;
-    EXPECT_EQ(sum_over_ranks(all, 4), alone) << count;
+    const std::vector<float> alone = all_reduce_sums(all, 1);
+    EXPECT_EQ(all_reduce_sums(all, 2), alone) << count;
+    EXPECT_EQ(all_reduce_sums(all, 4), alone) << count;
   }
 }
 
 TEST(Pairwise, OrderMattersForTheseValues) {
   const auto all = micro_batches(8);
-  EXPECT_NE(sum_over_ranks(all, 1), left_to_right(all));
+  EXPECT_NE(all_reduce_sums(all, 1), left_to_right(all));
 }
 
 TEST(Pairwise, OddCountsGoLeftToRight) {
   const auto all = micro_batches(7);
-  EXPECT_EQ(sum_over_ranks(all, 1), left_to_right(all));
-  EXPECT_EQ(sum_over_ranks(all, 7), left_to_right(all));
+  EXPECT_EQ(all_reduce_sums(all, 1), left_to_right(all));
+  EXPECT_EQ(all_reduce_sums(all, 7), left_to_right(all));
   EXPECT_EQ(odd_part(40), 5);
   EXPECT_EQ(odd_part(1), 1);
 }
@@ -110,7 +110,7 @@ TEST(GradientTree, TheLastMicroBatchMayComeInPieces) {
       const int64_t count = begin == 0 ? kSize / 2 : kSize - kSize / 2;
       tree.fold_last(inout(gradients.rows(begin, count)), begin);
     }
-    EXPECT_EQ(test::Host::values(gradients), sum_over_ranks(all, 1)) << accumulation;
+    EXPECT_EQ(test::Host::values(gradients), all_reduce_sums(all, 1)) << accumulation;
   }
 }
 

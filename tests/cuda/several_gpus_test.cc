@@ -28,7 +28,7 @@ class Cards : public testing::Test {
 #endif
     if (!cuda::absence().empty()) GTEST_SKIP() << cuda::absence();
     device_ = cuda::open_device();
-    world_ = make_cards(alone(), *device_);
+    world_ = make_device_communicator(alone(), *device_);
     buffer_ = device_->allocate(kSize * size_of(DType::kF32));
     device_->write(out(all()), values_.data());
   }
@@ -53,23 +53,23 @@ class Cards : public testing::Test {
 };
 
 TEST_F(Cards, OneRanksSumIsItsOwn) {
-  world_->sum_gradients(inout(all()), {.bucket_elements = 300});
+  world_->all_reduce(inout(all()), {.bucket_elements = 300});
   EXPECT_EQ(read(), values_);
 }
 
 TEST_F(Cards, SumsAreReplayedWithTheirSegment) {
   for (int run = 0; run < 4; ++run) {
     device_->run({.name = "sums"}, [&] {
-      world_->begin_sum(inout(all().rows(0, 500)), {});
-      world_->begin_sum(inout(all().rows(500, 500)), {});
+      world_->all_reduce_async(inout(all().rows(0, 500)), {});
+      world_->all_reduce_async(inout(all().rows(500, 500)), {});
     });
-    world_->finish_sums();
+    world_->wait_all_reduces();
   }
   EXPECT_EQ(read(), values_);
 }
 
 TEST_F(Cards, BFloat16OnTheWireRoundsOnce) {
-  world_->sum_gradients(inout(all()), {.wire = DType::kBF16});
+  world_->all_reduce(inout(all()), {.wire_dtype = DType::kBF16});
   std::vector<float> rounded;
   for (const float value : values_) rounded.push_back(static_cast<float>(BFloat16(value)));
   EXPECT_EQ(read(), rounded);
@@ -77,8 +77,8 @@ TEST_F(Cards, BFloat16OnTheWireRoundsOnce) {
 
 TEST_F(Cards, SharesOfOneRankAreAll) {
   const std::vector<int64_t> bounds = {0, kSize};
-  world_->scatter_sums(inout(all()), bounds, {});
-  world_->gather_shares(inout(all()), bounds, Stage::kWeights);
+  world_->reduce_scatter(inout(all()), bounds, {});
+  world_->all_gather(inout(all()), bounds, Stage::kWeights);
   EXPECT_EQ(read(), values_);
 }
 

@@ -14,11 +14,12 @@
 #include "core/error.h"
 #include "io/raw_hdf5.h"
 #include "support/files.h"
+#include "support/paths.h"
 
 namespace bertha::dataset {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/";
+const std::string kFixtures = test::tests_path("dataset/fixtures/");
 constexpr ShardLimits kLimits{.vocab_size = 200, .max_position = 64, .max_predictions = 3};
 
 /// Row r has 4 + r % 5 tokens, the first third in segment 0, and r % 4 masked ones.

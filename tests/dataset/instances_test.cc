@@ -9,11 +9,12 @@
 #include "core/error.h"
 #include "io/raw_hdf5.h"
 #include "support/files.h"
+#include "support/paths.h"
 
 namespace bertha::dataset {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/";
+const std::string kFixtures = test::tests_path("dataset/fixtures/");
 
 /// The six data sets of a set of instances, padded as in the file.
 struct Columns {

@@ -3,7 +3,7 @@
 # those of one rank, byte for byte, also after a run that was stopped; without it losses agree but
 # for dropout, which then depends on the parts.
 source "$(dirname "$0")/common.sh"
-fixtures=$here/../dataset/fixtures/squad
+fixtures=$here/../tasks/fixtures/squad
 "$tiny_job" encoder "$work/start" "$fixtures/vocab.txt"
 
 # squad RANKS OUTPUT [options…]: 8 windows a micro-batch over all ranks, into $work/OUTPUT.

@@ -38,10 +38,10 @@ void check_small(Communicator& world) {
   const auto rank = static_cast<double>(world.rank());
   const auto ranks = static_cast<double>(world.ranks());
   std::array<double, 2> values = {rank + 1, 0.1};
-  world.sum(values, Stage::kMetrics);
+  world.all_reduce(values, Stage::kMetrics);
   expect(values[0] == ranks * (ranks + 1) / 2, "sum of doubles");
   expect(std::abs(values[1] - 0.1 * ranks) < 1e-12, "sum of tenths");
-  const auto all = world.gather(static_cast<uint64_t>(world.rank() * 3), Stage::kWeights);
+  const auto all = world.all_gather(static_cast<uint64_t>(world.rank() * 3), Stage::kWeights);
   for (size_t i = 0; i < all.size(); ++i) expect(all[i] == 3 * i, "gather");
   const std::string text = world.leads() ? "from rank 0" : "something else, and longer";
   expect(world.broadcast_text(text, Stage::kStart) == "from rank 0", "text of rank 0");
@@ -52,18 +52,19 @@ void check_small(Communicator& world) {
 
 void check_votes(Communicator& world) {
   world.vote(false);
-  expect(!world.voted_to_stop(), "nobody wanted to stop");
+  expect(!world.stop_agreed(), "nobody wanted to stop");
   world.vote(world.rank() == world.ranks() - 1);
-  expect(world.voted_to_stop(), "the last rank wanted to stop");
+  expect(world.stop_agreed(), "the last rank wanted to stop");
   world.vote(false);
-  expect(!world.voted_to_stop(), "an old vote counts again");
+  expect(!world.stop_agreed(), "an old vote counts again");
 }
 
-std::vector<float> summed(Communicator& world, cpu::CpuDevice& device, const SumOptions& options) {
+std::vector<float> summed(Communicator& world, cpu::CpuDevice& device,
+                          const ReduceOptions& options) {
   const Buffer buffer = device.allocate(kSize * 4);
   const Tensor tensor(&buffer, 0, DType::kF32, {kSize});
   device.write(out(tensor), gradients_of(world.rank()).data());
-  world.sum_gradients(inout(tensor), options);
+  world.all_reduce(inout(tensor), options);
   std::vector<float> values(kSize);
   device.read(tensor, values.data());
   return values;
@@ -84,7 +85,7 @@ void check_gradients(Communicator& world) {
   expect(std::memcmp(in_order.data(), pieces.data(), kSize * 4) == 0, "sum in a fixed order");
   const std::vector<float> by_library = summed(world, device, {.bucket_elements = 999});
   const std::vector<float> rounded =
-      summed(world, device, {.wire = DType::kBF16, .bucket_elements = 1000});
+      summed(world, device, {.wire_dtype = DType::kBF16, .bucket_elements = 1000});
   for (size_t i = 0; i < exact.size(); ++i) {
     // Values are below 8,778. An addition of f32 rounds by 2^-24 of that times the ranks at most;
     // bf16 rounds each value and the sum by 2^-8.
@@ -94,7 +95,7 @@ void check_gradients(Communicator& world) {
   }
   uint64_t bits = 0;
   std::memcpy(&bits, rounded.data(), sizeof bits);
-  for (const uint64_t other : world.gather(bits, Stage::kWeights)) {
+  for (const uint64_t other : world.all_gather(bits, Stage::kWeights)) {
     expect(other == bits, "ranks differ after a sum in bf16");
   }
 }
@@ -115,19 +116,19 @@ void check_shares(Communicator& world) {
   const Buffer buffer = device.allocate(kSize * 4);
   const Tensor tensor(&buffer, 0, DType::kF32, {kSize});
   device.write(out(tensor), gradients_of(world.rank()).data());
-  world.scatter_sums(inout(tensor), bounds, {.bucket_elements = 700});
+  world.reduce_scatter(inout(tensor), bounds, {.bucket_elements = 700});
   const auto own = static_cast<size_t>(world.rank());
   const float* const values = cpu::data<float>(tensor);
   const auto count = static_cast<size_t>(bounds[own + 1] - bounds[own]);
   std::vector<float> all(world.leads() ? kSize : 0);
-  world.collect_shares({values + bounds[own], count}, all, bounds, Stage::kSave);
+  world.gather({values + bounds[own], count}, all, bounds, Stage::kSave);
   expect(all.empty() || std::memcmp(all.data(), pieces.data(), all.size() * 4) == 0,
          "shares on rank 0");
-  world.gather_shares(inout(tensor), bounds, Stage::kWeights);
+  world.all_gather(inout(tensor), bounds, Stage::kWeights);
   expect(std::memcmp(values, pieces.data(), kSize * 4) == 0, "shares on all ranks");
   std::vector<double> doubles(kSize, -1);
   std::copy_n(pieces.begin() + bounds[own], count, doubles.begin() + bounds[own]);
-  world.gather_shares(doubles, bounds, Stage::kMetrics);
+  world.all_gather(doubles, bounds, Stage::kMetrics);
   expect(std::equal(doubles.begin(), doubles.end(), pieces.begin()), "shares of doubles");
 }
 
@@ -136,18 +137,18 @@ void check_overlap(Communicator& world) {
   cpu::CpuDevice device;
   const Buffer buffer = device.allocate(kSize * 4);
   const Tensor tensor(&buffer, 0, DType::kF32, {kSize});
-  for (const SumOptions& options :
-       {SumOptions{.fixed_order = true}, SumOptions{.wire = DType::kBF16}}) {
+  for (const ReduceOptions& options :
+       {ReduceOptions{.fixed_order = true}, ReduceOptions{.wire_dtype = DType::kBF16}}) {
     const std::vector<float> at_once = summed(world, device, options);
     device.write(out(tensor), gradients_of(world.rank()).data());
     for (int64_t end = kSize; end > 0; end -= 1001) {
       const int64_t begin = std::max<int64_t>(0, end - 1001);
-      world.begin_sum(inout(tensor.rows(begin, end - begin)), options);
+      world.all_reduce_async(inout(tensor.rows(begin, end - begin)), options);
       world.vote(false);
-      expect(!world.voted_to_stop(), "a vote among sums");
-      world.advance_sums();
+      expect(!world.stop_agreed(), "a vote among sums");
+      world.progress_all_reduces();
     }
-    world.finish_sums();
+    world.wait_all_reduces();
     expect(std::memcmp(cpu::data<float>(tensor), at_once.data(), kSize * 4) == 0,
            "sums under way differ from the sum at once");
   }

@@ -11,12 +11,13 @@
 #include "io/archive/crc32.h"
 #include "io/weights/tensor_source.h"
 #include "io/weights/torch_file.h"
+#include "support/paths.h"
 
 namespace bertha::io {
 namespace {
 
 std::string parity_path(const std::string& name) {
-  return std::string(BERTHA_TESTS_DIR) + "/parity/" + name;
+  return test::tests_path("parity/") + name;
 }
 
 void expect_tensor(const TensorData& tensor, const nlohmann::json& expected,

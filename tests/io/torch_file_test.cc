@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "damage.h"
 #include "support/files.h"
+#include "support/paths.h"
 
 namespace bertha::io {
 namespace {
@@ -16,7 +17,7 @@ using test::read_all;
 using test::TemporaryFolder;
 
 std::string fixture(const std::string& name) {
-  return std::string(BERTHA_TESTS_DIR) + "/io/data/" + name;
+  return test::tests_path("io/data/") + name;
 }
 
 std::vector<float> floats(const TensorData& data) {

@@ -22,12 +22,12 @@ const std::vector<ParameterSpan> kSpans = {
     {.offset = 3 * kNormBlock + 256, .size = kNormBlock + 5, .decay = false}};
 constexpr int64_t kSize = 4 * kNormBlock + 320;
 
-TEST(Shares, CoverEverythingOnceAndCutBetweenBlocks) {
+TEST(ZeroPartition, CoverEverythingOnceAndCutBetweenBlocks) {
   for (const int64_t ranks : {1, 2, 3, 4, 9}) {
     int64_t elements = 0;
     int64_t blocks = 0;
     for (int64_t rank = 0; rank < ranks; ++rank) {
-      const Shares shares = share_out(kSpans, kSize, ranks, rank);
+      const ZeroPartition shares = partition(kSpans, kSize, ranks, rank);
       ASSERT_EQ(std::ssize(shares.bounds), ranks + 1);
       EXPECT_TRUE(std::ranges::is_sorted(shares.bounds));
       EXPECT_EQ(shares.bounds.front(), 0);
@@ -47,8 +47,8 @@ TEST(Shares, CoverEverythingOnceAndCutBetweenBlocks) {
   }
 }
 
-TEST(Shares, AreAboutEven) {
-  const Shares shares = share_out(kSpans, kSize, 2, 0);
+TEST(ZeroPartition, AreAboutEven) {
+  const ZeroPartition shares = partition(kSpans, kSize, 2, 0);
   EXPECT_LE(std::abs(shares.bounds[1] - kSize / 2), kNormBlock);
 }
 
@@ -76,14 +76,14 @@ std::vector<float> lamb_on(int64_t ranks) {
   }
   const auto blocks = static_cast<size_t>(ops::norm_blocks(kSpans));
   std::vector<double> squares(2 * blocks);
-  const auto part = [&](const Shares& shares) {
+  const auto part = [&](const ZeroPartition& shares) {
     return ops::OptimizerBuffers{whole.weights.rows(shares.begin, shares.size),
                                  whole.gradients.rows(shares.begin, shares.size),
                                  whole.first.rows(shares.begin, shares.size),
                                  whole.second.rows(shares.begin, shares.size), Tensor()};
   };
   for (int64_t rank = 0; rank < ranks; ++rank) {
-    const Shares own = share_out(kSpans, kSize, ranks, rank);
+    const ZeroPartition own = partition(kSpans, kSize, ranks, rank);
     const int64_t count = ops::norm_blocks(own.spans);
     if (count == 0) continue;
     const Buffer buffer = host.device().allocate(count * 16);
@@ -92,7 +92,7 @@ std::vector<float> lamb_on(int64_t ranks) {
     host.device().read(of_rank, squares.data() + 2 * own.block_bounds[static_cast<size_t>(rank)]);
   }
   for (int64_t rank = 0; rank < ranks; ++rank) {
-    const Shares own = share_out(kSpans, kSize, ranks, rank);
+    const ZeroPartition own = partition(kSpans, kSize, ranks, rank);
     if (own.spans.empty()) continue;
     std::vector<float> ratios;
     for (size_t s = 0; s < own.spans.size(); ++s) {
@@ -106,7 +106,7 @@ std::vector<float> lamb_on(int64_t ranks) {
   return Host::values(whole.weights);
 }
 
-TEST(Shares, LambOnSharesHasTheBitsOfLamb) {
+TEST(ZeroPartition, LambOnSharesHasTheBitsOfLamb) {
   const std::vector<float> expected = lamb_on(0);
   EXPECT_NE(expected, noise(0));
   for (const int64_t ranks : {1, 2, 3, 4, 9}) EXPECT_EQ(lamb_on(ranks), expected) << ranks;

@@ -20,6 +20,7 @@
 #include "bert/parameters.h"
 #include "core/philox.h"
 #include "core/ragged_batch.h"
+#include "support/paths.h"
 
 namespace bertha::test {
 
@@ -34,8 +35,7 @@ class ParityFixture {
  public:
   /// `name` is "2x128" or "3x96".
   explicit ParityFixture(const std::string& name) {
-    const std::string path =
-        std::string(BERTHA_TESTS_DIR) + "/parity/pretraining_" + name + ".json";
+    const std::string path = tests_path("parity/pretraining_") + name + ".json";
     std::ifstream file(path);
     if (!file) throw std::runtime_error("cannot open " + path);
     json_ = nlohmann::json::parse(file);

@@ -104,11 +104,11 @@ TEST(CostModel, OneRankSumsNothing) {
 /// With bf16 on the wire gradients are half of the bytes, the weights that come back are not.
 TEST(CostModel, SharedStateHidesNothingAndSharesTheUpdate) {
   StepCost cost = example();
-  cost.shares_state = true;
+  cost.partitions_state = true;
   EXPECT_NEAR(step_time(cost, pair_of(1.5), 2).step_seconds, 30 + 0.5 + 6, 1e-9);
   cost.wire_bytes = 2;
   EXPECT_NEAR(step_time(cost, pair_of(1.5), 2).step_seconds, 30 + 0.5 + 4.5, 1e-9);
-  cost.shares_state = false;
+  cost.partitions_state = false;
   EXPECT_NEAR(step_time(cost, pair_of(1.5), 2).sum_seconds, 3, 1e-9);
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "support/paths.h"
 
 namespace bertha::test {
 
@@ -53,9 +54,9 @@ inline void write_all(const std::filesystem::path& path, std::string_view conten
 /// repository. Empty when it is not there: the test is then skipped.
 inline std::string real_data(const std::string& name) {
   const char* folder = std::getenv("BERTHA_DATA");
-  const std::filesystem::path root =
-      folder != nullptr ? std::filesystem::path(folder)
-                        : std::filesystem::path(BERTHA_TESTS_DIR) / "../../shared/data";
+  const std::filesystem::path root = folder != nullptr
+                                         ? std::filesystem::path(folder)
+                                         : std::filesystem::path(tests_path("../../shared/data"));
   return std::filesystem::exists(root / name) ? (root / name).string() : "";
 }
 

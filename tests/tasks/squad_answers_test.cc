@@ -7,11 +7,12 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "support/paths.h"
 
 namespace bertha::tasks {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/squad/";
+const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
 // [predicted, original, lower case, what the recipe's get_final_text gave].
 const char* const kTexts = R"([["steve smith", "Steve Smith's", true, "Steve Smith"], [

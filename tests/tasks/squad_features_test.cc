@@ -8,12 +8,13 @@
 
 #include "core/error.h"
 #include "support/files.h"
+#include "support/paths.h"
 #include "text/sha256.h"
 
 namespace bertha::tasks {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/squad/";
+const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
 /// Digest of all windows, as fixtures/squad/README.md describes it.
 std::string digest(const SquadFeatures& features, bool training) {

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <string>
+#include "support/paths.h"
 
 namespace bertha::test {
 
 inline std::string fixture(const std::string& name) {
-  return BERTHA_TESTS_DIR "/text/fixtures/" + name;
+  return tests_path("text/fixtures/") + name;
 }
 
 }  // namespace bertha::test

@@ -13,6 +13,7 @@
 #include "io/archive/crc32.h"
 #include "io/weights/torch_file.h"
 #include "support/files.h"
+#include "support/paths.h"
 #include "train/checkpoint.h"
 #include "train/pretraining_trainer.h"
 
@@ -20,7 +21,7 @@ namespace bertha::train {
 namespace {
 
 std::string parity_path(const std::string& name) {
-  return std::string(BERTHA_TESTS_DIR) + "/parity/" + name;
+  return test::tests_path("parity/") + name;
 }
 
 bert::Config recipe_config() {

@@ -10,6 +10,7 @@
 #include "bert/question_answering.h"
 #include "core/philox.h"
 #include "io/atomic_file.h"
+#include "support/paths.h"
 #include "train/fine_tuning.h"
 
 namespace bertha::train {
@@ -62,7 +63,7 @@ class SquadParity : public testing::TestWithParam<const char*> {
   }
 
   nlohmann::json json_ =
-      nlohmann::json::parse(io::MappedFile(BERTHA_TESTS_DIR "/parity/squad_2x64.json").text());
+      nlohmann::json::parse(io::MappedFile(test::tests_path("parity/squad_2x64.json")).text());
   bert::Config config_ = bert::parse_config(json_["config"].dump(), "fixture");
   cpu::CpuDevice device_;
   bert::ParameterStore store_{device_, config_, bert::Heads{.question_answering = true},

@@ -12,12 +12,13 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "support/files.h"
+#include "support/paths.h"
 #include "train/model_folder.h"
 
 namespace bertha::train {
 namespace {
 
-const std::string kFixtures = BERTHA_TESTS_DIR "/dataset/fixtures/squad/";
+const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
 /// A run over the small fixture, from an encoder without a question answering head.
 class SquadRunTest : public testing::Test {

@@ -37,11 +37,11 @@ BucketSums::~BucketSums() {
   MPI_Comm_free(&gathers_);
 }
 
-void BucketSums::begin(std::span<float> values, const SumOptions& options) {
+void BucketSums::begin(std::span<float> values, const ReduceOptions& options) {
   if (full()) finish(1);
   Bucket& next = bucket(begun_++);
   next.values = values;
-  next.rounded = options.wire == DType::kBF16;
+  next.rounded = options.wire_dtype == DType::kBF16;
   next.by_library = !next.rounded && !options.fixed_order;
   next.phase = Phase::kScatter;
   if (next.by_library) {
@@ -142,7 +142,7 @@ void BucketSums::finish(int64_t count) {
 }
 
 void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bounds,
-                         const SumOptions& options) {
+                         const ReduceOptions& options) {
   BERTHA_CHECK(idle(), "sums are under way");
   int64_t longest = 0;
   for (size_t r = 0; r + 1 < bounds.size(); ++r) {
@@ -151,7 +151,7 @@ void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bound
   const int64_t slice = std::max<int64_t>(1, options.bucket_elements / ranks_);
   Bucket& only = bucket(begun_);
   only.values = values;
-  only.rounded = options.wire == DType::kBF16;
+  only.rounded = options.wire_dtype == DType::kBF16;
   for (int64_t from = 0; from < longest; from += slice) {
     only.exchange.of_slices(bounds, rank_, from, from + slice);
     begin_scatter(only);

@@ -24,7 +24,7 @@ class BucketSums {
   ~BucketSums();
 
   /// Begins a bucket; waits for the oldest when kUnderWay are under way.
-  void begin(std::span<float> values, const SumOptions& options);
+  void begin(std::span<float> values, const ReduceOptions& options);
   /// Takes every bucket as far as it goes without waiting.
   void advance();
   /// Waits for the oldest `count`; all by default.
@@ -33,7 +33,8 @@ class BucketSums {
   bool full() const { return begun_ - finished_ == kUnderWay; }
 
   /// This rank's share becomes the sum over ranks; waits.
-  void scatter(std::span<float> values, std::span<const int64_t> bounds, const SumOptions& options);
+  void scatter(std::span<float> values, std::span<const int64_t> bounds,
+               const ReduceOptions& options);
 
  private:
   static constexpr int64_t kUnderWay = 32;

@@ -109,7 +109,7 @@ void MpiWorld::broadcast(std::span<std::byte> data, Stage stage) {
 }
 
 /// Gathers and adds in order of rank: a library may add in another order on each rank.
-void MpiWorld::sum(std::span<double> values, Stage stage) {
+void MpiWorld::all_reduce(std::span<double> values, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<double> all(values.size() * static_cast<size_t>(ranks_));
   const int count = mpi_count(std::ssize(values));
@@ -119,7 +119,7 @@ void MpiWorld::sum(std::span<double> values, Stage stage) {
   for (size_t i = values.size(); i < all.size(); ++i) values[i % values.size()] += all[i];
 }
 
-std::vector<uint64_t> MpiWorld::gather(uint64_t value, Stage stage) {
+std::vector<uint64_t> MpiWorld::all_gather(uint64_t value, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<uint64_t> all(static_cast<size_t>(ranks_));
   check(MPI_Allgather(&value, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, MPI_COMM_WORLD));
@@ -149,7 +149,7 @@ void MpiWorld::vote(bool stop) {
   check(MPI_Iallreduce(&ballot_, &result_, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD, &voting_));
 }
 
-bool MpiWorld::voted_to_stop() {
+bool MpiWorld::stop_agreed() {
   if (voting_ != MPI_REQUEST_NULL) {
     const Waiting waiting(activity_, Stage::kVote);
     check(MPI_Wait(&voting_, MPI_STATUS_IGNORE));
@@ -167,35 +167,35 @@ std::span<float> host_values(InOut tensor) {
 
 /// 1 MiB: on one host 110 million values took 0.25 s so, and 0.51 s in sums of 32 MiB, which leave
 /// a core's cache.
-int64_t MpiWorld::bucket_elements(const SumOptions& options) const {
+int64_t MpiWorld::bucket_elements(const ReduceOptions& options) const {
   return std::min(options.bucket_elements, int64_t{1} << 18);
 }
 
-void MpiWorld::begin_sum(InOut piece, const SumOptions& options) {
-  BERTHA_CHECK(options.wire == DType::kF32 || options.wire == DType::kBF16);
+void MpiWorld::all_reduce_async(InOut piece, const ReduceOptions& options) {
+  BERTHA_CHECK(options.wire_dtype == DType::kF32 || options.wire_dtype == DType::kBF16);
   std::optional<Waiting> waiting;
   if (sums_->full()) waiting.emplace(activity_, Stage::kGradients);
   sums_->begin(host_values(piece), options);
 }
 
-void MpiWorld::advance_sums() {
+void MpiWorld::progress_all_reduces() {
   sums_->advance();
 }
 
-void MpiWorld::finish_sums() {
+void MpiWorld::wait_all_reduces() {
   while (!sums_->idle()) {
     const Waiting waiting(activity_, Stage::kGradients);
     sums_->finish(1);
   }
 }
 
-void MpiWorld::scatter_sums(InOut values, std::span<const int64_t> bounds,
-                            const SumOptions& options) {
+void MpiWorld::reduce_scatter(InOut values, std::span<const int64_t> bounds,
+                              const ReduceOptions& options) {
   const Waiting waiting(activity_, Stage::kGradients);
   sums_->scatter(host_values(values), bounds, options);
 }
 
-void MpiWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) {
+void MpiWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_shares(bounds, rank_);
@@ -203,8 +203,7 @@ void MpiWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Stag
                        plan.counts.data(), plan.begin.data(), MPI_FLOAT, MPI_COMM_WORLD));
 }
 
-void MpiWorld::gather_shares(std::span<double> values, std::span<const int64_t> bounds,
-                             Stage stage) {
+void MpiWorld::all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_shares(bounds, rank_);
@@ -212,8 +211,8 @@ void MpiWorld::gather_shares(std::span<double> values, std::span<const int64_t> 
                        plan.begin.data(), MPI_DOUBLE, MPI_COMM_WORLD));
 }
 
-void MpiWorld::collect_shares(std::span<const float> mine, std::span<float> all,
-                              std::span<const int64_t> bounds, Stage stage) {
+void MpiWorld::gather(std::span<const float> mine, std::span<float> all,
+                      std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_shares(bounds, rank_);

@@ -26,23 +26,22 @@ class MpiWorld : public Communicator {
   std::string host(int64_t rank) const override { return hosts_[static_cast<size_t>(rank)]; }
 
   void broadcast(std::span<std::byte> data, Stage stage) override;
-  void sum(std::span<double> values, Stage stage) override;
-  std::vector<uint64_t> gather(uint64_t value, Stage stage) override;
+  void all_reduce(std::span<double> values, Stage stage) override;
+  std::vector<uint64_t> all_gather(uint64_t value, Stage stage) override;
   void barrier(Stage stage) override;
   void wait_for_all(Stage stage) override;
-  int64_t bucket_elements(const SumOptions& options) const override;
-  void begin_sum(InOut piece, const SumOptions& options) override;
-  void advance_sums() override;
-  void finish_sums() override;
-  void scatter_sums(InOut values, std::span<const int64_t> bounds,
-                    const SumOptions& options) override;
-  void gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) override;
-  void gather_shares(std::span<double> values, std::span<const int64_t> bounds,
-                     Stage stage) override;
-  void collect_shares(std::span<const float> mine, std::span<float> all,
-                      std::span<const int64_t> bounds, Stage stage) override;
+  int64_t bucket_elements(const ReduceOptions& options) const override;
+  void all_reduce_async(InOut piece, const ReduceOptions& options) override;
+  void progress_all_reduces() override;
+  void wait_all_reduces() override;
+  void reduce_scatter(InOut values, std::span<const int64_t> bounds,
+                      const ReduceOptions& options) override;
+  void all_gather(InOut values, std::span<const int64_t> bounds, Stage stage) override;
+  void all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) override;
+  void gather(std::span<const float> mine, std::span<float> all, std::span<const int64_t> bounds,
+              Stage stage) override;
   void vote(bool stop) override;
-  bool voted_to_stop() override;
+  bool stop_agreed() override;
   void at(int64_t step, Stage stage) override;
   [[noreturn]] void abort(int status) override;
   void on_abort(const std::function<void()>& release) override { heartbeat_->on_abort(release); }

@@ -66,11 +66,11 @@ void NcclWorld::release() {
   if (!released_.exchange(true)) ncclCommAbort(communicator_);
 }
 
-NcclWorld::Wire NcclWorld::to_wire(const Tensor& values, const SumOptions& options,
+NcclWorld::Wire NcclWorld::to_wire(const Tensor& values, const ReduceOptions& options,
                                    cuda::Stream stream) {
   if (options.fixed_order) fail("--deterministic sums gradients between CPU ranks alone");
   auto* const own = cuda::data<float>(InOut(values));
-  if (options.wire == DType::kF32) return {own, ncclFloat32, size_of(DType::kF32)};
+  if (options.wire_dtype == DType::kF32) return {own, ncclFloat32, size_of(DType::kF32)};
   const int64_t size = values.size() * size_of(DType::kBF16);
   // Grows in the first run of a segment alone: captured ones meet the same pieces.
   if (rounded_.size_bytes() < size) rounded_ = device_.allocate(size);
@@ -86,7 +86,7 @@ void NcclWorld::from_wire(const Wire& wire, const Tensor& values, int64_t begin,
                 cuda::data<float>(InOut(values)) + begin, end - begin, stream);
 }
 
-void NcclWorld::begin_sum(InOut piece, const SumOptions& options) {
+void NcclWorld::all_reduce_async(InOut piece, const ReduceOptions& options) {
   const cuda::Stream stream = device_.fork();
   const Tensor& values = piece.tensor();
   const Wire wire = to_wire(values, options, stream);
@@ -95,12 +95,12 @@ void NcclWorld::begin_sum(InOut piece, const SumOptions& options) {
   from_wire(wire, values, 0, values.size(), stream);
 }
 
-void NcclWorld::finish_sums() {
+void NcclWorld::wait_all_reduces() {
   device_.join();
 }
 
-void NcclWorld::scatter_sums(InOut values, std::span<const int64_t> bounds,
-                             const SumOptions& options) {
+void NcclWorld::reduce_scatter(InOut values, std::span<const int64_t> bounds,
+                               const ReduceOptions& options) {
   const cuda::Stream stream = device_.fork();
   const Wire wire = to_wire(values.tensor(), options, stream);
   const auto own = static_cast<size_t>(rank());
@@ -119,7 +119,7 @@ void NcclWorld::scatter_sums(InOut values, std::span<const int64_t> bounds,
   device_.join();
 }
 
-void NcclWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Stage /*stage*/) {
+void NcclWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage /*stage*/) {
   const cuda::Stream stream = device_.fork();
   auto* const data = cuda::data<float>(values);
   const auto own = static_cast<size_t>(rank());
@@ -137,7 +137,7 @@ void NcclWorld::gather_shares(InOut values, std::span<const int64_t> bounds, Sta
   device_.join();
 }
 
-std::unique_ptr<Communicator> make_cards(Communicator& host, Device& device) {
+std::unique_ptr<Communicator> make_device_communicator(Communicator& host, Device& device) {
   BERTHA_CHECK(device.kind() == DeviceKind::kCuda);
   return std::make_unique<NcclWorld>(host, static_cast<cuda::CudaDevice&>(device));
 }

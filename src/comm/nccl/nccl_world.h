@@ -25,22 +25,23 @@ class NcclWorld final : public Communicator {
   int64_t local_rank() const override { return host_.local_rank(); }
   std::string host(int64_t rank) const override { return host_.host(rank); }
   void broadcast(std::span<std::byte> data, Stage stage) override { host_.broadcast(data, stage); }
-  void sum(std::span<double> values, Stage stage) override { host_.sum(values, stage); }
-  std::vector<uint64_t> gather(uint64_t value, Stage stage) override {
-    return host_.gather(value, stage);
+  void all_reduce(std::span<double> values, Stage stage) override {
+    host_.all_reduce(values, stage);
+  }
+  std::vector<uint64_t> all_gather(uint64_t value, Stage stage) override {
+    return host_.all_gather(value, stage);
   }
   void barrier(Stage stage) override { host_.barrier(stage); }
   void wait_for_all(Stage stage) override { host_.wait_for_all(stage); }
-  void gather_shares(std::span<double> values, std::span<const int64_t> bounds,
-                     Stage stage) override {
-    host_.gather_shares(values, bounds, stage);
+  void all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) override {
+    host_.all_gather(values, bounds, stage);
   }
-  void collect_shares(std::span<const float> mine, std::span<float> all,
-                      std::span<const int64_t> bounds, Stage stage) override {
-    host_.collect_shares(mine, all, bounds, stage);
+  void gather(std::span<const float> mine, std::span<float> all, std::span<const int64_t> bounds,
+              Stage stage) override {
+    host_.gather(mine, all, bounds, stage);
   }
   void vote(bool stop) override { host_.vote(stop); }
-  bool voted_to_stop() override { return host_.voted_to_stop(); }
+  bool stop_agreed() override { return host_.stop_agreed(); }
   void at(int64_t step, Stage stage) override { host_.at(step, stage); }
   [[noreturn]] void abort(int status) override {
     host_.abort(status);
@@ -48,12 +49,12 @@ class NcclWorld final : public Communicator {
   }
 
   /// NCCL adds in an order of its own, the same on all ranks and in every run of as many; with bf16
-  /// on the wire each of its sums is rounded. Throws Error for SumOptions::fixed_order.
-  void begin_sum(InOut piece, const SumOptions& options) override;
-  void finish_sums() override;
-  void scatter_sums(InOut values, std::span<const int64_t> bounds,
-                    const SumOptions& options) override;
-  void gather_shares(InOut values, std::span<const int64_t> bounds, Stage stage) override;
+  /// on the wire each of its sums is rounded. Throws Error for ReduceOptions::fixed_order.
+  void all_reduce_async(InOut piece, const ReduceOptions& options) override;
+  void wait_all_reduces() override;
+  void reduce_scatter(InOut values, std::span<const int64_t> bounds,
+                      const ReduceOptions& options) override;
+  void all_gather(InOut values, std::span<const int64_t> bounds, Stage stage) override;
 
  private:
   /// Memory and type of what goes over the wire.
@@ -65,7 +66,7 @@ class NcclWorld final : public Communicator {
       return static_cast<std::byte*>(data) + element * element_bytes;
     }
   };
-  Wire to_wire(const Tensor& values, const SumOptions& options, cuda::Stream stream);
+  Wire to_wire(const Tensor& values, const ReduceOptions& options, cuda::Stream stream);
   void from_wire(const Wire& wire, const Tensor& values, int64_t begin, int64_t end,
                  cuda::Stream stream) const;
   void release();

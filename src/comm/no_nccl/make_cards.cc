@@ -5,7 +5,7 @@
 
 namespace bertha::comm {
 
-std::unique_ptr<Communicator> make_cards(Communicator& host, Device& device) {
+std::unique_ptr<Communicator> make_device_communicator(Communicator& host, Device& device) {
   fail(
       "{} ranks on {}: this program was built without NCCL, which sums between cards; start one "
       "rank, or add --device cpu",

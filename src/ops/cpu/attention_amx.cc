@@ -102,7 +102,8 @@ inline void transpose_words(__m512i (&x)[16]) {
 }
 
 /// The rows as columns of a right operand: depth is the head size.
-inline void pack_turned(const HeadRows& rows, int64_t padded_rows, int64_t columns, uint32_t* to) {
+inline void pack_transposed(const HeadRows& rows, int64_t padded_rows, int64_t columns,
+                            uint32_t* to) {
   for (int64_t row = 0; row < padded_rows; row += kTile) {
     uint32_t* panel = to + row * (columns / 2);
     for (int64_t column = 0; column < columns; column += kBlock) {
@@ -138,8 +139,8 @@ inline void pack_pairs(const HeadRows& rows, int64_t padded_rows, int64_t column
 }
 
 /// to [columns, ld]: the transpose as a left operand, from the panels of pack_pairs.
-inline void turn_pairs(const uint32_t* pairs, int64_t padded_rows, int64_t columns, uint16_t* to,
-                       int64_t ld) {
+inline void transpose_pairs(const uint32_t* pairs, int64_t padded_rows, int64_t columns,
+                            uint16_t* to, int64_t ld) {
   for (int64_t column = 0; column < columns; column += kTile) {
     const uint32_t* panel = pairs + column * (padded_rows / 2);
     for (int64_t row = 0; row < padded_rows; row += kBlock) {
@@ -230,8 +231,8 @@ inline float softmax_chunk(float scale, float* x, int64_t count, const uint64_t*
 void forward_chunk(const AttentionCall& call, const ForwardScratch& s, int64_t queries, float scale,
                    int64_t first, int64_t count, RunningSoftmax* running) {
   const int64_t padded = up_to(count, kBlock);
-  const int64_t turned_panel = s.columns / 2 * kTile;
-  multiply<false>(s.queries, s.columns, {s.k + first / kTile * turned_panel, turned_panel},
+  const int64_t transposed_panel = s.columns / 2 * kTile;
+  multiply<false>(s.queries, s.columns, {s.k + first / kTile * transposed_panel, transposed_panel},
                   {kBlock, padded, s.columns}, s.scores, kChunkLd);
   const auto softmax =
       call.dropout.dropped_of_65536 != 0 ? softmax_chunk<true> : softmax_chunk<false>;
@@ -254,7 +255,7 @@ void forward(const AttentionCall& call, const AttentionItem& item, std::byte* me
   const Operands<uint16_t> operands{call, item};
   const ForwardScratch s(item.length, call.head_size, memory);
   const cpu::TileUnit tiles;
-  pack_turned(operands.qkv(1), s.keys, s.columns, s.k);
+  pack_transposed(operands.qkv(1), s.keys, s.columns, s.k);
   pack_pairs(operands.qkv(2), s.keys, s.columns, s.v);
   const auto y = operands.in_y<uint16_t>(call.y);
   for (int64_t first = item.query_begin; first < item.query_end; first += kBlock) {
@@ -279,27 +280,27 @@ void forward(const AttentionCall& call, const AttentionItem& item, std::byte* me
 }
 
 struct BackwardScratch {
-  int64_t columns;       // head size, padded
-  int64_t tokens;        // length, padded
-  int64_t ld;            // tokens and kSkew
-  uint16_t* k;           // [tokens, columns]
-  uint16_t* v;           // the same
-  uint16_t* k_turned;    // [columns, ld]
-  uint32_t* q_turned;    // right operand of k qᵀ
-  uint32_t* d_y_turned;  // right operand of v d_yᵀ
-  uint32_t* q_pairs;     // right operand of d_sᵀ q
-  uint32_t* d_y_pairs;   // right operand of pᵀ d_y
-  float* lse;            // [tokens]
-  float* delta;          // [tokens] Σ d_y y
-  float* scores;         // [kBlock, ld]: key by query, as the next three
-  float* d_p;            // [kBlock, ld]
-  uint16_t* p;           // [kBlock, ld]
-  uint16_t* d_s;         // [kBlock, ld]
-  uint32_t* d_s_pairs;   // right operand of kᵀ d_s: panels of 16 queries, kKeyBlock deep
-  float* d_q_turned;     // [columns, ld]
-  float* d_rows;         // [kBlock, columns]: gradients of keys or values
-  uint64_t* bits;        // keep bits of a row
-  uint32_t* words;       // [length / 32, tokens]: see keep_words
+  int64_t columns;           // head size, padded
+  int64_t tokens;            // length, padded
+  int64_t ld;                // tokens and kSkew
+  uint16_t* k;               // [tokens, columns]
+  uint16_t* v;               // the same
+  uint16_t* k_transposed;    // [columns, ld]
+  uint32_t* q_transposed;    // right operand of k qᵀ
+  uint32_t* d_y_transposed;  // right operand of v d_yᵀ
+  uint32_t* q_pairs;         // right operand of d_sᵀ q
+  uint32_t* d_y_pairs;       // right operand of pᵀ d_y
+  float* lse;                // [tokens]
+  float* delta;              // [tokens] Σ d_y y
+  float* scores;             // [kBlock, ld]: key by query, as the next three
+  float* d_p;                // [kBlock, ld]
+  uint16_t* p;               // [kBlock, ld]
+  uint16_t* d_s;             // [kBlock, ld]
+  uint32_t* d_s_pairs;       // right operand of kᵀ d_s: panels of 16 queries, kKeyBlock deep
+  float* d_q_transposed;     // [columns, ld]
+  float* d_rows;             // [kBlock, columns]: gradients of keys or values
+  uint64_t* bits;            // keep bits of a row
+  uint32_t* words;           // [length / 32, tokens]: see keep_words
   int64_t bytes;
 
   BackwardScratch(int64_t length, int64_t head_size, std::byte* base) {
@@ -310,9 +311,9 @@ struct BackwardScratch {
     const int64_t words_of_head = tokens * columns / 2;
     k = carve.take<uint16_t>(tokens * columns);
     v = carve.take<uint16_t>(tokens * columns);
-    k_turned = carve.take<uint16_t>(columns * ld);
-    q_turned = carve.take<uint32_t>(words_of_head);
-    d_y_turned = carve.take<uint32_t>(words_of_head);
+    k_transposed = carve.take<uint16_t>(columns * ld);
+    q_transposed = carve.take<uint32_t>(words_of_head);
+    d_y_transposed = carve.take<uint32_t>(words_of_head);
     q_pairs = carve.take<uint32_t>(words_of_head);
     d_y_pairs = carve.take<uint32_t>(words_of_head);
     lse = carve.take<float>(tokens);
@@ -322,7 +323,7 @@ struct BackwardScratch {
     p = carve.take<uint16_t>(kBlock * ld);
     d_s = carve.take<uint16_t>(kBlock * ld);
     d_s_pairs = carve.take<uint32_t>(tokens * kKeyBlock / 2);
-    d_q_turned = carve.take<float>(columns * ld);
+    d_q_transposed = carve.take<float>(columns * ld);
     d_rows = carve.take<float>(kBlock * columns);
     bits = carve.take<uint64_t>(up_to(length, 64) / 64);
     words = carve.take<uint32_t>(up_to(length, 32) / 32 * tokens);
@@ -334,13 +335,14 @@ void pack_backward(const Operands<uint16_t>& operands, const BackwardScratch& s)
   const auto d_y = operands.in_y<const uint16_t>(operands.call.d_y);
   pack_rows(operands.qkv(1), s.tokens, s.columns, s.k);
   pack_rows(operands.qkv(2), s.tokens, s.columns, s.v);
-  // The pairs of the keys are wanted turned only; they pass through a place that is filled next.
+  // The pairs of the keys are wanted transposed only; they pass through a place that is filled
+  // next.
   pack_pairs(operands.qkv(1), s.tokens, s.columns, s.q_pairs);
-  turn_pairs(s.q_pairs, s.tokens, s.columns, s.k_turned, s.ld);
+  transpose_pairs(s.q_pairs, s.tokens, s.columns, s.k_transposed, s.ld);
   pack_pairs(operands.qkv(0), s.tokens, s.columns, s.q_pairs);
-  pack_turned(operands.qkv(0), s.tokens, s.columns, s.q_turned);
+  pack_transposed(operands.qkv(0), s.tokens, s.columns, s.q_transposed);
   pack_pairs(d_y, s.tokens, s.columns, s.d_y_pairs);
-  pack_turned(d_y, s.tokens, s.columns, s.d_y_turned);
+  pack_transposed(d_y, s.tokens, s.columns, s.d_y_transposed);
   load_statistics(operands, s.tokens, s.lse, s.delta);
   if (operands.call.dropout.dropped_of_65536 != 0) {
     keep_words(operands.call.dropout, operands.element(0), operands.element_step(),
@@ -409,10 +411,10 @@ void backward_chunk(const Operands<uint16_t>& operands, const BackwardScratch& s
   const int64_t panel = s.columns / 2 * kTile;
   const int64_t offset = chunk.first / kTile * panel;
   const Extent extent{kBlock, chunk.count, s.columns};
-  multiply<false>(s.k + first * s.columns, s.columns, {s.q_turned + offset, panel}, extent,
+  multiply<false>(s.k + first * s.columns, s.columns, {s.q_transposed + offset, panel}, extent,
                   s.scores, kChunkLd);
-  multiply<false>(s.v + first * s.columns, s.columns, {s.d_y_turned + offset, panel}, extent, s.d_p,
-                  kChunkLd);
+  multiply<false>(s.v + first * s.columns, s.columns, {s.d_y_transposed + offset, panel}, extent,
+                  s.d_p, kChunkLd);
   const auto gradients =
       call.dropout.dropped_of_65536 != 0 ? score_gradients<true> : score_gradients<false>;
   for (int64_t row = 0; row < kBlock; row += 2) {
@@ -445,14 +447,14 @@ void backward_keys(const Operands<uint16_t>& operands, const BackwardScratch& s,
   write(s.d_s, s.q_pairs, 1, operands.score_scale());
 }
 
-/// The query gradient is made turned, [head size, query]; this turns it back and writes it.
+/// The query gradient is made transposed, [head size, query]; this turns it back and writes it.
 void write_d_q(const Operands<uint16_t>& operands, const BackwardScratch& s) {
   const auto d_q = operands.d_qkv(0);
   for (int64_t row = 0; row < operands.item.length; row += kTile) {
     for (int64_t column = 0; column < operands.call.head_size; column += kTile) {
       Floats x[16];
       for (int64_t i = 0; i < kTile; ++i) {
-        x[i] = Floats::load(s.d_q_turned + (column + i) * s.ld + row) *
+        x[i] = Floats::load(s.d_q_transposed + (column + i) * s.ld + row) *
                Floats::all(operands.score_scale());
       }
       transpose(x);
@@ -474,7 +476,7 @@ void backward(const AttentionCall& call, const AttentionItem& item, std::byte* m
     const Panels d_s{s.d_s_pairs, kKeyBlock / 2 * kTile};
     const Extent extent{s.columns, s.tokens, count};
     const auto add = first == 0 ? multiply<false> : multiply<true>;
-    add(s.k_turned + first, s.ld, d_s, extent, s.d_q_turned, s.ld);
+    add(s.k_transposed + first, s.ld, d_s, extent, s.d_q_transposed, s.ld);
   }
   write_d_q(operands, s);
 }

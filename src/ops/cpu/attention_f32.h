@@ -91,7 +91,7 @@ inline void pack_rows(const Rows<const T>& rows, float scale, int64_t padded_row
 
 /// The transpose of scale * rows as a right operand: panels of kColumns rows, size elements deep.
 template <typename T>
-inline void pack_turned(const Rows<const T>& rows, float scale, float* to) {
+inline void pack_transposed(const Rows<const T>& rows, float scale, float* to) {
   for (int64_t row = 0; row < rows.count; row += kWidth) {
     float* panel = to + row / kColumns * kColumns * rows.size + row % kColumns;
     for (int64_t column = 0; column < rows.size; column += kWidth) {
@@ -157,7 +157,7 @@ void forward(const AttentionCall& call, const AttentionItem& item, std::byte* me
   const Operands<T> operands{call, item};
   const ForwardScratch s(item.length, call.head_size, memory);
   const bool dropout = call.dropout.dropped_of_65536 != 0;
-  pack_turned(operands.qkv(1), 1, s.keys);
+  pack_transposed(operands.qkv(1), 1, s.keys);
   pack_rows(operands.qkv(2), 1, item.length, s.values, s.columns);
   const Right keys{s.keys, kColumns * call.head_size, kColumns};
   const Right values{s.values, kColumns, s.columns};
@@ -190,23 +190,23 @@ void forward(const AttentionCall& call, const AttentionItem& item, std::byte* me
 }
 
 struct BackwardScratch {
-  int64_t columns;       // head size, padded
-  int64_t queries;       // length, padded
-  int64_t ld;            // of scores
-  float* q;              // [queries, columns], times the score scale; right operand
-  float* d_y;            // [queries, columns]
-  float* k;              // [length + kRows, columns], left operand and right
-  float* v;              // the same
-  float* q_turned;       // panels
-  float* d_y_turned;     // panels
-  float* lse;            // [queries]
-  float* delta;          // [queries] Σ d_y y
-  float* probabilities;  // [kKeyBlock + kRows, ld]: key by query
-  float* d_scores;       // the same
-  float* d_q;            // [queries + kRows, columns]
-  float* d_rows;         // [kKeyBlock + kRows, columns]: gradients of the block's keys or values
-  uint64_t* bits;        // keep bits of a row
-  uint32_t* words;       // [length / 32, queries]: see keep_words
+  int64_t columns;        // head size, padded
+  int64_t queries;        // length, padded
+  int64_t ld;             // of scores
+  float* q;               // [queries, columns], times the score scale; right operand
+  float* d_y;             // [queries, columns]
+  float* k;               // [length + kRows, columns], left operand and right
+  float* v;               // the same
+  float* q_transposed;    // panels
+  float* d_y_transposed;  // panels
+  float* lse;             // [queries]
+  float* delta;           // [queries] Σ d_y y
+  float* probabilities;   // [kKeyBlock + kRows, ld]: key by query
+  float* d_scores;        // the same
+  float* d_q;             // [queries + kRows, columns]
+  float* d_rows;          // [kKeyBlock + kRows, columns]: gradients of the block's keys or values
+  uint64_t* bits;         // keep bits of a row
+  uint32_t* words;        // [length / 32, queries]: see keep_words
   int64_t bytes;
 
   BackwardScratch(int64_t length, int64_t head_size, std::byte* base) {
@@ -218,8 +218,8 @@ struct BackwardScratch {
     d_y = carve.take<float>(queries * columns);
     k = carve.take<float>((length + kRows) * columns);
     v = carve.take<float>((length + kRows) * columns);
-    q_turned = carve.take<float>(queries * head_size);
-    d_y_turned = carve.take<float>(queries * head_size);
+    q_transposed = carve.take<float>(queries * head_size);
+    d_y_transposed = carve.take<float>(queries * head_size);
     lse = carve.take<float>(queries);
     delta = carve.take<float>(queries);
     probabilities = carve.take<float>((kKeyBlock + kRows) * ld);
@@ -257,11 +257,11 @@ inline void pack_backward(const Operands<T>& operands, const BackwardScratch& s)
   const AttentionItem& item = operands.item;
   const auto d_y = operands.template in_y<const T>(operands.call.d_y);
   pack_rows(operands.qkv(0), operands.score_scale(), s.queries, s.q, s.columns);
-  pack_turned(operands.qkv(0), operands.score_scale(), s.q_turned);
+  pack_transposed(operands.qkv(0), operands.score_scale(), s.q_transposed);
   pack_rows(operands.qkv(1), 1, item.length + kRows, s.k, s.columns);
   pack_rows(operands.qkv(2), 1, item.length + kRows, s.v, s.columns);
   pack_rows(d_y, 1, s.queries, s.d_y, s.columns);
-  pack_turned(d_y, 1, s.d_y_turned);
+  pack_transposed(d_y, 1, s.d_y_transposed);
   load_statistics(operands, s.queries, s.lse, s.delta);
   for (int64_t i = 0; i < (s.queries + kRows) * s.columns; i += kWidth) {
     Floats::all(0).store(s.d_q + i);
@@ -294,10 +294,10 @@ void backward(const AttentionCall& call, const AttentionItem& item, std::byte* m
     const int64_t count = least(kKeyBlock, item.length - first);
     const Extent scores{count, item.length, depth};
     multiply<Lies::kStraight, Result::kSet>({s.k + first * s.columns, s.columns},
-                                            {s.q_turned, kColumns * depth, kColumns}, scores,
+                                            {s.q_transposed, kColumns * depth, kColumns}, scores,
                                             s.probabilities, s.ld);
     multiply<Lies::kStraight, Result::kSet>({s.v + first * s.columns, s.columns},
-                                            {s.d_y_turned, kColumns * depth, kColumns}, scores,
+                                            {s.d_y_transposed, kColumns * depth, kColumns}, scores,
                                             s.d_scores, s.ld);
     for (int64_t i = 0; i < count; ++i) {
       gradients(s, call.dropout_scale, first + i, s.probabilities + i * s.ld,
