@@ -13,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "io/hdf5/hdf5_file.h"
 #include "runlog/progress.h"
+#include "runlog/svg.h"
 #include "runlog/work_meter.h"
 #include "text/vocabulary.h"
 
@@ -126,31 +127,30 @@ Json json_of(const Survey& s, bool vocabulary) {
 }
 
 std::string svg_of(const Survey& survey) {
-  constexpr int kWidth = 720;
-  constexpr int kHeight = 320;
-  constexpr int kLeft = 24;
-  constexpr int kBase = kHeight - 40;
+  constexpr double kWidth = 720;
+  constexpr double kHeight = 320;
+  constexpr double kLeft = 24;
+  constexpr double kBase = kHeight - 40;
   const std::vector<Bin> bins = bins_of(survey);
-  const double step = static_cast<double>(kWidth - 2 * kLeft) / static_cast<double>(bins.size());
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"11\" text-anchor=\"middle\">\n<rect width=\"100%\" height=\"100%\" "
-      "fill=\"#fff\"/>\n<text x=\"{}\" y=\"24\" font-size=\"15\">{} sequences by length, {:.2f} % "
-      "of all places hold tokens</text>\n",
-      kWidth, kHeight, kWidth / 2, runlog::format_count(survey.sequences),
-      100 * share(survey.tokens, survey.places));
+  const double step = (kWidth - 2 * kLeft) / static_cast<double>(bins.size());
+  runlog::Svg svg({kWidth, kHeight},
+                  {{"font-family", "sans-serif"}, {"font-size", "11"}, {"text-anchor", "middle"}});
+  svg.text({kWidth / 2, 24},
+           fmt::format("{} sequences by length, {:.2f} % of all places hold tokens",
+                       runlog::format_count(survey.sequences),
+                       100 * share(survey.tokens, survey.places)),
+           {{"font-size", "15"}});
   for (size_t i = 0; i < bins.size(); ++i) {
     const double x = kLeft + step * static_cast<double>(i);
     const double height = (kBase - 60) * share(bins[i].sequences, most_of(bins));
-    svg += fmt::format(
-        "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"#2f6f9f\"/>\n"
-        "<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"#555\">{:.1f}%</text>\n"
-        "<text x=\"{:.1f}\" y=\"{}\">{}</text>\n",
-        x + 1, kBase - height, step - 2, height, x + step / 2, kBase - height - 4,
-        100 * share(bins[i].sequences, survey.sequences), x + step / 2, kBase + 16, bins[i].upper);
+    svg.rectangle({x + 1, kBase - height}, {step - 2, height}, {{"fill", "#2f6f9f"}});
+    svg.text({x + step / 2, kBase - height - 4},
+             fmt::format("{:.1f}%", 100 * share(bins[i].sequences, survey.sequences)),
+             {{"fill", "#555"}});
+    svg.text({x + step / 2, kBase + 16}, std::to_string(bins[i].upper));
   }
-  return svg + fmt::format("<text x=\"{}\" y=\"{}\">tokens a sequence, up to</text>\n</svg>\n",
-                           kWidth / 2, kHeight - 6);
+  svg.text({kWidth / 2, kHeight - 6}, "tokens a sequence, up to");
+  return svg.str();
 }
 
 /// Pieces put together, masked ones as they were: "the {cat} sat".

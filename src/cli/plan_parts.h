@@ -13,6 +13,7 @@
 #include "cli/ranks.h"
 #include "plan/cost_model.h"
 #include "plan/step_timing.h"
+#include "runlog/svg.h"
 
 namespace bertha::cli {
 
@@ -124,6 +125,7 @@ class Scaling {
   void print_rows() const;
   void print_overlap() const;
   void print_curves() const;
+  void draw_micro_batch(runlog::Svg& svg) const;
   double last_moment() const;
 
   const Plan& plan_;

@@ -8,6 +8,7 @@
 
 #include "cli/plan_parts.h"
 #include "runlog/progress.h"
+#include "runlog/svg.h"
 
 namespace bertha::cli {
 namespace {
@@ -166,17 +167,6 @@ constexpr double kLane = 24;
 constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                 "#e69f00", "#56b4e9", "#000000"};
 
-std::string text_at(double x, double y, const char* anchor, const std::string& text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     text);
-}
-
-std::string box(double x, double y, double width, const char* color) {
-  return fmt::format(
-      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n", x, y,
-      std::max(width, 0.0), kLane - 6, color);
-}
-
 double place_of(size_t index, size_t count) {
   return kLeft + (kRight - kLeft) * static_cast<double>(index) /
                      static_cast<double>(std::max<size_t>(count - 1, 1));
@@ -186,77 +176,76 @@ double height_of(double efficiency) {
   return kBottom - (kBottom - kTop) * efficiency;
 }
 
-std::string grid(const std::vector<int64_t>& ranks) {
-  std::string svg;
+void draw_grid(runlog::Svg& svg, const std::vector<int64_t>& ranks) {
   for (int percent = 0; percent <= 100; percent += 20) {
     const double y = height_of(percent / 100.0);
-    svg +=
-        fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e4e7eb\"/>\n",
-                    kLeft, kRight, y, y);
-    svg += text_at(kLeft - 8, y + 4, "end", fmt::format("{} %", percent));
+    svg.line({kLeft, y}, {kRight, y}, {{"stroke", "#e4e7eb"}});
+    svg.text({kLeft - 8, y + 4}, fmt::format("{} %", percent), {{"text-anchor", "end"}});
   }
   for (size_t i = 0; i < ranks.size(); ++i) {
-    svg += text_at(place_of(i, ranks.size()), kBottom + 18, "middle",
-                   fmt::format("{} ranks", runlog::format_count(ranks[i])));
+    svg.text({place_of(i, ranks.size()), kBottom + 18},
+             fmt::format("{} ranks", runlog::format_count(ranks[i])), {{"text-anchor", "middle"}});
   }
-  return svg;
 }
 
-std::string curve_svg(const std::vector<double>& efficiencies, const char* color) {
-  std::string path;
-  std::string dots;
+void draw_curve(runlog::Svg& svg, const std::vector<double>& efficiencies, const char* color) {
+  runlog::SvgPath path;
   for (size_t i = 0; i < efficiencies.size(); ++i) {
-    const double x = place_of(i, efficiencies.size());
-    const double y = height_of(efficiencies[i]);
-    path += fmt::format("{}{:.1f} {:.1f}", i == 0 ? "M" : "L", x, y);
-    dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>\n", x, y, color);
+    path.line_to({place_of(i, efficiencies.size()), height_of(efficiencies[i])});
   }
-  return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}", path,
-                     color, dots);
+  svg.path(path, {{"fill", "none"}, {"stroke", color}, {"stroke-width", "2"}});
+  for (size_t i = 0; i < efficiencies.size(); ++i) {
+    svg.circle({place_of(i, efficiencies.size()), height_of(efficiencies[i])}, 3,
+               {{"fill", color}});
+  }
 }
 
 }  // namespace
 
 std::string Scaling::svg() const {
   const double height = kLaneTop + kLane * static_cast<double>(rows_.size() + 2);
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
-      kWidth, height);
-  svg += text_at(kLeft, 34, "start", "Efficiency by number of ranks and network between nodes");
-  svg += grid(ranks_);
+  runlog::Svg svg({kWidth, height}, {{"font-family", "sans-serif"}, {"font-size", "12"}});
+  svg.text({kLeft, 34}, "Efficiency by number of ranks and network between nodes");
+  draw_grid(svg, ranks_);
   for (size_t i = 0; i < curves_.size(); ++i) {
     const char* color = kColors[i % kColors.size()];
-    svg += curve_svg(curves_[i].efficiencies, color);
-    svg += fmt::format(
-        "<g fill=\"{}\">{}</g>\n", color,
-        text_at(kRight + 14, kTop + 20 * static_cast<double>(i) + 4, "start", curves_[i].network));
+    draw_curve(svg, curves_[i].efficiencies, color);
+    svg.text({kRight + 14, kTop + 20 * static_cast<double>(i) + 4}, curves_[i].network,
+             {{"fill", color}});
   }
+  draw_micro_batch(svg);
+  return svg.str();
+}
+
+/// The last micro-batch: its computation, and below it the reductions of each number of ranks.
+void Scaling::draw_micro_batch(runlog::Svg& svg) const {
   const double last = last_moment();
   const auto place = [&](double seconds) { return kLeft + (kRight - kLeft) * seconds / last; };
+  const auto box = [&](double begin, double end, double y, const char* color) {
+    svg.rectangle({place(begin), y}, {std::max(place(end) - place(begin), 0.0), kLane - 6},
+                  {{"fill", color}});
+  };
   const double forward = base_.finals.front().seconds;
   const double computed = base_.micro_batch_seconds;
-  svg += text_at(kLeft, kLaneTop - 16, "start",
-                 fmt::format("The last micro-batch, {} ms: forward, backward; sums of gradients "
-                             "hidden and seen ({}, {})",
-                             ms(last), within_name_, network_name_));
-  svg += text_at(kLeft - 8, kLaneTop + 13, "end", "computation");
-  svg += box(kLeft, kLaneTop, place(forward) - kLeft, "#9aa5b1") +
-         box(place(forward), kLaneTop, place(computed) - place(forward), "#52606d");
+  svg.text({kLeft, kLaneTop - 16},
+           fmt::format("The last micro-batch, {} ms: forward, backward; sums of gradients hidden "
+                       "and seen ({}, {})",
+                       ms(last), within_name_, network_name_));
+  svg.text({kLeft - 8, kLaneTop + 13}, "computation", {{"text-anchor", "end"}});
+  box(0, forward, kLaneTop, "#9aa5b1");
+  box(forward, computed, kLaneTop, "#52606d");
   double y = kLaneTop;
   for (const Row& row : rows_) {
     if (row.time.buckets.empty()) continue;
     y += kLane;
-    svg += text_at(kLeft - 8, y + 13, "end", fmt::format("{} ranks", row.ranks));
-    svg += text_at(kRight + 14, y + 13, "start",
-                   fmt::format("{} ms seen", ms(row.time.exposed_seconds())));
+    svg.text({kLeft - 8, y + 13}, fmt::format("{} ranks", row.ranks), {{"text-anchor", "end"}});
+    svg.text({kRight + 14, y + 13}, fmt::format("{} ms seen", ms(row.time.exposed_seconds())));
     for (const plan::BucketSum& sum : row.time.buckets) {
       const double middle = std::clamp(computed, sum.begin, sum.end);
-      svg += box(place(sum.begin), y, place(middle) - place(sum.begin), "#009e73") +
-             box(place(middle), y, place(sum.end) - place(middle), "#d55e00");
+      box(sum.begin, middle, y, "#009e73");
+      box(middle, sum.end, y, "#d55e00");
     }
   }
-  return svg + "</svg>\n";
 }
 
 }  // namespace bertha::cli

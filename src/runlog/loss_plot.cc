@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <limits>
-#include <string_view>
 
 #include "runlog/progress.h"
+#include "runlog/svg.h"
 
 namespace bertha::runlog {
 
@@ -45,25 +44,6 @@ const char* name_of(LossKind kind) {
 const char* color_of(LossKind kind) {
   constexpr std::array<const char*, 3> kColors = {"#0072b2", "#d55e00", "#009e73"};
   return kColors[static_cast<size_t>(kind)];
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      // Control characters may not stand in XML.
-      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
 }
 
 /// 1, 2 or 5 times a power of ten, at least `least`.
@@ -206,14 +186,23 @@ std::vector<std::vector<Stretch>> stretches(const LossCurve& curve, bool log) {
   return runs;
 }
 
+/// Points in the colour of their curve, one for each held-out loss.
+constexpr double kPointRadius = 4.2;
+
 class Picture {
  public:
   explicit Picture(const LossPlot& plot)
-      : plot_(plot), x_(step_axis(plot)), y_(loss_axis(plot)), out_(std::back_inserter(svg_)) {}
+      : plot_(plot),
+        x_(step_axis(plot)),
+        y_(loss_axis(plot)),
+        svg_({kWidth, kHeight}, {{"width", number(kWidth)}, {"height", number(kHeight)}},
+             plot.title, kStyle) {}
 
   std::string draw() {
-    open();
-    draw_grid();
+    svg_.text({kLeft, 34}, plot_.title, {{"class", "title"}});
+    svg_.text({kLeft, 54}, plot_.subtitle, {{"class", "sub"}});
+    draw_losses_grid();
+    draw_steps_grid();
     draw_phases();
     for (const LossCurve& curve : plot_.curves) {
       if (!curve.held_out) draw_line(curve);
@@ -224,112 +213,90 @@ class Picture {
     draw_notes();
     draw_last_values();
     draw_legend();
-    return svg_ + "</svg>\n";
+    return svg_.str();
   }
 
  private:
-  template <typename... Args>
-  void add(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(out_, format, std::forward<Args>(args)...);
-    svg_ += '\n';
-  }
-
-  void open() {
-    add("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
-        "viewBox=\"0 0 {0} {1}\" role=\"img\">",
-        kWidth, kHeight);
-    add("<title>{}</title>", escaped(plot_.title));
-    add("<style>{}</style>", kStyle);
-    add("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>");
-    add("<text class=\"title\" x=\"{}\" y=\"34\">{}</text>", kLeft, escaped(plot_.title));
-    add("<text class=\"sub\" x=\"{}\" y=\"54\">{}</text>", kLeft, escaped(plot_.subtitle));
-  }
-
-  void draw_grid() {
+  void draw_losses_grid() {
     for (const double tick : y_.ticks) {
       const double y = y_.pixel(tick);
-      add("<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kRight,
-          y, y);
-      add("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kLeft - 9, y + 4,
-          number(tick));
+      svg_.line({kLeft, y}, {kRight, y}, {{"class", "grid"}});
+      svg_.text({kLeft - 9, y + 4}, number(tick), {{"text-anchor", "end"}});
     }
-    for (const double tick : x_.ticks) {
-      const double x = x_.pixel(tick);
-      add("<line class=\"frame\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kBottom,
-          kBottom + 5);
-      add("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x, kBottom + 19,
-          format_count(std::llround(tick)));
-    }
-    add("<line class=\"frame\" x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\"/>", kLeft, kRight,
-        kBottom);
-    add("<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">step</text>",
-        (kLeft + kRight) / 2, kBottom + 42);
-    add("<text class=\"axis\" transform=\"translate(24 {}) rotate(-90)\" "
-        "text-anchor=\"middle\">loss, nats{}</text>",
-        (kTop + kBottom) / 2, plot_.log_axis ? " (logarithmic)" : "");
+    svg_.upright_text({24, (kTop + kBottom) / 2},
+                      plot_.log_axis ? "loss, nats (logarithmic)" : "loss, nats",
+                      {{"class", "axis"}, {"text-anchor", "middle"}});
   }
 
-  /// A pale ground under every second phase, a dashed line where one begins, its label on top.
+  void draw_steps_grid() {
+    for (const double tick : x_.ticks) {
+      const double x = x_.pixel(tick);
+      svg_.line({x, kBottom}, {x, kBottom + 5}, {{"class", "frame"}});
+      svg_.text({x, kBottom + 19}, format_count(std::llround(tick)), {{"text-anchor", "middle"}});
+    }
+    svg_.line({kLeft, kBottom}, {kRight, kBottom}, {{"class", "frame"}});
+    svg_.text({(kLeft + kRight) / 2, kBottom + 42}, "step",
+              {{"class", "axis"}, {"text-anchor", "middle"}});
+  }
+
+  /// Every second phase has a pale background. A dashed line marks where a phase begins.
   void draw_phases() {
     for (size_t i = 0; i < plot_.phases.size(); ++i) {
       const PhaseSpan& phase = plot_.phases[i];
       const double begin = x_.pixel(phase.begin_step);
       const double end = x_.pixel(phase.end_step);
       if (i % 2 == 1) {
-        add("<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"#f0b429\" "
-            "fill-opacity=\".08\"/>",
-            begin, kTop, std::max(0.0, end - begin), kBottom - kTop);
+        svg_.rectangle({begin, kTop}, {std::max(0.0, end - begin), kBottom - kTop},
+                       {{"fill", "#f0b429"}, {"fill-opacity", ".08"}});
       }
-      if (i > 0) {
-        add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", begin,
-            kTop - 18, kBottom);
-      }
-      // A short last phase has its label to the left of the frame's end, not beyond it.
-      const bool room = end - begin > 8.0 * static_cast<double>(phase.label.size());
-      const bool right = i > 0 && !room;
-      add("<text class=\"phase\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
-          right ? end : begin + (i > 0 ? 6 : 0), kTop - 8, right ? "end" : "start",
-          escaped(phase.label));
+      if (i > 0) svg_.line({begin, kTop - 18}, {begin, kBottom}, {{"class", "mark"}});
+      // The label of a short last phase ends at the right edge, so that it stays in the frame.
+      const bool fits = end - begin > 8.0 * static_cast<double>(phase.label.size());
+      const bool right = i > 0 && !fits;
+      svg_.text({right ? end : begin + (i > 0 ? 6 : 0), kTop - 8}, phase.label,
+                {{"class", "phase"}, {"text-anchor", right ? "end" : "start"}});
     }
   }
 
-  /// A dashed line at the step, the text upright on its left, from the top down.
+  /// A dashed line at the step. The text stands upright on its left and begins at the top.
   void draw_notes() {
     for (const PlotNote& note : plot_.notes) {
       const double x = x_.pixel(note.step);
-      add("<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>", x, kTop,
-          kBottom);
-      add("<text transform=\"translate({:.1f} {}) rotate(-90)\" text-anchor=\"end\">{}</text>",
-          x - 5, kTop + 4, escaped(note.text));
+      svg_.line({x, kTop}, {x, kBottom}, {{"class", "mark"}});
+      svg_.upright_text({x - 5, kTop + 4}, note.text, {{"text-anchor", "end"}});
     }
   }
 
   void draw_line(const LossCurve& curve) {
     for (const auto& run : stretches(curve, plot_.log_axis)) {
-      std::string path;
-      std::string band;
+      SvgPath means;
+      SvgPath band;
       for (const Stretch& s : run) {
         const double x = x_.pixel(s.step);
-        path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x, y_.pixel(s.mean));
-        band += fmt::format("{}{:.1f} {:.1f}", band.empty() ? "M" : "L", x, y_.pixel(s.greatest));
+        means.line_to({x, y_.pixel(s.mean)});
+        band.line_to({x, y_.pixel(s.greatest)});
       }
       for (auto s = run.rbegin(); s != run.rend(); ++s) {
-        band += fmt::format("L{:.1f} {:.1f}", x_.pixel(s->step), y_.pixel(s->least));
+        band.line_to({x_.pixel(s->step), y_.pixel(s->least)});
       }
-      add("<path class=\"band\" fill=\"{}\" d=\"{}Z\"/>", color_of(curve.kind), band);
-      add("<path class=\"line\" stroke=\"{}\" d=\"{}\"/>", color_of(curve.kind), path);
+      svg_.path(band.close(), {{"class", "band"}, {"fill", color_of(curve.kind)}});
+      svg_.path(means, {{"class", "line"}, {"stroke", color_of(curve.kind)}});
     }
+  }
+
+  void draw_point(Pixels at, LossKind kind) {
+    svg_.circle(at, kPointRadius, {{"class", "held"}, {"fill", color_of(kind)}});
   }
 
   void draw_points(const LossCurve& curve) {
     for (const LossPoint& point : curve.points) {
       if (!drawable(point, plot_.log_axis)) continue;
-      add("<circle class=\"held\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.2\" fill=\"{}\"/>",
-          x_.pixel(point.step), y_.pixel(point.loss), color_of(curve.kind));
+      draw_point({x_.pixel(point.step), y_.pixel(point.loss)}, curve.kind);
     }
   }
 
-  /// The value at the end of each line, right of the frame, pushed apart where they would overlap.
+  /// The value at the end of each line stands right of the frame. Values that would overlap are
+  /// moved apart.
   void draw_last_values() {
     struct Last {
       double y;
@@ -349,8 +316,8 @@ class Picture {
       lasts[i].y = std::max(lasts[i].y, lasts[i - 1].y + kLabelGap);
     }
     for (const Last& last : lasts) {
-      add("<text class=\"last\" x=\"{}\" y=\"{:.1f}\" style=\"fill:{}\">{:.3f}</text>", kRight + 9,
-          last.y + 4, color_of(last.kind), last.loss);
+      svg_.text({kRight + 9, last.y + 4}, fmt::format("{:.3f}", last.loss),
+                {{"class", "last"}, {"style", fmt::format("fill:{}", color_of(last.kind))}});
     }
   }
 
@@ -369,21 +336,18 @@ class Picture {
   void draw_key(const LossCurve& curve, double x, const std::string& text) {
     constexpr double kRow = 72;
     if (curve.held_out) {
-      add("<circle class=\"held\" cx=\"{:.1f}\" cy=\"{}\" r=\"4.2\" fill=\"{}\"/>", x + 14, kRow,
-          color_of(curve.kind));
+      draw_point({x + 14, kRow}, curve.kind);
     } else {
-      add("<line class=\"line\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2}\" y2=\"{2}\" "
-          "stroke=\"{3}\"/>",
-          x + 4, x + 22, kRow, color_of(curve.kind));
+      svg_.line({x + 4, kRow}, {x + 22, kRow},
+                {{"class", "line"}, {"stroke", color_of(curve.kind)}});
     }
-    add("<text x=\"{:.1f}\" y=\"{}\">{}</text>", x + 27, kRow + 4, text);
+    svg_.text({x + 27, kRow + 4}, text);
   }
 
   const LossPlot& plot_;
   Axis x_;
   Axis y_;
-  std::string svg_;
-  std::back_insert_iterator<std::string> out_;
+  Svg svg_;
 };
 
 }  // namespace
