@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr size_t kFilesAFolder = 100;
 constexpr size_t kBatchBytes = size_t{1} << 18;
-/// What bzip2 sorts at a time at most; a file is as many streams, compressed side by side.
+/// bzip2 sorts at most so many bytes at a time. A file is a stream for each piece of this size, so
+/// that threads compress them in parallel.
 constexpr size_t kPieceBytes = 900'000;
 constexpr const char* kCompressedEnding = ".bz2";
 
@@ -48,14 +49,17 @@ std::optional<Batch> read_batch(DumpReader& reader, const ReportProgress& progre
   return batch.empty() ? std::nullopt : std::optional(std::move(batch));
 }
 
-Articles to_articles(const Batch& batch, const Site& site, const ExtractOptions& options) {
+/// The text of each page that has prose, as write(page, prose) gives it.
+template <typename Write>
+Articles to_articles(const Batch& batch, const Site& site, const WikitextOptions& options,
+                     const Write& write) {
   Articles articles;
   for (const Page& page : batch) {
-    const std::string prose = wikitext_to_prose(page.text, page.title, site, options.wikitext);
+    std::string prose = wikitext_to_prose(page.text, page.title, site, options);
     if (prose.empty()) {
       ++articles.without_prose;
     } else {
-      articles.texts.push_back(format_article(page, site.page_url(page.id), prose, options.form));
+      articles.texts.push_back(write(page, std::move(prose)));
     }
   }
   return articles;
@@ -183,9 +187,26 @@ class SplitWriter {
   std::vector<std::string> files_;
 };
 
+/// Readers of <doc> text begin and end an article at these words, wherever they stand. A blank
+/// behind the `<` keeps those of the text apart from those of the format.
+std::string separate_marks(std::string text) {
+  for (const std::string_view mark : {"<doc id=", "</doc>"}) {
+    for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 2)) {
+      text.insert(at + 1, " ");
+    }
+  }
+  return text;
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string line(text);
+  std::ranges::replace(line, '\n', ' ');
+  return line;
+}
+
 std::string attribute(std::string_view text) {
   std::string escaped;
-  for (const char c : text) {
+  for (const char c : on_one_line(text)) {
     if (c == '"') {
       escaped += "&quot;";
     } else {
@@ -220,16 +241,18 @@ class ArticleLines : public LineSource {
       ExtractCounts counts;
       counts.dump = reader_.counts();
       counts.damage = damage();
-      counts.written = counts.dump.articles;  // which of them have prose, the shards tell
+      counts.written = counts.dump.articles;  // the shards show how many of them have prose
       check_counts(dump_, counts);
       return std::nullopt;
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {
-      std::string blocks;
-      for (const std::string& block : to_articles(*shared, reader_.site(), options_).texts) {
-        blocks += block;
-      }
-      return article_lines(blocks);
+      const auto join = [](const Page&, std::string prose) {
+        return join_lines(separate_marks(std::move(prose)));
+      };
+      std::vector<std::string> lines =
+          to_articles(*shared, reader_.site(), options_.wikitext, join).texts;
+      std::erase(lines, "");
+      return lines;
     };
   }
   std::string damage() const override { return reader_.damage(); }
@@ -244,9 +267,7 @@ class ArticleLines : public LineSource {
 
 std::unique_ptr<LineSource> stream_articles(const std::string& dump,
                                             const ExtractOptions& options) {
-  ExtractOptions as_blocks = options;
-  as_blocks.form = ArticleForm::kBlock;
-  return std::make_unique<ArticleLines>(dump, as_blocks);
+  return std::make_unique<ArticleLines>(dump, options);
 }
 
 std::string format_article(const Page& page, const std::string& url, std::string_view prose,
@@ -261,23 +282,20 @@ std::string format_article(const Page& page, const std::string& url, std::string
     constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
     return line.dump(-1, ' ', true, kReplace) + "\n";
   }
-  std::string body(prose);
-  // Readers of this format end an article at these words wherever they stand.
-  for (const std::string_view mark : {"<doc id=", "</doc>"}) {
-    for (size_t at = body.find(mark); at != std::string::npos; at = body.find(mark, at + 2)) {
-      body.insert(at + 1, " ");
-    }
-  }
-  return fmt::format("<doc id=\"{}\" url=\"{}\" title=\"{}\">\n{}\n\n{}\n</doc>\n", page.id, url,
-                     attribute(page.title), page.title, body);
+  return fmt::format("<doc id=\"{}\" url=\"{}\" title=\"{}\">\n{}\n\n{}\n</doc>\n", page.id,
+                     on_one_line(url), attribute(page.title),
+                     separate_marks(on_one_line(page.title)), separate_marks(std::string(prose)));
 }
 
 ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options) {
   DumpReader reader(io::open_source(dump, options.threads, options.streams));
   ExtractCounts counts;
+  const auto write = [&](const Page& page, const std::string& prose) {
+    return format_article(page, reader.site().page_url(page.id), prose, options.form);
+  };
   OrderedWorkers<Batch, Articles> workers(
       options.threads, [&] { return read_batch(reader, options.progress); },
-      [&](Batch&& batch) { return to_articles(batch, reader.site(), options); });
+      [&](Batch&& batch) { return to_articles(batch, reader.site(), options.wikitext, write); });
   const auto next_articles = [&]() -> std::optional<std::vector<std::string>> {
     std::optional<Articles> articles = workers.next();
     if (!articles) return std::nullopt;

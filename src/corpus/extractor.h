@@ -1,7 +1,7 @@
 #pragma once
 
-// A dump to files of plain articles, named and formed as WikiExtractor's: AA/wiki_00 … AA/wiki_99,
-// AB/wiki_00 …
+// The articles of a dump as plain text: in files with WikiExtractor's names and form (AA/wiki_00 …
+// AA/wiki_99, AB/wiki_00 …), or as a source of lines without a file.
 
 #include <cstdint>
 #include <functional>
@@ -26,36 +26,37 @@ struct ExtractOptions {
   std::string output_dir;
   ArticleForm form = ArticleForm::kBlock;
   int64_t file_bytes = int64_t{1} << 20;  ///< a file ends before the article that would exceed this
-  bool compress = false;  ///< files as wiki_00.bz2; file_bytes counts what is in them
-  /// Where set, the articles go here in their order and no file is written.
+  bool compress = false;  ///< writes wiki_00.bz2 and so on; file_bytes counts uncompressed bytes
+  /// When set, it gets the articles in their order and no file is written.
   std::function<void(std::string_view)> sink;
   int64_t threads = 1;
-  bool allow_truncated = false;  ///< a dump that is cut off is no error for stream_articles()
-  std::vector<int64_t> streams;  ///< of a multistream dump (multistream.h): where each begins
+  bool allow_truncated = false;  ///< stream_articles() accepts a dump that is cut off
+  std::vector<int64_t> streams;  ///< offsets of a multistream dump's streams (multistream.h)
   WikitextOptions wikitext;
   ReportProgress progress;  ///< in bytes of the dump's file
 };
 
 struct ExtractCounts {
   DumpCounts dump;
-  int64_t without_prose = 0;  ///< articles that were nothing but boxes, lists and tables
+  int64_t without_prose = 0;  ///< articles of nothing but boxes, lists and tables
   int64_t written = 0;
   int64_t text_bytes = 0;
   std::string damage;  ///< why the dump ended early, or empty
   std::vector<std::string> files;
 };
 
-/// Reads `dump` and writes its articles with prose in the order of the dump; the bytes are the same
+/// Reads `dump` and writes its articles with prose in the order of the dump. The bytes are the same
 /// for any number of threads. Files appear whole. Throws Error when the dump cannot be read or has
-/// no article with prose (a dump that is cut off gives what it has, and its damage).
+/// no article with prose. Of a dump that is cut off the whole pages are written, and `damage` says
+/// why it ended.
 ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options);
 
-/// The lines of the dump's articles as extract_dump() and the format stage make them, without their
-/// files. `options` gives lists, headings, threads, streams and allow_truncated: unless that is
-/// set, next() throws Error at the end of a dump that is cut off.
+/// Gives the lines that format_articles() would make of the files of extract_dump(), without these
+/// files. `options` gives wikitext, threads, streams, progress and allow_truncated. Unless
+/// allow_truncated is set, next() throws Error at the end of a dump that is cut off.
 std::unique_ptr<LineSource> stream_articles(const std::string& dump, const ExtractOptions& options);
 
-/// An article as it stands in a file. `prose` ends with a line end.
+/// An article as it stands in a file. `prose` is what wikitext_to_prose() returns.
 std::string format_article(const Page& page, const std::string& url, std::string_view prose,
                            ArticleForm form);
 

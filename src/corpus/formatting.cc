@@ -77,10 +77,11 @@ class LineWriter {
 };
 
 void append_line(std::string_view line, std::string& document) {
-  document.append(line).push_back(' ');
+  if (!line.empty()) document.append(line).push_back(' ');
 }
 
-/// Hands the line of each article to `take`, empty where it has no text.
+/// Reads <doc> blocks and passes the line of each article to `take`; it is empty for an article
+/// without text.
 template <typename Take>
 void split_articles(std::string_view text, const Take& take) {
   bool open = false;
@@ -95,8 +96,7 @@ void split_articles(std::string_view text, const Take& take) {
       document.clear();
       open = false;
     } else if (open) {
-      const std::string_view kept = strip_end(line);
-      if (!title && !kept.empty()) append_line(kept, document);
+      if (!title) append_line(strip_end(line), document);
       title = false;
     }
   }
@@ -135,10 +135,7 @@ std::string read_book(const std::string& path) {
   }
   text = without_licence(text);
   std::string document;
-  while (!text.empty()) {
-    const std::string_view line = strip(take_line(text));
-    if (!line.empty()) append_line(line, document);
-  }
+  while (!text.empty()) append_line(strip(take_line(text)), document);
   return document;
 }
 
@@ -185,12 +182,11 @@ FormatCounts format_books(const std::string& folder, const std::string& output) 
   return writer.finish(folder, "book");
 }
 
-std::vector<std::string> article_lines(std::string_view blocks) {
-  std::vector<std::string> lines;
-  split_articles(blocks, [&lines](const std::string& document) {
-    if (!document.empty()) lines.push_back(document);
-  });
-  return lines;
+std::string join_lines(std::string_view text) {
+  std::string document;
+  document.reserve(text.size() + 1);
+  while (!text.empty()) append_line(strip_end(take_line(text)), document);
+  return document;
 }
 
 std::unique_ptr<LineSource> stream_books(const std::string& folder) {

@@ -1,7 +1,6 @@
 #pragma once
 
-// Articles or books one after the other, each the line that the format stage would write, without
-// a file between.
+// A source of articles or books, one line each, as the format stage would write them to a file.
 
 #include <functional>
 #include <optional>
@@ -12,7 +11,7 @@ namespace bertha::corpus {
 
 class LineSource {
  public:
-  /// Makes the next lines. Runs once, on any thread.
+  /// Makes the next lines. The caller runs it once, on any thread.
   using Job = std::function<std::vector<std::string>()>;
 
   LineSource() = default;
@@ -20,9 +19,9 @@ class LineSource {
   LineSource& operator=(const LineSource&) = delete;
   virtual ~LineSource() = default;
 
-  /// Nothing at the end. Jobs must not outlive the source.
+  /// Returns nothing at the end. Jobs must not outlive the source.
   virtual std::optional<Job> next() = 0;
-  /// Why the source ended before it was whole, where that was allowed; else empty.
+  /// Says why the source ended early, when that is allowed; else empty.
   virtual std::string damage() const { return {}; }
 };
 

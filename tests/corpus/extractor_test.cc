@@ -197,6 +197,44 @@ TEST(FormatArticle, KeepsReadersOfBlocksApart) {
             "x < /doc> < doc id= y\n\n</doc>\n");
 }
 
+std::vector<std::string> streamed_lines(const std::string& dump) {
+  const std::unique_ptr<LineSource> source = stream_articles(dump, {});
+  std::vector<std::string> lines;
+  while (const std::optional<LineSource::Job> job = source->next()) {
+    for (std::string& line : (*job)()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+TEST(StreamArticles, GivesTheLinesThatFormatArticlesWrites) {
+  test::TemporaryFolder folder;
+  std::string xml = "<mediawiki>";
+  for (const char* title : {"Plain", "A &quot;quoted&quot; &lt;/doc> title", "&lt;doc id=\"7\">",
+                            "Two\nlines", "&lt;/doc>"}) {
+    xml += fmt::format(
+        "<page><title>{}</title><ns>0</ns><id>1</id><revision><text>First  line. \n\n"
+        "&lt;nowiki>&lt;/doc>&lt;/nowiki> and &lt;nowiki>&lt;doc id=&lt;/nowiki> are words."
+        "</text></revision></page>",
+        title);
+  }
+  test::write_all(folder.file("d.xml"), xml + "</mediawiki>");
+  extract(folder.file("d.xml"), folder.file("out"));
+  EXPECT_EQ(format_articles(folder.file("out"), folder.file("out.txt")).documents, 5);
+  std::string joined;
+  const std::vector<std::string> lines = streamed_lines(folder.file("d.xml"));
+  for (const std::string& line : lines) joined += line + "\n\n";
+  EXPECT_EQ(joined, test::read_all(folder.file("out.txt")));
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_NE(lines.front().find("< /doc>"), std::string::npos) << lines.front();
+  EXPECT_NE(lines.front().find("< doc id="), std::string::npos) << lines.front();
+}
+
+TEST(JoinLines, DropsEmptyLinesAndTrailingBlanks) {
+  EXPECT_EQ(join_lines("One. \t\n\n  Two.\r\n \nThree."), "One.   Two. Three. ");
+  EXPECT_EQ(join_lines(" \n\n"), "");
+  EXPECT_EQ(join_lines(""), "");
+}
+
 TEST(FormatArticles, JoinsLinesAndDropsTitles) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("in/AB/wiki_00"), "<doc id=\"2\">\nB\n\nLast.\n\n</doc>\n");
