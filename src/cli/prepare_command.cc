@@ -1,15 +1,18 @@
-#include <algorithm>
+// bertha prepare: finds the sub-command.
+
+#include <fmt/format.h>
+
 #include <array>
-#include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
 #include "cli/commands.h"
-#include "cli/prepare_stages.h"
+#include "cli/prepare_commands.h"
 #include "cli/ranks.h"
 #include "cli/stop.h"
 #include "core/error.h"
+#include "runlog/work_meter.h"
 
 namespace bertha::cli {
 namespace {
@@ -20,9 +23,9 @@ struct Stage {
   int (*run)(Arguments, comm::Communicator&);
 };
 
-/// A stage that cannot be shared out: rank 0 runs it, the others wait.
+/// For a stage that ranks cannot divide: rank 0 runs it, the others wait.
 template <int (*kStage)(Arguments)>
-int on_one_rank(Arguments arguments, comm::Communicator& world) {
+int on_rank_0(Arguments arguments, comm::Communicator& world) {
   const int status = world.leads() ? kStage(arguments) : 0;
   world.wait_for_all(comm::Stage::kBarrier);
   return status;
@@ -30,14 +33,14 @@ int on_one_rank(Arguments arguments, comm::Communicator& world) {
 
 constexpr std::array kStages = {
     Stage{"extract", "a Wikipedia dump to plain articles, as WikiExtractor writes them",
-          on_one_rank<prepare_extract>},
-    Stage{"format", "articles or books to one line each", on_one_rank<prepare_format>},
-    Stage{"shard", "sentences, in shards of equal numbers of them", on_one_rank<prepare_shard>},
+          on_rank_0<run_prepare_extract>},
+    Stage{"format", "articles or books to one line each", on_rank_0<run_prepare_format>},
+    Stage{"shard", "sentences, in shards of equal numbers of them", on_rank_0<run_prepare_shard>},
     Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
-          prepare_instances},
+          run_prepare_instances},
     Stage{"pack", "several sequences a row, so that training spends little on padding",
-          prepare_pack},
-    Stage{"verify", "read all rows of all shards and check every field", prepare_verify},
+          run_prepare_pack},
+    Stage{"verify", "read all rows of all shards and check every field", run_prepare_verify},
 };
 
 std::string usage() {
@@ -52,40 +55,24 @@ std::string usage() {
 }
 
 int run_stage(Arguments arguments, comm::Communicator& world) {
-  if (arguments.empty()) return prepare_all(arguments, world);
+  if (arguments.empty()) return run_prepare_all(arguments, world);
   const std::string& name = arguments.front();
   for (const Stage& stage : kStages) {
     if (stage.name == name) return stage.run(arguments.subspan(1), world);
   }
-  return prepare_all(arguments.subspan(name == "all" ? 1 : 0), world);
+  return run_prepare_all(arguments.subspan(name == "all" ? 1 : 0), world);
 }
 
 }  // namespace
-
-std::vector<size_t> own_of(size_t count, const comm::Communicator& world) {
-  std::vector<size_t> own;
-  const auto ranks = static_cast<size_t>(world.ranks());
-  for (auto i = static_cast<size_t>(world.rank()); i < count; i += ranks) own.push_back(i);
-  return own;
-}
 
 void check_threads(const char* name, int64_t threads) {
   constexpr int64_t kMost = 1024;
   if (threads < 1 || threads > kMost) fail("--{} {}: expected 1 to {}", name, threads, kMost);
 }
 
-text::TokenRules parse_token_rules(const std::string& name) {
-  if (name == "recipe") return text::TokenRules::kRecipe;
-  if (name == "hf") return text::TokenRules::kHf;
-  fail("--token-rules \"{}\": expected recipe or hf", name);
-}
-
-void sum_counts(comm::Communicator& world, std::span<int64_t> counts) {
-  world.wait_for_all(comm::Stage::kBarrier);
-  std::vector<double> sums(counts.begin(), counts.end());  // whole numbers up to 2^53
-  world.all_reduce(sums, comm::Stage::kMetrics);
-  std::ranges::transform(sums, counts.begin(),
-                         [](double sum) { return static_cast<int64_t>(sum); });
+ReportProgress open_status_line(const std::string& label, const std::string& unit, bool quiet) {
+  auto meter = std::make_shared<runlog::WorkMeter>(label, unit, quiet);
+  return [meter](int64_t done, int64_t total) { meter->update(done, total); };
 }
 
 int run_prepare(Arguments arguments) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -11,12 +10,10 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "cli/prepare_stages.h"
+#include "cli/prepare_commands.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "corpus/extractor.h"
-#include "io/archive/multistream.h"
-#include "runlog/work_meter.h"
+#include "prepare/extract_stage.h"
 
 namespace bertha::cli {
 namespace {
@@ -25,12 +22,11 @@ struct Settings {
   std::vector<std::string> dumps;
   std::string bytes = "1M";
   std::string lists = "prose";
-  std::string index;
   bool no_headings = false;
   bool json = false;
   bool text = false;
   bool quiet = false;
-  corpus::ExtractOptions extract;
+  prepare::ExtractOptions extract;
 };
 
 Options declare(Settings& settings) {
@@ -38,27 +34,27 @@ Options declare(Settings& settings) {
                   "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles, "
                   "named and formed as WikiExtractor's.");
   options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz");
-  settings.extract.output_dir = "text";
-  settings.extract.threads = thread_count();
+  corpus::ExtractOptions& articles = settings.extract.articles;
+  articles.output_dir = "text";
+  articles.threads = thread_count();
   options
-      .value("output_dir", settings.extract.output_dir,
+      .value("output_dir", articles.output_dir,
              "folder for AA/wiki_00 and so on; -: standard output")
       .letter('o')
       .alias("output", "output_dir");
   options.value("bytes", settings.bytes, "most bytes a file, with K, M or G; 0: an article a file")
       .letter('b');
   options
-      .flag("compress", settings.extract.compress,
+      .flag("compress", articles.compress,
             "files are wiki_00.bz2 and so on; --bytes counts what is in them")
       .letter('c');
   options.flag("json", settings.json, "a JSON line an article instead of <doc> blocks");
   options.flag("text", settings.text, "the text alone instead of <doc> blocks");
-  options.value("threads", settings.extract.threads, "threads to use")
-      .alias("processes", "threads");
-  options.value("index", settings.index,
+  options.value("threads", articles.threads, "threads to use").alias("processes", "threads");
+  options.value("index", settings.extract.index,
                 "of a multistream dump, to read its streams in parallel (default: "
                 "x-index.txt.bz2 beside x.xml.bz2, where it is)");
-  options.flag("allow_truncated", settings.extract.allow_truncated,
+  options.flag("allow_truncated", articles.allow_truncated,
                "a dump that is cut off is no error: its whole pages are enough");
   options.value("lists", settings.lists,
                 "list items: none, prose (whole sentences) or all of them");
@@ -97,31 +93,36 @@ void write_to_stdout(std::string_view text) {
   }
 }
 
-std::string describe(const corpus::ExtractCounts& counts) {
-  const corpus::DumpCounts& dump = counts.dump;
-  return fmt::format(
-      "{} pages: {} articles written ({:.1f} MB); left out: {} redirects, {} of other namespaces, "
-      "{} without prose, {} empty, {} no wikitext, {} too long",
-      dump.pages, counts.written, static_cast<double>(counts.text_bytes) / 1e6, dump.redirects,
-      dump.other_namespaces, counts.without_prose, dump.empty, dump.other_models, dump.oversized);
+void report(const prepare::ExtractOptions& options, const prepare::ExtractResult& result) {
+  const bool to_stdout = options.articles.output_dir == "-";
+  std::FILE* out = to_stdout ? stderr : stdout;
+  fmt::print(out, "{}: {}\n", options.dump, prepare::describe(result));
+  const std::string files = to_stdout ? ""
+                                      : fmt::format("{} files in {}, ", result.counts.files.size(),
+                                                    options.articles.output_dir);
+  fmt::print(out, "{}{:.1f} s ({:.1f} MB of XML a second)\n", files, result.seconds,
+             static_cast<double>(result.counts.dump.xml_bytes) / 1e6 / result.seconds);
+}
+
+/// Throws Error for options that contradict each other.
+prepare::ExtractOptions finish(const Settings& settings) {
+  prepare::ExtractOptions options = settings.extract;
+  if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
+  options.dump = settings.dumps.front();
+  corpus::ExtractOptions& articles = options.articles;
+  check_threads("threads", articles.threads);
+  articles.file_bytes = parse_bytes(settings.bytes);
+  articles.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
+  if (settings.json && settings.text) fail("--json and --text: one of them at a time");
+  if (settings.json) articles.form = corpus::ArticleForm::kJson;
+  if (settings.text) articles.form = corpus::ArticleForm::kText;
+  if (articles.output_dir == "-") articles.sink = write_to_stdout;
+  return options;
 }
 
 }  // namespace
 
-std::vector<int64_t> streams_of(const std::string& dump, std::string index, int64_t threads) {
-  if (index.empty()) index = io::find_stream_index(dump);
-  if (index.empty()) return {};
-  try {
-    std::vector<int64_t> streams = io::read_stream_index(index, dump, threads);
-    spdlog::info("{}: {} streams, by {}", dump, streams.size(), index);
-    return streams;
-  } catch (const Error& error) {
-    spdlog::warn("{}; the dump is read without it", error.what());
-    return {};
-  }
-}
-
-int prepare_extract(Arguments arguments) {
+int run_prepare_extract(Arguments arguments) {
   Settings settings;
   Options options = declare(settings);
   if (!options.parse(arguments)) {
@@ -129,36 +130,15 @@ int prepare_extract(Arguments arguments) {
     return 0;
   }
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
-  if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
-  check_threads("threads", settings.extract.threads);
-  settings.extract.file_bytes = parse_bytes(settings.bytes);
-  settings.extract.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
-
-  if (settings.json && settings.text) fail("--json and --text: one of them at a time");
-  if (settings.json) settings.extract.form = corpus::ArticleForm::kJson;
-  if (settings.text) settings.extract.form = corpus::ArticleForm::kText;
-  const bool to_stdout = settings.extract.output_dir == "-";
-  if (to_stdout) settings.extract.sink = write_to_stdout;
-
-  const std::string& dump = settings.dumps.front();
-  settings.extract.streams = streams_of(dump, settings.index, settings.extract.threads);
-  runlog::WorkMeter meter("extract", "", settings.quiet);
-  settings.extract.progress = meter.report();
-  const auto begin = std::chrono::steady_clock::now();
-  const corpus::ExtractCounts counts = corpus::extract_dump(dump, settings.extract);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  meter.clear();
-  std::FILE* out = to_stdout ? stderr : stdout;
-  fmt::print(out, "{}: {}\n", dump, describe(counts));
-  const std::string files =
-      to_stdout ? ""
-                : fmt::format("{} files in {}, ", counts.files.size(), settings.extract.output_dir);
-  fmt::print(out, "{}{:.1f} s ({:.1f} MB of XML a second)\n", files, seconds.count(),
-             static_cast<double>(counts.dump.xml_bytes) / 1e6 / seconds.count());
-  if (counts.damage.empty()) return 0;
-  spdlog::warn("{}: {}; its whole pages were taken, which --allow_truncated says is enough", dump,
-               counts.damage);
-  return settings.extract.allow_truncated ? 0 : 1;
+  const prepare::ExtractOptions extract = finish(settings);
+  const prepare::ExtractResult result =
+      prepare::run_extract(extract, open_status_line("extract", "", settings.quiet));
+  report(extract, result);
+  const std::string& damage = result.counts.damage;
+  if (damage.empty()) return 0;
+  spdlog::warn("{}: {}; its whole pages were taken, which --allow_truncated says is enough",
+               extract.dump, damage);
+  return extract.articles.allow_truncated ? 0 : 1;
 }
 
 }  // namespace bertha::cli

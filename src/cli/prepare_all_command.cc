@@ -1,0 +1,110 @@
+// bertha prepare without a stage: what create_datasets_from_start.sh does, or one action of
+// bertPrep.py, under the working folder and with the recipe's names.
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/prepare_commands.h"
+#include "cli/ranks.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "prepare/pipeline.h"
+
+namespace bertha::cli {
+namespace {
+
+void declare_recipe_options(Options& options, prepare::PipelineSettings& settings) {
+  options.heading("As bertPrep.py");
+  options.value("action", settings.action,
+                "download, text_formatting, sharding, create_hdf5_files, pack or verify alone "
+                "(default: all in turn, a download where dump or vocabulary are missing)");
+  options.value("dataset", settings.dataset,
+                "wikicorpus_en, bookscorpus or books_wiki_en_corpus; to download also "
+                "google_pretrained_weights and squad");
+  options.value("input_files", settings.input_files, "files to shard, set apart by commas");
+  options.value("n_training_shards", settings.shards.training, "shards for training");
+  options.value("n_test_shards", settings.shards.test, "shards for tests");
+  options.value("fraction_test_set", settings.test_fraction, "share of sentences for tests");
+  options.value("n_processes", settings.threads, "threads to use").alias("threads", "n_processes");
+  options.value("random_seed", settings.random_seed, "seed of the instances");
+  options.value("dupe_factor", settings.dupe_factor, "passes over the text");
+  options.value("masked_lm_prob", settings.masked_lm_prob, "share of tokens to mask");
+  options.value("max_seq_length", settings.max_seq_length,
+                "for create_hdf5_files (512 when not given), pack and verify (both phases)");
+  options.value("max_predictions_per_seq", settings.max_predictions, "with --max_seq_length");
+  options.value("max_sequences_per_pack", settings.sequences_per_pack, "sequences a packed row");
+  options.value("do_lower_case", settings.lower_case, "0 for a cased vocabulary");
+  options.value("vocab_file", settings.vocab_file, "vocabulary, one piece a line");
+  options.value("skip_wikiextractor", settings.skip_extractor, "1: the articles are extracted");
+  options.accepted("segmentation_method", true, "the sentence splitter is built in");
+  options.accepted("interactive_json_config_generator", true, "the recipe does not use it either");
+}
+
+Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& scope) {
+  Options options("bertha prepare",
+                  "From a downloaded dump and books to the HDF5 shards of both phases, under the "
+                  "working folder. What is done is skipped, what is half done is done anew. "
+                  "bertha prepare STAGE --help explains a stage alone.");
+  options.positional("[wiki_only | wiki_books]", scope, 0,
+                     "the corpus: Wikipedia alone (default), or with books");
+  options.value("working_dir", settings.root, "the working folder ($BERT_PREP_WORKING_DIR)");
+  options.flag("dry_run", settings.dry_run, "say what would be done, and do nothing");
+  options.flag("stream", settings.stream,
+               "no extracted/ and no formatted_one_article_per_line/: the dump is read twice, and "
+               "of its text only the shards are kept, which both phases and a restart need");
+  options.value("mirror", settings.mirror, "take https://host/… of every download from here");
+  options.flag("allow_truncated", settings.allow_truncated, "a dump that is cut off is no error");
+  options.value("lists", settings.lists, "list items of articles: none, prose or all");
+  options.value("token_rules", settings.token_rules, "recipe or hf: whose rules for rare text");
+  declare_recipe_options(options, settings);
+  return options;
+}
+
+/// Completes the settings by the scope.
+void take_scope(const std::vector<std::string>& words, prepare::PipelineSettings& settings) {
+  if (words.size() > 1) fail("prepare: expected one of wiki_only and wiki_books");
+  const std::string scope = words.empty() ? "wiki_only" : words.front();
+  if (scope == "download") {
+    fail("prepare: download is no stage here: bertha download NAME, or --action download");
+  }
+  if (scope != "wiki_only" && scope != "wiki_books") {
+    fail("prepare: no stage and no corpus \"{}\"; bertha prepare --help lists them", scope);
+  }
+  if (settings.root.empty()) fail("prepare: set BERT_PREP_WORKING_DIR or give --working_dir");
+  if (settings.dataset.empty()) {
+    settings.dataset = scope == "wiki_books" ? prepare::kBoth : prepare::kWiki;
+  }
+}
+
+}  // namespace
+
+int run_prepare_all(Arguments arguments, comm::Communicator& world) {
+  prepare::PipelineSettings settings;
+  settings.threads = thread_count();
+  if (const char* set = std::getenv("BERT_PREP_WORKING_DIR"); set != nullptr) settings.root = set;
+  std::vector<std::string> scope;
+  Options options = declare(settings, scope);
+  if (!options.parse(arguments)) {
+    if (world.leads()) fmt::print("{}", options.help());
+    return 0;
+  }
+  for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  settings.rank_threads = options.given("n_processes") ? settings.threads : threads_beside(world);
+  take_scope(scope, settings);
+  check_threads("n_processes", settings.threads);
+  const auto open_progress = [](const std::string& label, const std::string& unit) {
+    return open_status_line(label, unit);
+  };
+  const auto download = [](const prepare::DownloadOptions& wanted) {
+    download_and_print(wanted, false);
+  };
+  prepare::run_pipeline(
+      settings, world, {.print = print_line, .open_progress = open_progress, .download = download});
+  return 0;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,100 @@
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/prepare_commands.h"
+#include "cli/ranks.h"
+#include "core/threads.h"
+#include "prepare/instances_stage.h"
+
+namespace bertha::cli {
+namespace {
+
+struct Settings {
+  bool lower_case = true;  ///< as the reference: true whether or not --do_lower_case is given
+  bool cased = false;
+  std::string token_rules = "recipe";
+  prepare::InstancesOptions stage;
+};
+
+Options declare(Settings& settings) {
+  Options options("bertha prepare instances",
+                  "Makes pre-training instances (masked tokens, next-sentence pairs) of text with "
+                  "one sentence a line and a blank line between documents. Same text, vocabulary "
+                  "and seed give the shard that create_pretraining_data.py gives, whatever the "
+                  "number of threads.");
+  prepare::InstancesOptions& stage = settings.stage;
+  dataset::InstanceOptions& instances = stage.instances;
+  options.value("vocab_file", stage.vocab_file, "vocabulary, one piece a line").required();
+  options.value("input_file", stage.input, "a text file, or a folder of .txt files").required();
+  options
+      .value("output_file", stage.output,
+             "the shard; for a folder of text the folder of shards, <name>.hdf5 each, or one "
+             "shard of all the text when this ends in .hdf5")
+      .required();
+  options.value("max_seq_length", instances.max_seq_length,
+                "tokens an instance, specials included");
+  options.value("max_predictions_per_seq", instances.max_predictions_per_seq,
+                "masked tokens an instance, at most");
+  options.value("masked_lm_prob", instances.masked_lm_prob, "share of tokens to mask");
+  options.value("short_seq_prob", instances.short_seq_prob, "share of instances to keep short");
+  options.value("dupe_factor", instances.dupe_factor, "passes over the text, masked anew");
+  options.value("random_seed", instances.random_seed, "seed, the same for every shard");
+  options.flag("do_lower_case", settings.lower_case,
+               "lower case, no accents: the default; --do_lower_case 0 is --cased");
+  options.flag("cased", settings.cased, "keep case and accents, for a cased vocabulary");
+  options.value("token_rules", settings.token_rules, "recipe or hf: whose rules for rare text");
+  options.value("threads", stage.threads, "threads to use");
+  options.accepted("bert_model", true, "the vocabulary and --cased say what it would");
+  return options;
+}
+
+/// The recipe has --do_lower_case as a switch that cannot be turned off. Here a 0 or 1 may follow.
+std::vector<std::string> without_case_values(Arguments arguments) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string word = arguments[i];
+    std::string value;
+    if (const size_t equals = word.find('='); equals != std::string::npos) {
+      value = word.substr(equals + 1);
+      word.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[i + 1];
+    }
+    const bool is_switch = word == "--do_lower_case" || word == "--do-lower-case";
+    if (!is_switch || (value != "0" && value != "1")) {
+      words.push_back(arguments[i]);
+      continue;
+    }
+    words.emplace_back(value == "0" ? "--cased" : "--do_lower_case");
+    if (word.size() == arguments[i].size()) ++i;
+  }
+  return words;
+}
+
+}  // namespace
+
+int run_prepare_instances(Arguments arguments, comm::Communicator& world) {
+  Settings settings;
+  prepare::InstancesOptions& stage = settings.stage;
+  stage.threads = thread_count();
+  Options options = declare(settings);
+  if (!options.parse(without_case_values(arguments))) {
+    if (world.leads()) fmt::print("{}", options.help());
+    return 0;
+  }
+  for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  dataset::check_options(stage.instances);
+  if (!options.given("threads")) stage.threads = threads_beside(world);
+  check_threads("threads", stage.threads);
+  stage.lower_case = !settings.cased;
+  stage.token_rules = text::parse_token_rules(settings.token_rules);
+  const prepare::InstancesResult result = prepare::run_instances(
+      stage, world, open_status_line("instances", prepare::instances_unit(world), !world.leads()));
+  if (world.leads()) fmt::print("{}\n", prepare::describe(result));
+  return 0;
+}
+
+}  // namespace bertha::cli

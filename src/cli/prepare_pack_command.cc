@@ -1,0 +1,85 @@
+#include <spdlog/spdlog.h>
+
+#include <string>
+
+#include "cli/options.h"
+#include "cli/prepare_commands.h"
+#include "cli/ranks.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "prepare/pack_stage.h"
+
+namespace bertha::cli {
+namespace {
+
+struct Settings {
+  int64_t seed = 42;
+  int64_t memory_mb = 1024;
+  bool quiet = false;
+  prepare::PackOptions stage;
+};
+
+Options declare(Settings& settings) {
+  dataset::PackOptions& packing = settings.stage.packing;
+  Options options(
+      "bertha prepare pack",
+      "Packs the sequences of a folder of shards, several a row, so that training spends little on "
+      "padding: mixed_strategies_part_<k>.hdf5 and, beside the folder, <folder>_metadata.json, as "
+      "pack_pretraining_data_pytorch.py writes them, without the sequences that it leaves out. "
+      "Same "
+      "shards, options and seed give the same files, whatever the number of threads.");
+  options.value("input_dir", settings.stage.input_dir, "folder of unpacked shards, *training*.hdf5")
+      .required();
+  options
+      .value("output_dir", settings.stage.output_dir, "folder of packed shards; made when missing")
+      .required();
+  options.value("max_sequence_length", packing.row_length, "tokens a packed row");
+  options.value("max_predictions_per_sequence", packing.max_predictions,
+                "masked tokens a packed row, and one more a sequence");
+  options.value("max_sequences_per_pack", packing.sequences_per_row,
+                "sequences a row at most, 1 to 8");
+  options.value("seed", settings.seed, "decides which sequences share a row and the rows' order");
+  options.flag("overwrite", settings.stage.overwrite, "replace the packed shards of --output_dir");
+  options.value("memory_mb", settings.memory_mb, "MiB of sequences to hold at a time, about");
+  options.value("threads", packing.threads, "threads to use");
+  options.flag("disable_progress_bar", settings.quiet, "no progress line");
+  options.accepted("train_batch_size", true, "packing does not depend on it");
+  options.accepted("local_rank", true, "packing does not depend on it");
+  return options;
+}
+
+void finish(Settings& settings) {
+  constexpr int64_t kMostMemoryMb = int64_t{1} << 24;
+  dataset::PackOptions& packing = settings.stage.packing;
+  prepare::check_options(packing);
+  check_threads("threads", packing.threads);
+  if (settings.memory_mb < 1 || settings.memory_mb > kMostMemoryMb) {
+    fail("--memory_mb {}: expected 1 to {}", settings.memory_mb, kMostMemoryMb);
+  }
+  packing.seed = static_cast<uint64_t>(settings.seed);
+  packing.memory_bytes = settings.memory_mb << 20;
+}
+
+}  // namespace
+
+int run_prepare_pack(Arguments arguments, comm::Communicator& world) {
+  Settings settings;
+  dataset::PackOptions& packing = settings.stage.packing;
+  packing.threads = thread_count();
+  Options options = declare(settings);
+  if (!options.parse(arguments)) {
+    if (world.leads()) fmt::print("{}", options.help());
+    return 0;
+  }
+  for (const std::string& note : options.notes()) spdlog::info("{}", note);
+  if (!options.given("threads")) packing.threads = threads_beside(world);
+  finish(settings);
+  const prepare::PackResult result = prepare::run_pack(
+      settings.stage, world,
+      open_status_line("pack", prepare::kPackUnit, settings.quiet || !world.leads()));
+  if (world.leads())
+    fmt::print("{}\n{}\n", prepare::describe(result.packing), prepare::describe(result));
+  return 0;
+}
+
+}  // namespace bertha::cli

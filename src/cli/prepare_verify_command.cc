@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include "cli/options.h"
+#include "cli/prepare_commands.h"
+#include "cli/ranks.h"
+#include "core/threads.h"
+#include "prepare/verify_stage.h"
+
+namespace bertha::cli {
+namespace {
+
+Options declare(prepare::VerifyOptions& verify) {
+  Options options(
+      "bertha prepare verify",
+      "Reads all rows of all shards of a folder, packed or not, and checks every field: shapes, "
+      "masks, positions, segments, masked tokens, next-sentence labels, unused places. With the "
+      "vocabulary also ids and special tokens. The status is 1 when anything is wrong, and each "
+      "faulty file has a line.");
+  options.value("input_dir", verify.input_dir, "folder of shards, or one shard").required();
+  options.value("max_predictions_per_sequence", verify.max_predictions,
+                "masked tokens of a row whose list has no end mark");
+  options.value("vocab_file", verify.vocab_file, "the vocabulary the shards were made with");
+  options.value("threads", verify.threads, "threads to use");
+  return options;
+}
+
+}  // namespace
+
+int run_prepare_verify(Arguments arguments, comm::Communicator& world) {
+  prepare::VerifyOptions verify;
+  verify.threads = thread_count();
+  Options options = declare(verify);
+  if (!options.parse(arguments)) {
+    if (world.leads()) fmt::print("{}", options.help());
+    return 0;
+  }
+  if (!options.given("threads")) verify.threads = threads_beside(world);
+  check_threads("threads", verify.threads);
+  const prepare::VerifyResult result =
+      prepare::run_verify(verify, world, open_status_line("verify", "files", !world.leads()));
+  prepare::log_findings(result);
+  if (world.leads()) fmt::print("{}\n", prepare::describe(result));
+  return result.sound ? 0 : 1;
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,212 @@
+#include "prepare/instances_stage.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/workers.h"
+#include "dataset/hdf5_shard.h"
+#include "io/list_files.h"
+#include "prepare/output_folder.h"
+#include "prepare/rank_work.h"
+#include "prepare/stopwatch.h"
+#include "text/vocabulary.h"
+
+namespace bertha::prepare {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// From this share of [UNK] on the vocabulary probably belongs to other text.
+constexpr double kSuspectUnknown = 0.2;
+/// From this share of [UNK] on it certainly does.
+constexpr double kForeignUnknown = 0.5;
+/// From this share of pieces with upper case on a vocabulary is a cased one.
+constexpr double kCasedShare = 0.05;
+
+/// Text files that become one shard.
+struct Job {
+  std::vector<std::string> inputs;
+  std::string output;
+  int64_t bytes = 0;
+};
+
+int64_t size_bytes(const std::string& path) {
+  std::error_code error;
+  const uintmax_t bytes = fs::file_size(path, error);
+  if (error) fail("{}: cannot read: {}", path, error.message());
+  return static_cast<int64_t>(bytes);
+}
+
+std::vector<std::string> text_files(const std::string& folder) {
+  std::vector<std::string> files = io::list_files(folder, "", ".txt");
+  if (files.empty()) fail("{}: no .txt file in this folder", folder);
+  return files;
+}
+
+std::string shard_in(const std::string& folder, const std::string& text_file) {
+  return (fs::path(folder) / fs::path(text_file).stem()).string() + ".hdf5";
+}
+
+std::vector<Job> plan_jobs(const InstancesOptions& options) {
+  std::vector<Job> jobs;
+  if (!fs::is_directory(options.input)) {
+    const bool into_folder = fs::is_directory(options.output);
+    jobs.push_back(
+        {{options.input}, into_folder ? shard_in(options.output, options.input) : options.output});
+  } else if (options.output.ends_with(".hdf5")) {
+    jobs.push_back({text_files(options.input), options.output});
+  } else {
+    for (const std::string& file : text_files(options.input)) {
+      jobs.push_back({{file}, shard_in(options.output, file)});
+    }
+  }
+  for (Job& job : jobs) {
+    for (const std::string& input : job.inputs) job.bytes += size_bytes(input);
+  }
+  // Long jobs go first, so that no thread begins one when the others have finished.
+  std::ranges::stable_sort(jobs, std::greater<>(), &Job::bytes);
+  return jobs;
+}
+
+/// A vocabulary of another language or case shows in the share of unknown words.
+void check_unknown(const Job& job, const dataset::Corpus& corpus,
+                   const text::Vocabulary& vocabulary) {
+  const auto unknown = std::ranges::count(corpus.ids, vocabulary.specials().unk);
+  const auto tokens = static_cast<int64_t>(corpus.ids.size());
+  const double share = static_cast<double>(unknown) / static_cast<double>(tokens);
+  if (share > kForeignUnknown) {
+    fail("{}: {:.0f} % of the tokens are [UNK]: {} is not a vocabulary of this text",
+         job.inputs.front(), 100 * share, vocabulary.name());
+  }
+  if (share > kSuspectUnknown) {
+    spdlog::warn("{}: {:.0f} % of the tokens are [UNK]; is {} the right vocabulary?",
+                 job.inputs.front(), 100 * share, vocabulary.name());
+  }
+}
+
+/// Lower-cased text never uses the pieces with upper case.
+void check_case(const text::Vocabulary& vocabulary) {
+  int64_t upper = 0;
+  for (const int32_t id : vocabulary.distinct_ids()) {
+    const std::string_view piece = vocabulary.piece(id);
+    if (piece.starts_with('[')) continue;  // [CLS] and other special tokens
+    upper += std::ranges::any_of(piece, [](char c) { return c >= 'A' && c <= 'Z'; }) ? 1 : 0;
+  }
+  const double share = static_cast<double>(upper) / static_cast<double>(vocabulary.size());
+  if (share < kCasedShare) return;
+  spdlog::warn(
+      "{}: {:.0f} % of its pieces have upper case, which lower-cased text never uses: "
+      "--do_lower_case 0 keeps the case",
+      vocabulary.name(), 100 * share);
+}
+
+InstancesResult make_shard(const Job& job, const InstancesOptions& options,
+                           const text::Tokenizer& tokenizer, int64_t threads) {
+  dataset::Corpus corpus = dataset::read_corpus(job.inputs, tokenizer, threads);
+  check_unknown(job, corpus, tokenizer.vocabulary());
+  if (corpus.documents() == 1) {
+    spdlog::warn("{}: a single document: no next sentence can be drawn from another one",
+                 job.inputs.front());
+  }
+  InstancesResult made{.shards = 1,
+                       .documents = corpus.documents(),
+                       .sentences = corpus.segments(),
+                       .tokens = static_cast<int64_t>(corpus.ids.size()),
+                       .text_bytes = job.bytes};
+  const dataset::InstanceSet set(std::move(corpus), tokenizer.vocabulary(), options.instances);
+  made.instances = set.size();
+  dataset::write_shard(
+      job.output, set.shape(),
+      [&set](int64_t row, const dataset::ShardRow& out) { set.fill_row(row, out); }, threads);
+  return made;
+}
+
+void remove_leftovers(const std::vector<Job>& jobs) {
+  std::set<std::string> folders;
+  for (const Job& job : jobs) folders.insert(fs::path(job.output).parent_path().string());
+  for (const std::string& folder : folders) remove_leftovers_logged(folder);
+}
+
+/// Training reads all shards of a folder, those of other runs too.
+void warn_of_others(const std::vector<Job>& jobs) {
+  if (jobs.size() < 2) return;  // a file of its own, perhaps one of many
+  std::set<std::string> made;
+  for (const Job& job : jobs) made.insert(fs::path(job.output).filename().string());
+  const std::string folder = fs::path(jobs.front().output).parent_path().string();
+  const auto others = std::ranges::count_if(
+      io::list_files(folder, "", ".hdf5"),
+      [&](const std::string& file) { return !made.contains(fs::path(file).filename().string()); });
+  if (others > 0) spdlog::warn("{}: {} other shards are there and stay", folder, others);
+}
+
+void add(const InstancesResult& from, InstancesResult& to) {
+  to.shards += from.shards;
+  to.documents += from.documents;
+  to.sentences += from.sentences;
+  to.tokens += from.tokens;
+  to.instances += from.instances;
+  to.text_bytes += from.text_bytes;
+}
+
+/// Makes this rank's shards. Threads work on different shards first; threads that are left over
+/// divide the work within each shard.
+InstancesResult make_own_shards(const std::vector<Job>& jobs, const InstancesOptions& options,
+                                const text::Tokenizer& tokenizer, const comm::Communicator& world,
+                                const ReportProgress& progress) {
+  const std::vector<size_t> own = round_robin_indices(jobs.size(), world);
+  const auto count = static_cast<int64_t>(own.size());
+  const int64_t threads_a_job = std::max<int64_t>(1, options.threads / std::max<int64_t>(count, 1));
+  ProgressCounter done(count, progress);
+  std::vector<InstancesResult> made(own.size());
+  run_tasks(count, options.threads, [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    made[at] = make_shard(jobs[own[at]], options, tokenizer, threads_a_job);
+    done.add(1);
+  });
+  InstancesResult sum;
+  for (const InstancesResult& shard : made) add(shard, sum);
+  return sum;
+}
+
+}  // namespace
+
+InstancesResult run_instances(const InstancesOptions& options, comm::Communicator& world,
+                              const ReportProgress& progress) {
+  dataset::check_options(options.instances);
+  const auto vocabulary = text::Vocabulary::load(options.vocab_file);
+  vocabulary.specials();  // throws for a missing special token before any text is read
+  if (options.lower_case && world.leads()) check_case(vocabulary);
+  const text::Tokenizer tokenizer(vocabulary, {options.lower_case, options.token_rules});
+  const std::vector<Job> jobs = plan_jobs(options);
+  if (world.leads()) {
+    remove_leftovers(jobs);
+    warn_of_others(jobs);
+  }
+  world.wait_for_all(comm::Stage::kBarrier);
+  const Stopwatch watch;
+  InstancesResult sum = make_own_shards(jobs, options, tokenizer, world, progress);
+  all_reduce_counts(world, {&sum.shards, &sum.documents, &sum.sentences, &sum.tokens,
+                            &sum.instances, &sum.text_bytes});
+  sum.seconds = watch.seconds();
+  return sum;
+}
+
+std::string instances_unit(const comm::Communicator& world) {
+  return world.ranks() > 1 ? "shards of rank 0" : "shards";
+}
+
+std::string describe(const InstancesResult& result) {
+  return fmt::format(
+      "{} shards, {} documents, {} sentences, {} tokens, {} instances in {:.1f} s ({:.1f} MB/s)",
+      result.shards, result.documents, result.sentences, result.tokens, result.instances,
+      result.seconds, static_cast<double>(result.text_bytes) / 1e6 / result.seconds);
+}
+
+}  // namespace bertha::prepare
