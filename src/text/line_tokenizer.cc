@@ -1,0 +1,89 @@
+#include "text/line_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace bertha::text {
+namespace {
+
+std::optional<std::string> text_of_json(std::string_view line) {
+  if (!line.starts_with('{')) return std::nullopt;
+  const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
+  if (!object.is_object()) return std::nullopt;
+  const auto found = object.find("text");
+  if (found == object.end() || !found->is_string()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+void append_number(int64_t number, std::string& out) {
+  const fmt::format_int digits(number);
+  out.append(digits.data(), digits.size());
+}
+
+void append_json_string(std::string_view text, std::string& out) {
+  out.push_back('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (static_cast<uint8_t>(c) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<int>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+/// Calls append(i) for each index below `count`, with `separator` between.
+template <typename Append>
+void append_list(size_t count, std::string_view separator, std::string& out, const Append& append) {
+  for (size_t i = 0; i < count; ++i) {
+    if (i > 0) out += separator;
+    append(i);
+  }
+}
+
+}  // namespace
+
+void LineTokenizer::run(std::string_view line, std::string& out) {
+  ids_.clear();
+  offsets_.clear();
+  const std::optional<std::string> inner = text_of_json(line);
+  const std::string_view text = inner ? std::string_view(*inner) : line;
+  if (jsonl_) {
+    tokenizer_.encode(text, ids_, offsets_);
+    write_json(out);
+  } else {
+    tokenizer_.encode(text, ids_);
+    write_plain(out);
+  }
+  out.push_back('\n');
+}
+
+void LineTokenizer::write_plain(std::string& out) const {
+  append_list(ids_.size(), " ", out, [&](size_t i) { append_number(ids_[i], out); });
+  out.push_back('\t');
+  append_list(ids_.size(), " ", out, [&](size_t i) { out += piece(i); });
+}
+
+void LineTokenizer::write_json(std::string& out) const {
+  out += R"({"ids": [)";
+  append_list(ids_.size(), ", ", out, [&](size_t i) { append_number(ids_[i], out); });
+  out += R"(], "tokens": [)";
+  append_list(ids_.size(), ", ", out, [&](size_t i) { append_json_string(piece(i), out); });
+  out += R"(], "offsets": [)";
+  append_list(ids_.size(), ", ", out, [&](size_t i) {
+    out.push_back('[');
+    append_number(offsets_[i].begin, out);
+    out += ", ";
+    append_number(offsets_[i].end, out);
+    out.push_back(']');
+  });
+  out += "]}";
+}
+
+}  // namespace bertha::text
