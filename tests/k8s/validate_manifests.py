@@ -2,11 +2,12 @@
 """Renders every form of the manifests and validates them against the schemas of Kubernetes.
 
     pip install kubernetes-validate
-    validate_manifests.py build/release/bertha [VERSION]
+    tests/k8s/validate_manifests.py build/release/bertha [VERSION]
 
 The schemas (strict: unknown fields are errors) are those of the package, of the newest Kubernetes it
 knows or of VERSION. Pods are validated as they are. MPIJob is no kind of Kubernetes itself: the
-templates of its replicas are validated as Pods, the rest is `bertha k8s lint`'s. Not part of ctest.
+templates of its replicas are validated as Pods, and manifests_test.cc checks the rest. This script
+is run by hand; it is not part of ctest.
 """
 
 import itertools

@@ -1,0 +1,48 @@
+#include <gtest/gtest.h>
+
+#include "cli/commands.h"
+#include "core/error.h"
+#include "k8s/manifests.h"
+#include "support/files.h"
+
+namespace bertha::cli {
+namespace {
+
+int k8s(const std::vector<std::string>& words) {
+  return run_k8s(words);
+}
+
+TEST(K8sCommand, OneManifestGoesToStandardOutput) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(k8s({"render", "--job=phase2", "--cards=16", "--user=me"}), 0);
+  k8s::ManifestOptions options;
+  options.job = "phase2";
+  options.cards = 16;
+  options.user = "me";
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), k8s::render_manifest(options));
+}
+
+TEST(K8sCommand, OutputFolderGetsAllManifests) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(k8s({"render", "--device=gaudi", "--output-dir", folder.file("new")}), 0);
+  k8s::ManifestOptions options;
+  options.device = "gaudi";
+  const std::vector<k8s::NamedManifest> all = k8s::recipe_manifests(options);
+  EXPECT_EQ(all.size(), 8U);
+  for (const k8s::NamedManifest& manifest : all) {
+    EXPECT_EQ(test::read_all(folder.path() / "new" / manifest.path),
+              k8s::render_manifest(manifest.options));
+  }
+}
+
+TEST(K8sCommand, WrongValueIsAnErrorAndUnknownWordShowsTheUsage) {
+  EXPECT_THROW(k8s({"render", "--job=phase3"}), Error);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{}, {"lint"}}) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(k8s(words), 2);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("bertha k8s render"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace bertha::cli
