@@ -6,8 +6,7 @@
 #
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
-# FOLDER is build/cuda (./run build --cuda, then cmake --build build/cuda --target test_cuda
-# training_bench squad_bench), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is
+# FOLDER is build/cuda (as docs/cuda.md builds the program, test_cuda and the benches), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is
 # printed. The text for the shards, one sentence a line and a blank line between documents, is this
 # project's own documentation unless --text, the last option, names better.
 set -euo pipefail
@@ -36,7 +35,7 @@ done
 readonly programs=(bertha test_cuda bench/training_bench bench/squad_bench)
 for program in "${programs[@]}"; do
   [[ -x $build/$program ]] || {
-    echo "pack_cuda.sh: $build/$program is missing; build it first (./run build --cuda)" >&2
+    echo "pack_cuda.sh: $build/$program is missing; build it first, as docs/cuda.md says" >&2
     exit 1
   }
 done
