@@ -116,8 +116,8 @@ train::TrainerSettings settings_of(const Setup& setup,
                                    const std::vector<PretrainingBatch>& batches) {
   train::TrainerSettings settings;
   settings.compute = setup.dtype();
-  settings.optimizer =
-      setup.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
+  settings.optimizer.kind =
+      setup.optimizer == "lamb" ? optim::OptimizerKind::kLamb : optim::OptimizerKind::kAdamW;
   for (const PretrainingBatch& batch : batches) {
     bert::BatchLimits& limits = settings.limits;
     limits.tokens = std::max(limits.tokens, batch.tokens());

@@ -111,8 +111,7 @@ int run_classify(Arguments arguments) {
   const text::Tokenizer tokenizer(tokens.vocabulary, typed.model.rules(tokens));
   if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval_steps needs --eval_file");
   o.progress = !typed.disable_progress_bar;
-  o.sums = typed.ranks.sums();
-  o.weight_check_interval = typed.ranks.weight_check_interval;
+  typed.ranks.settle(o);
   stop_on_signals();
   return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
     return run_on(world, o, typed, tokenizer);

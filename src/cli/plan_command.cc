@@ -243,7 +243,7 @@ Memory memory_of(const Plan& plan, int64_t ranks) {
   settings.recompute = o.recompute;
   settings.accumulation = o.accumulation;
   settings.sums = o.sums.sums();
-  settings.partitions_state = o.zero;
+  settings.optimizer.zero = o.zero;
   settings.limits = {.tokens = o.shape.sequences * o.shape.length,
                      .sequences = o.shape.sequences,
                      .masked = o.shape.sequences * std::min(o.shape.predictions, o.shape.length)};

@@ -77,8 +77,6 @@ void declare_optimisation(Options& table, Typed& typed) {
   table.value("steps_this_run", o.steps_this_run,
               "stop at this step, counted from the phase's start; -1: at the last");
   table.value("optimizer", typed.optimizer, "lamb or adamw");
-  table.value("use_zero_optimizer", o.zero,
-              "ranks share the optimizer's state out (ZeRO-1): each keeps the moments of a part");
   table.value("seed", o.seed, "of initial weights, dropout and order of rows");
   table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
 }
@@ -136,7 +134,7 @@ PretrainingOptions settle(const Typed& typed, const Options& table) {
     fail("--optimizer {}: expected lamb or adamw", typed.optimizer);
   }
   o.optimizer =
-      typed.optimizer == "lamb" ? train::OptimizerKind::kLamb : train::OptimizerKind::kAdamW;
+      typed.optimizer == "lamb" ? optim::OptimizerKind::kLamb : optim::OptimizerKind::kAdamW;
   if (typed.init != "recipe" && typed.init != "bert") {
     fail("--init {}: expected recipe or bert", typed.init);
   }

@@ -57,6 +57,10 @@ void RankOptions::declare(Options& options) {
                "log2(accumulation steps) gradients and an addition a micro-batch");
   options.value("allreduce-dtype", allreduce_dtype,
                 "of gradients between ranks: fp32, or bf16 for half the bytes");
+  options.value(
+      "use_zero_optimizer", zero,
+      "ZeRO-1: each rank keeps the optimizer's moments of one partition of the parameters "
+      "and updates that partition; the results have the same bits");
   options.value("watchdog-seconds", watchdog_seconds,
                 "a rank that says nothing for so long is named and ends the job");
   options.value("weight-check-interval", weight_check_interval,

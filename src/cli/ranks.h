@@ -11,9 +11,10 @@
 
 namespace bertha::cli {
 
-/// Options of commands that run on many ranks.
+/// Options of the commands that train on many ranks.
 struct RankOptions {
   bool deterministic = false;
+  bool zero = false;  ///< ZeRO-1
   std::string allreduce_dtype = "fp32";
   double watchdog_seconds = 60;
   int64_t weight_check_interval = 100;
@@ -21,6 +22,13 @@ struct RankOptions {
   void declare(Options& options);
   /// How gradients are summed. Throws Error for an unknown type.
   comm::ReduceOptions sums() const;
+  /// Copies the options to a run's own: `sums`, `zero` and `weight_check_interval`.
+  template <typename RunOptions>
+  void settle(RunOptions& run) const {
+    run.sums = sums();
+    run.zero = zero;
+    run.weight_check_interval = weight_check_interval;
+  }
 };
 
 /// Joins the ranks that mpirun started (or is alone), runs `body` and leaves with the others. On

@@ -10,7 +10,8 @@
 namespace bertha::cli {
 
 /// The options that run_pretraining.py and run_squad.py share, as typed. `RunOptions` is the run's
-/// own structure: json_summary, tensorboard_dir, output_dir, progress, sums, weight_check_interval.
+/// own structure: json_summary, tensorboard_dir, output_dir, progress, and what RankOptions
+/// settles.
 struct RecipeRun {
   DeviceChoice device;
   RankOptions ranks;
@@ -35,8 +36,7 @@ struct RecipeRun {
   void settle(const Options& table, RunOptions& run) {
     settle(table);
     run.progress = !disable_progress_bar;
-    run.sums = ranks.sums();
-    run.weight_check_interval = ranks.weight_check_interval;
+    ranks.settle(run);
     if (enable_tensorboard && run.tensorboard_dir.empty()) {
       run.tensorboard_dir = run.output_dir + "/tensorboard";
     }

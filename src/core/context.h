@@ -61,4 +61,13 @@ class Context {
   Arena& arena_;
 };
 
+/// Bytes of arena that `body(Context&)` needs at most. Calls it once, in a dry run.
+template <typename Body>
+int64_t measure_arena(Device& device, const Body& body) {
+  Arena measure;
+  Context context(device, measure);
+  body(context);
+  return measure.peak_bytes();
+}
+
 }  // namespace bertha

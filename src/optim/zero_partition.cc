@@ -11,7 +11,7 @@ int64_t blocks_of(const ops::ParameterSpan& span) {
   return ops::norm_blocks({&span, 1});
 }
 
-/// The first block of any span that begins at `target` or after it.
+/// The first norm block that begins at the element `target` or after it.
 struct Cut {
   int64_t offset;
   int64_t block;
@@ -28,16 +28,15 @@ Cut cut_at(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t
   return {flat_size, block};
 }
 
-void add_own(ZeroPartition& shares, std::span<const ops::ParameterSpan> spans) {
+void add_own(ZeroPartition& own, std::span<const ops::ParameterSpan> spans) {
   int64_t block = 0;
   for (const ops::ParameterSpan& span : spans) {
     const int64_t blocks = blocks_of(span);
-    const int64_t begin = std::max(span.offset, shares.begin);
-    const int64_t end = std::min(span.offset + span.size, shares.begin + shares.size);
+    const int64_t begin = std::max(span.offset, own.begin);
+    const int64_t end = std::min(span.offset + span.size, own.begin + own.size);
     if (begin < end) {
-      shares.spans.push_back(
-          {.offset = begin - shares.begin, .size = end - begin, .decay = span.decay});
-      shares.whole.push_back({.first = block, .count = blocks});
+      own.spans.push_back({.offset = begin - own.begin, .size = end - begin, .decay = span.decay});
+      own.whole.push_back({.first = block, .count = blocks});
     }
     block += blocks;
   }
@@ -48,18 +47,18 @@ void add_own(ZeroPartition& shares, std::span<const ops::ParameterSpan> spans) {
 ZeroPartition partition(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
                         int64_t rank) {
   BERTHA_CHECK(rank >= 0 && rank < ranks);
-  ZeroPartition shares;
+  ZeroPartition result;
   for (int64_t r = 0; r <= ranks; ++r) {
     const int64_t target = flat_size / ranks * r + flat_size % ranks * r / ranks;
     const Cut cut = r == 0 ? Cut{0, 0} : cut_at(spans, flat_size, target);
-    shares.bounds.push_back(cut.offset);
-    shares.block_bounds.push_back(cut.block);
+    result.bounds.push_back(cut.offset);
+    result.block_bounds.push_back(cut.block);
   }
-  const auto own = static_cast<size_t>(rank);
-  shares.begin = shares.bounds[own];
-  shares.size = shares.bounds[own + 1] - shares.begin;
-  add_own(shares, spans);
-  return shares;
+  const auto index = static_cast<size_t>(rank);
+  result.begin = result.bounds[index];
+  result.size = result.bounds[index + 1] - result.begin;
+  add_own(result, spans);
+  return result;
 }
 
 }  // namespace bertha::optim

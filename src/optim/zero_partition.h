@@ -1,8 +1,9 @@
 #pragma once
 
-// How ZeRO-1 (Rajbhandari et al. 2020) shares the optimizer's work out between ranks: rank r keeps
-// the moments of, and updates, one run of the flat buffers. Cuts lie between the blocks of the
-// optimizer's norms (ops/optimizer.h), so that norms have the same bits as without shares.
+// ZeRO-1 (Rajbhandari et al. 2020) partitions the optimizer's state and work over ranks: rank r
+// keeps the moments of one contiguous range of the flat buffers and updates the weights in it. The
+// ranges end between the blocks of the optimizer's norms (ops/optimizer.h), so that norms have the
+// same bits as without a partition.
 
 #include <cstdint>
 #include <span>
@@ -13,16 +14,16 @@
 namespace bertha::optim {
 
 struct ZeroPartition {
-  /// Of each rank, in elements of the flat buffers and in norm blocks of all spans; one entry more
-  /// than ranks.
+  /// Rank r has the elements [bounds[r], bounds[r + 1]) of the flat buffers, and of the norm blocks
+  /// of all spans those in [block_bounds[r], block_bounds[r + 1]).
   std::vector<int64_t> bounds;
   std::vector<int64_t> block_bounds;
-  /// This rank's own.
+  /// This rank's range, in elements.
   int64_t begin = 0;
   int64_t size = 0;
-  /// What of each parameter lies in it, offsets counted from `begin`.
+  /// The parts of parameters in that range; offsets count from `begin`.
   std::vector<ops::ParameterSpan> spans;
-  /// Which parameters those are: the first block of each, and their number, among all blocks.
+  /// For each of `spans`, the norm blocks of the whole parameter, numbered over all parameters.
   struct Blocks {
     int64_t first = 0;
     int64_t count = 0;
@@ -30,8 +31,8 @@ struct ZeroPartition {
   std::vector<Blocks> whole;
 };
 
-/// As even as blocks allow; more ranks than blocks leave some with nothing. `spans` in order of
-/// offset.
+/// Ranges as equal as the blocks allow. With more ranks than blocks, some ranges are empty. `spans`
+/// in order of offset; `flat_size` in elements.
 ZeroPartition partition(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t ranks,
                         int64_t rank);
 

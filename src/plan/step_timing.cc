@@ -106,8 +106,8 @@ std::vector<Sample> time_sums(comm::Communicator& world, Stopwatch& watch, const
 
 StepTiming time_steps(comm::Communicator& world, Device& device, const bert::Config& config,
                       train::TrainerSettings settings, const BatchShape& shape, int64_t steps) {
-  settings.accumulation = 2;  // one micro-batch without sums beside it, one with
-  settings.partitions_state = false;
+  settings.accumulation = 2;  // the second micro-batch overlaps with the all-reduce
+  settings.optimizer.zero = false;
   settings.limits = {.tokens = shape.sequences * shape.length,
                      .sequences = shape.sequences,
                      .masked = shape.sequences * shape.predictions};

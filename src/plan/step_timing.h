@@ -44,8 +44,8 @@ struct StepTiming {
 };
 
 /// Trains on random rows for `steps` steps after a first one that is not timed. All ranks of
-/// `world` call it; the result is the same on all. `settings` as in a run; limits, accumulation and
-/// shared state are set here.
+/// `world` call it; the result is the same on all. `settings` as in a run; this function sets
+/// limits and accumulation, and switches ZeRO-1 off.
 StepTiming time_steps(comm::Communicator& world, Device& device, const bert::Config& config,
                       train::TrainerSettings settings, const BatchShape& shape, int64_t steps);
 

@@ -28,7 +28,7 @@ int64_t checkpoint_number(std::string_view name) {
   return bad == std::errc() && rest == digits.data() + digits.size() ? number : -1;
 }
 
-/// Parameters in the order of the optimizer's integers: first all that decay, then the others.
+/// Parameters in the order in which the optimizer's state numbers them: first those that decay.
 std::vector<int> optimizer_order(const bert::ParameterTable& table) {
   std::vector<int> order;
   for (const bool decay : {true, false}) {
@@ -45,7 +45,7 @@ std::vector<int64_t> extents_of(const Shape& shape) {
 
 // ---- writing -------------------------------------------------------------------------------
 
-/// A tensor whose values `read` puts into host memory when the file is written.
+/// A tensor whose values `read(float*)` copies to host memory when the file is written.
 template <typename Read>
 const PickleValue& add_tensor(io::TorchWriter& writer, const Shape& shape, const Read& read) {
   const int64_t size = shape.size();
@@ -62,7 +62,7 @@ bert::ModelClass class_of(const bert::ModelIndices& indices) {
   return bert::ModelClass::kPretraining;
 }
 
-/// The weights as bert::state_dict takes them: all of the table's.
+/// All weights of the table, in the form that bert::state_dict takes.
 bert::ExportModel model_of(const bert::ParameterStore& parameters) {
   return {.config = {},
           .table = &parameters.table(),
@@ -72,18 +72,18 @@ bert::ExportModel model_of(const bert::ParameterStore& parameters) {
 }
 
 const PickleValue& moments_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                const optim::MomentStore& trainer, int64_t step) {
+                                const optim::MomentStore& moments, int64_t step) {
   PickleTree& tree = writer.tree();
   PickleValue& state = tree.dict();
   int64_t number = 0;
   for (const int index : optimizer_order(table)) {
     const Shape& shape = table[index].shape;
     PickleValue& entry = tree.dict();
-    tree.set(entry, "exp_avg", add_tensor(writer, shape, [&trainer, index](float* to) {
-               trainer.read_moments(index, to, nullptr);
+    tree.set(entry, "exp_avg", add_tensor(writer, shape, [&moments, index](float* to) {
+               moments.read_moments(index, to, nullptr);
              }));
-    tree.set(entry, "exp_avg_sq", add_tensor(writer, shape, [&trainer, index](float* to) {
-               trainer.read_moments(index, nullptr, to);
+    tree.set(entry, "exp_avg_sq", add_tensor(writer, shape, [&moments, index](float* to) {
+               moments.read_moments(index, nullptr, to);
              }));
     tree.set(entry, "step", tree.integer(step));
     state.set(tree.integer(number++), entry);
@@ -115,7 +115,7 @@ const PickleValue& group_tree(PickleTree& tree, const OptimizerRecord& record, b
 }
 
 const PickleValue& optimizer_tree(io::TorchWriter& writer, const bert::ParameterTable& table,
-                                  const optim::MomentStore& trainer, const OptimizerRecord& record,
+                                  const optim::MomentStore& moments, const OptimizerRecord& record,
                                   int64_t step) {
   PickleTree& tree = writer.tree();
   const auto decayed = std::count_if(table.parameters().begin(), table.parameters().end(),
@@ -125,7 +125,7 @@ const PickleValue& optimizer_tree(io::TorchWriter& writer, const bert::Parameter
   groups.append(group_tree(tree, record, true, step, 0, decayed));
   groups.append(group_tree(tree, record, false, step, decayed, rest));
   PickleValue& optimizer = tree.dict();
-  tree.set(optimizer, "state", moments_tree(writer, table, trainer, step));
+  tree.set(optimizer, "state", moments_tree(writer, table, moments, step));
   tree.set(optimizer, "param_groups", groups);
   return optimizer;
 }
@@ -178,7 +178,8 @@ RunRecord read_record(const PickleValue& entry, const std::string& path) {
     record.settings.emplace_back(settings[i]->string(what), settings[i + 1]->string(what));
   }
   for (const PickleValue* name : entry.at("written", what).items()) {
-    // Names alone: a path in a foreign file must not say what is removed.
+    // Only names of checkpoints: a run removes these files, and a foreign file must not choose
+    // them.
     const std::string text(name->string(what));
     if (checkpoint_number(text) >= 0) record.written.push_back(text);
   }
@@ -199,16 +200,16 @@ std::vector<float> read_values(const io::TorchFile& file, const PickleValue& val
 }
 
 void load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
-                     const bert::ParameterTable& table, optim::MomentStore& trainer) {
+                     const bert::ParameterTable& table, optim::MomentStore& moments) {
   const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
   int64_t number = 0;
   for (const int index : optimizer_order(table)) {
     const std::string name = fmt::format("optimizer state {} ({})", number, table[index].name);
     const PickleValue* entry = state.find(number++);
     if (entry == nullptr) fail("{}: {} is missing", file.path(), name);
-    const auto first = read_values(file, entry->at("exp_avg", name), table[index], name);
-    const auto second = read_values(file, entry->at("exp_avg_sq", name), table[index], name);
-    trainer.write_moments(index, first.data(), second.data());
+    const auto exp_avg = read_values(file, entry->at("exp_avg", name), table[index], name);
+    const auto exp_avg_sq = read_values(file, entry->at("exp_avg_sq", name), table[index], name);
+    moments.write_moments(index, exp_avg.data(), exp_avg_sq.data());
   }
 }
 
@@ -226,14 +227,14 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 }
 
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const optim::MomentStore& trainer, const CheckpointState& state,
+                     const optim::MomentStore& moments, const CheckpointState& state,
                      const OptimizerRecord& optimizer) {
   io::TorchWriter writer;
   PickleTree& tree = writer.tree();
   PickleValue& root = tree.dict();
   tree.set(root, "model", bert::state_dict(writer, model_of(parameters)));
   tree.set(root, "optimizer",
-           optimizer_tree(writer, parameters.table(), trainer, optimizer, state.step));
+           optimizer_tree(writer, parameters.table(), moments, optimizer, state.step));
   tree.set(root, "files", files_tree(tree, state));
   tree.set(root, "epoch", tree.integer(state.epoch));
   tree.set(root, "data_loader", tree.none());
@@ -266,7 +267,7 @@ CheckpointState read_checkpoint_state(const std::string& path) {
 }
 
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     optim::MomentStore& trainer) {
+                     optim::MomentStore& moments) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
   const PickleValue& model = root.at("model", path);
@@ -277,11 +278,11 @@ void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
     parameters.write(i, read_values(file, value, parameter, parameter.name).data());
   }
   parameters.weights_changed();
-  load_moments_of(file, root.at("optimizer", path), parameters.table(), trainer);
+  load_moments_of(file, root.at("optimizer", path), parameters.table(), moments);
 }
 
 bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  optim::MomentStore& trainer) {
+                  optim::MomentStore& moments) {
   if (std::filesystem::is_directory(path) ||
       !io::TorchFile::matches(io::MappedFile(path).bytes())) {
     return false;
@@ -289,7 +290,7 @@ bool load_moments(const std::string& path, const bert::ParameterTable& table,
   const io::TorchFile file(path);
   const PickleValue* optimizer = file.root().find("optimizer");
   if (optimizer == nullptr) return false;
-  load_moments_of(file, *optimizer, table, trainer);
+  load_moments_of(file, *optimizer, table, moments);
   return true;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-// ckpt_<number>.pt: the recipe's checkpoint (CONTRACT: model, optimizer, files, epoch), which
-// torch.load reads, with one more entry, `bertha`, that makes a resume bit-identical. The one place
-// that knows the file's tree.
+// ckpt_<number>.pt: the recipe's checkpoint (a dict of model, optimizer, files, epoch), which
+// torch.load reads. One more entry, `bertha`, makes a resume bit-identical. Only this file knows
+// the layout of the dict.
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,7 @@ namespace bertha::train {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// What a run of this program keeps of itself: the `bertha` entry.
+/// The `bertha` entry: what a run needs to continue itself.
 struct RunRecord {
   std::string run_id;         ///< random; the same over all restarts of a run
   Settings settings;          ///< what makes two commands the same run
@@ -47,27 +47,28 @@ struct OptimizerRecord {
   ops::AdamSettings adam;
 };
 
-/// Checkpoints of `folder` by number, highest first. A `.pt` whose name is not ckpt_<number>.pt is
-/// not one.
+/// Numbers and paths of the checkpoints in `folder`, highest number first. Files with other names
+/// than ckpt_<number>.pt do not count.
 std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder);
 
-/// Writes weights, moments and state; the file is whole under `path` or not there.
+/// Writes weights, moments and state. After a crash the file is either complete or absent. With
+/// ZeRO-1 the moments must have been gathered.
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
-                     const optim::MomentStore& trainer, const CheckpointState& state,
+                     const optim::MomentStore& moments, const CheckpointState& state,
                      const OptimizerRecord& optimizer);
 
-/// Checks the whole file (every entry's CRC) and reads its state alone. Throws Error when it is
-/// damaged or no checkpoint.
+/// Checks the checksums of the whole file and reads its state, not its tensors. Throws Error when
+/// the file is damaged or is not a checkpoint.
 CheckpointState read_checkpoint_state(const std::string& path);
 
 /// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
 /// another shape.
 void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     optim::MomentStore& trainer);
+                     optim::MomentStore& moments);
 
-/// Loads the moments of a checkpoint; false, and nothing done, when `path` is a weight file without
-/// an optimizer.
+/// Loads the moments of a checkpoint. Returns false, and changes nothing, when `path` is a weight
+/// file without an optimizer.
 bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  optim::MomentStore& trainer);
+                  optim::MomentStore& moments);
 
 }  // namespace bertha::train

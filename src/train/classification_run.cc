@@ -165,6 +165,7 @@ FineTuningJob ClassificationRun::job() {
                   .warmup = o.warmup_proportion,
                   .total_updates = steps * o.num_train_epochs};
   job.trainer = {.seed = static_cast<uint64_t>(o.seed), .sums = o.sums};
+  job.trainer.optimizer.zero = o.zero;
   const auto text = [](auto value) { return fmt::format("{}", value); };
   const io::MappedFile file(o.train_file);
   job.settings = {{kDataSetting, fmt::format("{} texts of a file with CRC {:08x}", job.rows,

@@ -37,6 +37,7 @@ struct ClassificationOptions {
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
+  bool zero = false;                    ///< ZeRO-1: each rank keeps the moments of a partition
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 };
 

@@ -7,13 +7,11 @@
 
 #include "core/error.h"
 #include "core/philox.h"
-#include "optim/step_scalars.h"
 
 namespace bertha::train {
 namespace {
 
-// Slots of the scalar buffer, in units of kAlignmentBytes.
-enum Slot : int64_t { kScalars, kNorm, kResult, kScale, kSeed, kSlots };
+enum Slot : int64_t { kResult, kScale, kSeed, kSlots };
 
 constexpr int64_t kSums = 3;  // of a micro-batch: labels, loss, right ones
 
@@ -41,38 +39,26 @@ FineTuningTrainer::FineTuningTrainer(Device& device, bert::ParameterStore& param
       settings_(settings),
       world_(world),
       tokens_(device, {settings.max_tokens, settings.max_sequences, 1}),
-      spans_(trained_spans(parameters.table(), settings.train_pooler)),
+      optimizer_(parameters, trained_spans(parameters.table(), settings.train_pooler),
+                 settings.optimizer, world),
+      reducer_(device, parameters.flat_gradients(), settings.parts, settings.sums, world),
       labels_(device.allocate(settings.max_sequences * model.labels_per_sequence() *
                               size_of(DType::kI32))),
-      first_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
-      second_(device.allocate(parameters.table().flat_size() * size_of(DType::kF32))),
-      scalars_(device.allocate(kSlots * kAlignmentBytes)),
-      pending_(
-          device.allocate(settings.accumulation * (settings.parts + 1) * 2 * size_of(DType::kF32))),
-      arena_(device, measure_arena()),
-      context_(device, arena_) {
-  if (settings.sums.fixed_order) {
-    tree_.emplace(device, parameters.table().flat_size(), settings.parts);
-  }
-}
+      slots_(device, kSlots),
+      pending_(device, settings.accumulation, 2 * settings.parts + 1),
+      arena_(device, arena_size()),
+      context_(device, arena_) {}
 
-Tensor FineTuningTrainer::slot(int64_t number, int64_t count) const {
-  return Tensor(&scalars_, number * kAlignmentBytes, DType::kF32, {count});
-}
-
-int64_t FineTuningTrainer::measure_arena() {
-  Arena measure;
-  Context context(device_, measure);
-  bert::TaskInputs inputs;
-  inputs.encoder = tokens_.largest(true).encoder;
-  inputs.labels =
-      Tensor(&labels_, 0, DType::kI32, {settings_.max_sequences, model_.labels_per_sequence()});
-  inputs.scale = slot(kScale, 1);
-  model_.train(context, inputs, settings_.recompute, out(slot(kResult, 2)));
-  ops::global_norm(context, parameters_.flat_gradients(), out(slot(kNorm, 1)));
-  ops::clip_norm_each(context, inout(parameters_.flat_gradients()), spans_, 1);
-  optimizer_pass(context);
-  return measure.peak_bytes();
+int64_t FineTuningTrainer::arena_size() {
+  return measure_arena(device_, [&](Context& context) {
+    bert::TaskInputs inputs;
+    inputs.encoder = tokens_.largest(true).encoder;
+    inputs.labels =
+        Tensor(&labels_, 0, DType::kI32, {settings_.max_sequences, model_.labels_per_sequence()});
+    inputs.scale = slots_.view(kScale, 1);
+    model_.train(context, inputs, settings_.recompute, out(slots_.view(kResult, 2)));
+    optimizer_.dry_run(context);
+  });
 }
 
 bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t sequences,
@@ -83,28 +69,29 @@ bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t seque
   inputs.encoder = tokens_.upload_tokens(batch);
   inputs.labels = Tensor(&labels_, 0, DType::kI32, {batch.sequences(), each});
   device_.write(out(inputs.labels), batch.labels.data());
-  inputs.scale = slot(kScale, 1);
+  inputs.scale = slots_.view(kScale, 1);
   const auto scale =
       static_cast<float>(1 / static_cast<double>(sequences * each * settings_.accumulation));
   device_.write(out(inputs.scale), &scale);
   if (settings_.dropout) {
-    inputs.encoder.dropout_seed = Tensor(&scalars_, kSeed * kAlignmentBytes, DType::kI64, {2});
+    inputs.encoder.dropout_seed = slots_.view(kSeed, 2, DType::kI64);
     const std::array<int64_t, 2> seed = {static_cast<int64_t>(settings_.seed), int64_t{draw}};
     device_.write(out(inputs.encoder.dropout_seed), seed.data());
   }
   return inputs;
 }
 
-/// Where a micro-batch of the same update went before, its sum over ranks stays on one rank alone.
+/// After an earlier micro-batch of the same update every rank holds the sum over ranks. Rank 0
+/// alone keeps it, so that the next sum counts it once.
 void FineTuningTrainer::begin_micro_batch() {
-  if (std::ssize(pending_labels_) == settings_.accumulation) read_pending();
+  if (pending_.full()) read_pending();
   if (holds_sum_ && !world_.leads()) device_.zero(out(parameters_.flat_gradients()));
 }
 
 void FineTuningTrainer::part(const TaskBatch& batch, int64_t sequences, uint32_t draw) {
   if (parts_done_ == 0) begin_micro_batch();
   BERTHA_CHECK(parts_done_ < settings_.parts);
-  const Tensor result = slot(kResult, 2);
+  const Tensor result = slots_.view(kResult, 2);
   if (batch.sequences() > 0) {
     const bert::TaskInputs inputs = upload(batch, sequences, draw);
     device_.run({.name = "fine-tuning micro-batch",
@@ -115,44 +102,37 @@ void FineTuningTrainer::part(const TaskBatch& batch, int64_t sequences, uint32_t
   } else {
     device_.zero(out(result));
   }
-  device_.copy(result, out(pending(std::ssize(pending_labels_), parts_done_++)));
-  if (tree_) tree_->fold(device_, inout(parameters_.flat_gradients()));
-  if (parts_done_ == settings_.parts) {
-    pending_labels_.push_back(sequences * model_.labels_per_sequence());
-  }
+  pending_.add(result, 2 * parts_done_++);
+  reducer_.fold();
+  labels_in_micro_batch_ = sequences * model_.labels_per_sequence();
 }
 
 void FineTuningTrainer::end_micro_batch() {
   BERTHA_CHECK(parts_done_ == settings_.parts);
   parts_done_ = 0;
-  if (world_.ranks() > 1) {
-    device_.synchronize();
-    world_.all_reduce(inout(parameters_.flat_gradients()), settings_.sums);
-    holds_sum_ = true;
-  }
-  clip();
-  device_.copy(slot(kNorm, 2), out(pending(std::ssize(pending_labels_) - 1, settings_.parts)));
+  reducer_.reduce();
+  holds_sum_ = world_.ranks() > 1;
+  pending_.add(optimizer_.clip_gradients(context_), 2 * settings_.parts);
+  pending_.end_row();
+  pending_labels_.push_back(labels_in_micro_batch_);
 }
 
-Tensor FineTuningTrainer::pending(int64_t micro_batch, int64_t place) const {
-  const int64_t element = (micro_batch * (settings_.parts + 1) + place) * 2;
-  return Tensor(&pending_, element * size_of(DType::kF32), DType::kF32, {2});
+void FineTuningTrainer::check_finite(double value) {
+  if (!std::isfinite(value)) optimizer_.mark_not_finite();
 }
 
 void FineTuningTrainer::read_pending() {
-  const auto stride = static_cast<size_t>(settings_.parts + 1) * 2;
-  std::vector<float> values(pending_labels_.size() * stride);
-  if (values.empty()) return;
-  device_.read(Tensor(&pending_, 0, DType::kF32, {std::ssize(values)}), values.data());
+  const auto width = static_cast<size_t>(2 * settings_.parts + 1);
+  const std::span<const float> values = pending_.take();
   for (size_t i = 0; i < pending_labels_.size(); ++i) {
     double loss = 0;
     double right = 0;
-    const auto of = std::span<const float>(values).subspan(i * stride, stride);
-    for (size_t part = 0; part + 2 < stride; part += 2) {
-      loss += double{of[part]};
-      right += double{of[part + 1]};
+    const auto row = values.subspan(i * width, width);
+    for (size_t part = 0; part + 1 < width; part += 2) {
+      loss += double{row[part]};
+      right += double{row[part + 1]};
     }
-    finite_ = finite_ && std::isfinite(of[stride - 2]);
+    check_finite(double{row.back()});
     sums_.insert(sums_.end(), {static_cast<double>(pending_labels_[i]), loss, right});
   }
   pending_labels_.clear();
@@ -164,82 +144,17 @@ std::vector<TaskLoss> FineTuningTrainer::losses() {
   std::vector<double> all = sums_;
   world_.all_reduce(all, comm::Stage::kMetrics);
   for (size_t i = 0; i < all.size(); i += kSums) {
-    finite_ = finite_ && std::isfinite(all[i + 1]);
+    check_finite(all[i + 1]);
     result.push_back({.mean = all[i + 1] / sums_[i], .right = std::llround(all[i + 2])});
   }
   sums_.clear();
   return result;
 }
 
-void FineTuningTrainer::clip() {
-  const Tensor norm = slot(kNorm, 1);
-  const Tensor gradients = parameters_.flat_gradients();
-  device_.run({"clip", 0, settings_.compute}, [&] {
-    ops::global_norm(context_, gradients, out(norm));
-    ops::clip_norm(context_, inout(gradients), norm,
-                   static_cast<float>(settings_.max_gradient_norm));
-  });
-}
-
-void FineTuningTrainer::optimizer_pass(Context& context) {
-  ops::adamw(context,
-             {.weights = parameters_.flat_weights(),
-              .gradients = parameters_.flat_gradients(),
-              .first = flat(first_),
-              .second = flat(second_),
-              .shadow = parameters_.flat_shadow()},
-             spans_, settings_.adam, slot(kScalars, ops::kStepScalars));
-}
-
 bool FineTuningTrainer::update(double rate, int64_t number) {
   BERTHA_CHECK(pending_labels_.empty() && sums_.empty());
-  const bool finite = finite_;
-  finite_ = true;
   holds_sum_ = false;
-  if (finite) {
-    const std::array<float, ops::kStepScalars> scalars =
-        optim::step_scalars(settings_.adam, {.step = number,
-                                             .rate = rate,
-                                             .max_norm = 0,
-                                             .bias_correction = settings_.bias_correction});
-    device_.write(out(slot(kScalars, ops::kStepScalars)), scalars.data());
-    device_.run({"fine-tuning update", 0, settings_.compute}, [&] {
-      if (settings_.clip_each) {
-        ops::clip_norm_each(context_, inout(parameters_.flat_gradients()), spans_,
-                            static_cast<float>(settings_.max_gradient_norm));
-      }
-      optimizer_pass(context_);
-    });
-    device_.parameters_changed();
-  }
-  device_.zero(out(parameters_.flat_gradients()));
-  return finite;
-}
-
-Tensor FineTuningTrainer::flat(const Buffer& buffer) const {
-  return Tensor(&buffer, 0, DType::kF32, {parameters_.table().flat_size()});
-}
-
-Tensor FineTuningTrainer::moment(const Buffer& buffer, int index) const {
-  const bert::Parameter& parameter = parameters_.table()[index];
-  return Tensor(&buffer, parameter.offset * size_of(DType::kF32), DType::kF32, parameter.shape);
-}
-
-void FineTuningTrainer::read_moments(int index, float* first, float* second) const {
-  if (first != nullptr) device_.read(moment(first_, index), first);
-  if (second != nullptr) device_.read(moment(second_, index), second);
-}
-
-void FineTuningTrainer::write_moments(int index, const float* first, const float* second) {
-  device_.write(out(moment(first_, index)), first);
-  device_.write(out(moment(second_, index)), second);
-}
-
-void FineTuningTrainer::broadcast_moments() {
-  for (const Buffer* buffer : {&first_, &second_}) {
-    const Tensor values = flat(*buffer);
-    world_.broadcast_tensor(device_, inout(values), comm::Stage::kWeights);
-  }
+  return !optimizer_.update(context_, rate, number).skipped;
 }
 
 TaskPredictor::TaskPredictor(Device& device, const bert::ParameterStore& parameters,

@@ -1,15 +1,16 @@
 #pragma once
 
-// Fine-tuning of any task model, one rank's part of it: micro-batches add gradients, then one
-// update of Adam, without bias correction as the recipe's run_squad.py unless asked for. What
-// surrounds a step (data, rates, log, files) is the run's (fine_tuning_run.h).
+// The steps of fine-tuning any task model, on one rank: micro-batches add gradients, then one
+// update, by default of Adam as in the recipe's run_squad.py. The run (fine_tuning_run.h) does what
+// surrounds a step: data, learning rates, log, files.
 //
 // A micro-batch is cut into parts: one for each rank, or under ReduceOptions::fixed_order as many
 // as its size allows, so that gradients are summed in one order however the parts lie on ranks.
+// ZeRO-1 partitions the moments and the update; gradients are still all-reduced, since clipping
+// needs all of them after every micro-batch.
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,10 +18,11 @@
 #include "bert/parameters.h"
 #include "bert/task_model.h"
 #include "comm/communicator.h"
-#include "comm/gradient_tree.h"
+#include "comm/gradient_reducer.h"
 #include "core/ragged_batch.h"
-#include "ops/optimizer.h"
-#include "optim/moment_store.h"
+#include "core/scalar_slots.h"
+#include "optim/optimizer.h"
+#include "train/pending_results.h"
 
 namespace bertha::train {
 
@@ -36,13 +38,14 @@ struct TaskBatch : RaggedBatch {
 
 struct FineTuningSettings {
   DType compute = DType::kF32;
-  bool recompute = false;        ///< run layers again in the backward pass
-  int64_t accumulation = 1;      ///< micro-batches an update
-  bool train_pooler = true;      ///< false: the recipe's question answering leaves it alone
-  bool clip_each = false;        ///< each parameter's gradient is clipped on its own besides
-  double max_gradient_norm = 1;  ///< after every micro-batch, on what has been added up
-  ops::AdamSettings adam = {.weight_decay = 0};
-  bool bias_correction = false;
+  bool recompute = false;    ///< run layers again in the backward pass
+  int64_t accumulation = 1;  ///< micro-batches an update
+  bool train_pooler = true;  ///< false: the pooler keeps its weights (the recipe's SQuAD)
+  /// The recipe's: gradients are clipped after every micro-batch, Adam corrects no bias.
+  optim::OptimizerSettings optimizer = {.kind = optim::OptimizerKind::kAdamW,
+                                        .adam = {.weight_decay = 0},
+                                        .bias_correction = false,
+                                        .clipping = optim::GradientClipping::kInPlace};
   uint64_t seed = 0;  ///< of dropout
   bool dropout = true;
   int64_t parts = 1;       ///< of a micro-batch on this rank
@@ -51,51 +54,44 @@ struct FineTuningSettings {
   comm::ReduceOptions sums = {};  ///< how gradients are summed over parts and ranks
 };
 
-/// What a micro-batch gave, over all ranks.
+/// The result of a micro-batch, over all ranks.
 struct TaskLoss {
   double mean = 0;  ///< over all its labels
   int64_t right = 0;
 };
 
-class FineTuningTrainer : public optim::MomentStore {
+class FineTuningTrainer {
  public:
-  /// Allocates everything a step needs. Everything referred to must outlive the trainer. All ranks
-  /// of `world` make the same calls.
+  /// Allocates everything a step needs. All arguments but `settings` must outlive the trainer. All
+  /// ranks of `world` make the same calls.
   FineTuningTrainer(Device& device, bert::ParameterStore& parameters, bert::TaskModel& model,
                     const FineTuningSettings& settings, comm::Communicator& world = comm::alone());
 
   /// Queues forward and backward of this rank's next part of a micro-batch, which may be empty.
-  /// `sequences` are those of the whole micro-batch, over all parts and ranks; `draw` numbers the
-  /// part in the run, for dropout.
+  /// `sequences` counts the whole micro-batch, over all parts and ranks; `draw` numbers the part in
+  /// the run, for dropout.
   void part(const TaskBatch& batch, int64_t sequences, uint32_t draw);
-  /// After the last part: gradients are summed over ranks and what has been added up since the
-  /// last update is clipped. Only a sum over ranks waits for the device.
+  /// After the last part: gradients are summed over ranks, and their sum since the last update is
+  /// clipped. Waits for the device only when there are several ranks.
   void end_micro_batch();
 
-  /// What each micro-batch since the last call gave, in order. Waits for the device and for the
-  /// other ranks: asked once a step, it lets the next batch be prepared while this one computes.
+  /// The results of the micro-batches since the last call, in order. Waits for the device and for
+  /// the other ranks: called once a step, it lets the host prepare the next batch while this one
+  /// computes.
   std::vector<TaskLoss> losses();
 
   /// Update number `number`, from 1, at learning rate `rate`, then gradients are zero again. After
   /// losses(). False when a loss or gradient was not finite: the weights are as before.
   bool update(double rate, int64_t number);
 
-  void read_moments(int index, float* first, float* second) const override;
-  void write_moments(int index, const float* first, const float* second) override;
-  void broadcast_moments() override;
+  optim::Optimizer& optimizer() { return optimizer_; }
 
  private:
-  int64_t measure_arena();
+  int64_t arena_size();
   bert::TaskInputs upload(const TaskBatch& batch, int64_t sequences, uint32_t draw);
   void begin_micro_batch();
   void read_pending();
-  Tensor pending(int64_t micro_batch, int64_t place) const;
-  /// Queues the norm of the gradients and the clipping.
-  void clip();
-  void optimizer_pass(Context& context);
-  Tensor slot(int64_t number, int64_t count) const;
-  Tensor flat(const Buffer& buffer) const;
-  Tensor moment(const Buffer& buffer, int index) const;
+  void check_finite(double value);
 
   Device& device_;
   bert::ParameterStore& parameters_;
@@ -103,20 +99,19 @@ class FineTuningTrainer : public optim::MomentStore {
   FineTuningSettings settings_;
   comm::Communicator& world_;
   bert::DeviceBatch tokens_;
-  std::vector<ops::ParameterSpan> spans_;
+  optim::Optimizer optimizer_;
+  comm::GradientReducer reducer_;
   Buffer labels_;
-  Buffer first_;
-  Buffer second_;
-  Buffer scalars_;
-  Buffer pending_;  ///< f32 [accumulation, parts + 1, 2]: results not yet read, then the norm
+  ScalarSlots slots_;
+  PendingResults
+      pending_;  ///< a row a micro-batch: loss and right ones of each part, then the norm
   Arena arena_;
   Context context_;
-  std::optional<comm::GradientTree> tree_;
   std::vector<int64_t> pending_labels_;  ///< of micro-batches not yet read
   std::vector<double> sums_;             ///< [micro-batches read, 3]: labels, loss, right ones
   int64_t parts_done_ = 0;               ///< of the micro-batch under way
+  int64_t labels_in_micro_batch_ = 0;    ///< over all parts and ranks
   bool holds_sum_ = false;               ///< gradients are a sum over ranks already
-  bool finite_ = true;
 };
 
 /// Forward passes of a task model.

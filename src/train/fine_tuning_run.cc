@@ -81,14 +81,14 @@ StartPlan FineTuningRun::plan() const {
 
 void FineTuningRun::start(const StartPlan& plan) {
   if (plan.kind == StartKind::kContinue) {
-    if (world_.leads()) load_checkpoint(plan.path, parameters_, *trainer_);
+    if (world_.leads()) load_checkpoint(plan.path, parameters_, trainer_->optimizer());
     updates_ = saved_at_ = plan.step;
     micro_batches_ = resumable_at_ = plan.state.run->rows_consumed;
     rows_before_ =
         epoch() * job_.rows + micro_batches_ % micro_batches_an_epoch_ * job_.micro_batch;
     spdlog::info("{}: going on after {} updates", plan.path, updates_);
   }
-  broadcast_state(world_, parameters_, *trainer_);
+  broadcast_state(world_, parameters_, trainer_->optimizer());
 }
 
 void FineTuningRun::open_logs() {
@@ -238,11 +238,20 @@ void FineTuningRun::evaluate(int64_t epoch) {
   if (tensorboard_) tensorboard_->write(updates_, scalars);
 }
 
-/// The state after the last update; what a micro-batch since has added is made again.
+/// Rank 0 writes; with ZeRO-1 the other ranks send it their moments.
 void FineTuningRun::save() {
-  if (!job_.keep_state || !world_.leads() || saved_at_ == updates_) return;
+  if (!job_.keep_state || saved_at_ == updates_) return;
+  if (!world_.leads() && !trainer_->optimizer().partitioned()) return;
   if (progress_) progress_->clear();
   world_.at(updates_, comm::Stage::kSave);
+  trainer_->optimizer().gather_moments();
+  saved_at_ = updates_;
+  if (world_.leads()) write_state();
+  trainer_->optimizer().drop_gathered_moments();
+}
+
+/// The state after the last update. A resumed run computes the micro-batches since then again.
+void FineTuningRun::write_state() {
   const RunRecord record = {.run_id = "",
                             .settings = job_.settings,
                             .rows_consumed = resumable_at_,
@@ -253,15 +262,15 @@ void FineTuningRun::save() {
                                  .file_index = 0,
                                  .epoch = resumable_at_ / micro_batches_an_epoch_,
                                  .run = record};
+  const optim::OptimizerSettings& settings = job_.trainer.optimizer;
   const OptimizerRecord optimizer = {.rate = rate_,
                                      .initial_rate = job_.schedule.base_rate,
                                      .warmup = job_.schedule.warmup,
                                      .total_steps = job_.schedule.total_updates,
-                                     .max_gradient_norm = job_.trainer.max_gradient_norm,
-                                     .bias_correction = job_.trainer.bias_correction,
-                                     .adam = job_.trainer.adam};
-  save_checkpoint(state_in(job_.folder), parameters_, *trainer_, state, optimizer);
-  saved_at_ = updates_;
+                                     .max_gradient_norm = settings.max_gradient_norm,
+                                     .bias_correction = settings.bias_correction,
+                                     .adam = settings.adam};
+  save_checkpoint(state_in(job_.folder), parameters_, trainer_->optimizer(), state, optimizer);
 }
 
 bool FineTuningRun::has_state(const std::string& folder) {

@@ -94,6 +94,7 @@ class FineTuningRun {
   void log_losses(int64_t epoch);
   void evaluate(int64_t epoch);
   void save();
+  void write_state();
   int64_t epoch() const { return micro_batches_ / micro_batches_an_epoch_; }
 
   FineTuningJob job_;

@@ -59,7 +59,7 @@ Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
           {"warmup_proportion", fmt::format("{}", o.warmup_proportion)},
           {"init", o.init == bert::InitStyle::kRecipe ? "recipe" : "bert"},
           {"seed", fmt::format("{}", o.seed)},
-          {"optimizer", o.optimizer == OptimizerKind::kLamb ? "lamb" : "adamw"},
+          {"optimizer", o.optimizer == optim::OptimizerKind::kLamb ? "lamb" : "adamw"},
           {"precision", o.bf16 ? "bf16" : "fp32"},
           {"config_file", bert::recipe_config_json(config)}};
 }

@@ -32,7 +32,7 @@ struct PretrainingOptions {
   double learning_rate = 5e-5;
   double warmup_proportion = 0.01;
   int64_t seed = 42;
-  OptimizerKind optimizer = OptimizerKind::kLamb;
+  optim::OptimizerKind optimizer = optim::OptimizerKind::kLamb;
   bert::InitStyle init = bert::InitStyle::kRecipe;
   bool bf16 = false;
   bool checkpoint_activations = false;  ///< run layers again in the backward pass
@@ -48,7 +48,7 @@ struct PretrainingOptions {
   bool progress = true;
 
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
-  bool zero = false;                    ///< ZeRO-1: ranks share the optimizer's state out
+  bool zero = false;                    ///< ZeRO-1: each rank keeps the moments of a partition
   int64_t weight_check_interval = 100;  ///< steps between comparisons of ranks' weights; 0: never
 
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }

@@ -132,8 +132,8 @@ void PretrainingRun::build(Device& device) {
   settings.recompute = options_.checkpoint_activations;
   settings.accumulation = options_.gradient_accumulation_steps;
   settings.sums = options_.sums;
-  settings.partitions_state = options_.zero;
-  settings.optimizer = options_.optimizer;
+  settings.optimizer.kind = options_.optimizer;
+  settings.optimizer.zero = options_.zero;
   settings.seed = static_cast<uint64_t>(options_.seed);
   settings.limits = {.tokens = rows * length,
                      .sequences = rows * sequences,
@@ -148,7 +148,7 @@ void PretrainingRun::start() {
          options_.last_step());
   }
   if (world_.leads()) load_start();
-  broadcast_state(world_, *parameters_, *trainer_);
+  broadcast_state(world_, *parameters_, trainer_->optimizer());
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
   saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
@@ -163,13 +163,13 @@ void PretrainingRun::load_start() {
   spdlog::info("{} {}", plan_.kind == StartKind::kContinue ? "continuing" : "starting from",
                plan_.path);
   if (plan_.kind != StartKind::kInitial) {
-    load_checkpoint(plan_.path, *parameters_, *trainer_);
+    load_checkpoint(plan_.path, *parameters_, trainer_->optimizer());
     return;
   }
   const bert::LoadReport report = bert::load_weights(
       plan_.path, *parameters_, {.style = options_.init, .config = config_, .seed = seed});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  if (load_moments(plan_.path, parameters_->table(), *trainer_)) {
+  if (load_moments(plan_.path, parameters_->table(), trainer_->optimizer())) {
     spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
   }
 }
@@ -280,7 +280,7 @@ bool PretrainingRun::micro_batches(const std::atomic<bool>& stop, StepSums& sums
     sums.losses += losses;
     last_loss_ = losses.total();
     sums.loss += last_loss_;
-    sums.finite = sums.finite && std::isfinite(last_loss_);
+    if (!std::isfinite(last_loss_)) ++sums.nonfinite;
   }
   return true;
 }
@@ -290,10 +290,10 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   StepSums mine;
   if (!micro_batches(stop, mine)) return false;
   const StepSums all = all_reduce_sums(world_, mine);
-  if (!all.finite) trainer_->mark_not_finite();
+  if (all.nonfinite > 0) trainer_->optimizer().mark_not_finite();
   trainer_->all_reduce_gradients();
   last_rate_ = optim::learning_rate(schedule_, step_);
-  const UpdateResult result = trainer_->update(last_rate_, step_ + 1);
+  const optim::UpdateResult result = trainer_->update(last_rate_, step_ + 1);
   record_.rows_consumed = loader_->position();
   rows_trained_ += loader_->position() - begin;
   loss_sum_ += mine.loss;
@@ -314,8 +314,8 @@ const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
     return loader_->next();
   } catch (const Error&) {
     rewind(step_begin);
-    // The others do not know of it: a state shared out between ranks is not to be had.
-    if (steps_done_here_ > 0 && !trainer_->partitions_state()) save();
+    // The other ranks do not see this failure, so with ZeRO-1 the state cannot be gathered.
+    if (steps_done_here_ > 0 && !trainer_->optimizer().partitioned()) save();
     throw;
   }
 }
@@ -325,7 +325,7 @@ void PretrainingRun::rewind(int64_t step_begin) {
   record_.rows_consumed = step_begin;
 }
 
-void PretrainingRun::guard_finite(const UpdateResult& result) {
+void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
   if (!result.skipped) {
     skipped_in_a_row_ = 0;
     return;
@@ -355,7 +355,7 @@ runlog::LossRecord PretrainingRun::loss_record(const LossSums& sums, bool held_o
           .rate = held_out ? 0 : last_rate_};
 }
 
-void PretrainingRun::after_step(const UpdateResult& result, const LossSums& sums) {
+void PretrainingRun::after_step(const optim::UpdateResult& result, const LossSums& sums) {
   ++step_;
   ++steps_done_here_;
   const bool last = step_ == options_.last_step();
@@ -407,10 +407,10 @@ void PretrainingRun::log_step(bool last) {
   window_start_ = runlog::wall_now();
 }
 
-/// Rank 0 writes; the others have a part in it where the optimizer's state is shared out.
+/// Rank 0 writes; with ZeRO-1 the other ranks send it their moments.
 void PretrainingRun::save() {
   if (options_.skip_checkpoint || saved_step_ == step_) return;
-  if (!world_.leads() && !trainer_->partitions_state()) return;
+  if (!world_.leads() && !trainer_->optimizer().partitioned()) return;
   world_.at(step_, comm::Stage::kSave);
   if (!trainer_->state_is_finite()) {
     fail(
@@ -418,10 +418,10 @@ void PretrainingRun::save() {
         "is kept. A lower --learning_rate or a longer --warmup_proportion may help",
         step_);
   }
-  trainer_->gather_moments();
+  trainer_->optimizer().gather_moments();
   saved_step_ = step_;
   if (world_.leads()) write_checkpoint();
-  trainer_->drop_gathered_moments();
+  trainer_->optimizer().drop_gathered_moments();
 }
 
 void PretrainingRun::write_checkpoint() {
@@ -442,7 +442,8 @@ void PretrainingRun::write_checkpoint() {
                                      .total_steps = options_.max_steps,
                                      .max_gradient_norm = 1,
                                      .adam = {}};
-  save_checkpoint(options_.output_dir + "/" + name, *parameters_, *trainer_, state, optimizer);
+  save_checkpoint(options_.output_dir + "/" + name, *parameters_, trainer_->optimizer(), state,
+                  optimizer);
   prune_checkpoints();
   history_->draw(options_.output_dir);
 }

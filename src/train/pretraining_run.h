@@ -58,8 +58,8 @@ class PretrainingRun {
   const PretrainingBatch& next_batch(int64_t step_begin);
   void rewind(int64_t step_begin);
   runlog::LossRecord loss_record(const LossSums& sums, bool held_out) const;
-  void after_step(const UpdateResult& result, const LossSums& sums);
-  void guard_finite(const UpdateResult& result);
+  void after_step(const optim::UpdateResult& result, const LossSums& sums);
+  void guard_finite(const optim::UpdateResult& result);
   void log_step(bool last);
   void save();
   void write_checkpoint();

@@ -4,36 +4,30 @@
 // surrounds a step (data, rates, log, checkpoints) is the run's (pretraining_run.h).
 
 #include <cstdint>
-#include <memory>
-#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "bert/device_batch.h"
 #include "bert/parameters.h"
 #include "bert/pretraining.h"
 #include "comm/communicator.h"
-#include "comm/gradient_tree.h"
+#include "comm/gradient_reducer.h"
 #include "core/ragged_batch.h"
-#include "ops/optimizer.h"
-#include "optim/moment_store.h"
-#include "optim/zero_partition.h"
+#include "core/scalar_slots.h"
+#include "optim/optimizer.h"
+#include "train/pending_results.h"
 
 namespace bertha::train {
-
-enum class OptimizerKind : uint8_t { kLamb, kAdamW };
 
 struct TrainerSettings {
   DType compute = DType::kF32;
   bool recompute = false;    ///< run layers again in the backward pass instead of keeping them
   int64_t accumulation = 1;  ///< micro-batches an update, on this rank
-  /// How gradients are summed over ranks; a fixed order goes for micro-batches, too.
+  /// How gradients are summed over ranks. A fixed order also holds for micro-batches.
   comm::ReduceOptions sums;
-  bool partitions_state = false;  ///< ZeRO-1: each rank keeps the moments of, and updates, a share
-  OptimizerKind optimizer = OptimizerKind::kLamb;
-  ops::AdamSettings adam;
-  double max_gradient_norm = 1;  ///< 0: no clipping
-  uint64_t seed = 0;             ///< of dropout
-  bert::BatchLimits limits;      ///< of one micro-batch
+  optim::OptimizerSettings optimizer;
+  uint64_t seed = 0;         ///< of dropout
+  bert::BatchLimits limits;  ///< of one micro-batch
 };
 
 /// Sums of one micro-batch or of an evaluation.
@@ -62,13 +56,7 @@ struct LossSums {
   }
 };
 
-/// What an update did.
-struct UpdateResult {
-  double gradient_norm = 0;
-  bool skipped = false;  ///< a loss or gradient was not finite; the weights are as before
-};
-
-class PretrainingTrainer : public optim::MomentStore {
+class PretrainingTrainer {
  public:
   /// Allocates everything a step needs; steady steps allocate nothing. `device`, `parameters`
   /// (trainable) and `world` must outlive the trainer. Gradients average over the micro-batches of
@@ -77,86 +65,58 @@ class PretrainingTrainer : public optim::MomentStore {
                      const TrainerSettings& settings, comm::Communicator& world = comm::alone());
 
   /// Queues forward and backward of one micro-batch; gradients add up until update(). `draw`
-  /// numbers the micro-batch in the run, for dropout. During the last backward pass of a step
-  /// the sums of gradients over ranks begin.
+  /// numbers the micro-batch in the run, for dropout. The last backward pass of a step starts the
+  /// all-reduces of gradients that are final.
   void micro_batch(const PretrainingBatch& batch, uint32_t draw);
 
-  /// The sums of every micro-batch since the last update, in order. Waits for the device: asked
-  /// once a step, it lets the next batch be prepared while this one computes.
+  /// The sums of every micro-batch since the last update, in order. Waits for the device: called
+  /// once a step, it lets the host prepare the next batch while this one computes.
   const std::vector<LossSums>& losses();
 
-  /// Has the next update() skipped: the loss of another rank was not finite.
-  void mark_not_finite() { remote_nonfinite_ = true; }
-  /// Gradients become the sum over ranks, of this rank's share where state is shared. After the
-  /// last micro-batch of a step.
-  void all_reduce_gradients();
+  /// Gradients become the sum over ranks, with ZeRO-1 of this rank's partition. After the last
+  /// micro-batch of a step.
+  void all_reduce_gradients() { reducer_.reduce(); }
 
-  /// One update from the gradients gathered, at learning rate `rate`, as the step number `step`
-  /// (from 1) of the bias corrections; then gradients are zero again and losses() is empty.
-  UpdateResult update(double rate, int64_t step);
+  /// One update at learning rate `rate`, as the step number `step` (from 1) of the bias
+  /// corrections; then gradients are zero again and losses() is empty. A loss or gradient that is
+  /// not finite skips the step.
+  optim::UpdateResult update(double rate, int64_t step);
 
   /// Forward alone, without dropout.
   LossSums evaluate(const PretrainingBatch& batch);
 
   /// False when a weight or moment, of any rank, is NaN or infinite: such a state must not be
-  /// saved.
-  bool state_is_finite();
+  /// saved. With ZeRO-1 all ranks call it.
+  bool state_is_finite() { return optimizer_.state_is_finite(context_); }
 
-  /// Whether each rank has a share of the moments alone. All ranks must then call
-  /// state_is_finite(), and gather_moments() before rank 0 reads moments.
-  bool partitions_state() const { return partition_.size != parameters_.table().flat_size(); }
-  void read_moments(int index, float* first, float* second) const override;
-  void write_moments(int index, const float* first, const float* second) override;
-  /// Brings all shares into the memory of rank 0's host, for read_moments(); until
-  /// drop_gathered_moments().
-  void gather_moments();
-  void drop_gathered_moments();
-  void broadcast_moments() override;
+  optim::Optimizer& optimizer() { return optimizer_; }
+  const optim::Optimizer& optimizer() const { return optimizer_; }
 
   /// Bytes of activations a micro-batch of the limits' size takes.
   int64_t arena_bytes() const { return arena_.capacity_bytes(); }
 
  private:
-  int64_t measure_arena(const bert::Config& config) const;
-  ops::OptimizerBuffers own_buffers() const;
-  void optimizer_pass(Context& context, const Tensor& scalars) const;
-  double gradient_norm();
-  void take_step(const Tensor& scalars);
-  void take_shared_step(const Tensor& scalars);
-  void apply_lamb(const Tensor& scalars);
-  void gradients_final(int64_t from);
-  void spread_shares(const Buffer& buffer, std::vector<float>& whole);
-  Tensor pending_view(size_t index, int64_t which) const;
+  int64_t arena_size(const bert::Config& config) const;
   void read_pending();
   void queue_results(const PretrainingBatch& batch);
   Segment segment(std::string_view name, const bert::PretrainingInputs& inputs) const;
-  Tensor moment(const Buffer& buffer, int index) const;
+  bert::PretrainingResults results() const;
 
   Device& device_;
   bert::ParameterStore& parameters_;
   TrainerSettings settings_;
   comm::Communicator& world_;
   bert::DeviceBatch batch_;
-  optim::ZeroPartition partition_;
-  Buffer first_;  ///< moments of this rank's share
-  Buffer second_;
-  Buffer squares_;  ///< f64 [own blocks, 2]
-  Buffer ratios_;   ///< f32 [own spans], where state is shared
-  Buffer scalars_;  ///< StepScalar, then the gradient norm, then the results, aligned each
-  Buffer pending_;  ///< f32 [micro-batches, 2 losses, 2]: results not yet read
-  Arena arena_;     // measured with the buffers above
+  optim::Optimizer optimizer_;
+  comm::GradientReducer reducer_;
+  ScalarSlots slots_;
+  PendingResults pending_;  ///< a row a micro-batch: masked loss, right ones; the same of sentences
+  Arena arena_;             // sized by a dry run of what stands above
   Context context_;
   bert::PretrainingModel model_;
   std::vector<LossSums> pending_counts_;  ///< sums still 0
-  std::vector<float> pending_values_;     ///< kept for its memory
   std::vector<LossSums> losses_;
-  bool remote_nonfinite_ = false;  ///< a loss of another rank was not finite
-  std::optional<comm::GradientTree> tree_;
-  int64_t micro_batches_ = 0;           ///< since the last update
-  int64_t unsummed_ = 0;                ///< gradients before it are not yet under way
-  std::vector<double> block_squares_;   ///< of all ranks' blocks
-  std::vector<float> collected_first_;  ///< on rank 0, all shares
-  std::vector<float> collected_second_;
+  int64_t micro_batches_ = 0;  ///< since the last update
 };
 
 }  // namespace bertha::train

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// CBOR: paths need not be UTF-8.
+/// CBOR, since paths need not be UTF-8.
 std::string packed(const Json& json) {
   const std::vector<uint8_t> bytes = Json::to_cbor(json);
   return {bytes.begin(), bytes.end()};
@@ -62,12 +62,12 @@ StartPlan decode(const std::string& text) {
   return plan;
 }
 
-uint64_t sum_of(const std::string& text) {
+uint64_t checksum_of(const std::string& text) {
   return io::crc32(std::as_bytes(std::span(text)));
 }
 
-/// "rank 3 on north, rank 5 on south": those whose value is not rank 0's.
-std::string odd_ones(const comm::Communicator& world, const std::vector<uint64_t>& values) {
+/// "rank 3 on north, rank 5 on south": the ranks whose value differs from rank 0's.
+std::string differing_ranks(const comm::Communicator& world, const std::vector<uint64_t>& values) {
   std::vector<std::string> names;
   for (size_t rank = 1; rank < values.size(); ++rank) {
     if (values[rank] == values[0]) continue;
@@ -76,13 +76,34 @@ std::string odd_ones(const comm::Communicator& world, const std::vector<uint64_t
   return join(names, ", ");
 }
 
+/// Calls visit(field) for every field of StepSums: the one list that packing and unpacking use.
+template <typename Sums, typename Visit>
+constexpr void for_each_field(Sums& sums, const Visit& visit) {
+  visit(sums.losses.masked);
+  visit(sums.losses.next_sentence);
+  visit(sums.losses.masked_count);
+  visit(sums.losses.sequence_count);
+  visit(sums.losses.masked_right);
+  visit(sums.losses.next_sentence_right);
+  visit(sums.loss);
+  visit(sums.tokens);
+  visit(sums.nonfinite);
+}
+
+constexpr size_t kStepSumsFields = [] {
+  const StepSums sums;
+  size_t count = 0;
+  for_each_field(sums, [&count](const auto&) { ++count; });
+  return count;
+}();
+
 }  // namespace
 
 StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
                          const std::function<StartPlan()>& decide) {
   if (world.ranks() == 1) return decide();
-  const uint64_t mine = sum_of(packed(settings));
-  const std::string odd = odd_ones(world, world.all_gather(mine, comm::Stage::kStart));
+  const uint64_t mine = checksum_of(packed(settings));
+  const std::string odd = differing_ranks(world, world.all_gather(mine, comm::Stage::kStart));
   if (!odd.empty()) {
     fail("{}: started with other options, or sees other data, than rank 0 on {}", odd,
          world.host(0));
@@ -99,52 +120,38 @@ void broadcast_weights(comm::Communicator& world, bert::ParameterStore& paramete
 }
 
 void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                     optim::MomentStore& trainer) {
+                     optim::MomentStore& moments) {
   broadcast_weights(world, parameters);
-  if (world.ranks() > 1) trainer.broadcast_moments();
+  moments.broadcast_moments();
 }
 
 StepSums all_reduce_sums(comm::Communicator& world, const StepSums& mine) {
-  const LossSums& losses = mine.losses;
-  std::array<double, 9> sums = {losses.masked,
-                                losses.next_sentence,
-                                static_cast<double>(losses.masked_count),
-                                static_cast<double>(losses.sequence_count),
-                                static_cast<double>(losses.masked_right),
-                                static_cast<double>(losses.next_sentence_right),
-                                mine.loss,
-                                static_cast<double>(mine.tokens),
-                                mine.finite ? 0.0 : 1.0};
-  world.all_reduce(sums, comm::Stage::kMetrics);
-  const auto count = [&sums](size_t i) { return static_cast<int64_t>(sums[i]); };
+  std::array<double, kStepSumsFields> values{};
+  size_t packed = 0;
+  for_each_field(mine, [&](const auto& field) { values[packed++] = static_cast<double>(field); });
+  world.all_reduce(values, comm::Stage::kMetrics);
   StepSums all;
-  all.losses.masked = sums[0];
-  all.losses.next_sentence = sums[1];
-  all.losses.masked_count = count(2);
-  all.losses.sequence_count = count(3);
-  all.losses.masked_right = count(4);
-  all.losses.next_sentence_right = count(5);
-  all.loss = sums[6];
-  all.tokens = count(7);
-  all.finite = sums[8] == 0;
+  size_t unpacked = 0;
+  for_each_field(
+      all, [&]<typename Field>(Field& field) { field = static_cast<Field>(values[unpacked++]); });
   return all;
 }
 
 void check_same_weights(comm::Communicator& world, const bert::ParameterStore& parameters,
                         int64_t step) {
   if (world.ranks() == 1) return;
-  uint32_t sum = 0;
+  uint32_t checksum = 0;
   std::vector<float> values;
   for (int i = 0; i < static_cast<int>(parameters.table().parameters().size()); ++i) {
     values.resize(static_cast<size_t>(parameters.table()[i].size()));
     parameters.read(i, values.data());
-    sum = io::crc32(std::as_bytes(std::span<const float>(values)), sum);
+    checksum = io::crc32(std::as_bytes(std::span<const float>(values)), checksum);
   }
-  const std::string odd = odd_ones(world, world.all_gather(sum, comm::Stage::kWeights));
+  const std::string odd = differing_ranks(world, world.all_gather(checksum, comm::Stage::kWeights));
   if (!odd.empty()) {
     fail(
         "step {}: the weights of {} differ from those of rank 0 on {}: a fault of a processor, a "
-        "card or memory; start again from the last checkpoint",
+        "GPU or memory; start again from the last checkpoint",
         step, odd, world.host(0));
   }
 }

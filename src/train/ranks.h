@@ -1,6 +1,6 @@
 #pragma once
 
-// What the ranks of a training run agree on.
+// What the ranks of a training run exchange: the start, weights, losses, checksums of weights.
 
 #include <cstdint>
 #include <functional>
@@ -17,23 +17,24 @@ namespace bertha::train {
 StartPlan agree_on_start(comm::Communicator& world, const Settings& settings,
                          const std::function<StartPlan()>& decide);
 
-/// Rank 0's weights on every rank.
+/// Copies rank 0's weights to every rank.
 void broadcast_weights(comm::Communicator& world, bert::ParameterStore& parameters);
-/// Its weights and moments.
+/// Copies rank 0's weights and moments to every rank.
 void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters,
-                     optim::MomentStore& trainer);
+                     optim::MomentStore& moments);
 
-/// What the micro-batches of a step came to.
+/// Sums over the micro-batches of a step.
 struct StepSums {
   LossSums losses;
-  double loss = 0;  ///< sum over micro-batches of their mean loss
+  double loss = 0;  ///< sum of the micro-batches' mean losses
   int64_t tokens = 0;
-  bool finite = true;
+  int64_t nonfinite = 0;  ///< micro-batches whose loss is NaN or infinite
 };
-/// The sum over ranks; not finite when it is not on any.
+/// Sums every field over ranks.
 StepSums all_reduce_sums(comm::Communicator& world, const StepSums& mine);
 
-/// Throws Error, on every rank, naming those whose weights differ from rank 0's.
+/// Compares a checksum of the weights over ranks. Throws Error, on every rank, that names the ranks
+/// whose weights differ from rank 0's.
 void check_same_weights(comm::Communicator& world, const bert::ParameterStore& parameters,
                         int64_t step);
 

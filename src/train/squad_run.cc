@@ -213,11 +213,12 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
                   .offset = o.fused_adam ? 1 : 0};
   job.trainer = {.recompute = o.checkpoint_activations,
                  .train_pooler = false,
-                 .clip_each = o.clip_each || !o.fused_adam,
-                 .bias_correction = o.bias_correction,
                  .seed = static_cast<uint64_t>(o.seed),
                  .dropout = o.dropout,
                  .sums = o.sums};
+  job.trainer.optimizer.clip_each = o.clip_each || !o.fused_adam;
+  job.trainer.optimizer.bias_correction = o.bias_correction;
+  job.trainer.optimizer.zero = o.zero;
   job.settings = settings_of(features);
   job.folder = o.output_dir;
   job.save_steps = o.save_steps;

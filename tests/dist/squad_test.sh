@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fine-tuning and prediction on two ranks: under --deterministic the model and the predictions are
-# those of one rank, byte for byte, also after a run that was stopped; without it losses agree but
-# for dropout, which then depends on the parts.
+# Fine-tuning and prediction on several ranks. Under --deterministic the model and the predictions
+# are those of one rank, byte for byte, with and without ZeRO-1, also after a run that was stopped.
+# Without it the losses agree when there is no dropout, which then depends on the parts.
 source "$(dirname "$0")/common.sh"
 fixtures=$here/../tasks/fixtures/squad
 "$tiny_job" encoder "$work/start" "$fixtures/vocab.txt"
@@ -33,6 +33,18 @@ squad 1 one --deterministic || die "one rank failed"
 squad 2 two --deterministic || die "two ranks failed"
 same one two
 
+# ZeRO-1 partitions the moments and the update. BertAdam's clipping needs norms of whole parameters.
+squad 2 two_zero --deterministic --use_zero_optimizer=true || die "two ranks with ZeRO-1 failed"
+same one two_zero
+squad 2 free_zero --use_zero_optimizer=true || die "two ranks with ZeRO-1 failed"
+squad 2 free_whole || die "two ranks failed"
+same free_whole free_zero
+squad 1 each --deterministic --per_param_grad_clipping --adam-bias-correction ||
+  die "one rank with clipping by parameter failed"
+squad 4 each_zero --deterministic --per_param_grad_clipping --adam-bias-correction \
+  --use_zero_optimizer=true || die "four ranks with ZeRO-1 and clipping by parameter failed"
+same each each_zero
+
 squad 1 free --no-dropout || die "one rank failed"
 squad 2 free_2 --no-dropout || die "two ranks failed"
 "$tiny_job" close "$work/free/losses.tsv" "$work/free_2/losses.tsv" 1e-3 ||
@@ -41,8 +53,8 @@ if cmp -s "$work/free/model.safetensors" "$work/start/model.safetensors"; then
   die "nothing was learnt"
 fi
 
-# Two ranks of which one gets a signal; one rank goes on.
-squad 2 stopped --deterministic &
+# Two ranks with ZeRO-1, of which one gets a signal; one rank without ZeRO-1 continues.
+squad 2 stopped --deterministic --use_zero_optimizer=true &
 job=$!
 for _ in $(seq 300); do
   [[ -f $work/stopped/losses.tsv && $(wc -l < "$work/stopped/losses.tsv") -gt 2 ]] && break

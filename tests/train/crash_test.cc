@@ -55,7 +55,7 @@ class Saver {
                           .rows_consumed = 6 * number,
                           .skipped_steps = 0,
                           .written = {}};
-    save_checkpoint(path(folder, number), store_, trainer_, state, {});
+    save_checkpoint(path(folder, number), store_, trainer_.optimizer(), state, {});
   }
 
   static std::string path(const std::string& folder, int64_t number) {

@@ -27,10 +27,10 @@ class OptimizerParity : public testing::TestWithParam<const char*> {
   }
 
   /// Trains on the fixture's batches; every loss and gradient norm on the way must agree too.
-  void train(OptimizerKind kind, double max_gradient_norm, const nlohmann::json& expected) {
+  void train(optim::OptimizerKind kind, double max_gradient_norm, const nlohmann::json& expected) {
     TrainerSettings settings;
-    settings.optimizer = kind;
-    settings.max_gradient_norm = max_gradient_norm;
+    settings.optimizer.kind = kind;
+    settings.optimizer.max_gradient_norm = max_gradient_norm;
     for (size_t step = 0; step < 4; ++step) {
       const PretrainingBatch batch = fixture_.training_batch(step);
       settings.limits.tokens = std::max(settings.limits.tokens, batch.tokens());
@@ -43,7 +43,8 @@ class OptimizerParity : public testing::TestWithParam<const char*> {
     for (size_t step = 0; step < rates.size(); ++step) {
       trainer.micro_batch(fixture_.training_batch(step), static_cast<uint32_t>(step));
       const LossSums loss = trainer.losses().back();
-      const UpdateResult update = trainer.update(rates[step], static_cast<int64_t>(step) + 1);
+      const optim::UpdateResult update =
+          trainer.update(rates[step], static_cast<int64_t>(step) + 1);
       EXPECT_NEAR(loss.total() / expected["losses_fp64"][step].get<double>(), 1, 2e-6) << step;
       EXPECT_NEAR(update.gradient_norm / expected["gradient_norms"][step].get<double>(), 1, 1e-5)
           << step;
@@ -70,13 +71,13 @@ class OptimizerParity : public testing::TestWithParam<const char*> {
 
 TEST_P(OptimizerParity, TwentyLambStepsAreTheRecipes) {
   const nlohmann::json& expected = fixture_.json()["lamb"];
-  train(OptimizerKind::kLamb, 1, expected);
+  train(optim::OptimizerKind::kLamb, 1, expected);
   expect_weights(expected["weights"]);
 }
 
 TEST_P(OptimizerParity, TwentyAdamWStepsArePyTorchs) {
   const nlohmann::json& expected = fixture_.json()["adamw"];
-  train(OptimizerKind::kAdamW, 0, expected);
+  train(optim::OptimizerKind::kAdamW, 0, expected);
   expect_weights(expected["weights"]);
 }
 

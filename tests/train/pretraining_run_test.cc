@@ -360,14 +360,14 @@ TEST_F(PretrainingRunTest, GoesOnAtTheNextShardOfARecipesList) {
   TrainerSettings settings;
   settings.limits = {.tokens = 32, .sequences = 2, .masked = 6};
   PretrainingTrainer trainer(device, config, store, settings);
-  load_checkpoint(path("out/ckpt_3.pt"), store, trainer);
+  load_checkpoint(path("out/ckpt_3.pt"), store, trainer.optimizer());
   CheckpointState state;
   state.step = 3;
   state.files = {"/ceph/x_training_2.hdf5", "/ceph/x_training_0.hdf5", "/ceph/x_training_1.hdf5"};
   state.file_index = 1;
   state.epoch = 2;
   std::filesystem::create_directories(path("recipe"));
-  save_checkpoint(path("recipe/ckpt_3.pt"), store, trainer, state, {});
+  save_checkpoint(path("recipe/ckpt_3.pt"), store, trainer.optimizer(), state, {});
   PretrainingOptions next = options("recipe");
   next.resume_from_checkpoint = true;
   next.steps_this_run = 4;

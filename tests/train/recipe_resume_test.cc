@@ -84,7 +84,7 @@ class RecipeResume : public testing::TestWithParam<const char*> {
       std::vector<float> first(size);
       std::vector<float> second(size);
       run.store.read(i, weight.data());
-      run.trainer.read_moments(i, first.data(), second.data());
+      run.trainer.optimizer().read_moments(i, first.data(), second.data());
       const nlohmann::json& state = expected_["state"][std::to_string(optimizer_number(table, i))];
       EXPECT_EQ(crc32_of(weight), expected_["model"][table[i].name]["crc32"]) << table[i].name;
       EXPECT_EQ(crc32_of(first), state["exp_avg"]["crc32"]) << table[i].name;
@@ -98,7 +98,7 @@ class RecipeResume : public testing::TestWithParam<const char*> {
 
 TEST_P(RecipeResume, WeightsMomentsAndFilesAreTakenOver) {
   Trainee run;
-  load_checkpoint(path_, run.store, run.trainer);
+  load_checkpoint(path_, run.store, run.trainer.optimizer());
   expect_as_in_the_file(run);
   const CheckpointState state = read_checkpoint_state(path_);
   EXPECT_FALSE(state.run.has_value());
@@ -111,14 +111,14 @@ TEST_P(RecipeResume, WeightsMomentsAndFilesAreTakenOver) {
 
 TEST_P(RecipeResume, OurCheckpointHoldsTheSame) {
   Trainee run;
-  load_checkpoint(path_, run.store, run.trainer);
+  load_checkpoint(path_, run.store, run.trainer.optimizer());
   const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "ckpt_2.pt").string();
   CheckpointState state = read_checkpoint_state(path_);
   state.step = 2;
-  save_checkpoint(path, run.store, run.trainer, state, optimizer_record());
+  save_checkpoint(path, run.store, run.trainer.optimizer(), state, optimizer_record());
   Trainee again;
-  load_checkpoint(path, again.store, again.trainer);
+  load_checkpoint(path, again.store, again.trainer.optimizer());
   expect_as_in_the_file(again);
   EXPECT_EQ(read_checkpoint_state(path).files, state.files);
 }
@@ -129,7 +129,7 @@ TEST_P(RecipeResume, GroupsCarryTheSettingsAsTheRecipeWritesThem) {
   const std::string path = (folder.path() / "ckpt_2.pt").string();
   CheckpointState state;
   state.step = 2;
-  save_checkpoint(path, run.store, run.trainer, state, optimizer_record());
+  save_checkpoint(path, run.store, run.trainer.optimizer(), state, optimizer_record());
   const io::TorchFile file(path);
   const auto groups = file.root().at("optimizer", "root").at("param_groups", "optimizer").items();
   ASSERT_EQ(groups.size(), 2U);

@@ -75,7 +75,7 @@ TEST_P(SquadParity, LossesAndLogitsArePyTorchs) {
   const std::string kind = GetParam();
   FineTuningSettings settings;
   settings.train_pooler = false;
-  settings.clip_each = kind == "each";
+  settings.optimizer.clip_each = kind == "each";
   settings.dropout = false;
   settings.max_tokens = 512;
   settings.max_sequences = 6;
@@ -109,8 +109,8 @@ TEST_P(SquadParity, BiasCorrectionIsAScaleOfTheRate) {
     start_again();
     FineTuningSettings settings;
     settings.train_pooler = false;
-    settings.adam.eps = 1e-14;
-    settings.bias_correction = corrects;
+    settings.optimizer.adam.eps = 1e-14;
+    settings.optimizer.bias_correction = corrects;
     settings.dropout = false;
     settings.max_tokens = 512;
     settings.max_sequences = 6;
@@ -140,7 +140,7 @@ TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
   FineTuningSettings settings;
   settings.train_pooler = false;
   settings.dropout = false;
-  settings.max_gradient_norm = 1e6;
+  settings.optimizer.max_gradient_norm = 1e6;
   settings.max_tokens = 512;
   settings.max_sequences = 6;
   std::vector<float> whole(static_cast<size_t>(store_.table()[0].size()));

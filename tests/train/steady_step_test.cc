@@ -116,7 +116,7 @@ PretrainingBatch varied_batch(uint64_t number) {
 struct Case {
   const char* name;
   DType compute;
-  OptimizerKind optimizer;
+  optim::OptimizerKind optimizer;
   bool recompute;
 };
 
@@ -130,7 +130,7 @@ TEST_P(SteadyStep, AllocatesNothing) {
   store.initialise(bert::InitStyle::kRecipe, tiny_config(), 1);
   TrainerSettings settings;
   settings.compute = GetParam().compute;
-  settings.optimizer = GetParam().optimizer;
+  settings.optimizer.kind = GetParam().optimizer;
   settings.recompute = GetParam().recompute;
   settings.accumulation = 2;
   settings.limits = {.tokens = 96, .sequences = 5, .masked = 32};
@@ -160,9 +160,9 @@ TEST_P(SteadyStep, AllocatesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, SteadyStep,
-    testing::Values(Case{"Fp32Lamb", DType::kF32, OptimizerKind::kLamb, false},
-                    Case{"Fp32AdamWRecomputed", DType::kF32, OptimizerKind::kAdamW, true},
-                    Case{"Bf16Lamb", DType::kBF16, OptimizerKind::kLamb, false}),
+    testing::Values(Case{"Fp32Lamb", DType::kF32, optim::OptimizerKind::kLamb, false},
+                    Case{"Fp32AdamWRecomputed", DType::kF32, optim::OptimizerKind::kAdamW, true},
+                    Case{"Bf16Lamb", DType::kBF16, optim::OptimizerKind::kLamb, false}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
 TEST(SteadyStepCounter, SeesWhatIsAllocated) {

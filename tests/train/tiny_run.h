@@ -90,13 +90,13 @@ inline std::vector<float> state_of(const std::string& checkpoint,
   TrainerSettings settings;
   settings.limits = {.tokens = 32, .sequences = 2, .masked = 6};
   PretrainingTrainer trainer(device, config, store, settings);
-  load_checkpoint(checkpoint, store, trainer);
+  load_checkpoint(checkpoint, store, trainer.optimizer());
   std::vector<float> values;
   for (int i = 0; i < static_cast<int>(store.table().parameters().size()); ++i) {
     const auto size = static_cast<size_t>(store.table()[i].size());
     std::vector<float> part(3 * size);
     store.read(i, part.data());
-    trainer.read_moments(i, part.data() + size, part.data() + 2 * size);
+    trainer.optimizer().read_moments(i, part.data() + size, part.data() + 2 * size);
     values.insert(values.end(), part.begin(), part.end());
   }
   return values;
