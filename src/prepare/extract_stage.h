@@ -12,9 +12,10 @@
 namespace bertha::prepare {
 
 struct ExtractOptions {
-  std::string dump;   ///< pages-articles.xml, plain, .bz2 or .gz
-  std::string index;  ///< of a multistream dump; empty: the index beside the dump, if there is one
-  corpus::ExtractOptions articles;  ///< run_extract() sets `streams` and `progress`
+  std::string dump;  ///< pages-articles.xml, plain, .bz2 or .gz
+  std::string index =
+      {};  ///< of a multistream dump; empty: the index beside the dump, if there is one
+  corpus::ExtractOptions articles = {};  ///< run_extract() sets `streams` and `progress`
 };
 
 struct ExtractResult {

@@ -25,9 +25,9 @@ std::string relative_to(const std::string& root, const std::string& path) {
   return fs::path(path).lexically_normal().lexically_relative(fs::path(root).lexically_normal());
 }
 
-/// The check sum of a file's first and last 64 KiB: with its size enough to tell dumps and
+/// The checksum of a file's first and last 64 KiB. With the file's size it tells dumps and
 /// manifests apart without reading all of a large file.
-uint32_t sum_of_ends(const std::string& path) {
+uint32_t checksum_of_ends(const std::string& path) {
   const io::MappedFile file(path);
   const std::string_view text = file.text();
   std::string ends(text.substr(0, kEndBytes));
@@ -35,13 +35,13 @@ uint32_t sum_of_ends(const std::string& path) {
   return io::crc32(std::as_bytes(std::span(ends)));
 }
 
-/// A name as JSON can hold it: bytes that are not UTF-8 become U+FFFD.
+/// A name that JSON can hold: bytes that are not UTF-8 become U+FFFD.
 std::string printable(const std::string& name) {
   return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 json facts_of(const std::string& path) {
-  return {{"bytes", fs::file_size(path)}, {"crc32_of_ends", sum_of_ends(path)}};
+  return {{"bytes", fs::file_size(path)}, {"crc32_of_ends", checksum_of_ends(path)}};
 }
 
 json read_manifest(const std::string& path) {
@@ -49,7 +49,7 @@ json read_manifest(const std::string& path) {
   return file ? json::parse(file, nullptr, false) : json();
 }
 
-/// What is not as the manifest has it; empty when all outputs are there.
+/// The first output that is not as the manifest says; empty when all outputs are.
 std::string fault_of_outputs(const std::string& root, const json& manifest) {
   const json outputs = manifest.is_object() ? manifest.value("outputs", json()) : json();
   if (!outputs.is_object()) return "its manifest is damaged";
@@ -64,8 +64,8 @@ std::string fault_of_outputs(const std::string& root, const json& manifest) {
   return "";
 }
 
-/// Files inside the working folder by their names, others by what they hold alone. What a manifest
-/// among them says must be so.
+/// Files inside the working folder are described by name and contents, other files by contents
+/// alone. Throws Error when an input is missing, or is a manifest whose outputs have changed.
 json describe_inputs(const StageWork& work) {
   const fs::path manifests = fs::path(work.manifest).parent_path();
   json inputs = json::array();

@@ -13,10 +13,10 @@
 namespace bertha::prepare {
 
 struct PackOptions {
-  std::string input_dir;         ///< folder of unpacked shards, *training*.hdf5
-  std::string output_dir;        ///< folder of packed shards; made when missing
-  bool overwrite = false;        ///< replaces packed shards of an earlier run
-  dataset::PackOptions packing;  ///< run_pack() sets `part` and `parts`
+  std::string input_dir;              ///< folder of unpacked shards, *training*.hdf5
+  std::string output_dir;             ///< folder of packed shards; made when missing
+  bool overwrite = false;             ///< replaces packed shards of an earlier run
+  dataset::PackOptions packing = {};  ///< run_pack() sets `part` and `parts`
 };
 
 struct PackResult {

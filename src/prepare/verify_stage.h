@@ -13,10 +13,10 @@
 namespace bertha::prepare {
 
 struct VerifyOptions {
-  std::string input_dir;                  ///< folder of shards, packed or not, or one shard
-  std::optional<std::string> vocab_file;  ///< checks ids and special tokens too when given
-  int64_t max_predictions = 80;           ///< masked tokens of a row whose list has no end mark
-  int64_t threads = 1;                    ///< of this rank
+  std::string input_dir;                       ///< folder of shards, packed or not, or one shard
+  std::optional<std::string> vocab_file = {};  ///< checks ids and special tokens too when given
+  int64_t max_predictions = 80;  ///< masked tokens of a row whose list has no end mark
+  int64_t threads = 1;           ///< of this rank
 };
 
 struct VerifyResult {

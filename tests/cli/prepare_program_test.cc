@@ -1,5 +1,5 @@
-// bertha prepare, download and inspect as a user runs them, on made-up dumps: what they leave, that
-// it does not depend on threads or on being killed, and that what is wrong is one clear line.
+// Runs bertha prepare, download and inspect as a user runs them, on generated dumps. The files do
+// not depend on the number of threads or on kills, and each error is one clear line.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -88,7 +88,7 @@ class PrepareProgram : public testing::Test {
     return wait_for(start(words, limits));
   }
 
-  /// The command line of everything, under the working folder `work`.
+  /// The command line of all stages, in the working folder `work`.
   std::vector<std::string> all(const std::string& work,
                                const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words = {"prepare",
@@ -105,7 +105,7 @@ class PrepareProgram : public testing::Test {
   void expect_done(const test::Outcome& outcome) const {
     EXPECT_EQ(outcome.status, 0) << outcome.said << outcome.printed;
   }
-  /// One error line that names all of `parts`, and no file half written.
+  /// The program prints one error line with all of `parts` and leaves no temporary file.
   void expect_error(const std::vector<std::string>& words, const std::vector<std::string>& parts,
                     const test::Limits& limits = {}) const {
     test::expect_one_error(run(words, limits), parts);
@@ -117,7 +117,7 @@ class PrepareProgram : public testing::Test {
     }
   }
 
-  /// Sums of the files under folders of `work` whose names hold `part`, manifests left out.
+  /// Checksums of the files under folders of `work` whose names hold `part`, manifests left out.
   std::map<std::string, std::string> sums(const std::string& work,
                                           const std::string& part = "") const {
     std::map<std::string, std::string> sums;
@@ -134,7 +134,7 @@ class PrepareProgram : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(PrepareProgram, GoesFromADumpToBothPhases) {
+TEST_F(PrepareProgram, AllStagesMakeBothPhasesAndASecondRunSkipsThem) {
   put_dump("w", dump(60));
   expect_done(run(all("w")));
   const auto made = sums("w", "");
@@ -149,14 +149,16 @@ TEST_F(PrepareProgram, GoesFromADumpToBothPhases) {
 
   const test::Outcome again = run(all("w"));
   expect_done(again);
-  EXPECT_EQ(again.said.find(": runs"), std::string::npos) << "all is done before: " << again.said;
+  EXPECT_EQ(again.said.find(": runs"), std::string::npos)
+      << "all stages are done before: " << again.said;
   EXPECT_NE(again.said.find("done before, skipped"), std::string::npos);
   fs::rename(path("w"), path("moved"));
   const test::Outcome moved = run(all("moved"));
-  EXPECT_EQ(moved.said.find(": runs"), std::string::npos) << "it may be moved: " << moved.said;
+  EXPECT_EQ(moved.said.find(": runs"), std::string::npos)
+      << "the folder may be moved: " << moved.said;
 }
 
-TEST_F(PrepareProgram, GivesTheSameBytesForAnyThreadsAndWithoutTheTextBetween) {
+TEST_F(PrepareProgram, ThreadsAndStreamDoNotChangeTheBytes) {
   std::map<std::string, std::string> first;
   for (const std::string threads : {"1", "2", "8"}) {
     for (const bool stream : {false, true}) {
@@ -176,7 +178,7 @@ TEST_F(PrepareProgram, GivesTheSameBytesForAnyThreadsAndWithoutTheTextBetween) {
   }
 }
 
-TEST_F(PrepareProgram, StreamsBooksBeforeArticles) {
+TEST_F(PrepareProgram, StreamedBooksAndArticlesGiveTheSameShards) {
   std::map<std::string, std::string> first;
   for (const std::string work : {"a", "b"}) {
     put_dump(work, dump(20));
@@ -194,7 +196,7 @@ TEST_F(PrepareProgram, StreamsBooksBeforeArticles) {
   }
 }
 
-TEST_F(PrepareProgram, GivesTheSameBytesAfterKills) {
+TEST_F(PrepareProgram, KilledRunsEndWithTheSameBytes) {
   put_dump("whole", dump(60));
   const auto begin = std::chrono::steady_clock::now();
   expect_done(run(all("whole")));
@@ -217,7 +219,7 @@ TEST_F(PrepareProgram, GivesTheSameBytesAfterKills) {
   }
 }
 
-TEST_F(PrepareProgram, TakesTheActionsOfBertPrep) {
+TEST_F(PrepareProgram, ActionsOfBertPrepMakeTheSameFiles) {
   put_dump("all", dump(40));
   expect_done(run(all("all")));
   put_dump("w", dump(40));
@@ -235,7 +237,7 @@ TEST_F(PrepareProgram, TakesTheActionsOfBertPrep) {
   expect_error(all("none", {"--action=verify"}), {"no finished HDF5 shards"});
 }
 
-TEST_F(PrepareProgram, SaysWhatItWouldDo) {
+TEST_F(PrepareProgram, DryRunNamesTheStagesAndWritesNothing) {
   put_dump("w", dump(10));
   const test::Outcome outcome = run(all("w", {"--dry_run"}));
   expect_done(outcome);
@@ -245,7 +247,7 @@ TEST_F(PrepareProgram, SaysWhatItWouldDo) {
   EXPECT_EQ(sums("w").size(), 1U) << "the dump alone";
 }
 
-TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
+TEST_F(PrepareProgram, MissingDumpIsDownloaded) {
   const std::string packed = test::bzip2(dump(30));
   const std::string list = io::bytes_digest(std::as_bytes(std::span(packed)), "sha1") +
                            "  enwiki-20240101-pages-articles.xml.bz2\n";
@@ -269,7 +271,7 @@ TEST_F(PrepareProgram, DownloadsADumpThatIsMissing) {
   expect_error({"download", "squad", mirror, "--output_dir=" + path("s")}, {"train-v1.1.json"});
 }
 
-TEST_F(PrepareProgram, ExtractsAsWikiExtractor) {
+TEST_F(PrepareProgram, ExtractAcceptsTheOptionsOfWikiExtractor) {
   test::write_all(path("d.xml"), dump(25));
   const std::vector<std::string> words = {"prepare", "extract", path("d.xml"), "--processes=2"};
   auto blocks = words;
@@ -287,7 +289,7 @@ TEST_F(PrepareProgram, ExtractsAsWikiExtractor) {
   EXPECT_FALSE(fs::exists("-"));
 }
 
-TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
+TEST_F(PrepareProgram, MultistreamIndexGivesTheSameArticles) {
   std::string packed = test::bzip2("<mediawiki>");
   std::string index;
   for (int i = 0; i < 30; i += 5) {
@@ -319,7 +321,7 @@ TEST_F(PrepareProgram, ReadsAMultistreamDumpByItsIndex) {
   }
 }
 
-TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
+TEST_F(PrepareProgram, DumpWithoutProseIsAnError) {
   put_dump("a", "<mediawiki></mediawiki>");
   expect_error(all("a"), {"wikicorpus_en.xml: no page"});
   expect_error(all("a", {"--stream"}), {"wikicorpus_en.xml: no page"});
@@ -338,11 +340,11 @@ TEST_F(PrepareProgram, IsNeverSilentlyEmpty) {
   expect_error(all("e", {"wiki_books"}), {"no books"});
 }
 
-TEST_F(PrepareProgram, EachStageNamesWhatIsEmpty) {
+TEST_F(PrepareProgram, EachStageNamesItsEmptyInput) {
   test::write_all(path("none.xml"), "<mediawiki></mediawiki>");
   test::write_all(path("blank.txt"), "\n \n\n");
   test::write_all(path("blanks/a_training_0.txt"), "\n");
-  test::write_all(path("untold/AA/wiki_00"),
+  test::write_all(path("empty_article/AA/wiki_00"),
                   "<doc id=\"1\" url=\"u\" title=\"T\">\nT\n\n\n</doc>\n");
   fs::create_directory(path("nothing"));
   const std::string out = path("out");
@@ -360,7 +362,7 @@ TEST_F(PrepareProgram, EachStageNamesWhatIsEmpty) {
   };
   expect("extract", "", "none.xml", "no page");
   expect("format", "--input_dir", "nothing", "no wiki_* file");
-  expect("format", "--input_dir", "untold", "no article with text");
+  expect("format", "--input_dir", "empty_article", "no article with text");
   expect("shard", "--input_files", "blank.txt", "no sentence");
   expect("instances", "--input_file", "blank.txt", "no document");
   expect("instances", "--input_file", "blanks", "no document");
@@ -369,12 +371,12 @@ TEST_F(PrepareProgram, EachStageNamesWhatIsEmpty) {
   expect("verify", "--input_dir", "nothing", "no .hdf5 file");
 }
 
-TEST_F(PrepareProgram, NamesAWrongVocabulary) {
+TEST_F(PrepareProgram, WrongVocabularyIsNamed) {
   put_dump("w", dump(10));
   expect_error(all("w", {"--vocab_file=" + path("none.txt")}), {"none.txt"});
   test::write_all(path("v.txt"), "a\nb\n");
   expect_error(all("w", {"--vocab_file=" + path("v.txt")}), {"v.txt", "[PAD]"});
-  EXPECT_FALSE(fs::exists(path("w/extracted"))) << "it is told before anything is done";
+  EXPECT_FALSE(fs::exists(path("w/extracted"))) << "the error comes before any stage runs";
   expect_error(all("no_dump", {"--vocab_file=" + path("v.txt"), "--mirror=http://127.0.0.1:9"}),
                {"v.txt", "[PAD]"});
   test::write_all(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nxyzzy\n");
@@ -382,7 +384,7 @@ TEST_F(PrepareProgram, NamesAWrongVocabulary) {
                {"100 % of the tokens are [UNK]", "v.txt"});
 }
 
-TEST_F(PrepareProgram, NamesAFullDisk) {
+TEST_F(PrepareProgram, FullDiskIsNamedAndTheNextRunGoesOn) {
   put_dump("w", dump(40));
   for (const int64_t bytes : {2'000, 3'000}) {
     expect_error(all("w"), {path("w")}, {.file_bytes = bytes});
@@ -411,7 +413,7 @@ TEST_F(PrepareProgram, EachStageNamesAFullDisk) {
   }
 }
 
-TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
+TEST_F(PrepareProgram, VerifyAndInspectAcceptSoundShardsAndNameADamagedOne) {
   put_dump("w", dump(30));
   expect_done(run(all("w", {"--threads=1"})));
   const std::string folder = path("w/" + kPhase1 + "/wikicorpus_en");
@@ -439,7 +441,7 @@ TEST_F(PrepareProgram, VerifyAndInspectReadWhatPrepareMade) {
   EXPECT_NE(outcome.printed.find("4 of 5 files are sound"), std::string::npos) << outcome.printed;
 }
 
-TEST_F(PrepareProgram, VerifyWhenAskedForLooksAnew) {
+TEST_F(PrepareProgram, VerifyActionReadsShardsThatWereVerifiedBefore) {
   put_dump("w", dump(30));
   expect_done(run(all("w")));
   const std::string shard = path("w/" + kPhase1 + "/wikicorpus_en/wikicorpus_en_training_1.hdf5");
@@ -461,10 +463,10 @@ TEST_F(PrepareProgram, VerifyWhenAskedForLooksAnew) {
     expect_error(all("w", {action}), {"training_1.hdf5 is missing", "run the stage"});
   }
   expect_done(run(all("w")));
-  EXPECT_TRUE(test::read_all(shard) == bytes) << "made anew";
+  EXPECT_TRUE(test::read_all(shard) == bytes) << "made again";
 }
 
-TEST_F(PrepareProgram, KnowsAVocabularyByWhatItHolds) {
+TEST_F(PrepareProgram, CopyOfTheVocabularyCountsAsTheSameInput) {
   put_dump("w", dump(30));
   expect_done(run(all("w")));
   test::write_all(path("elsewhere/v\xe9.txt"), vocabulary());
@@ -473,7 +475,7 @@ TEST_F(PrepareProgram, KnowsAVocabularyByWhatItHolds) {
   EXPECT_EQ(again.said.find("runs ("), std::string::npos) << again.said;
 }
 
-TEST_F(PrepareProgram, ADryRunSeesWrongOptionsAndWhatMayBeKept) {
+TEST_F(PrepareProgram, DryRunNamesWrongOptionsAndStagesThatMayBeKept) {
   for (const char* option : {"--token_rules=foo", "--masked_lm_prob=7", "--dupe_factor=0",
                              "--max_sequences_per_pack=9", "--threads=99999999", "--lists=some"}) {
     const std::string word = option;
@@ -489,7 +491,7 @@ TEST_F(PrepareProgram, ADryRunSeesWrongOptionsAndWhatMayBeKept) {
             std::string::npos);
 }
 
-TEST_F(PrepareProgram, LeavesNothingOfALargerRun) {
+TEST_F(PrepareProgram, ShardsOfALargerRunAreRemoved) {
   put_dump("w", dump(30));
   expect_done(run(all("w")));
   const std::string text =
@@ -510,7 +512,7 @@ TEST_F(PrepareProgram, LeavesNothingOfALargerRun) {
                        "wikicorpus_en_training_1.txt", "wikicorpus_en_training_x.txt"}));
 }
 
-TEST_F(PrepareProgram, WhatCannotBePrintedIsAnError) {
+TEST_F(PrepareProgram, FullStandardOutputIsAnError) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"--help"}, {"prepare", "--help"}}) {
     const test::Outcome outcome =
@@ -522,7 +524,7 @@ TEST_F(PrepareProgram, WhatCannotBePrintedIsAnError) {
   }
 }
 
-TEST_F(PrepareProgram, InspectTellsWhatIsNoShard) {
+TEST_F(PrepareProgram, InspectNamesFilesThatAreNoShards) {
   const std::string foreign = path("foreign/a.hdf5");
   fs::create_directory(path("foreign"));
   test::RawFile(foreign).add("embedding", {{2, 3}, {1, 2, 3, 4, 5, 6}});

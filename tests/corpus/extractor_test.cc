@@ -33,7 +33,7 @@ ExtractCounts extract(const std::string& dump, const std::string& output, int64_
   return extract_dump(dump, options);
 }
 
-TEST(ExtractDump, WritesTheBlocksOfWikiExtractor) {
+TEST(ExtractDump, FilesHaveTheBlocksOfWikiExtractor) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("d.xml"), small_dump(1));
   const ExtractCounts counts = extract(folder.file("d.xml"), folder.file("out"));
@@ -46,7 +46,7 @@ TEST(ExtractDump, WritesTheBlocksOfWikiExtractor) {
   EXPECT_EQ(counts.files[0], folder.file("out/AA/wiki_00"));
 }
 
-TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
+TEST(ExtractDump, ThreadsAndCompressedInputDoNotChangeTheBytes) {
   test::TemporaryFolder folder;
   const std::string xml = small_dump(600);
   test::write_all(folder.file("d.xml"), xml);
@@ -69,7 +69,7 @@ TEST(ExtractDump, GivesTheSameBytesForAnyThreadsAndPacking) {
   }
 }
 
-TEST(ExtractDump, CompressesTheSameFiles) {
+TEST(ExtractDump, CompressedFilesHoldTheSameText) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("d.xml"), small_dump(600));
   ExtractOptions options;
@@ -99,7 +99,7 @@ TEST(ExtractDump, CompressesTheSameFiles) {
   }
 }
 
-TEST(ExtractDump, GivesAllToASinkInstead) {
+TEST(ExtractDump, SinkGetsTheTextAndNoFileIsWritten) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("d.xml"), small_dump(60));
   const ExtractCounts files = extract(folder.file("d.xml"), folder.file("out"), 1, false, 50'000);
@@ -116,7 +116,7 @@ TEST(ExtractDump, GivesAllToASinkInstead) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("none")));
 }
 
-TEST(ExtractDump, TellsHowFarItIs) {
+TEST(ExtractDump, ProgressRisesToTheSizeOfTheFile) {
   test::TemporaryFolder folder;
   const std::string xml = small_dump(600);
   test::write_all(folder.file("d.xml"), xml);
@@ -139,7 +139,7 @@ TEST(ExtractDump, TellsHowFarItIs) {
   }
 }
 
-TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
+TEST(ExtractDump, FilesOfALargerRunAreRemoved) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("large.xml"), small_dump(20));
   test::write_all(folder.file("small.xml"), small_dump(2));
@@ -159,7 +159,7 @@ TEST(ExtractDump, RemovesTheFilesOfALargerRun) {
   EXPECT_TRUE(std::filesystem::exists(folder.file("out/BC/wiki_notes")));
 }
 
-TEST(ExtractDump, WritesJsonLines) {
+TEST(ExtractDump, JsonFormIsALineForEachArticle) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("d.xml"), small_dump(3));
   extract(folder.file("d.xml"), folder.file("out"), 1, true);
@@ -173,7 +173,7 @@ TEST(ExtractDump, WritesJsonLines) {
   EXPECT_TRUE(article["text"].get<std::string>().starts_with("Words of page 1. "));
 }
 
-TEST(ExtractDump, IsNeverSilentlyEmpty) {
+TEST(ExtractDump, DumpWithoutProseIsAnError) {
   test::TemporaryFolder folder;
   for (const char* xml : {"", "<mediawiki></mediawiki>", "no xml at all",
                           "<mediawiki><page><title>A</title><id>1</id><revision><text>{{x}}</text>"
@@ -184,11 +184,11 @@ TEST(ExtractDump, IsNeverSilentlyEmpty) {
   EXPECT_THROW(extract(folder.file("none.xml"), folder.file("out")), Error);
 }
 
-TEST(FormatArticle, ATextStandsAlone) {
+TEST(FormatArticle, TextFormHasNoTitle) {
   EXPECT_EQ(format_article(Page(), "u", "a\nb\n", ArticleForm::kText), "a\nb\n\n\n");
 }
 
-TEST(FormatArticle, KeepsReadersOfBlocksApart) {
+TEST(FormatArticle, MarksWithinTheTextGetABlank) {
   Page page;
   page.title = "A \"quoted\" title";
   const std::string block = format_article(page, "u", "x </doc> <doc id= y\n", ArticleForm::kBlock);
@@ -206,7 +206,7 @@ std::vector<std::string> streamed_lines(const std::string& dump) {
   return lines;
 }
 
-TEST(StreamArticles, GivesTheLinesThatFormatArticlesWrites) {
+TEST(StreamArticles, LinesAreThoseThatFormatArticlesWrites) {
   test::TemporaryFolder folder;
   std::string xml = "<mediawiki>";
   for (const char* title : {"Plain", "A &quot;quoted&quot; &lt;/doc> title", "&lt;doc id=\"7\">",
@@ -229,13 +229,13 @@ TEST(StreamArticles, GivesTheLinesThatFormatArticlesWrites) {
   EXPECT_NE(lines.front().find("< doc id="), std::string::npos) << lines.front();
 }
 
-TEST(JoinLines, DropsEmptyLinesAndTrailingBlanks) {
+TEST(JoinLines, EmptyLinesAndTrailingBlanksAreDropped) {
   EXPECT_EQ(join_lines("One. \t\n\n  Two.\r\n \nThree."), "One.   Two. Three. ");
   EXPECT_EQ(join_lines(" \n\n"), "");
   EXPECT_EQ(join_lines(""), "");
 }
 
-TEST(FormatArticles, JoinsLinesAndDropsTitles) {
+TEST(FormatArticles, LinesAreJoinedAndTitlesDropped) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("in/AB/wiki_00"), "<doc id=\"2\">\nB\n\nLast.\n\n</doc>\n");
   test::write_all(folder.file("in/AA/wiki_01"),
@@ -248,7 +248,7 @@ TEST(FormatArticles, JoinsLinesAndDropsTitles) {
   EXPECT_THROW(format_articles(folder.file("none"), folder.file("out.txt")), Error);
 }
 
-TEST(FormatBooks, StripsMarkLicenceAndLineEnds) {
+TEST(FormatBooks, ByteOrderMarkAndLicenceAreDropped) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("in/b.txt"), "\xef\xbb\xbf First line\r\n\r\n  second \r\n");
   test::write_all(folder.file("in/c.txt"),

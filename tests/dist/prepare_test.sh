@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# bertha prepare on several ranks: every file that one process makes, manifests too, byte for byte;
-# each thing said once; a rank's error ends all with one line and its status.
+# bertha prepare on several ranks makes the same files as one process, manifests included, byte for
+# byte. Each line is printed once. An error of one rank ends all ranks with one line and its status.
 source "$(dirname "$0")/common.sh"
 
-# Pages of 5 to 34 sentences of 60 made-up words, and the vocabulary of those.
+# Pages of 5 to 34 sentences of 60 made-up words, and a vocabulary of their letters.
 make_dump() {
   mkdir -p "$work/$1/download/wikicorpus_en"
   awk 'function draw(n) { state = (state * 1103515245 + 12345) % 2147483648; return int(state / 65536) % n }
@@ -39,26 +39,26 @@ for folder in one two three stream; do make_dump "$folder"; done
 prepare 1 one || die "one process failed"
 
 prepare 2 two --dry_run || die "a dry run failed"
-[[ $(grep -c "instances.*would run" "$work/two.log") -eq 2 ]] || die "a dry run is not said once"
+[[ $(grep -c "instances.*would run" "$work/two.log") -eq 2 ]] || die "a dry run does not name its steps once"
 [[ $(find "$work/two" -type f | wc -l) -eq 1 ]] || die "a dry run left files"
 
 prepare 2 two || die "two ranks failed"
 diff -r "$work/one" "$work/two" || die "two ranks made other files"
 [[ $(grep -c "^7 shards, " "$work/two.log") -eq 2 ]] || die "not one line for each phase"
-[[ $(grep -c ": 7 shards$" "$work/two.log") -eq 2 ]] || die "a step is not said once"
+[[ $(grep -c ": 7 shards$" "$work/two.log") -eq 2 ]] || die "a step is not reported once"
 sed -n 's/ in [0-9.]* s.*//; /documents/p' "$work/one.log" > "$work/one.counts"
 sed -n 's/ in [0-9.]* s.*//; /documents/p' "$work/two.log" | cmp -s - "$work/one.counts" ||
   die "counts of two ranks are not those of one process"
 prepare 2 two || die "two ranks failed with all done"
-! grep -q ": runs" "$work/two.log" || die "what was done is done again"
+! grep -q ": runs" "$work/two.log" || die "a finished step runs again"
 
-# More ranks than some stages have files, other numbers in between, and without the text between.
+# More ranks than some stages have files; with another number of ranks before; with --stream.
 prepare 3 three --action sharding --stream || die "sharding on three ranks failed"
 prepare 3 three --stream || die "three ranks failed"
 prepare 1 stream --stream || die "streaming failed"
 diff -r "$work/stream" "$work/three" || die "three ranks made other files"
 
-# A faulty file on one rank: its line, rank 0's, and the job's status.
+# A faulty file of one rank: the rank prints its line, rank 0 the counts, and the job fails.
 shard=$(find "$work/two" -name "wikicorpus_en_training_3.hdf5" | sort | head -n 1)
 truncate -s 1000 "$shard"
 status=0

@@ -10,7 +10,7 @@
 namespace bertha::prepare {
 namespace {
 
-TEST(Manifest, KnowsWhatIsDone) {
+TEST(Manifest, StageIsDoneWhileOptionsInputsAndOutputsAreTheSame) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("in.txt"), "input");
   test::write_all(folder.file("out.txt"), "output");

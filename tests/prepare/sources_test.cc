@@ -9,7 +9,7 @@
 namespace bertha::prepare {
 namespace {
 
-TEST(Sources, AddressesAndSums) {
+TEST(Sources, AddressesAndChecksumsAreWellFormed) {
   EXPECT_EQ(wikipedia_prefix("en", "latest"),
             "https://dumps.wikimedia.org/enwiki/latest/enwiki-latest-");
   EXPECT_EQ(wikipedia_prefix("zh-min-nan", "20240101"),
