@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
-#include "cli/inspect_parts.h"
+#include "cli/inspect_commands.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/strings.h"

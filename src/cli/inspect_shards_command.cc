@@ -6,7 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "cli/inspect_parts.h"
+#include "cli/inspect_commands.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "dataset/shard_survey.h"

@@ -7,7 +7,7 @@
 
 #include "bert/config.h"
 #include "bert/weights.h"
-#include "cli/inspect_parts.h"
+#include "cli/inspect_commands.h"
 #include "core/error.h"
 #include "io/weights/tensor_source.h"
 #include "io/weights/torch_file.h"
