@@ -39,7 +39,7 @@ constexpr std::array kCommands = {
     Command{"embed", "turn texts into vectors", run_embed},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
-    Command{"plan", "say what memory and time pre-training takes on a card", run_plan},
+    Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},
     Command{"k8s", "write manifests for Kubernetes", run_k8s, false},
 };
 

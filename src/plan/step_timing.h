@@ -1,6 +1,6 @@
 #pragma once
 
-// The parts of a training step timed on the ranks that are there, for comm/cost_model.h: a
+// The parts of a training step timed on the ranks that are there, for plan/cost_model.h: a
 // micro-batch with and without the sums of gradients, the update, and sums alone by size. Kept as
 // JSON, so that several runs (numbers of ranks) can be fitted together.
 

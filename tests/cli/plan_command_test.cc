@@ -1,5 +1,5 @@
-// bertha plan against what it says it is: memory counted from the same buffers as a run's, time
-// from operations and the named card's rate.
+// bertha plan as a user runs it: the memory must be that of a run's buffers, the time must follow
+// from the operations and the rate of the named GPU.
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ namespace {
 
 constexpr double kPrinted = 0.0051;  ///< half of the last digit printed
 
-class Plan : public testing::Test {
+class PlanCommand : public testing::Test {
  protected:
   void SetUp() override {
     path_ = std::filesystem::temp_directory_path() /
@@ -58,9 +58,9 @@ class Plan : public testing::Test {
   std::filesystem::path path_;
 };
 
-/// What a run with bf16 products, 8 sequences of 128 and 20 predictions takes, the trainer's arena
-/// measured by its own dry run.
-TEST_F(Plan, MemoryIsTheBuffersOfARun) {
+/// A run with bf16 products and 8 sequences of 128 tokens and 20 predictions. The trainer measures
+/// its arena by a dry run.
+TEST_F(PlanCommand, MemoryEqualsTheBuffersOfARun) {
   const std::string text = plan({"--micro_batch=8", "--autocast"});
   plan::PlannedDevice device;
   bert::ParameterStore store(device, config(), bert::Heads::for_pretraining(), DType::kBF16, true);
@@ -80,7 +80,7 @@ TEST_F(Plan, MemoryIsTheBuffersOfARun) {
               2 * kPrinted);
 }
 
-TEST_F(Plan, TimeIsOperationsOverTheCardsRate) {
+TEST_F(PlanCommand, TimeIsOperationsOverTheRateOfTheGpu) {
   const std::string text = plan({"--micro_batch=64", "--autocast", "--card=h100",
                                  "--rate_share=0.4", "--gradient_accumulation_steps=2"});
   // By hand: six operations a weight and token, attention, and the head on 20 rows.
@@ -95,14 +95,14 @@ TEST_F(Plan, TimeIsOperationsOverTheCardsRate) {
   EXPECT_NE(text.find("estimated"), std::string::npos);
 }
 
-TEST_F(Plan, RunningLayersAgainTakesLessMemoryAndMoreTime) {
+TEST_F(PlanCommand, RecomputingLayersTakesLessMemoryAndMoreTime) {
   const std::string kept = plan({"--autocast"});
   const std::string again = plan({"--autocast", "--checkpoint_activations"});
   EXPECT_LT(number(again, "activations"), number(kept, "activations") / 3);
   EXPECT_NEAR(number(again, "sequences a second"), number(kept, "sequences a second") * 3 / 4, 0.1);
 }
 
-TEST_F(Plan, TheRecipesPhasesFit) {
+TEST_F(PlanCommand, PhasesOfTheRecipeFitAndALargeMicroBatchDoesNot) {
   for (const char* card : {"h100", "h200"}) {
     for (const auto& [batch, length, predictions] :
          {std::tuple("64", "128", "20"), std::tuple("16", "512", "80")}) {
@@ -117,16 +117,16 @@ TEST_F(Plan, TheRecipesPhasesFit) {
   EXPECT_NE(large.find("does not fit"), std::string::npos) << large;
 }
 
-TEST_F(Plan, RefusesWhatIsNoCard) {
+TEST_F(PlanCommand, UnknownGpuAndTooLongSequenceAreRefused) {
   EXPECT_THROW(plan({"--card=gtx"}), Error);
   testing::internal::GetCapturedStdout();
   EXPECT_THROW(plan({"--max_seq_length=513"}), Error);
   testing::internal::GetCapturedStdout();
 }
 
-/// By hand: the micro-batch at half of the card's rate; one bucket after the other over NVLink;
-/// what is later than the backward pass is seen.
-TEST_F(Plan, ScalingIsTheModelsOfManyRanks) {
+/// By hand: a micro-batch takes half of the GPU's rate, the buckets go over NVLink one after the
+/// other, and what ends after the backward pass is exposed.
+TEST_F(PlanCommand, ScalingAddsComputationUpdateAndExposedReductions) {
   const auto json =
       plan_json({"--autocast", "--ranks=1,8,1024", "--gradient_accumulation_steps=4"});
   const auto& rows = json["scaling"];
@@ -150,7 +150,7 @@ TEST_F(Plan, ScalingIsTheModelsOfManyRanks) {
   EXPECT_EQ(rows[2]["efficiency"], json["networks"]["infiniband-ndr"][2]) << "usual for an h100";
 }
 
-TEST_F(Plan, AGlobalBatchIsSharedOut) {
+TEST_F(PlanCommand, GlobalBatchIsDividedAmongRanks) {
   const auto rows = plan_json({"--ranks=1,8,32", "--global_batch=4096"})["scaling"];
   EXPECT_EQ(rows[0]["gradient_accumulation_steps"], 64);
   EXPECT_EQ(rows[1]["gradient_accumulation_steps"], 8);
@@ -160,9 +160,9 @@ TEST_F(Plan, AGlobalBatchIsSharedOut) {
   testing::internal::GetCapturedStdout();
 }
 
-/// The moments of 8 ranks are an eighth each; sums of bf16 have a copy of all gradients then, NCCL
-/// its own buffers.
-TEST_F(Plan, MemoryCountsSharedStateAndSums) {
+/// With ZeRO-1 each of 8 ranks has an eighth of the moments. Reductions in bf16 then need a copy of
+/// all gradients, and NCCL has buffers of its own.
+TEST_F(PlanCommand, MemoryCountsPartitionedStateAndReductions) {
   const auto whole = plan_json({"--ranks=1,8"});
   const auto shared = plan_json({"--ranks=1,8", "--use_zero_optimizer=true"});
   const auto rounded =
@@ -176,11 +176,11 @@ TEST_F(Plan, MemoryCountsSharedStateAndSums) {
   EXPECT_GT(memory(whole, 1), memory(whole, 0) + 0.3);
   EXPECT_NEAR(memory(whole, 1) - memory(shared, 1), 8e-9 * elements * 7 / 8, 0.01);
   EXPECT_NEAR(memory(rounded, 1) - memory(shared, 1), 2e-9 * elements, 1e-6);
-  EXPECT_EQ(memory(shared, 0), memory(whole, 0)) << "one rank has nobody to share with";
+  EXPECT_EQ(memory(shared, 0), memory(whole, 0)) << "one rank has the whole state";
 }
 
-/// Two measurements of a made-up machine: the plan finds its links and goes on from its steps.
-TEST_F(Plan, PredictsFromWhatWasMeasured) {
+/// Two measurements of an invented machine: the plan finds its links and takes its step times.
+TEST_F(PlanCommand, MeasuredFilesReplaceTheEstimates) {
   std::vector<std::string> words = {"--measured"};
   for (const int64_t ranks : {2, 4}) {
     const auto n = static_cast<double>(ranks);
@@ -211,7 +211,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
   EXPECT_EQ(json["scaling"][0]["step_seconds"], 2.25);
   EXPECT_EQ(json["scaling"][1]["hidden_seconds"], 0);
   EXPECT_GT(json["scaling"][2]["sum_seconds"], json["scaling"][1]["sum_seconds"]);
-  EXPECT_FALSE(json.contains("memory")) << "that of a card, which was not measured";
+  EXPECT_FALSE(json.contains("memory")) << "memory is that of a GPU by its data sheet";
 
   words.back() = "--svg=" + path_.string() + ".svg";
   const std::string text = plan(words);
@@ -223,7 +223,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
   EXPECT_NE(svg.find("16 ranks"), std::string::npos);
   EXPECT_EQ(svg.find("nan"), std::string::npos);
 
-  // Of another model, and no measurement at all.
+  // A file that is no measurement, and one of another model.
   for (const std::string& file : {path_.string(), files[0]}) {
     std::ofstream(files[1]) << R"({"ranks": 2, "threads": 1, "hosts": 1, "elements": 12})";
     EXPECT_THROW(plan({"--measured", file, files[1]}), Error) << file;
@@ -233,7 +233,7 @@ TEST_F(Plan, PredictsFromWhatWasMeasured) {
   std::filesystem::remove(path_.string() + ".svg");
 }
 
-TEST_F(Plan, MeasuresItself) {
+TEST_F(PlanCommand, MeasureWritesAFileAndPlansWithIt) {
   std::ofstream(path_) << R"({"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2,
       "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 32,
       "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
@@ -246,12 +246,12 @@ TEST_F(Plan, MeasuresItself) {
   EXPECT_EQ(timing.shape, (plan::BatchShape{.sequences = 2, .length = 16, .predictions = 3}));
   EXPECT_GT(timing.micro_batch_seconds, 0);
   EXPECT_GT(timing.update_seconds, 0);
-  EXPECT_TRUE(timing.sums.empty()) << "there is nobody to sum with";
+  EXPECT_TRUE(timing.sums.empty()) << "one rank has nothing to reduce";
   EXPECT_EQ(json["micro_batch_seconds"], timing.micro_batch_seconds);
   std::filesystem::remove(file);
 }
 
-TEST_F(Plan, NamesWhatIsNoNetwork) {
+TEST_F(PlanCommand, UnknownLinksAndWrongNumbersAreRefused) {
   for (const char* wrong : {"--network=string", "--within=string", "--ranks=8,x", "--ranks=0",
                             "--ranks=", "--allreduce-dtype=fp8", "--ranks_a_node=0"}) {
     EXPECT_THROW(plan({wrong}), Error) << wrong;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "plan/training_job.h"
+
+namespace bertha::plan {
+
+/// Memory of one rank, in GB (1e9 bytes). All is counted but for `library`, `driver` and NCCL's
+/// part of `communication`, which are about right.
+struct MemoryEstimate {
+  double parameters = 0;     ///< weights, gradients, bf16 copies
+  double optimizer = 0;      ///< moments, batches, scalars
+  double activations = 0;    ///< the arena
+  double communication = 0;  ///< to sum gradients over ranks: our buffers and NCCL's
+  double library = 0.067;    ///< workspace of the library for products
+  double driver = 0.8;       ///< context, code, graphs
+
+  double total() const {
+    return parameters + optimizer + activations + communication + library + driver;
+  }
+};
+
+/// Builds the trainer of the first of `ranks` ranks on a device without memory, and counts what it
+/// allocates: the code is that of a run.
+MemoryEstimate estimate_memory(const TrainingJob& job, int64_t ranks);
+
+}  // namespace bertha::plan

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "plan/scaling.h"
+
+namespace bertha::plan {
+
+/// A picture as SVG: efficiency by number of ranks for each network, and below it the last
+/// micro-batch with the reductions that it hides.
+std::string scaling_svg(const Scaling& scaling);
+
+}  // namespace bertha::plan
