@@ -72,8 +72,8 @@ int run_download(Arguments arguments) {
                   "Fetches data from their official addresses, or a mirror that has the same "
                   "paths: " +
                       prepare::download_names() +
-                      ". A download that was cut goes on; sums are checked; a file has its name "
-                      "when it is whole.");
+                      ". An interrupted download continues; checksums are verified; a file gets "
+                      "its name when it is complete.");
   options.positional("NAME", names, 1, "what to fetch");
   options.value("language", download.language, "of Wikipedia");
   options.value("date", download.date, "of Wikipedia's dump: latest, or a day as 20240101");

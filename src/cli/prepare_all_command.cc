@@ -21,11 +21,11 @@ void declare_recipe_options(Options& options, prepare::PipelineSettings& setting
   options.heading("As bertPrep.py");
   options.value("action", settings.action,
                 "download, text_formatting, sharding, create_hdf5_files, pack or verify alone "
-                "(default: all in turn, a download where dump or vocabulary are missing)");
+                "(default: all in turn, and a download when the dump or vocabulary is missing)");
   options.value("dataset", settings.dataset,
                 "wikicorpus_en, bookscorpus or books_wiki_en_corpus; to download also "
                 "google_pretrained_weights and squad");
-  options.value("input_files", settings.input_files, "files to shard, set apart by commas");
+  options.value("input_files", settings.input_files, "files to shard, separated by commas");
   options.value("n_training_shards", settings.shards.training, "shards for training");
   options.value("n_test_shards", settings.shards.test, "shards for tests");
   options.value("fraction_test_set", settings.test_fraction, "share of sentences for tests");
@@ -39,7 +39,8 @@ void declare_recipe_options(Options& options, prepare::PipelineSettings& setting
   options.value("max_sequences_per_pack", settings.sequences_per_pack, "sequences a packed row");
   options.value("do_lower_case", settings.lower_case, "0 for a cased vocabulary");
   options.value("vocab_file", settings.vocab_file, "vocabulary, one piece a line");
-  options.value("skip_wikiextractor", settings.skip_extractor, "1: the articles are extracted");
+  options.value("skip_wikiextractor", settings.skip_extractor,
+                "1: the articles have been extracted");
   options.accepted("segmentation_method", true, "the sentence splitter is built in");
   options.accepted("interactive_json_config_generator", true, "the recipe does not use it either");
 }
@@ -47,19 +48,19 @@ void declare_recipe_options(Options& options, prepare::PipelineSettings& setting
 Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& scope) {
   Options options("bertha prepare",
                   "From a downloaded dump and books to the HDF5 shards of both phases, under the "
-                  "working folder. What is done is skipped, what is half done is done anew. "
+                  "working folder. A finished stage is skipped; an unfinished one runs again. "
                   "bertha prepare STAGE --help explains a stage alone.");
   options.positional("[wiki_only | wiki_books]", scope, 0,
                      "the corpus: Wikipedia alone (default), or with books");
   options.value("working_dir", settings.root, "the working folder ($BERT_PREP_WORKING_DIR)");
-  options.flag("dry_run", settings.dry_run, "say what would be done, and do nothing");
+  options.flag("dry_run", settings.dry_run, "say what would be done and do nothing");
   options.flag("stream", settings.stream,
-               "no extracted/ and no formatted_one_article_per_line/: the dump is read twice, and "
-               "of its text only the shards are kept, which both phases and a restart need");
+               "write no extracted/ and no formatted_one_article_per_line/; the dump is then read "
+               "twice, and of its text the shards alone are kept");
   options.value("mirror", settings.mirror, "take https://host/… of every download from here");
-  options.flag("allow_truncated", settings.allow_truncated, "a dump that is cut off is no error");
+  options.flag("allow_truncated", settings.allow_truncated, "accept a dump that is cut off");
   options.value("lists", settings.lists, "list items of articles: none, prose or all");
-  options.value("token_rules", settings.token_rules, "recipe or hf: whose rules for rare text");
+  options.value("token_rules", settings.token_rules, "rules for rare text: recipe or hf");
   declare_recipe_options(options, settings);
   return options;
 }

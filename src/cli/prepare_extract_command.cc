@@ -55,14 +55,15 @@ Options declare(Settings& settings) {
                 "of a multistream dump, to read its streams in parallel (default: "
                 "x-index.txt.bz2 beside x.xml.bz2, where it is)");
   options.flag("allow_truncated", articles.allow_truncated,
-               "a dump that is cut off is no error: its whole pages are enough");
+               "accept a dump that is cut off, and take its whole pages");
   options.value("lists", settings.lists,
                 "list items: none, prose (whole sentences) or all of them");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
   options.flag("quiet", settings.quiet, "no progress line").letter('q');
-  options.accepted("no_templates", false, "templates that carry text are rendered, all else goes");
+  options.accepted("no_templates", false,
+                   "templates that carry text are rendered, all others are dropped");
   options.accepted("templates", true, "templates need no pass of their own");
-  options.accepted("html_safe", true, "text is text: nothing is escaped");
+  options.accepted("html_safe", true, "nothing is escaped in plain text");
   options.accepted("sections", false, "headings of sections stay unless --no-headings").letter('s');
   options.accepted("debug", false, "there is no such log");
   options.accepted("discard_empty", false, "articles without prose are always left out");

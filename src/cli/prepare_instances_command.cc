@@ -40,18 +40,20 @@ Options declare(Settings& settings) {
                 "masked tokens an instance, at most");
   options.value("masked_lm_prob", instances.masked_lm_prob, "share of tokens to mask");
   options.value("short_seq_prob", instances.short_seq_prob, "share of instances to keep short");
-  options.value("dupe_factor", instances.dupe_factor, "passes over the text, masked anew");
+  options.value("dupe_factor", instances.dupe_factor,
+                "passes over the text, each with other masks");
   options.value("random_seed", instances.random_seed, "seed, the same for every shard");
   options.flag("do_lower_case", settings.lower_case,
                "lower case, no accents: the default; --do_lower_case 0 is --cased");
   options.flag("cased", settings.cased, "keep case and accents, for a cased vocabulary");
-  options.value("token_rules", settings.token_rules, "recipe or hf: whose rules for rare text");
+  options.value("token_rules", settings.token_rules, "rules for rare text: recipe or hf");
   options.value("threads", stage.threads, "threads to use");
-  options.accepted("bert_model", true, "the vocabulary and --cased say what it would");
+  options.accepted("bert_model", true, "--vocab-file and --cased take its place");
   return options;
 }
 
-/// The recipe has --do_lower_case as a switch that cannot be turned off. Here a 0 or 1 may follow.
+/// In the recipe --do_lower_case is a switch that cannot be turned off. Here a 0 or 1 may follow
+/// it: it is replaced by the option that it means.
 std::vector<std::string> without_case_values(Arguments arguments) {
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/utf8.h"
 #include "io/atomic_file.h"
+#include "io/list_files.h"
 
 namespace bertha::corpus {
 namespace {
@@ -32,20 +33,22 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-/// Regular files in `folder` whose name `wanted` takes, sorted; folders too when `deep`.
-template <typename Wanted>
-std::vector<std::string> list_files(const std::string& folder, bool deep, const Wanted& wanted) {
+/// The files wiki_… of all folders under `folder`, sorted; compressed files have an ending and are
+/// left out.
+std::vector<std::string> list_extracted(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   fs::recursive_directory_iterator entry(folder, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory()) {
-      if (!deep) entry.disable_recursion_pending();
-    } else if (wanted(entry->path())) {
-      files.push_back(entry->path().string());
-    }
+    const fs::path& path = entry->path();
+    if (entry->is_directory() || !path.extension().empty()) continue;
+    if (path.filename().string().starts_with("wiki_")) files.push_back(path.string());
   }
   if (error) fail("{}: cannot read the folder: {}", folder, error.message());
+  if (files.empty()) {
+    fail("{}: no wiki_* file in its folders: run the extract stage first, without --compress",
+         folder);
+  }
   std::ranges::sort(files);
   return files;
 }
@@ -120,8 +123,7 @@ std::string_view without_licence(std::string_view text) {
 }
 
 std::vector<std::string> list_books(const std::string& folder) {
-  auto files =
-      list_files(folder, false, [](const fs::path& path) { return path.extension() == ".txt"; });
+  std::vector<std::string> files = io::list_files(folder, "", ".txt");
   if (files.empty()) fail("{}: no book (.txt) in this folder", folder);
   return files;
 }
@@ -156,13 +158,7 @@ class BookLines : public LineSource {
 }  // namespace
 
 FormatCounts format_articles(const std::string& folder, const std::string& output) {
-  const auto files = list_files(folder, true, [](const fs::path& path) {
-    return path.filename().string().starts_with("wiki_") && path.extension().empty();
-  });
-  if (files.empty()) {
-    fail("{}: no wiki_* file in its folders: run the extract stage first, without --compress",
-         folder);
-  }
+  const std::vector<std::string> files = list_extracted(folder);
   LineWriter writer(output);
   for (const std::string& path : files) {
     const io::MappedFile file(path);
