@@ -165,8 +165,7 @@ std::vector<QuestionAnswers> SquadAnswerer::merge(const std::vector<WindowAnswer
   std::vector<Gathered> questions;
   std::unordered_map<std::string_view, size_t> by_id;
   for (size_t i = 0; i < windows.size(); ++i) {
-    const SquadExample& example = features_.example_of(features_.windows()[i]);
-    const std::string& id = features_.file().questions[static_cast<size_t>(example.question)].id;
+    const std::string& id = features_.id_of(features_.windows()[i]);
     const auto [place, fresh] = by_id.try_emplace(id, questions.size());
     if (fresh) questions.push_back({.id = &id, .candidates = {}});
     Gathered& of = questions[place->second];
@@ -187,9 +186,8 @@ std::vector<QuestionAnswers> SquadAnswerer::merge(const std::vector<WindowAnswer
 
 std::pair<int64_t, int64_t> SquadAnswerer::place_of(const Candidate& candidate) const {
   const SquadWindow& window = features_.windows()[static_cast<size_t>(candidate.window)];
-  const SquadExample& example = features_.example_of(window);
   const SquadPassage& passage = features_.passage_of(window);
-  const std::string_view context = features_.file().contexts[static_cast<size_t>(example.passage)];
+  const std::string_view context = features_.context_of(window);
   const int64_t shift = window.begin - features_.passage_offset(window);
   const std::string_view word = passage.words[static_cast<size_t>(
       passage.word_of_token[static_cast<size_t>(candidate.start + shift)])];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "core/error.h"
@@ -111,25 +112,49 @@ void check(const SquadFeatureOptions& options) {
 
 SquadFeatures::SquadFeatures(const SquadFile& file, const text::Tokenizer& tokenizer,
                              const SquadFeatureOptions& options)
-    : file_(file),
+    : file_(&file),
       tokenizer_(tokenizer),
       options_(options),
-      specials_(tokenizer.vocabulary().specials()) {
-  check(options);
+      specials_(tokenizer.vocabulary().specials()),
+      contexts_(file.contexts.begin(), file.contexts.end()) {
+  asked_.reserve(file.questions.size());
+  for (const SquadQuestion& question : file.questions) {
+    asked_.push_back({.id = question.id, .text = question.text, .passage = question.paragraph});
+  }
+  make();
+}
+
+SquadFeatures::SquadFeatures(std::span<const PassageQuestion> questions,
+                             const text::Tokenizer& tokenizer, const SquadFeatureOptions& options)
+    : tokenizer_(tokenizer), options_(options), specials_(tokenizer.vocabulary().specials()) {
+  BERTHA_CHECK(!options.training);
+  std::unordered_map<std::string_view, int64_t> known;
+  for (const PassageQuestion& question : questions) {
+    const auto [passage, fresh] = known.try_emplace(question.passage, std::ssize(contexts_));
+    if (fresh) contexts_.push_back(question.passage);
+    asked_.push_back({.id = fmt::format("{}", asked_.size()),
+                      .text = question.question,
+                      .passage = passage->second});
+  }
+  make();
+}
+
+void SquadFeatures::make() {
+  check(options_);
   tokenize_passages();
   make_examples();
 }
 
 void SquadFeatures::tokenize_passages() {
-  passages_.resize(file_.contexts.size());
+  passages_.resize(contexts_.size());
   run_tasks(std::ssize(passages_), options_.threads, [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
-    passages_[at] = tokenize(file_.contexts[at], tokenizer_);
+    passages_[at] = tokenize(contexts_[at], tokenizer_);
   });
 }
 
 void SquadFeatures::make_examples() {
-  const int64_t questions = std::ssize(file_.questions);
+  const int64_t questions = std::ssize(asked_);
   const int64_t tasks = (questions + kTaskQuestions - 1) / kTaskQuestions;
   std::vector<std::vector<std::pair<SquadExample, Answer>>> made(static_cast<size_t>(tasks));
   std::vector<Problems> problems(static_cast<size_t>(tasks));
@@ -155,12 +180,13 @@ void SquadFeatures::make_examples() {
 
 bool SquadFeatures::make_example(int64_t question, SquadExample& example, Answer& answer,
                                  Problems& problems) const {
-  const SquadQuestion& asked = file_.questions[static_cast<size_t>(question)];
-  const SquadPassage& passage = passages_[static_cast<size_t>(asked.paragraph)];
-  if (options_.training && !find_answer(asked, answer, problems)) return false;
+  const auto at = static_cast<size_t>(question);
+  const Asked& asked = asked_[at];
+  const SquadPassage& passage = passages_[static_cast<size_t>(asked.passage)];
+  if (options_.training && !find_answer(file_->questions[at], answer, problems)) return false;
   if (passage.ids.empty()) problems.add("question about an empty passage, not asked", asked.id);
   example.question = question;
-  example.passage = asked.paragraph;
+  example.passage = asked.passage;
   tokenizer_.encode(asked.text, example.ids);
   if (std::ssize(example.ids) > options_.max_query_length) {
     example.ids.resize(static_cast<size_t>(options_.max_query_length));
@@ -174,12 +200,12 @@ bool SquadFeatures::find_answer(const SquadQuestion& question, Answer& answer,
                                 Problems& problems) const {
   if (options_.version_2 && question.impossible) return true;
   if (question.answers.size() != 1) {
-    fail("{}: question {} has {} answers; training needs exactly one{}", file_.path, question.id,
+    fail("{}: question {} has {} answers; training needs exactly one{}", file_->path, question.id,
          question.answers.size(),
          options_.version_2 ? "" : " (--version_2_with_negative allows for none)");
   }
   const SquadAnswer& truth = question.answers[0];
-  const std::string& context = file_.contexts[static_cast<size_t>(question.paragraph)];
+  const std::string_view context = contexts_[static_cast<size_t>(question.paragraph)];
   const SquadPassage& passage = passages_[static_cast<size_t>(question.paragraph)];
   const int64_t length = count_code_points(truth.text);
   const int64_t first_byte = truth.start < 0 || length == 0 ? -1 : byte_of(context, truth.start);

@@ -6,6 +6,7 @@
 // numbers; its ids are put together when a batch is made.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,12 @@ struct SquadFeatureOptions {
 
 /// Throws Error naming the option where lengths leave no room for the passage.
 void check(const SquadFeatureOptions& options);
+
+/// A question about a passage that comes from no file.
+struct PassageQuestion {
+  std::string_view question;
+  std::string_view passage;
+};
 
 /// A passage as words, split at blanks, and their tokens.
 struct SquadPassage {
@@ -61,8 +68,13 @@ class SquadFeatures {
   /// problems().
   SquadFeatures(const SquadFile& file, const text::Tokenizer& tokenizer,
                 const SquadFeatureOptions& options);
+  /// Features for questions that come from no file; the texts must outlive them. A question's id is
+  /// its index. Equal passages are tokenized once. The options must not ask for training.
+  SquadFeatures(std::span<const PassageQuestion> questions, const text::Tokenizer& tokenizer,
+                const SquadFeatureOptions& options);
+  SquadFeatures(const SquadFeatures&) = delete;
+  SquadFeatures& operator=(const SquadFeatures&) = delete;
 
-  const SquadFile& file() const { return file_; }
   const std::vector<SquadPassage>& passages() const { return passages_; }
   const std::vector<SquadExample>& examples() const { return examples_; }
   const std::vector<SquadWindow>& windows() const { return windows_; }
@@ -73,6 +85,14 @@ class SquadFeatures {
   }
   const SquadPassage& passage_of(const SquadWindow& window) const {
     return passages_[static_cast<size_t>(example_of(window).passage)];
+  }
+  /// Id of the window's question.
+  const std::string& id_of(const SquadWindow& window) const {
+    return asked_[static_cast<size_t>(example_of(window).question)].id;
+  }
+  /// The text of the window's passage.
+  std::string_view context_of(const SquadWindow& window) const {
+    return contexts_[static_cast<size_t>(example_of(window).passage)];
   }
   /// Position of the window's first passage token.
   int64_t passage_offset(const SquadWindow& window) const {
@@ -97,6 +117,14 @@ class SquadFeatures {
     int64_t last = -1;
   };
 
+  /// A question, from a file or not.
+  struct Asked {
+    std::string id;
+    std::string_view text;
+    int64_t passage = 0;
+  };
+
+  void make();
   void tokenize_passages();
   void make_examples();
   bool make_example(int64_t question, SquadExample& example, Answer& answer,
@@ -104,10 +132,12 @@ class SquadFeatures {
   bool find_answer(const SquadQuestion& question, Answer& answer, Problems& problems) const;
   void cut(int64_t example, const Answer& answer);
 
-  const SquadFile& file_;
+  const SquadFile* file_ = nullptr;  ///< training takes the answers from it
   const text::Tokenizer& tokenizer_;
   SquadFeatureOptions options_;
   text::SpecialIds specials_;
+  std::vector<std::string_view> contexts_;
+  std::vector<Asked> asked_;
   std::vector<SquadPassage> passages_;
   std::vector<SquadExample> examples_;
   std::vector<SquadWindow> windows_;
