@@ -23,6 +23,7 @@
 #include "bert/question_answering.h"
 #include "card.h"
 #include "cli/options.h"
+#include "infer/predictor.h"
 #include "io/atomic_file.h"
 #include "peak.h"
 #include "train/fine_tuning.h"
@@ -165,9 +166,11 @@ void predict_steps(const Setup& setup, const bert::Config& config, Device& devic
                              false);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
-  train::TaskPredictor predictor(device, store, model, most_tokens(batches), setup.batch);
+  infer::TaskPass pass("question answering", model);
+  infer::Predictor predictor(device, setup.dtype(), pass,
+                             {.tokens = most_tokens(batches), .sequences = setup.batch});
   time_steps(setup, config, batches, totals, [&](const train::TaskBatch& batch, int64_t) {
-    return double{predictor.predict(batch)[0]};
+    return double{predictor.run(batch)[0]};
   });
 }
 

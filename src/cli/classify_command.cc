@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/device_choice.h"
@@ -68,11 +69,11 @@ void print(const train::ClassificationResult& result) {
 
 /// One rank's part: the whole run where there is one rank.
 int run_on(comm::Communicator& world, train::ClassificationOptions o, const Typed& typed,
-           const text::Tokenizer& tokenizer) {
+           std::shared_ptr<const infer::ModelDefinition> definition) {
   const RankDevice own = open_on_rank(typed.device, world);
   Device* const device = own.device.get();
   o.bf16 = typed.device.bf16(*device);
-  train::ClassificationRun run(o, tokenizer, *device, *own.world);
+  train::ClassificationRun run(o, std::move(definition), *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
     return stopped_status(false);
   }
@@ -104,17 +105,13 @@ int run_classify(Arguments arguments) {
   if (o.train_file.empty() && o.eval_file.empty() && o.predict_file.empty()) {
     fail("one of --train_file, --eval_file, --predict_file is needed");
   }
-  o.init_checkpoint = typed.model.checkpoint;
-  o.config = typed.model.config().padded();
-  const text::TokenizerFile tokens = typed.model.tokenizer();
-  check_vocabulary(tokens.vocabulary, o.config);
-  const text::Tokenizer tokenizer(tokens.vocabulary, typed.model.rules(tokens));
+  const auto definition = std::make_shared<const infer::ModelDefinition>(typed.model.files());
   if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval_steps needs --eval_file");
   o.progress = !typed.disable_progress_bar;
   typed.ranks.settle(o);
   stop_on_signals();
   return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
-    return run_on(world, o, typed, tokenizer);
+    return run_on(world, o, typed, definition);
   });
 }
 

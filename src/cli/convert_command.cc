@@ -51,7 +51,7 @@ bert::Config true_config(bert::Config config, const bert::WeightFile& file,
                          const std::optional<text::TokenizerFile>& tokenizer) {
   const int64_t rows = file.vocabulary_rows();
   if (tokenizer) {
-    check_vocabulary(tokenizer->vocabulary, config.padded());
+    infer::check_vocabulary(tokenizer->vocabulary, config.padded());
     const int64_t pieces = tokenizer->vocabulary.size();
     if (pieces > config.vocab_size - 8 && pieces < config.vocab_size) config.vocab_size = pieces;
   }
@@ -61,7 +61,7 @@ bert::Config true_config(bert::Config config, const bert::WeightFile& file,
 
 void write_tokenizer(const std::string& folder, const ConvertOptions& o,
                      const text::TokenizerFile& file, const bert::Config& config) {
-  const text::TokenizerOptions rules = o.model.rules(file);
+  const text::TokenizerOptions rules = infer::tokenizer_options(o.model.files(), file);
   io::write_file(folder + "/vocab.txt", text::vocabulary_text(file.vocabulary));
   io::write_file(folder + "/tokenizer.json", text::tokenizer_json(file.vocabulary, rules));
   io::write_file(folder + "/tokenizer_config.json",
@@ -93,8 +93,9 @@ void convert(const ConvertOptions& o) {
   const std::string format = format_of(o);
   const bert::WeightFile file(o.paths[0]);
   std::optional<text::TokenizerFile> tokenizer;
-  if (o.model.has_tokenizer()) tokenizer = o.model.tokenizer();
-  const bert::Config config = true_config(o.model.config(), file, tokenizer);
+  const infer::ModelFiles files = o.model.files();
+  if (infer::has_tokenizer(files)) tokenizer = infer::read_tokenizer(files);
+  const bert::Config config = true_config(infer::read_config(files), file, tokenizer);
   const bert::ParameterTable table(config.padded(), file.heads());
   const DType dtype = dtype_of(o, file);
   const bert::ExportModel model = bert::export_model(file, table, config, dtype);

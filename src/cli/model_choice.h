@@ -1,16 +1,15 @@
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <string>
 
-#include "bert/config.h"
 #include "cli/options.h"
-#include "text/tokenizer_file.h"
+#include "infer/model.h"
 
 namespace bertha::cli {
 
-/// Which model a command works with: weights, and beside them its config and tokenizer; declared
-/// once for every command that predicts or converts.
+/// The options that say which model a command works with: weights, config and tokenizer. They are
+/// declared once for every command that predicts or converts.
 struct ModelChoice {
   std::string checkpoint;
   std::string config_file;
@@ -23,18 +22,11 @@ struct ModelChoice {
   /// --config_file, --vocab_file, --do_lower_case, --cased.
   void declare_files(Options& options);
 
-  /// The config named, else bert_config.json or config.json beside the weights.
-  bert::Config config() const;
-  /// The vocabulary named, else vocab.txt or tokenizer.json beside the weights; lower case as the
-  /// options say, else as the files say, else on.
-  text::TokenizerFile tokenizer() const;
-  /// Whether tokenizer() would find a vocabulary.
-  bool has_tokenizer() const;
-  /// How to cut text with the tokenizer that tokenizer() gave.
-  text::TokenizerOptions rules(const text::TokenizerFile& file) const;
+  /// The files that the options name. Throws Error for options that exclude each other.
+  infer::ModelFiles files() const;
 };
 
-/// Throws Error when the vocabulary has ids that the model has no row for.
-void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config);
+/// The `on_missing` of commands that warn: a line of the log.
+void warn_of_missing(const std::string& warning);
 
 }  // namespace bertha::cli

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "bert/weights.h"
+#include "bert/classification.h"
 #include "core/error.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
@@ -38,51 +38,21 @@ std::vector<double> numbers_of(const std::vector<std::string>& labels) {
   return numbers;
 }
 
-std::vector<double> softmax(std::span<const float> logits) {
-  const double largest = double{*std::max_element(logits.begin(), logits.end())};
-  std::vector<double> result;
-  double sum = 0;
-  for (const float logit : logits) {
-    result.push_back(std::exp(double{logit} - largest));
-    sum += result.back();
-  }
-  for (double& probability : result) probability /= sum;
-  return result;
-}
-
-int32_t best_of(const std::vector<double>& probabilities) {
-  return static_cast<int32_t>(std::max_element(probabilities.begin(), probabilities.end()) -
-                              probabilities.begin());
-}
-
 void make_folder(const std::string& path) {
   std::error_code failure;
   std::filesystem::create_directories(path, failure);
   if (failure) fail("{}: cannot make this folder: {}", path, failure.message());
 }
 
-std::vector<std::string> read_labels(const std::string& path) {
-  const io::MappedFile file(path);
-  std::vector<std::string> labels;
-  std::string_view rest = file.text();
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    labels.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return labels;
-}
-
 }  // namespace
 
 ClassificationRun::ClassificationRun(const ClassificationOptions& options,
-                                     const text::Tokenizer& tokenizer, Device& device,
-                                     comm::Communicator& world)
-    : options_(options), tokenizer_(tokenizer), device_(device), world_(world) {
-  if (options_.max_seq_length < 8 ||
-      options_.max_seq_length > options_.config.max_position_embeddings) {
+                                     std::shared_ptr<const infer::ModelDefinition> definition,
+                                     Device& device, comm::Communicator& world)
+    : options_(options), definition_(std::move(definition)), device_(device), world_(world) {
+  if (options_.max_seq_length < 8 || options_.max_seq_length > config().max_position_embeddings) {
     fail("--max_seq_length is {}; expected 8 to {} (max_position_embeddings)",
-         options_.max_seq_length, options_.config.max_position_embeddings);
+         options_.max_seq_length, config().max_position_embeddings);
   }
   if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
     fail("batch sizes must be 1 or more");
@@ -96,7 +66,6 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
 }
 
 void ClassificationRun::find_labels() {
-  namespace fs = std::filesystem;
   if (!options_.train_file.empty()) {
     training_ = tasks::read_labelled_texts(options_.train_file, options_.columns);
     warn(training_);
@@ -107,9 +76,7 @@ void ClassificationRun::find_labels() {
     std::sort(labels_.begin(), labels_.end());
     labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
   } else {
-    const fs::path weights = options_.init_checkpoint;
-    const fs::path folder = fs::is_directory(weights) ? weights : weights.parent_path();
-    labels_ = read_labels((folder / "labels.txt").string());
+    labels_ = infer::read_labels(definition_->files());
   }
   constexpr int64_t kMaxClasses = 1000;
   if (labels_.size() < 2 || std::ssize(labels_) > kMaxClasses) {
@@ -118,16 +85,16 @@ void ClassificationRun::find_labels() {
 }
 
 void ClassificationRun::load_model() {
-  const bool training = !options_.train_file.empty();
-  parameters_ = std::make_unique<bert::ParameterStore>(
-      device_, options_.config, bert::Heads{.classes = std::ssize(labels_)},
-      options_.bf16 ? DType::kBF16 : DType::kF32, training);
-  const bert::LoadReport report =
-      bert::load_weights(options_.init_checkpoint, *parameters_,
-                         {.config = options_.config, .seed = static_cast<uint64_t>(options_.seed)});
-  for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  broadcast_weights(world_, *parameters_);
-  model_ = std::make_unique<bert::ClassificationModel>(options_.config, *parameters_);
+  model_ = infer::Model::open(
+      definition_, device_,
+      {.purpose = infer::Purpose::kClassify,
+       .classes = std::ssize(labels_),
+       .compute = options_.bf16 ? DType::kBF16 : DType::kF32,
+       .trainable = !options_.train_file.empty(),
+       .seed = static_cast<uint64_t>(options_.seed),
+       .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
+  for (const std::string& line : model_->report().weights.lines()) spdlog::info("{}", line);
+  broadcast_weights(world_, model_->parameters());
 }
 
 int32_t ClassificationRun::class_of(const std::string& label) const {
@@ -135,14 +102,15 @@ int32_t ClassificationRun::class_of(const std::string& label) const {
   return found == labels_.end() ? -1 : static_cast<int32_t>(found - labels_.begin());
 }
 
-void ClassificationRun::append(const tasks::LabelledText& row, bool pairs, TaskBatch& batch) const {
-  tasks::append_text(row, pairs, tokenizer_, options_.max_seq_length, batch);
+void ClassificationRun::append(const tasks::LabelledText& row, TaskBatch& batch) const {
+  tasks::append_text(row.text, training_.pair_of(row), tokenizer(), options_.max_seq_length, batch);
   batch.labels.push_back(class_of(row.label));
 }
 
 RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
   if (world_.leads()) make_folder(options_.output_dir);
-  FineTuningRun training(job(), device_, *parameters_, *model_, world_);
+  bert::ClassificationModel trained(config(), model_->parameters());
+  FineTuningRun training(job(), device_, model_->parameters(), trained, world_);
   if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
   if (world_.leads()) save();
   training.discard_state();
@@ -154,7 +122,7 @@ FineTuningJob ClassificationRun::job() {
   FineTuningJob job;
   job.rows = std::ssize(training_.rows);
   job.append = [this](int64_t row, TaskBatch& batch) {
-    append(training_.rows[static_cast<size_t>(row)], training_.pairs, batch);
+    append(training_.rows[static_cast<size_t>(row)], batch);
   };
   job.max_tokens_a_row = o.max_seq_length;
   job.micro_batch = o.train_batch_size * world_.ranks();
@@ -170,7 +138,7 @@ FineTuningJob ClassificationRun::job() {
   const io::MappedFile file(o.train_file);
   job.settings = {{kDataSetting, fmt::format("{} texts of a file with CRC {:08x}", job.rows,
                                              io::crc32(file.bytes()))},
-                  {"init_checkpoint", o.init_checkpoint},
+                  {"init_checkpoint", definition_->files().weights},
                   {"texts an update over all ranks", text(job.micro_batch)},
                   {"learning_rate", text(o.learning_rate)},
                   {"num_train_epochs", text(o.num_train_epochs)},
@@ -178,7 +146,7 @@ FineTuningJob ClassificationRun::job() {
                   {"seed", text(o.seed)},
                   {"max_seq_length", text(o.max_seq_length)},
                   {"precision", o.bf16 ? "bf16" : "fp32"},
-                  {"config_file", bert::recipe_config_json(o.config)}};
+                  {"config_file", bert::recipe_config_json(config())}};
   job.folder = o.output_dir;
   job.save_steps = o.save_steps;
   job.weight_check_interval = o.weight_check_interval;
@@ -201,36 +169,25 @@ runlog::Scores ClassificationRun::scores() {
 void ClassificationRun::save() const {
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kClassification,
-                      .vocabulary = &tokenizer_.vocabulary(),
-                      .tokenizer = tokenizer_.options()},
-                     options_.config, *parameters_);
+                      .vocabulary = &definition_->vocabulary(),
+                      .tokenizer = tokenizer().options()},
+                     config(), model_->parameters());
   std::string lines;
   for (const std::string& label : labels_) lines += label + "\n";
   io::write_file(options_.output_dir + "/labels.txt", lines);
 }
 
-std::vector<std::vector<double>> ClassificationRun::probabilities(
-    const tasks::LabelledTexts& file) {
-  const int64_t rows = std::ssize(file.rows);
-  const int64_t batch_size = std::min(options_.predict_batch_size, rows);
-  TaskPredictor predictor(device_, *parameters_, *model_, batch_size * options_.max_seq_length,
-                          batch_size);
-  std::vector<std::vector<double>> result;
-  const auto fill = [&](int64_t batch, RaggedBatch& to) {
-    for (int64_t i = batch * batch_size; i < std::min(rows, (batch + 1) * batch_size); ++i) {
-      tasks::append_text(file.rows[static_cast<size_t>(i)], file.pairs, tokenizer_,
-                         options_.max_seq_length, to);
-    }
-  };
-  const auto use = [&](int64_t, const RaggedBatch&, std::span<const float> logits) {
-    for (; !logits.empty(); logits = logits.subspan(labels_.size())) {
-      result.push_back(softmax(logits.first(labels_.size())));
-    }
-  };
-  predict_batches(predictor,
-                  {.batches = (rows + batch_size - 1) / batch_size, .fill = fill, .use = use},
-                  world_);
-  return result;
+std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::LabelledTexts& file) {
+  if (!classify_) {
+    classify_ = std::make_unique<infer::ClassifyTask>(
+        *model_, infer::ClassifySettings{.max_tokens = options_.max_seq_length,
+                                         .batch_texts = options_.predict_batch_size});
+  }
+  std::vector<infer::ClassifyRequest> requests;
+  for (const tasks::LabelledText& row : file.rows) {
+    requests.push_back({.text = row.text, .pair = file.pair_of(row)});
+  }
+  return classify_->run(requests, world_);
 }
 
 ClassificationResult ClassificationRun::evaluate() {
@@ -248,14 +205,14 @@ ClassificationResult ClassificationRun::evaluate() {
   std::vector<int32_t> truth;
   std::vector<double> expected_values;
   std::vector<double> true_values;
-  const std::vector<std::vector<double>> found = probabilities(file);
+  const std::vector<infer::ClassifyResult> found = classify(file);
   if (!world_.leads()) return {};
-  for (const std::vector<double>& of : found) {
+  for (const infer::ClassifyResult& result : found) {
     const int32_t label = class_of(file.rows[predicted.size()].label);
-    predicted.push_back(best_of(of));
+    predicted.push_back(static_cast<int32_t>(result.best));
     truth.push_back(label);
     double value = 0;
-    for (size_t c = 0; c < numbers.size(); ++c) value += of[c] * numbers[c];
+    for (size_t c = 0; c < numbers.size(); ++c) value += result.probabilities[c] * numbers[c];
     expected_values.push_back(value);
     true_values.push_back(numbers.empty() ? 0 : numbers[static_cast<size_t>(label)]);
   }
@@ -275,11 +232,11 @@ void ClassificationRun::predict() {
   warn(file);
   std::string lines = "index\tprediction\tprobability\n";
   int64_t index = 0;
-  const std::vector<std::vector<double>> found = probabilities(file);
+  const std::vector<infer::ClassifyResult> found = classify(file);
   if (!world_.leads()) return;
-  for (const std::vector<double>& of : found) {
-    const auto best = static_cast<size_t>(best_of(of));
-    lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], of[best]);
+  for (const infer::ClassifyResult& result : found) {
+    const auto best = static_cast<size_t>(result.best);
+    lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], result.probabilities[best]);
   }
   make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/predictions.tsv", lines);

@@ -8,16 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "bert/classification.h"
 #include "core/device.h"
+#include "infer/classify.h"
+#include "infer/model.h"
 #include "tasks/classification/labelled_texts.h"
 #include "train/fine_tuning_run.h"
 
 namespace bertha::train {
 
 struct ClassificationOptions {
-  std::string init_checkpoint;
-  bert::Config config;
   std::string output_dir;
   std::string train_file;    ///< empty: no training
   std::string eval_file;     ///< empty: no evaluation
@@ -58,8 +57,9 @@ class ClassificationRun {
   /// Everything referred to must outlive the run. All ranks of `world` make the same calls. The
   /// labels are those of the training file, sorted, or those that labels.txt beside the weights
   /// lists.
-  ClassificationRun(const ClassificationOptions& options, const text::Tokenizer& tokenizer,
-                    Device& device, comm::Communicator& world = comm::alone());
+  ClassificationRun(const ClassificationOptions& options,
+                    std::shared_ptr<const infer::ModelDefinition> definition, Device& device,
+                    comm::Communicator& world = comm::alone());
 
   const std::vector<std::string>& labels() const { return labels_; }
 
@@ -75,21 +75,23 @@ class ClassificationRun {
   void find_labels();
   void load_model();
   int32_t class_of(const std::string& label) const;
-  void append(const tasks::LabelledText& row, bool pairs, TaskBatch& batch) const;
+  const bert::Config& config() const { return definition_->config(); }
+  const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }
+  void append(const tasks::LabelledText& row, TaskBatch& batch) const;
   FineTuningJob job();
   void save() const;
   runlog::Scores scores();
-  /// Probabilities [rows, classes] of a file's rows, on rank 0.
-  std::vector<std::vector<double>> probabilities(const tasks::LabelledTexts& file);
+  /// The result of each row of a file, on rank 0.
+  std::vector<infer::ClassifyResult> classify(const tasks::LabelledTexts& file);
 
   ClassificationOptions options_;
-  const text::Tokenizer& tokenizer_;
+  std::shared_ptr<const infer::ModelDefinition> definition_;
   Device& device_;
   comm::Communicator& world_;
   tasks::LabelledTexts training_;
   std::vector<std::string> labels_;
-  std::unique_ptr<bert::ParameterStore> parameters_;
-  std::unique_ptr<bert::ClassificationModel> model_;
+  std::unique_ptr<infer::Model> model_;
+  std::unique_ptr<infer::ClassifyTask> classify_;  ///< made at the first prediction
 };
 
 }  // namespace bertha::train

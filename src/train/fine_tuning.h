@@ -114,41 +114,6 @@ class FineTuningTrainer {
   bool holds_sum_ = false;               ///< gradients are a sum over ranks already
 };
 
-/// Forward passes of a task model.
-class TaskPredictor {
- public:
-  TaskPredictor(Device& device, const bert::ParameterStore& parameters, bert::TaskModel& model,
-                int64_t max_tokens, int64_t max_sequences);
-
-  /// The batch's logits, as TaskModel::logits_shape of its tokens says; valid until the next call.
-  const std::vector<float>& predict(const RaggedBatch& batch);
-  /// How many logits a batch has.
-  int64_t logits_of(const RaggedBatch& batch) const {
-    return model_.logits_shape(batch.tokens(), batch.sequences()).size();
-  }
-
- private:
-  int64_t measure_arena();
-
-  Device& device_;
-  bert::TaskModel& model_;
-  DType compute_;
-  bert::DeviceBatch tokens_;
-  Arena arena_;
-  Context context_;
-  std::vector<float> logits_;
-};
-
-/// Runs batches 0 to `batches` - 1, those of a round on as many ranks. `fill` puts a batch
-/// together, on every rank; `use` gets each with its logits, in order, on rank 0 alone.
-struct BatchedPrediction {
-  int64_t batches = 0;
-  std::function<void(int64_t batch, RaggedBatch& to)> fill;
-  std::function<void(int64_t batch, const RaggedBatch&, std::span<const float> logits)> use;
-};
-void predict_batches(TaskPredictor& predictor, const BatchedPrediction& prediction,
-                     comm::Communicator& world = comm::alone());
-
 /// The order in which epoch `epoch` takes `count` rows: a function of the seed alone.
 std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 

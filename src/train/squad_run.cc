@@ -6,10 +6,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "bert/weights.h"
+#include "bert/question_answering.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "infer/squad_predictor.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
 #include "train/model_folder.h"
@@ -42,6 +41,16 @@ tasks::SquadFeatureOptions for_answering(tasks::SquadFeatureOptions options) {
   return options;
 }
 
+/// The recipe takes an uncased vocabulary only where it is told so.
+infer::ModelFiles files_of(const SquadOptions& options) {
+  check_options(options);
+  return {.weights = options.init_checkpoint,
+          .config = options.config_file,
+          .vocabulary = options.vocab_file,
+          .lower_case = options.lower_case,
+          .rules = options.rules};
+}
+
 void check_at_least(const char* name, int64_t value, int64_t least) {
   if (value < least) fail("--{} is {}; expected {} or more", name, value, least);
 }
@@ -72,22 +81,16 @@ SquadRun::SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger
       device_(device),
       world_(world),
       config_text_(std::move(config_text)),
-      config_((check_options(options), bert::load_config(options.config_file).padded())),
-      vocabulary_(text::Vocabulary::load(options.vocab_file)),
-      tokenizer_(vocabulary_, {.lower_case = options.lower_case, .rules = options.rules}) {
+      definition_(std::make_shared<const infer::ModelDefinition>(files_of(options))) {
   check_lengths();
   options_.features.threads = thread_count();
   if (world_.leads()) open_log(std::move(print));
 }
 
 void SquadRun::check_lengths() const {
-  if (vocabulary_.size() > config_.vocab_size) {
-    fail("{} has {} pieces, {} says vocab_size {}", options_.vocab_file, vocabulary_.size(),
-         options_.config_file, config_.vocab_size);
-  }
-  if (options_.features.max_seq_length > config_.max_position_embeddings) {
+  if (options_.features.max_seq_length > config().max_position_embeddings) {
     fail("--max_seq_length {} is more than max_position_embeddings {} of {}",
-         options_.features.max_seq_length, config_.max_position_embeddings, options_.config_file);
+         options_.features.max_seq_length, config().max_position_embeddings, options_.config_file);
   }
 }
 
@@ -115,26 +118,18 @@ RunEnd SquadRun::run(const std::atomic<bool>& stop) {
 
 void SquadRun::load_model() {
   const bool training = !options_.train_file.empty();
-  const DType compute = options_.bf16 ? DType::kBF16 : DType::kF32;
-  parameters_ = std::make_unique<bert::ParameterStore>(
-      device_, config_, bert::Heads{.question_answering = true}, compute, training);
   log_.parameter("loading_checkpoint", true);
-  const bert::LoadReport report =
-      bert::load_weights(options_.init_checkpoint, *parameters_,
-                         {.config = config_, .seed = static_cast<uint64_t>(options_.seed)});
-  for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  broadcast_weights(world_, *parameters_);
-  const bool headless = std::find(report.fresh.begin(), report.fresh.end(), "qa_outputs.weight") !=
-                        report.fresh.end();
-  if (headless && !training) {
-    spdlog::warn(
-        "{} has no question answering head: answers will be random. Fine-tune first (--do_train) "
-        "and predict from the pytorch_model.bin that it writes",
-        options_.init_checkpoint);
-  }
+  model_ = infer::Model::open(
+      definition_, device_,
+      {.purpose = infer::Purpose::kAnswer,
+       .compute = options_.bf16 ? DType::kBF16 : DType::kF32,
+       .trainable = training,
+       .seed = static_cast<uint64_t>(options_.seed),
+       .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
+  for (const std::string& line : model_->report().weights.lines()) spdlog::info("{}", line);
+  broadcast_weights(world_, model_->parameters());
   log_.parameter("loaded_checkpoint", true);
-  log_.parameter("model_weights_num", parameters_->table().parameter_count());
-  model_ = std::make_unique<bert::QuestionAnsweringModel>(config_, *parameters_);
+  log_.parameter("model_weights_num", model_->parameters().table().parameter_count());
 }
 
 /// False when it was stopped.
@@ -142,11 +137,12 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   const tasks::SquadFile file = read_some(options_.train_file, options_.max_questions);
   tasks::SquadFeatureOptions settings = options_.features;
   settings.training = true;
-  const tasks::SquadFeatures features(file, tokenizer_, settings);
+  const tasks::SquadFeatures features(file, tokenizer(), settings);
   warn(options_.train_file, features.problems());
   const int64_t windows = std::ssize(features.windows());
   if (windows == 0) fail("{}: no question to train on", options_.train_file);
-  FineTuningRun training(job_of(features), device_, *parameters_, *model_, world_);
+  bert::QuestionAnsweringModel trained(config(), model_->parameters());
+  FineTuningRun training(job_of(features), device_, model_->parameters(), trained, world_);
   const RunEnd end = training.run(stop);
   summarize_training(training, windows);
   if (end == RunEnd::kStopped) return false;
@@ -179,7 +175,7 @@ Settings SquadRun::settings_of(const tasks::SquadFeatures& features) const {
           {"version_2_with_negative", text(o.answers.version_2)},
           {"do_lower_case", text(o.lower_case)},
           {"precision", o.bf16 ? "bf16" : "fp32"},
-          {"config_file", bert::recipe_config_json(config_)}};
+          {"config_file", bert::recipe_config_json(config())}};
 }
 
 FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
@@ -272,37 +268,35 @@ void SquadRun::save() {
   if (!world_.leads()) return;
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kQuestionAnswering,
-                      .vocabulary = &vocabulary_,
-                      .tokenizer = tokenizer_.options()},
-                     config_, *parameters_);
+                      .vocabulary = &definition_->vocabulary(),
+                      .tokenizer = tokenizer().options()},
+                     config(), model_->parameters());
   spdlog::info("{}: the fine-tuned model, pytorch_model.bin and model.safetensors",
                options_.output_dir);
 }
 
 SquadRun::Questions::Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer,
                                const SquadOptions& options)
-    : file(std::move(read)),
-      features(file, tokenizer, for_answering(options.features)),
-      answerer(features, tokenizer, options.answers) {
+    : file(std::move(read)), features(file, tokenizer, for_answering(options.features)) {
   warn(file.path, features.problems());
   if (features.windows().empty()) fail("{}: no question to answer", file.path);
 }
 
 std::vector<tasks::QuestionAnswers> SquadRun::answers_to(
     const Questions& questions, const std::function<void(int64_t)>& after_batch) {
-  const int64_t rows = options_.predict_batch_size;
-  if (!predictor_) {
-    predictor_ = std::make_unique<TaskPredictor>(device_, *parameters_, *model_,
-                                                 rows * options_.features.max_seq_length, rows);
+  if (!answer_) {
+    answer_ = std::make_unique<infer::AnswerTask>(
+        *model_, infer::AnswerSettings{.features = options_.features,
+                                       .answers = options_.answers,
+                                       .batch_windows = options_.predict_batch_size});
   }
-  return questions.answerer.merge(infer::predict_windows(
-      *predictor_, questions.features, questions.answerer, rows, after_batch, world_));
+  return answer_->run(questions.features, after_batch, world_);
 }
 
 runlog::Scores SquadRun::evaluate() {
   if (!evaluation_) {
     evaluation_ = std::make_unique<Questions>(
-        read_some(options_.eval_file, options_.eval_questions), tokenizer_, options_);
+        read_some(options_.eval_file, options_.eval_questions), tokenizer(), options_);
   }
   const std::vector<tasks::QuestionAnswers> answers = answers_to(*evaluation_, {});
   if (!world_.leads()) return {};
@@ -312,7 +306,7 @@ runlog::Scores SquadRun::evaluate() {
 }
 
 void SquadRun::predict(const std::atomic<bool>& stop) {
-  const Questions questions(read_some(options_.predict_file, -1), tokenizer_, options_);
+  const Questions questions(read_some(options_.predict_file, -1), tokenizer(), options_);
   const int64_t windows = std::ssize(questions.features.windows());
   log_.parameter("infer_start", true);
   log_.parameter("eval_samples", std::ssize(questions.features.examples()));

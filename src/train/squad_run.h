@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "bert/question_answering.h"
 #include "core/device.h"
+#include "infer/answer.h"
+#include "infer/model.h"
 #include "runlog/dllogger.h"
 #include "tasks/squad/squad_answers.h"
 #include "tasks/squad/squad_features.h"
@@ -86,9 +87,10 @@ class SquadRun {
     Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer, const SquadOptions& options);
     tasks::SquadFile file;
     tasks::SquadFeatures features;
-    tasks::SquadAnswerer answerer;
   };
 
+  const bert::Config& config() const { return definition_->config(); }
+  const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }
   void check_lengths() const;
   void open_log(runlog::DlLogger::Print print);
   void load_model();
@@ -108,13 +110,10 @@ class SquadRun {
   Device& device_;
   comm::Communicator& world_;
   std::string config_text_;
-  bert::Config config_;
-  text::Vocabulary vocabulary_;
-  text::Tokenizer tokenizer_;
-  std::unique_ptr<bert::ParameterStore> parameters_;
-  std::unique_ptr<bert::QuestionAnsweringModel> model_;
-  std::unique_ptr<Questions> evaluation_;     ///< made at the first evaluation
-  std::unique_ptr<TaskPredictor> predictor_;  ///< made at the first prediction
+  std::shared_ptr<const infer::ModelDefinition> definition_;
+  std::unique_ptr<infer::Model> model_;
+  std::unique_ptr<Questions> evaluation_;      ///< made at the first evaluation
+  std::unique_ptr<infer::AnswerTask> answer_;  ///< made at the first prediction
   runlog::DlLogger log_;
 };
 

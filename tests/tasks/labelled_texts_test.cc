@@ -47,10 +47,10 @@ TEST(LabelledTexts, CutsTheLongerOfTwoTexts) {
   const text::Tokenizer tokenizer(vocabulary);
   RaggedBatch batch;
   batch.clear();
-  append_text({"a a a a a", "b b", ""}, true, tokenizer, 8, batch);
+  append_text("a a a a a", "b b", tokenizer, 8, batch);
   EXPECT_EQ(batch.ids, (std::vector<int32_t>{2, 5, 5, 5, 3, 6, 6, 3}));
   EXPECT_EQ(batch.segments, (std::vector<int32_t>{0, 0, 0, 0, 0, 1, 1, 1}));
-  append_text({"a b", "", ""}, false, tokenizer, 8, batch);
+  append_text("a b", std::nullopt, tokenizer, 8, batch);
   EXPECT_EQ(batch.seq_start, (std::vector<int32_t>{0, 8, 12}));
   EXPECT_EQ(batch.positions[8], 0);
 }

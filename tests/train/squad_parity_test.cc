@@ -9,6 +9,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "bert/question_answering.h"
 #include "core/philox.h"
+#include "infer/predictor.h"
 #include "io/atomic_file.h"
 #include "support/paths.h"
 #include "train/fine_tuning.h"
@@ -88,12 +89,13 @@ TEST_P(SquadParity, LossesAndLogitsArePyTorchs) {
     EXPECT_NEAR(loss / expected["losses"][step].get<double>(), 1, 5e-6) << step;
     EXPECT_TRUE(trainer.update(json_["rates"][step].get<double>(), static_cast<int64_t>(step) + 1));
   }
-  TaskPredictor predictor(device_, store_, model_, 512, 6);
+  infer::TaskPass pass("question answering", model_);
+  infer::Predictor predictor(device_, DType::kF32, pass, {.tokens = 512, .sequences = 6});
   for (size_t i = 0; i < expected["logits"].size(); ++i) {
     TaskBatch batch;
     batch.clear();
     append(json_["windows"][i], batch);
-    const std::vector<float>& logits = predictor.predict(batch);
+    const std::span<const float> logits = predictor.run(batch);
     for (size_t column = 0; column < 2; ++column) {
       const auto truth = expected["logits"][i][column].get<std::vector<double>>();
       for (size_t token = 0; token < truth.size(); ++token) {

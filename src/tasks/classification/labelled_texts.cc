@@ -137,13 +137,13 @@ LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& c
   return parse_labelled_texts(file.text(), path, columns);
 }
 
-void append_text(const LabelledText& row, bool pair, const text::Tokenizer& tokenizer,
-                 int64_t max_tokens, RaggedBatch& batch) {
+void append_text(std::string_view text, std::optional<std::string_view> pair,
+                 const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch) {
   const text::SpecialIds special = tokenizer.vocabulary().specials();
   std::vector<int32_t> first;
   std::vector<int32_t> second;
-  tokenizer.encode(row.text, first);
-  if (pair) tokenizer.encode(row.pair, second);
+  tokenizer.encode(text, first);
+  if (pair) tokenizer.encode(*pair, second);
   cut_pair(first, second, max_tokens - (pair ? 3 : 2));
   const int64_t begin = batch.tokens();
   first.insert(first.begin(), special.cls);

@@ -4,6 +4,7 @@
 // 2019). Columns are found by the names of the first line.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ struct LabelledTexts {
   bool pairs = false;
   bool labelled = false;
   std::vector<LabelledText> rows;
+  /// The second text of a row of this file; none in a file of single texts.
+  std::optional<std::string_view> pair_of(const LabelledText& row) const {
+    return pairs ? std::optional<std::string_view>(row.pair) : std::nullopt;
+  }
   Problems problems;  ///< rows with too few columns, left out
 };
 
@@ -43,7 +48,7 @@ LabelledTexts parse_labelled_texts(std::string_view contents, const std::string&
 
 /// Appends [CLS] text [SEP] (pair [SEP]) as a sequence; of two texts that are too long together the
 /// longer loses its end, token by token.
-void append_text(const LabelledText& row, bool pair, const text::Tokenizer& tokenizer,
-                 int64_t max_tokens, RaggedBatch& batch);
+void append_text(std::string_view text, std::optional<std::string_view> pair,
+                 const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch);
 
 }  // namespace bertha::tasks

@@ -1,16 +1,14 @@
 // Sentence vectors of all-MiniLM-L6-v2 against transformers 5 on PyTorch 2 (attention "eager",
 // f32, at most 128 tokens), and what does not depend on the model.
 
-#include "infer/embedder.h"
+#include "infer/embed.h"
 
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <memory>
 
 #include "backend/cpu/cpu_device.h"
-#include "bert/weights.h"
 #include "support/files.h"
-#include "text/tokenizer_file.h"
 
 namespace bertha::infer {
 namespace {
@@ -20,21 +18,17 @@ class MiniLm : public testing::Test {
   void SetUp() override {
     const std::string folder = test::real_data("checkpoints/all-MiniLM-L6-v2");
     if (folder.empty()) GTEST_SKIP() << "no real data";
-    config_ = bert::load_config(folder + "/config.json").padded();
-    file_.emplace(text::load_tokenizer(folder + "/tokenizer.json"));
-    tokenizer_.emplace(file_->vocabulary, text::TokenizerOptions());
-    store_.emplace(device_, config_, bert::Heads{.pooler = false}, DType::kF32, false);
-    bert::load_weights(folder, *store_, {.config = config_});
+    model_ = Model::open({.weights = folder, .vocabulary = folder + "/tokenizer.json"}, device_,
+                         {.purpose = Purpose::kEmbed});
   }
-  Embedder embedder(const EmbedSettings& settings) {
-    return Embedder(device_, config_, *store_, *tokenizer_, settings);
+  std::vector<EmbedResult> embed(const std::vector<std::string>& texts,
+                                 const EmbedSettings& settings) {
+    EmbedTask task(*model_, settings);
+    return task.run(std::vector<EmbedRequest>(texts.begin(), texts.end()));
   }
 
   cpu::CpuDevice device_;
-  bert::Config config_;
-  std::optional<text::TokenizerFile> file_;
-  std::optional<text::Tokenizer> tokenizer_;
-  std::optional<bert::ParameterStore> store_;
+  std::unique_ptr<Model> model_;
 };
 
 std::string long_line() {
@@ -55,39 +49,40 @@ constexpr float kCls[4][3] = {{-0.0025503619F, 0.11769734F, 0.003737807F},
                               {0.22574601F, 0.013940844F, -0.1249667F},
                               {-0.25867647F, 0.029640241F, -0.17547312F}};
 
-TEST_F(MiniLm, MeanIsPyTorchs) {
-  Embedder embedder = this->embedder({.max_tokens = 128});  // the last text is cut, as there
-  const std::vector<float> rows = embedder.embed(kTexts);
+TEST_F(MiniLm, MeanPoolingEqualsPyTorch) {
+  // The last text is cut, as there.
+  const std::vector<EmbedResult> results = embed(kTexts, {.max_tokens = 128});
   for (size_t text = 0; text < kTexts.size(); ++text) {
-    const float* row = rows.data() + text * 384;
+    const std::vector<float>& row = results[text].vector;
+    ASSERT_EQ(row.size(), 384U);
     for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(row[i], kMean[text][i], 1e-5) << text;
     double square = 0;
-    for (size_t i = 0; i < 384; ++i) {
-      square += static_cast<double>(row[i]) * static_cast<double>(row[i]);
-    }
+    for (const float value : row) square += static_cast<double>(value) * static_cast<double>(value);
     EXPECT_NEAR(square, 1, 1e-5);
   }
 }
 
-TEST_F(MiniLm, ClsIsPyTorchs) {
-  Embedder embedder =
-      this->embedder({.pooling = Pooling::kCls, .normalize = false, .max_tokens = 128});
-  const std::vector<float> rows = embedder.embed(kTexts);
+TEST_F(MiniLm, ClsPoolingEqualsPyTorch) {
+  const std::vector<EmbedResult> results =
+      embed(kTexts, {.pooling = Pooling::kCls, .normalize = false, .max_tokens = 128});
   for (size_t text = 0; text < kTexts.size(); ++text) {
     for (size_t i = 0; i < 3; ++i) {
-      EXPECT_NEAR(rows[text * 384 + i], kCls[text][i], 1e-5) << text;
+      EXPECT_NEAR(results[text].vector[i], kCls[text][i], 1e-5) << text;
     }
   }
 }
 
-TEST_F(MiniLm, TheBatchDoesNotMatter) {
-  Embedder alone = this->embedder({.max_tokens = 64, .batch_tokens = 64});
-  Embedder together = this->embedder({.max_tokens = 64, .batch_tokens = 4096});
-  const std::vector<float> a = alone.embed(kTexts);
-  const std::vector<float> b = together.embed(kTexts);
-  EXPECT_EQ(alone.cut(), 1);
-  ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-6);
+TEST_F(MiniLm, VectorsDoNotDependOnTheBatch) {
+  const std::vector<EmbedResult> alone = embed(kTexts, {.max_tokens = 64, .batch_tokens = 64});
+  const std::vector<EmbedResult> together = embed(kTexts, {.max_tokens = 64, .batch_tokens = 4096});
+  ASSERT_EQ(alone.size(), together.size());
+  for (size_t text = 0; text < alone.size(); ++text) {
+    EXPECT_EQ(alone[text].cut, text == 3);
+    const std::vector<float>& a = alone[text].vector;
+    const std::vector<float>& b = together[text].vector;
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-6);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,122 @@
+#include "cli/embed_files.h"
+
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "io/atomic_file.h"
+
+namespace bertha::cli {
+namespace {
+
+constexpr size_t kMostLineBytes = size_t{1} << 24;
+
+/// One JSON array a line, each number with the digits that give it back.
+class JsonlWriter : public VectorWriter {
+ public:
+  explicit JsonlWriter(const std::string& path) {
+    if (path != "-") file_ = std::make_unique<io::AtomicFile>(path);
+  }
+  void write(std::span<const float> vector) override {
+    std::string line = "[";
+    for (const float value : vector) fmt::format_to(std::back_inserter(line), "{}, ", value);
+    line.replace(line.size() - 2, 2, "]\n");
+    if (file_) {
+      file_->write(line);
+    } else if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size()) {
+      fail("standard output: cannot write");
+    }
+  }
+  void finish() override {
+    if (file_) file_->commit();
+    if (!file_ && std::fflush(stdout) != 0) fail("standard output: cannot write");
+  }
+
+ private:
+  std::unique_ptr<io::AtomicFile> file_;
+};
+
+/// numpy's format 1.0, f32 [texts, size]; the header is written last, when the count is known.
+class NpyWriter : public VectorWriter {
+ public:
+  NpyWriter(const std::string& path, int64_t size) : file_(path), size_(size) {
+    file_.write(header(0));
+  }
+  void write(std::span<const float> vector) override {
+    file_.write(std::as_bytes(vector));
+    ++vectors_;
+  }
+  void finish() override {
+    const std::string text = header(vectors_);
+    file_.overwrite(0, std::as_bytes(std::span(text)));
+    file_.commit();
+  }
+
+ private:
+  std::string header(int64_t rows) const {
+    constexpr size_t kHeaderBytes = 128;
+    std::string text("\x93NUMPY\x01\x00\x76\x00", 10);
+    text +=
+        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, size_);
+    text.resize(kHeaderBytes - 1, ' ');
+    return text + "\n";
+  }
+
+  io::AtomicFile file_;
+  int64_t size_;
+  int64_t vectors_ = 0;
+};
+
+}  // namespace
+
+TextReader::TextReader(const std::string& path, std::string key)
+    : path_(path), key_(std::move(key)) {
+  if (path != "-") file_.open(path, std::ios::binary);
+  if (path != "-" && !file_) fail("{}: cannot open the texts", path);
+  json_ = path.ends_with(".jsonl");
+}
+
+std::istream& TextReader::stream() {
+  return path_ == "-" ? std::cin : file_;
+}
+
+std::vector<std::string> TextReader::next(size_t most) {
+  std::vector<std::string> texts;
+  std::string line;
+  while (texts.size() < most && std::getline(stream(), line)) {
+    ++line_;
+    if (line.size() > kMostLineBytes) {
+      fail("{}: line {} has {} bytes, expected at most {}", path_, line_, line.size(),
+           kMostLineBytes);
+    }
+    if (line.ends_with('\r')) line.pop_back();
+    texts.push_back(json_ ? text_of(line) : std::move(line));
+  }
+  if (stream().bad()) fail("{}: cannot read", path_);
+  return texts;
+}
+
+std::string TextReader::text_of(const std::string& line) const {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (json.is_string()) return json.get<std::string>();
+  const auto found = json.is_object() ? json.find(key_) : json.end();
+  if (!json.is_object() || found == json.end() || !found->is_string()) {
+    fail("{}: line {}: expected a JSON string, or an object with a string \"{}\"", path_, line_,
+         key_);
+  }
+  return found->get<std::string>();
+}
+
+std::unique_ptr<VectorWriter> open_vectors(const std::string& path, const std::string& format,
+                                           int64_t size) {
+  const bool npy = format == "npy" || (format.empty() && path.ends_with(".npy"));
+  if (!format.empty() && format != "npy" && format != "jsonl") {
+    fail("--format {}: expected jsonl or npy", format);
+  }
+  if (npy && path == "-") fail("--format npy: name a file with --output");
+  if (npy) return std::make_unique<NpyWriter>(path, size);
+  return std::make_unique<JsonlWriter>(path);
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,52 @@
+#pragma once
+
+// The files of `bertha embed`: texts in, vectors out.
+
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bertha::cli {
+
+/// Reads texts from a file or from standard input ("-"): one a line, or of a .jsonl file a string
+/// or an object's text.
+class TextReader {
+ public:
+  /// `key` names the text of a JSONL object. Throws Error when the file cannot be opened.
+  TextReader(const std::string& path, std::string key);
+
+  /// The next texts, at most `most`; none at the end. Throws Error naming the line that is wrong.
+  std::vector<std::string> next(size_t most);
+
+ private:
+  std::istream& stream();
+  std::string text_of(const std::string& line) const;
+
+  std::string path_;
+  std::string key_;
+  std::ifstream file_;
+  bool json_ = false;
+  int64_t line_ = 0;
+};
+
+/// Where vectors of one size go.
+class VectorWriter {
+ public:
+  VectorWriter() = default;
+  VectorWriter(const VectorWriter&) = delete;
+  VectorWriter& operator=(const VectorWriter&) = delete;
+  virtual ~VectorWriter() = default;
+  virtual void write(std::span<const float> vector) = 0;
+  /// Publishes the file. Without it a file is as it was.
+  virtual void finish() = 0;
+};
+
+/// Writes `path` ("-": standard output) in `format`: jsonl, npy, or empty for the one that the name
+/// says. Throws Error for another format.
+std::unique_ptr<VectorWriter> open_vectors(const std::string& path, const std::string& format,
+                                           int64_t size);
+
+}  // namespace bertha::cli

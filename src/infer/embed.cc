@@ -1,0 +1,127 @@
+#include "infer/embed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/threads.h"
+#include "ops/optimizer.h"
+
+namespace bertha::infer {
+namespace {
+
+constexpr int64_t kShortest = 2;  // [CLS] and [SEP]
+
+void scale_to_one(std::span<float> row) {
+  double square = 0;
+  for (const float value : row) square += static_cast<double>(value) * static_cast<double>(value);
+  constexpr double kLeast = 1e-12;  // as torch.nn.functional.normalize
+  const double factor = 1 / std::max(std::sqrt(square), kLeast);
+  for (float& value : row) value = static_cast<float>(static_cast<double>(value) * factor);
+}
+
+/// The mean of `rows` [count, size].
+std::vector<float> mean_of(std::span<const float> rows, size_t size) {
+  std::vector<double> sum(size, 0);
+  for (size_t begin = 0; begin < rows.size(); begin += size) {
+    for (size_t i = 0; i < size; ++i) sum[i] += static_cast<double>(rows[begin + i]);
+  }
+  const auto count = static_cast<double>(rows.size() / size);
+  std::vector<float> mean(size);
+  for (size_t i = 0; i < size; ++i) mean[i] = static_cast<float>(sum[i] / count);
+  return mean;
+}
+
+const EmbedSettings& checked(const EmbedSettings& settings, const bert::Config& config) {
+  BERTHA_CHECK(settings.max_tokens >= kShortest &&
+               settings.max_tokens <= config.max_position_embeddings &&
+               settings.batch_tokens >= settings.max_tokens);
+  return settings;
+}
+
+}  // namespace
+
+void EmbedTask::EncoderPass::run(Context& context, const PassInputs& inputs, Out result) {
+  encoder_.forward(context, inputs.encoder, bert::Keep::kNothing, saved_);
+  if (saved_.y.dtype() != DType::kF32) {
+    ops::convert(context, saved_.y, result);
+  } else if (!context.dry()) {
+    context.device().copy(saved_.y, result);
+  }
+}
+
+EmbedTask::EmbedTask(const Model& model, const EmbedSettings& settings)
+    : tokenizer_(model.tokenizer()),
+      hidden_size_(model.config().hidden_size),
+      settings_(checked(settings, model.config())),
+      pass_(model),
+      predictor_(
+          model.device(), model.parameters().compute_dtype(), pass_,
+          {.tokens = settings.batch_tokens, .sequences = settings.batch_tokens / kShortest}) {}
+
+std::vector<std::vector<int32_t>> EmbedTask::tokenize(
+    std::span<const EmbedRequest> requests) const {
+  const text::SpecialIds special = tokenizer_.vocabulary().specials();
+  std::vector<std::vector<int32_t>> tokens(requests.size());
+  parallel_for(std::ssize(requests), 16, [&](int64_t i) {
+    std::vector<int32_t>& ids = tokens[static_cast<size_t>(i)];
+    ids.push_back(special.cls);
+    tokenizer_.encode(requests[static_cast<size_t>(i)].text, ids);
+    ids.push_back(special.sep);
+  });
+  return tokens;
+}
+
+std::vector<EmbedResult> EmbedTask::run(std::span<const EmbedRequest> requests) {
+  std::vector<std::vector<int32_t>> tokens = tokenize(requests);
+  std::vector<EmbedResult> results(requests.size());
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (std::ssize(tokens[i]) <= settings_.max_tokens) continue;
+    tokens[i].resize(static_cast<size_t>(settings_.max_tokens));
+    tokens[i].back() = tokenizer_.vocabulary().specials().sep;
+    results[i].cut = true;
+  }
+  std::vector<size_t> order(tokens.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return tokens[a].size() > tokens[b].size(); });
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin;
+    int64_t total = 0;
+    while (end < order.size() && total + std::ssize(tokens[order[end]]) <= settings_.batch_tokens) {
+      total += std::ssize(tokens[order[end++]]);
+    }
+    run_batch(tokens, std::span(order).subspan(begin, end - begin), results);
+    begin = end;
+  }
+  return results;
+}
+
+void EmbedTask::run_batch(const std::vector<std::vector<int32_t>>& tokens,
+                          std::span<const size_t> members, std::vector<EmbedResult>& results) {
+  batch_.clear();
+  for (const size_t member : members) {
+    const std::vector<int32_t>& ids = tokens[member];
+    batch_.ids.insert(batch_.ids.end(), ids.begin(), ids.end());
+    for (size_t i = 0; i < ids.size(); ++i) batch_.positions.push_back(static_cast<int32_t>(i));
+    batch_.seq_start.push_back(static_cast<int32_t>(batch_.ids.size()));
+  }
+  batch_.segments.assign(batch_.ids.size(), 0);
+  const std::span<const float> hidden = predictor_.run(batch_);
+  for (size_t i = 0; i < members.size(); ++i) {
+    const auto begin = static_cast<size_t>(batch_.seq_start[i] * hidden_size_);
+    const auto end = static_cast<size_t>(batch_.seq_start[i + 1] * hidden_size_);
+    results[members[i]].vector = pool(hidden.subspan(begin, end - begin));
+  }
+}
+
+std::vector<float> EmbedTask::pool(std::span<const float> rows) const {
+  const auto size = static_cast<size_t>(hidden_size_);
+  std::vector<float> vector =
+      mean_of(settings_.pooling == Pooling::kCls ? rows.first(size) : rows, size);
+  if (settings_.normalize) scale_to_one(vector);
+  return vector;
+}
+
+}  // namespace bertha::infer

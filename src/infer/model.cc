@@ -1,0 +1,212 @@
+#include "infer/model.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+#include "core/strings.h"
+#include "io/atomic_file.h"
+
+namespace bertha::infer {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::array<std::string, 2> kConfigNames = {"bert_config.json", "config.json"};
+const std::array<std::string, 2> kVocabularyNames = {"vocab.txt", "tokenizer.json"};
+
+/// The weights' folder: they may be a folder themselves.
+fs::path folder_of(const ModelFiles& files) {
+  std::error_code ignored;
+  const fs::path path(files.weights);
+  return fs::is_directory(path, ignored) ? path : path.parent_path();
+}
+
+/// The first of `names` in the weights' folder; empty when there is none.
+std::string beside(const ModelFiles& files, std::span<const std::string> names) {
+  std::error_code ignored;
+  const fs::path folder = folder_of(files);
+  for (const std::string& name : names) {
+    if (fs::exists(folder / name, ignored)) return (folder / name).string();
+  }
+  return "";
+}
+
+std::string named_or_beside(const std::string& named, const ModelFiles& files,
+                            std::span<const std::string> names, const char* option) {
+  if (!named.empty()) return named;
+  std::string path = beside(files, names);
+  if (path.empty()) {
+    fail("{}: no {} beside it; name one with --{}", files.weights, join(names, " or "), option);
+  }
+  return path;
+}
+
+/// What a user needs to know about a head that is missing.
+struct HeadText {
+  const char* name;
+  const char* results;
+  const char* remedy;
+};
+
+HeadText text_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kFill:
+      return {"masked language model head", "words",
+              "pre-train it first with bertha pretrain, or use a model that has this head"};
+    case Purpose::kAnswer:
+      return {"question answering head", "answers",
+              "fine-tune it first with bertha squad --do_train and use the pytorch_model.bin that "
+              "it writes"};
+    case Purpose::kClassify:
+      return {"classification head", "classes",
+              "fine-tune it first with bertha classify --train_file"};
+    case Purpose::kEmbed:
+      break;
+  }
+  return {"head", "vectors", "use the weights of a BERT encoder"};
+}
+
+bert::Heads heads_of(const OpenOptions& options) {
+  switch (options.purpose) {
+    case Purpose::kFill:
+      return bert::Heads::for_pretraining();
+    case Purpose::kAnswer:
+      return {.question_answering = true};
+    case Purpose::kClassify:
+      return {.classes = options.classes};
+    case Purpose::kEmbed:
+      break;
+  }
+  return {.pooler = false};
+}
+
+/// Indices of the parameters of the purpose's head.
+std::vector<int> head_indices(const bert::ModelIndices& i, Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kFill:
+      return {i.mlm_bias, i.transform_weight, i.transform_bias, i.transform_gamma,
+              i.transform_beta};
+    case Purpose::kAnswer:
+      return {i.qa_weight, i.qa_bias};
+    case Purpose::kClassify:
+      return {i.classifier_weight, i.classifier_bias};
+    case Purpose::kEmbed:
+      break;
+  }
+  return {};
+}
+
+bool contains(const std::vector<int>& indices, int index) {
+  return std::find(indices.begin(), indices.end(), index) != indices.end();
+}
+
+/// The first names of a list, and how many more there are.
+std::string first_of(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  const size_t shown = std::min(kShown, names.size());
+  const std::string text = join(std::span(names).first(shown), ", ");
+  return shown == names.size() ? text : fmt::format("{} and {} more", text, names.size() - shown);
+}
+
+}  // namespace
+
+bert::Config read_config(const ModelFiles& files) {
+  return bert::load_config(named_or_beside(files.config, files, kConfigNames, "config_file"));
+}
+
+bool has_tokenizer(const ModelFiles& files) {
+  return !files.vocabulary.empty() || !beside(files, kVocabularyNames).empty();
+}
+
+text::TokenizerFile read_tokenizer(const ModelFiles& files) {
+  return text::load_tokenizer(
+      named_or_beside(files.vocabulary, files, kVocabularyNames, "vocab_file"));
+}
+
+text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::TokenizerFile& file) {
+  return {.lower_case = files.lower_case.value_or(file.lower_case.value_or(true)),
+          .rules = files.rules,
+          .max_input_chars_per_word = file.max_input_chars_per_word};
+}
+
+void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config) {
+  if (vocabulary.size() <= config.vocab_size) return;
+  fail("{} has {} pieces, the model's config says vocab_size {}", vocabulary.name(),
+       vocabulary.size(), config.vocab_size);
+}
+
+std::vector<std::string> read_labels(const ModelFiles& files) {
+  const io::MappedFile file((folder_of(files) / "labels.txt").string());
+  std::vector<std::string> labels;
+  std::string_view rest = file.text();
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    labels.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return labels;
+}
+
+ModelDefinition::ModelDefinition(const ModelFiles& files)
+    : files_(files),
+      config_(read_config(files).padded()),
+      file_(read_tokenizer(files)),
+      tokenizer_(file_.vocabulary, tokenizer_options(files, file_)) {
+  check_vocabulary(file_.vocabulary, config_);
+}
+
+std::unique_ptr<Model> Model::open(const ModelFiles& files, Device& device,
+                                   const OpenOptions& options) {
+  return open(std::make_shared<const ModelDefinition>(files), device, options);
+}
+
+std::unique_ptr<Model> Model::open(std::shared_ptr<const ModelDefinition> definition,
+                                   Device& device, const OpenOptions& options) {
+  return std::unique_ptr<Model>(new Model(std::move(definition), device, options));
+}
+
+Model::Model(std::shared_ptr<const ModelDefinition> definition, Device& device,
+             const OpenOptions& options)
+    : definition_(std::move(definition)),
+      parameters_(device, config(), heads_of(options), options.compute, options.trainable) {
+  BERTHA_CHECK((options.purpose == Purpose::kClassify) == (options.classes > 0));
+  report_.weights = bert::load_weights(definition_->files().weights, parameters_,
+                                       {.config = config(), .seed = options.seed});
+  report_missing(options);
+}
+
+void Model::report_missing(const OpenOptions& options) {
+  const bert::ParameterTable& table = parameters_.table();
+  const bert::ModelIndices& indices = table.indices();
+  const std::vector<int> head = head_indices(indices, options.purpose);
+  std::vector<std::string> body;
+  for (const std::string& name : report_.weights.fresh) {
+    const int index = table.find(name);
+    const bool encoder = table[index].offset < table.layer_begin(config().num_hidden_layers);
+    const bool pooler = options.purpose == Purpose::kClassify &&
+                        (index == indices.pooler_weight || index == indices.pooler_bias);
+    const bool in_head = contains(head, index);
+    if (!encoder && (options.trainable || !(pooler || in_head))) continue;
+    report_.missing.push_back(name);
+    report_.head_missing = report_.head_missing || in_head;
+    if (!in_head) body.push_back(name);
+  }
+  const std::string& path = report_.weights.path;
+  const HeadText text = text_of(options.purpose);
+  if (!body.empty() && !options.on_missing) fail("{}: {} is missing", path, first_of(body));
+  if (!body.empty()) {
+    options.on_missing(fmt::format("{}: {} is missing and gets random values: the {} are of no use",
+                                   path, first_of(body), text.results));
+  }
+  if (!report_.head_missing) return;
+  const std::string headless = fmt::format("{} has no {}", path, text.name);
+  if (!options.on_missing) fail("{}; {}", headless, text.remedy);
+  options.on_missing(fmt::format("{}: the {} are random; {}", headless, text.results, text.remedy));
+}
+
+}  // namespace bertha::infer

@@ -1,0 +1,130 @@
+#pragma once
+
+// The one place where a model is opened: its config, tokenizer, weights and head, from a folder or
+// a checkpoint of any format, with a report of what the files hold and what they lack.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bert/config.h"
+#include "bert/parameters.h"
+#include "bert/weights.h"
+#include "core/device.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_file.h"
+
+namespace bertha::infer {
+
+/// Where the files of a model lie, and how text becomes tokens.
+struct ModelFiles {
+  std::string weights{};     ///< a folder, or a file that io::open_weights opens
+  std::string config{};      ///< empty: bert_config.json or config.json beside the weights
+  std::string vocabulary{};  ///< empty: vocab.txt or tokenizer.json beside the weights
+  /// Empty: as the tokenizer's files say; where they do not say it, lower case.
+  std::optional<bool> lower_case{};
+  text::TokenRules rules = text::TokenRules::kHf;
+};
+
+/// The config as its file has it, the vocabulary not padded. Throws Error when there is none.
+bert::Config read_config(const ModelFiles& files);
+/// Whether read_tokenizer() would find a file.
+bool has_tokenizer(const ModelFiles& files);
+/// The vocabulary and what its file says about it. Throws Error when there is none.
+text::TokenizerFile read_tokenizer(const ModelFiles& files);
+/// How a tokenizer with this vocabulary treats text.
+text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::TokenizerFile& file);
+/// Throws Error when the vocabulary has ids for which the model has no row.
+void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config);
+/// The class names of a fine-tuned classifier: the lines of labels.txt beside the weights. Throws
+/// Error when there is no such file.
+std::vector<std::string> read_labels(const ModelFiles& files);
+
+/// What the files of a model say, apart from its weights. It is immutable, so several models and
+/// threads may share it.
+class ModelDefinition {
+ public:
+  /// Throws Error for a file that is missing or not supported, and for a vocabulary that is larger
+  /// than the model.
+  explicit ModelDefinition(const ModelFiles& files);
+  ModelDefinition(const ModelDefinition&) = delete;
+  ModelDefinition& operator=(const ModelDefinition&) = delete;
+
+  const ModelFiles& files() const { return files_; }
+  /// The vocabulary is padded to a multiple of 8.
+  const bert::Config& config() const { return config_; }
+  const text::Vocabulary& vocabulary() const { return file_.vocabulary; }
+  const text::Tokenizer& tokenizer() const { return tokenizer_; }
+
+ private:
+  ModelFiles files_;
+  bert::Config config_;
+  text::TokenizerFile file_;
+  text::Tokenizer tokenizer_;
+};
+
+/// The task that a model is opened for. It decides which head the model has and which tensors it
+/// needs.
+enum class Purpose : uint8_t {
+  kEmbed,    ///< the encoder alone
+  kFill,     ///< the masked language model head
+  kAnswer,   ///< the question answering head
+  kClassify  ///< the pooler and a classifier
+};
+
+struct OpenOptions {
+  Purpose purpose = Purpose::kEmbed;
+  int64_t classes = 0;  ///< outputs of the classifier, for kClassify alone
+  DType compute = DType::kF32;
+  /// The model is opened for training: it has gradients, and a head or pooler that the weights lack
+  /// is not missing, because training starts it afresh.
+  bool trainable = false;
+  uint64_t seed = 0;  ///< of the values of parameters that the weights lack
+  /// The policy for missing tensors. Empty: a tensor that the purpose needs and the weights lack is
+  /// an Error. Otherwise the function receives the warning, and the tensor gets random values.
+  std::function<void(const std::string& warning)> on_missing{};
+};
+
+/// What was loaded and what is missing.
+struct LoadReport {
+  bert::LoadReport weights;
+  std::vector<std::string> missing;  ///< tensors that the purpose needs and the weights lack
+  bool head_missing = false;         ///< some of them belong to the head
+};
+
+/// An open model. Once it is open, inference only reads it; each task on it (answer.h, fill.h,
+/// embed.h, classify.h) keeps the values of its forward passes to itself.
+class Model {
+ public:
+  /// Reads all files of a model. Throws Error naming the file for one that does not fit, and for
+  /// missing tensors as the options say. The device must outlive the model.
+  static std::unique_ptr<Model> open(const ModelFiles& files, Device& device,
+                                     const OpenOptions& options);
+  /// Reads the weights of a model whose other files were read before.
+  static std::unique_ptr<Model> open(std::shared_ptr<const ModelDefinition> definition,
+                                     Device& device, const OpenOptions& options);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ModelDefinition& definition() const { return *definition_; }
+  const bert::Config& config() const { return definition_->config(); }
+  const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }
+  Device& device() const { return parameters_.device(); }
+  bert::ParameterStore& parameters() { return parameters_; }
+  const bert::ParameterStore& parameters() const { return parameters_; }
+  const LoadReport& report() const { return report_; }
+
+ private:
+  Model(std::shared_ptr<const ModelDefinition> definition, Device& device,
+        const OpenOptions& options);
+  void report_missing(const OpenOptions& options);
+
+  std::shared_ptr<const ModelDefinition> definition_;
+  bert::ParameterStore parameters_;
+  LoadReport report_;
+};
+
+}  // namespace bertha::infer

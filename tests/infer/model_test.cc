@@ -1,0 +1,231 @@
+// Opening models of every format, and the policy for tensors that the weights lack.
+
+#include "infer/model.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "infer/tiny_models.h"
+
+namespace bertha::infer {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TinyFormat;
+
+const std::string kEncoder = test::tests_path("cli/fixtures/tiny_encoder");
+constexpr bert::Heads kAnswerHeads = {.question_answering = true};
+
+class ModelTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return folder_.file(name); }
+  OpenOptions warning(Purpose purpose) {
+    return {.purpose = purpose,
+            .on_missing = [this](const std::string& line) { warnings_.push_back(line); }};
+  }
+  /// The line of the Error with which opening must fail.
+  std::string error_of(const ModelFiles& files, const OpenOptions& options) {
+    try {
+      Model::open(files, device_, options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "no error";
+    return "";
+  }
+  std::vector<float> values(const Model& model, const std::string& name) const {
+    const bert::ParameterTable& table = model.parameters().table();
+    const int index = table.find(name);
+    EXPECT_GE(index, 0) << name;
+    std::vector<float> result(static_cast<size_t>(table[index].size()));
+    model.parameters().read(index, result.data());
+    return result;
+  }
+  /// The tiny encoder with one more layer in its config than in its weights.
+  std::string without_a_layer() const {
+    fs::copy(kEncoder, path("short"));
+    auto config = nlohmann::json::parse(test::read_all(path("short/config.json")));
+    config["num_hidden_layers"] = 3;
+    test::write_all(path("short/config.json"), config.dump());
+    return path("short");
+  }
+
+  cpu::CpuDevice device_;
+  std::vector<std::string> warnings_;
+  test::TemporaryFolder folder_;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_F(ModelTest, HuggingFaceFolderIsOpened) {
+  const auto model = Model::open({.weights = kEncoder}, device_, {.purpose = Purpose::kEmbed});
+  EXPECT_EQ(model->config().hidden_size, 16);
+  EXPECT_EQ(model->config().vocab_size, 120) << "padded";
+  EXPECT_EQ(model->definition().vocabulary().size(), 116);
+  EXPECT_EQ(model->report().weights.path, kEncoder);
+  EXPECT_EQ(model->report().weights.loaded, std::ssize(model->parameters().table().parameters()));
+  EXPECT_TRUE(model->report().missing.empty());
+}
+
+TEST_F(ModelTest, WeightFileTakesItsConfigAndVocabularyFromBesideIt) {
+  const auto model =
+      Model::open({.weights = kEncoder + "/model.safetensors"}, device_, OpenOptions{});
+  EXPECT_TRUE(model->report().missing.empty());
+}
+
+TEST_F(ModelTest, RecipeCheckpointAndHuggingFaceFolderGiveTheSameModel) {
+  test::write_tiny_model(path("hf"), kAnswerHeads, bert::ModelClass::kQuestionAnswering);
+  test::write_tiny_model(path("pt"), kAnswerHeads, bert::ModelClass::kQuestionAnswering,
+                         TinyFormat::kRecipe);
+  const auto hf = Model::open({.weights = path("hf")}, device_, {.purpose = Purpose::kAnswer});
+  const auto pt = Model::open({.weights = path("pt/pytorch_model.bin")}, device_,
+                              {.purpose = Purpose::kAnswer});
+  for (const char* name : {"qa_outputs.weight", "bert.embeddings.position_embeddings.weight",
+                           "bert.encoder.layer.0.output.dense.bias"}) {
+    EXPECT_EQ(values(*hf, name), values(*pt, name)) << name;
+  }
+}
+
+TEST_F(ModelTest, TensorFlowCheckpointIsOpened) {
+  const std::string folder = test::real_data("checkpoints/keras-bert-toy-ckpt");
+  if (folder.empty()) GTEST_SKIP() << "no real data";
+  const auto model =
+      Model::open({.weights = folder + "/bert_model.ckpt"}, device_, {.purpose = Purpose::kFill});
+  EXPECT_TRUE(model->report().missing.empty());
+}
+
+TEST_F(ModelTest, FilesThatAreNamedWinOverThoseBesideTheWeights) {
+  fs::copy(kEncoder + "/model.safetensors", path("model.safetensors"));
+  const auto model = Model::open({.weights = path("model.safetensors"),
+                                  .config = kEncoder + "/config.json",
+                                  .vocabulary = kEncoder + "/vocab.txt"},
+                                 device_, OpenOptions{});
+  EXPECT_EQ(model->config().hidden_size, 16);
+}
+
+TEST_F(ModelTest, MissingConfigOrVocabularyIsNamed) {
+  fs::copy(kEncoder + "/model.safetensors", path("model.safetensors"));
+  const ModelFiles files = {.weights = path("model.safetensors")};
+  EXPECT_FALSE(has_tokenizer(files));
+  EXPECT_TRUE(contains(error_of(files, {}), "config.json beside it; name one with --config_file"));
+  fs::copy(kEncoder + "/config.json", path("config.json"));
+  EXPECT_TRUE(
+      contains(error_of(files, {}), "tokenizer.json beside it; name one with --vocab_file"));
+}
+
+TEST_F(ModelTest, FileOfAnotherProgramIsRefusedByName) {
+  const std::string file = test::tests_path("io/data/zip_protocol4.pt");
+  const std::string what = error_of(
+      {.weights = file, .config = kEncoder + "/config.json", .vocabulary = kEncoder + "/vocab.txt"},
+      {});
+  EXPECT_TRUE(contains(what, "zip_protocol4.pt")) << what;
+}
+
+TEST_F(ModelTest, VocabularyLargerThanTheModelIsRefused) {
+  std::string vocabulary = test::read_all(kEncoder + "/vocab.txt");
+  for (int i = 0; i < 5; ++i) vocabulary += "piece" + std::to_string(i) + "\n";
+  test::write_all(path("vocab.txt"), vocabulary);
+  const std::string what = error_of({.weights = kEncoder, .vocabulary = path("vocab.txt")}, {});
+  EXPECT_TRUE(contains(what, "121 pieces, the model's config says vocab_size 120")) << what;
+}
+
+TEST_F(ModelTest, CasingIsTheOptionsElseTheFilesElseLower) {
+  fs::copy(kEncoder, path("m"));
+  const auto lower = [&](std::optional<bool> option) {
+    return ModelDefinition({.weights = path("m"), .lower_case = option})
+        .tokenizer()
+        .options()
+        .lower_case;
+  };
+  EXPECT_TRUE(lower({}));
+  test::write_all(path("m/tokenizer_config.json"), R"({"do_lower_case": false})");
+  EXPECT_FALSE(lower({}));
+  EXPECT_TRUE(lower(true));
+}
+
+TEST_F(ModelTest, LabelsAreTheLinesOfTheFileBesideTheWeights) {
+  test::write_all(path("m/labels.txt"), "no\nyes\n");
+  EXPECT_EQ(read_labels({.weights = path("m")}), (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(read_labels({.weights = path("m/model.safetensors")}).size(), 2U);
+  EXPECT_THROW(read_labels({.weights = path("none")}), Error);
+}
+
+TEST_F(ModelTest, MissingHeadIsAnErrorByDefault) {
+  EXPECT_TRUE(contains(error_of({.weights = kEncoder}, {.purpose = Purpose::kAnswer}),
+                       "tiny_encoder has no question answering head; fine-tune it first"));
+  EXPECT_TRUE(contains(error_of({.weights = kEncoder}, {.purpose = Purpose::kFill}),
+                       "tiny_encoder has no masked language model head"));
+  EXPECT_TRUE(
+      contains(error_of({.weights = kEncoder}, {.purpose = Purpose::kClassify, .classes = 2}),
+               "tiny_encoder has no classification head"));
+}
+
+TEST_F(ModelTest, MissingHeadIsAWarningWhereTheCallerTakesWarnings) {
+  const auto model = Model::open({.weights = kEncoder}, device_, warning(Purpose::kAnswer));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_TRUE(contains(warnings_[0], "has no question answering head: the answers are random"));
+  EXPECT_TRUE(model->report().head_missing);
+  EXPECT_EQ(model->report().missing,
+            (std::vector<std::string>{"qa_outputs.weight", "qa_outputs.bias"}));
+}
+
+TEST_F(ModelTest, MissingEncoderTensorIsAnErrorByDefault) {
+  const std::string what = error_of({.weights = without_a_layer()}, OpenOptions{});
+  EXPECT_TRUE(contains(what, "bert.encoder.layer.2.attention.self.query.weight")) << what;
+  EXPECT_TRUE(contains(what, "and 13 more is missing")) << what;
+}
+
+TEST_F(ModelTest, MissingEncoderTensorIsAWarningWhereTheCallerTakesWarnings) {
+  const auto model = Model::open({.weights = without_a_layer()}, device_, warning(Purpose::kEmbed));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_TRUE(contains(warnings_[0], "gets random values"));
+  EXPECT_EQ(model->report().missing.size(), 16U);
+  EXPECT_FALSE(model->report().head_missing);
+}
+
+TEST_F(ModelTest, TrainingStartsAHeadAfreshWithoutAWarning) {
+  OpenOptions options = warning(Purpose::kAnswer);
+  options.trainable = true;
+  const auto model = Model::open({.weights = kEncoder}, device_, options);
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_TRUE(model->report().missing.empty());
+  EXPECT_EQ(model->report().weights.fresh.size(), 2U);
+  EXPECT_NO_THROW(model->parameters().flat_gradients());
+}
+
+TEST_F(ModelTest, TrainingDoesNotExcuseAMissingEncoderTensor) {
+  const std::string what =
+      error_of({.weights = without_a_layer()}, {.purpose = Purpose::kAnswer, .trainable = true});
+  EXPECT_TRUE(contains(what, "bert.encoder.layer.2")) << what;
+}
+
+TEST_F(ModelTest, TensorThatThePurposeDoesNotNeedMayBeMissing) {
+  // A question answering model of Hugging Face has no pooler, a language model no next sentence
+  // head.
+  test::write_tiny_model(path("qa"), kAnswerHeads, bert::ModelClass::kQuestionAnswering);
+  const auto answer = Model::open({.weights = path("qa")}, device_, {.purpose = Purpose::kAnswer});
+  EXPECT_FALSE(answer->report().weights.fresh.empty());
+  EXPECT_TRUE(answer->report().missing.empty());
+  test::write_tiny_model(path("mlm"), bert::Heads::for_pretraining(),
+                         bert::ModelClass::kMaskedLanguageModel);
+  const auto fill = Model::open({.weights = path("mlm")}, device_, {.purpose = Purpose::kFill});
+  EXPECT_FALSE(fill->report().weights.fresh.empty());
+  EXPECT_TRUE(fill->report().missing.empty());
+}
+
+TEST_F(ModelTest, ClassifierNeedsItsPooler) {
+  test::write_tiny_model(path("qa"), kAnswerHeads, bert::ModelClass::kQuestionAnswering);
+  OpenOptions options = warning(Purpose::kClassify);
+  options.classes = 3;
+  const auto model = Model::open({.weights = path("qa")}, device_, options);
+  EXPECT_EQ(warnings_.size(), 2U) << "the pooler and the classifier";
+  EXPECT_EQ(model->report().missing.size(), 4U);
+}
+
+}  // namespace
+}  // namespace bertha::infer
