@@ -22,12 +22,6 @@ std::string canonical(std::string_view name) {
   return text;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 template <typename T>
 T parse_number(const std::string& name, const std::string& text, const char* kind) {
   T number{};
@@ -133,7 +127,7 @@ Options& Options::value(const std::string& name, double& field, const std::strin
 
 Options& Options::value(const std::string& name, bool& field, const std::string& help) {
   Option& option = add(name, "true|false", help);
-  option.set = [&field](const std::string& text) { field = lower(text) == "true"; };
+  option.set = [&field](const std::string& text) { field = lower_ascii(text) == "true"; };
   option.show = [&field] { return std::string(field ? "true" : "false"); };
   option.literal = [&field] { return std::string(field ? "True" : "False"); };
   return *this;

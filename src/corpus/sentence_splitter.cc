@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <unordered_set>
 
+#include "core/strings.h"
 #include "core/utf8.h"
 
 namespace bertha::corpus {
@@ -112,12 +113,6 @@ size_t match(const std::array<std::string_view, n>& marks, std::string_view text
   return 0;
 }
 
-std::string lower(std::string_view word) {
-  std::string text(word);
-  for (char& c : text) c = is_upper(c) ? static_cast<char>(c | 0x20) : c;
-  return text;
-}
-
 class Splitter {
  public:
   explicit Splitter(std::string_view text) : text_(text) {}
@@ -204,7 +199,7 @@ class Splitter {
   bool full_stop_ends(size_t mark, size_t first) const {
     const std::string_view word = word_before(mark);
     if (word.empty() || text_[mark + 1] != ' ') return true;  // behind a bracket or quote
-    const std::string small = lower(word);
+    const std::string small = lower_ascii(word);
     if (titles().contains(small)) return false;
     const bool initial = word.size() == 1 && is_upper(word.front());
     const bool initials = word.size() >= 3 && word[word.size() - 2] == '.' &&
@@ -216,7 +211,7 @@ class Splitter {
       // "J. R. R. Tolkien", "the U.S. Navy"; but "in the U.S. The navy".
       // A letter alone is one more initial.
       const std::string_view next = word_at(first);
-      return next.size() > 1 && openers().contains(lower(next));
+      return next.size() > 1 && openers().contains(lower_ascii(next));
     }
     return true;
   }

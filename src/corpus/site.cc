@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "core/strings.h"
+
 namespace bertha::corpus {
 namespace {
 
@@ -161,10 +163,6 @@ constexpr std::array<std::string_view, 48> kRedirectWords = {"redirect",
                                                              "تغییر_مسیر",
                                                              "הפניה",
                                                              "पुनर्प्रेषित"};
-
-char lower_ascii(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 
 bool starts_with_folded(std::string_view text, std::string_view word) {
   return text.size() >= word.size() &&
