@@ -16,6 +16,7 @@
 #include "core/ordered_workers.h"
 #include "corpus/formatting.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 
 namespace bertha::corpus {
 namespace {
@@ -167,12 +168,9 @@ class SplitWriter {
   }
   void open() {
     const std::string name = path(files_.size());
-    std::error_code error;
-    fs::create_directories(fs::path(name).parent_path(), error);
-    if (error) fail("{}: cannot make the folder: {}", name, error.message());
-    if (files_.size() % kFilesAFolder == 0) {
-      io::remove_leftovers(fs::path(name).parent_path().string());
-    }
+    const std::string folder = fs::path(name).parent_path().string();
+    io::make_folder(folder);
+    if (files_.size() % kFilesAFolder == 0) io::remove_leftovers(folder);
     file_.emplace(name);
   }
   void close() {

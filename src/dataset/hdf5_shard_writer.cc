@@ -11,6 +11,7 @@
 #include "dataset/hdf5_shard.h"
 #include "io/archive/deflate.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "io/hdf5/hdf5_writer.h"
 
 // Rows are cut into groups; a group is one chunk of every dataset. Groups are filled and deflated
@@ -90,14 +91,6 @@ class Group {
   std::vector<std::span<const std::byte>> chunk_;  ///< in room_
 };
 
-void make_folder(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (folder.empty()) return;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail("{}: cannot make the folder: {}", folder.string(), error.message());
-}
-
 /// Writes `rows` rows of `layout`, filled by fill(row of the shard, row of the group, group).
 template <typename Fill>
 void write_columns(const std::string& path, const Layout& layout, int64_t rows, const Fill& fill,
@@ -106,7 +99,7 @@ void write_columns(const std::string& path, const Layout& layout, int64_t rows, 
   const int64_t group_rows =
       std::min(rows, std::clamp<int64_t>(kGroupBytes / (4 * seq_length), 16, 4096));
   const int64_t groups = (rows + group_rows - 1) / group_rows;
-  make_folder(path);
+  io::make_folder(std::filesystem::path(path).parent_path().string());
   io::AtomicFile target(path);  // first, so that a folder that takes no file is known at once
   io::Hdf5Writer writer(target, layout, rows, group_rows);
   const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);

@@ -52,4 +52,11 @@ void AtomicFolder::commit() {
   }
 }
 
+void make_folder(const std::string& path) {
+  if (path.empty()) return;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("{}: cannot make the folder: {}", path, error.message());
+}
+
 }  // namespace bertha::io

@@ -25,4 +25,8 @@ class AtomicFolder {
   std::string temporary_path_;
 };
 
+/// Makes a folder and the folders above it. A folder that exists already is no error, and "" is the
+/// current one. Throws Error.
+void make_folder(const std::string& path);
+
 }  // namespace bertha::io

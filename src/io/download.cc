@@ -25,6 +25,7 @@
 #include "core/error.h"
 #include "io/archive/digest.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 
 // A server may cut, stall, redirect, change the file meanwhile or say a wrong length. What is kept
 // of an earlier answer is joined only with a 206 answer that begins exactly there, is of the same
@@ -428,9 +429,7 @@ void download(const std::string& url, const std::string& path, const std::string
     if (!has_digest) return;
     if (file_digest(path, digest_name(expected_digest)) == expected_digest) return;
   }
-  const fs::path folder = fs::path(path).parent_path();
-  if (!folder.empty()) fs::create_directories(folder, error);
-  if (error) fail("{}: cannot make the folder: {}", folder.string(), error.message());
+  make_folder(fs::path(path).parent_path().string());
   Part part(path + ".part", url);
   fetch(url, part, has_digest, options, progress);
   if (has_digest) {

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 
 namespace bertha::runlog {
 
@@ -20,18 +21,10 @@ std::string reason(int number) {
   return std::generic_category().message(number);
 }
 
-void create_folder_of(const std::filesystem::path& path) {
-  const std::filesystem::path folder = path.parent_path();
-  if (folder.empty()) return;
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure) fail("{}: cannot create the folder: {}", folder.string(), failure.message());
-}
-
 }  // namespace
 
 AppendFile::AppendFile(std::filesystem::path path, Start start) : path_(std::move(path)) {
-  create_folder_of(path_);
+  io::make_folder(path_.parent_path().string());
   const int truncate = start == Start::kEmpty ? O_TRUNC : 0;
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0644);
   if (descriptor_ < 0) fail("{}: cannot open for writing: {}", path_.string(), reason(errno));

@@ -1,9 +1,8 @@
 #include "train/model_folder.h"
 
-#include <filesystem>
-
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "text/tokenizer_file.h"
 
 namespace bertha::train {
@@ -12,9 +11,7 @@ void write_model_folder(const ModelFolder& target, const bert::Config& config,
                         const bert::ParameterStore& parameters) {
   const text::Vocabulary& vocabulary = *target.vocabulary;
   BERTHA_CHECK(vocabulary.size() <= config.vocab_size);
-  std::error_code failure;
-  std::filesystem::create_directories(target.folder, failure);
-  if (failure) fail("{}: cannot make this folder: {}", target.folder, failure.message());
+  io::make_folder(target.folder);
   bert::ExportModel model = {
       .config = config,
       .table = &parameters.table(),

@@ -15,6 +15,7 @@
 #include "core/workers.h"
 #include "dataset/hdf5_shard.h"
 #include "dataset/spill.h"
+#include "io/atomic_folder.h"
 
 // A row takes its sequences from anywhere, and all sequences need not fit in memory. So: lengths
 // alone decide which row each sequence goes to; then every shard is read once, its sequences going
@@ -341,9 +342,7 @@ std::vector<std::string> write_packed(const std::vector<std::string>& files,
   BERTHA_CHECK(packing.sequences == std::ssize(lengths.lengths()));
   BERTHA_CHECK(options.max_predictions > 0 && options.memory_bytes > 0);
   BERTHA_CHECK(options.part >= 0 && options.part < options.parts);
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail("{}: cannot make the folder: {}", folder, error.message());
+  io::make_folder(folder);
   Packer packer(files, lengths, packing, options, folder, progress);
   packer.scatter();
   return packer.gather();
