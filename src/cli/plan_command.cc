@@ -14,7 +14,7 @@
 #include "plan/scaling_svg.h"
 #include "plan/step_timing.h"
 #include "plan/training_plan.h"
-#include "runlog/progress.h"
+#include "runlog/status_line.h"
 
 namespace bertha::cli {
 namespace {

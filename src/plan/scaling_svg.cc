@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "runlog/progress.h"
+#include "runlog/quantity_format.h"
 #include "runlog/svg.h"
 
 namespace bertha::plan {

@@ -83,11 +83,6 @@ std::string local_datetime(const Instant& instant) {
   return text;
 }
 
-double seconds_between(WallTime from, WallTime to) {
-  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(to - from);
-  return static_cast<double>(microseconds.count()) / 1e6;
-}
-
 }  // namespace
 
 DlLogger::DlLogger(const std::filesystem::path& path, AppendFile::Start start, Print print,
@@ -131,7 +126,7 @@ void DlLogger::write(const std::string& json_step, const std::string& printed_st
       fmt::format("DLLL {{\"timestamp\": \"{}\", \"datetime\": \"{}\", \"elapsedtime\": "
                   "\"{}\", \"type\": \"LOG\", \"step\": {}, \"data\": {{{}}}}}\n",
                   cpython::repr_float(timestamp), datetime,
-                  cpython::repr_float(seconds_between(start_, now)), json_step, json));
+                  cpython::repr_float(microsecond_seconds(now - start_)), json_step, json));
   if (print_) print_(fmt::format("DLL {} - {} {}", datetime, printed_step, printed));
 }
 

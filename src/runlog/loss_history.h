@@ -1,42 +1,51 @@
 #pragma once
 
-// losses.tsv: a line a step, for people and spreadsheets, and what the picture loss.svg is drawn
-// from. It grows over restarts and over both phases; lines past the point a run resumes at go.
+// losses.tsv: the records of a run as a table for people and spreadsheets, and the picture loss.svg
+// that is drawn from them. Both grow over restarts, and over the two phases of pre-training.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "io/atomic_file.h"
 #include "runlog/append_file.h"
+#include "runlog/loss_plot.h"
 
 namespace bertha::runlog {
 
-struct LossRecord {
-  int64_t phase = 1;
-  int64_t number = 0;  ///< step counted over both phases, as in a checkpoint's name
-  bool held_out = false;
-  double masked = 0;
-  double next_sentence = 0;
-  double masked_accuracy = 0;  ///< share of masked tokens predicted right
-  double next_sentence_accuracy = 0;
-  double rate = 0;
-};
-
+/// `Record` is PretrainingRecord or FineTuningRecord.
+template <typename Record>
 class LossHistory {
  public:
-  /// Reads `folder`/losses.tsv, keeps the records up to step `last_number` and goes on from there.
-  /// Lines that are none are dropped: the file may have been edited.
-  LossHistory(const std::string& folder, int64_t last_number);
+  /// Continues `folder`/losses.tsv after step `last_step`. Rows of later steps are dropped, because
+  /// the run repeats these steps. Rows that cannot be read are dropped too: users may edit the
+  /// file.
+  LossHistory(std::string folder, int64_t last_step) : folder_(std::move(folder)) {
+    file_ = continue_lines(folder_ + "/losses.tsv", Record::kHeader, [&](const std::string& row) {
+      const std::optional<Record> record = Record::parse(row);
+      if (!record || record->step > last_step) return false;
+      records_.push_back(*record);
+      return true;
+    });
+  }
 
-  void add(const LossRecord& record);
-  const std::vector<LossRecord>& records() const { return records_; }
+  void add(const Record& record) {
+    records_.push_back(record);
+    file_->write(record.rows());
+  }
+
   /// Writes `folder`/loss.svg.
-  void draw(const std::string& subtitle) const;
+  void draw() const {
+    LossPlot plot = Record::plot(records_);
+    plot.subtitle = folder_;
+    io::write_file(folder_ + "/loss.svg", loss_svg(plot));
+  }
 
  private:
   std::string folder_;
-  std::vector<LossRecord> records_;
+  std::vector<Record> records_;
   std::unique_ptr<AppendFile> file_;
 };
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "runlog/progress.h"
+#include "runlog/quantity_format.h"
 #include "runlog/svg.h"
 
 namespace bertha::runlog {

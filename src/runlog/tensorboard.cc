@@ -27,15 +27,9 @@ constexpr uint32_t kSummaryValue = 1;
 constexpr uint32_t kValueTag = 1;
 constexpr uint32_t kValueSimple = 2;
 
-double unix_seconds(WallTime time) {
-  using std::chrono::microseconds;
-  const auto since_1970 = std::chrono::duration_cast<microseconds>(time.time_since_epoch());
-  return static_cast<double>(since_1970.count()) / 1e6;
-}
-
 std::string event_at(WallTime time) {
   std::string event;
-  append_double(event, kEventWallTime, unix_seconds(time));
+  append_double(event, kEventWallTime, microsecond_seconds(time.time_since_epoch()));
   return event;
 }
 

@@ -2,63 +2,61 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
+
+#include "runlog/quantity_format.h"
 
 namespace bertha::runlog {
 namespace {
 
-constexpr double kSettlingSeconds = 0.3;  ///< before which a rate says little
+constexpr double kSettlingSeconds = 0.3;  ///< a rate over less time says little
 
 }  // namespace
 
-std::string format_bytes(double bytes) {
-  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  while (bytes >= 1000 && unit + 1 < kUnits.size()) {
-    bytes /= 1000;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 2, kUnits[unit]);
+WorkMeter::WorkMeter(std::string label, std::string unit, bool quiet)
+    : WorkMeter(std::move(label), std::move(unit), StatusLine(stderr_terminal(), write_to_stderr),
+                std::chrono::steady_clock::now) {
+  quiet_ = quiet;
 }
 
-WorkMeter::WorkMeter(std::string label, std::string unit, bool quiet)
+WorkMeter::WorkMeter(std::string label, std::string unit, StatusLine line, SteadyClock clock)
     : label_(std::move(label)),
       unit_(std::move(unit)),
-      quiet_(quiet),
-      line_(stderr_terminal(), write_to_stderr) {
-  if (!line_.terminal().interactive) line_.wait(begin_);
+      quiet_(false),
+      line_(std::move(line)),
+      clock_(std::move(clock)),
+      begin_(clock_()) {
+  if (!line_.terminal().interactive) line_.delay(begin_);
 }
 
 void WorkMeter::update(int64_t done, int64_t total, int64_t before) {
-  const Clock::time_point now = Clock::now();
+  const SteadyTime now = clock_();
   if (quiet_ || !line_.due(now)) return;
-  const double seconds = std::chrono::duration<double>(now - begin_).count();
-  const double a_second =
+  const double seconds = seconds_between(begin_, now);
+  const double per_second =
       seconds < kSettlingSeconds ? 0 : static_cast<double>(done - before) / seconds;
-  std::string text = describe(static_cast<double>(done), static_cast<double>(total), a_second);
-  if (line_.terminal().interactive) {
-    text.resize(std::min(text.size(), static_cast<size_t>(std::max(line_.columns(), 1))));
-  }
-  line_.show(text, now);
+  line_.show(parts(static_cast<double>(done), static_cast<double>(total), per_second), now);
 }
 
 std::string WorkMeter::amount(double value) const {
   return unit_.empty() ? format_bytes(value) : format_count(std::llround(value));
 }
 
-std::string WorkMeter::describe(double done, double total, double a_second) const {
-  std::string text = fmt::format("{}  {}", label_, amount(done));
-  if (total > 0) text += fmt::format(" of {}", amount(total));
-  if (!unit_.empty()) text += " " + unit_;
-  if (total > 0) text += fmt::format("  {:.1f} %", 100 * done / total);
-  if (unit_.empty() && a_second > 0) text += fmt::format("  {}/s", format_bytes(a_second));
-  if (total > 0 && a_second > 0) {
-    text += fmt::format("  {} left", format_duration((total - done) / a_second));
+std::vector<StatusPart> WorkMeter::parts(double done, double total, double per_second) const {
+  const bool counts_bytes = unit_.empty();
+  std::string amounts = amount(done);
+  if (total > 0) amounts += " of " + amount(total);
+  if (!counts_bytes) amounts += " " + unit_;
+  std::vector<StatusPart> parts;
+  parts.emplace_back(label_, 3);
+  parts.emplace_back(amounts, 0);
+  if (total > 0) parts.emplace_back(fmt::format("{:.1f} %", 100 * done / total), 1);
+  if (counts_bytes && per_second > 0) parts.emplace_back(format_bytes(per_second) + "/s", 4);
+  if (total > 0 && per_second > 0) {
+    parts.emplace_back(format_duration((total - done) / per_second) + " left", 2);
   }
-  return text;
+  return parts;
 }
 
 }  // namespace bertha::runlog

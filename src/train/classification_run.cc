@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "tasks/classification/classification_metrics.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
@@ -36,12 +37,6 @@ std::vector<double> numbers_of(const std::vector<std::string>& labels) {
     if (!to_number(labels[i], numbers[i])) return {};
   }
   return numbers;
-}
-
-void make_folder(const std::string& path) {
-  std::error_code failure;
-  std::filesystem::create_directories(path, failure);
-  if (failure) fail("{}: cannot make this folder: {}", path, failure.message());
 }
 
 }  // namespace
@@ -108,9 +103,9 @@ void ClassificationRun::append(const tasks::LabelledText& row, TaskBatch& batch)
 }
 
 RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
-  if (world_.leads()) make_folder(options_.output_dir);
+  if (world_.leads()) io::make_folder(options_.output_dir);
   bert::ClassificationModel trained(config(), model_->parameters());
-  FineTuningRun training(job(), device_, model_->parameters(), trained, world_);
+  FineTuningRun training(job(), device_, model_->parameters(), trained, log_, world_);
   if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
   if (world_.leads()) save();
   training.discard_state();
@@ -238,7 +233,7 @@ void ClassificationRun::predict() {
     const auto best = static_cast<size_t>(result.best);
     lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], result.probabilities[best]);
   }
-  make_folder(options_.output_dir);
+  io::make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/predictions.tsv", lines);
 }
 

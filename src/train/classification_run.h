@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "infer/classify.h"
 #include "infer/model.h"
+#include "runlog/run_log.h"
 #include "tasks/classification/labelled_texts.h"
 #include "train/fine_tuning_run.h"
 
@@ -92,6 +93,7 @@ class ClassificationRun {
   std::vector<std::string> labels_;
   std::unique_ptr<infer::Model> model_;
   std::unique_ptr<infer::ClassifyTask> classify_;  ///< made at the first prediction
+  runlog::FineTuningLog log_;
 };
 
 }  // namespace bertha::train

@@ -15,10 +15,6 @@ namespace {
 constexpr int64_t kSkipsBeforeStop = 5;
 constexpr int64_t kMostParts = 8;  // more would leave little to compute at a time
 
-double seconds_between(runlog::WallTime from, runlog::WallTime to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
 std::string state_in(const std::string& folder) {
   return folder + "/fine_tuning.pt";
 }
@@ -44,8 +40,8 @@ int64_t parts_of(const FineTuningJob& job, const comm::Communicator& world) {
 
 FineTuningRun::FineTuningRun(const FineTuningJob& job, Device& device,
                              bert::ParameterStore& parameters, bert::TaskModel& model,
-                             comm::Communicator& world)
-    : job_(job), parameters_(parameters), world_(world), parts_(parts_of(job, world)) {
+                             runlog::FineTuningLog& log, comm::Communicator& world)
+    : job_(job), parameters_(parameters), log_(log), world_(world), parts_(parts_of(job, world)) {
   BERTHA_CHECK(job_.rows > 0 && job_.epochs >= 0);
   optim::check(job_.schedule);
   micro_batches_an_epoch_ = (job_.rows + job_.micro_batch - 1) / job_.micro_batch;
@@ -91,17 +87,15 @@ void FineTuningRun::start(const StartPlan& plan) {
   broadcast_state(world_, parameters_, trainer_->optimizer());
 }
 
-void FineTuningRun::open_logs() {
-  if (!world_.leads()) return;
-  history_ = std::make_unique<runlog::FineTuningHistory>(job_.folder, updates_);
-  if (!job_.tensorboard_dir.empty()) {
-    tensorboard_ = std::make_unique<runlog::TensorBoardWriter>(job_.tensorboard_dir);
-  }
-  if (!job_.progress) return;
+void FineTuningRun::open_log() {
   const int64_t all = job_.epochs * (micro_batches_an_epoch_ / job_.accumulation);
-  progress_ = std::make_unique<runlog::Progress>(
-      "fine-tuning", updates_, job_.max_updates > 0 ? std::min(job_.max_updates, all) : all,
-      runlog::stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
+  log_.open_training({.folder = job_.folder,
+                      .last_record = updates_,
+                      .tensorboard_dir = job_.tensorboard_dir,
+                      .status_line = job_.progress,
+                      .label = "fine-tuning",
+                      .first_step = updates_,
+                      .total_steps = job_.max_updates > 0 ? std::min(job_.max_updates, all) : all});
 }
 
 bool FineTuningRun::finished() const {
@@ -116,7 +110,7 @@ bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
 }
 
 RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
-  open_logs();
+  if (world_.leads()) open_log();
   begin_ = runlog::wall_now();
   const int64_t first = micro_batches_;
   bool stopped = false;
@@ -126,11 +120,10 @@ RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
     micro_batch();
     stopped = asked_to_stop(stop);
   }
-  if (progress_) progress_->finish();
+  log_.finish();
   take_losses();
   if (loss_count_ > 0) final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
-  seconds_ = seconds_between(begin_, runlog::wall_now());
-  if (history_) history_->draw();
+  seconds_ = runlog::seconds_between(begin_, runlog::wall_now());
   if (finished()) return RunEnd::kFinished;
   save();
   return RunEnd::kStopped;
@@ -160,10 +153,7 @@ void FineTuningRun::micro_batch() {
   const int64_t of_epoch = epoch();
   ++micro_batches_;
   if ((step + 1) % job_.accumulation == 0) update();
-  if (step % job_.log_freq == 0 && job_.log) {
-    take_losses();
-    log_losses(of_epoch);
-  }
+  if (job_.log_freq > 0 && step % job_.log_freq == 0) log_losses(of_epoch);
   if (resumable_at_ == micro_batches_) after_update(of_epoch);
 }
 
@@ -173,12 +163,9 @@ void FineTuningRun::update() {
   guard_finite(trainer_->update(rate_, updates_ + 1));
   ++updates_;
   resumable_at_ = micro_batches_;
-  if (progress_) progress_->update(updates_, last_loss_, tokens_, rows_);
+  log_.step({.step = updates_, .loss = last_loss_, .tokens = tokens_, .sequences = rows_},
+            {.step = updates_, .loss = last_loss_, .rate = rate_});
   tokens_ = rows_ = 0;
-  if (history_) history_->add_loss(updates_, last_loss_, rate_);
-  if (tensorboard_) {
-    tensorboard_->write(updates_, {{"loss/total", last_loss_}, {"optimizer/learning_rate", rate_}});
-  }
 }
 
 /// What follows an update once its loss is logged.
@@ -202,7 +189,7 @@ void FineTuningRun::take_losses() {
 void FineTuningRun::guard_finite(bool finite) {
   skipped_in_a_row_ = finite ? 0 : skipped_in_a_row_ + 1;
   if (finite) return;
-  if (progress_) progress_->clear();
+  log_.clear_status_line();
   spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped ({} in a row)",
                updates_ + 1, skipped_in_a_row_);
   if (skipped_in_a_row_ >= kSkipsBeforeStop) {
@@ -214,35 +201,30 @@ void FineTuningRun::guard_finite(bool finite) {
 }
 
 void FineTuningRun::log_losses(int64_t epoch) {
-  if (progress_) progress_->clear();
+  take_losses();
   final_loss_ = loss_sum_ / static_cast<double>(loss_count_);
   loss_sum_ = 0;
   loss_count_ = 0;
-  job_.log(epoch, updates_, final_loss_, rate_);
+  log_.averages(epoch, updates_, {{"step_loss", final_loss_}, {"learning_rate", rate_}});
 }
 
 void FineTuningRun::evaluate(int64_t epoch) {
-  if (progress_) progress_->clear();
+  log_.clear_status_line();
   const runlog::Scores scores = job_.evaluate();
   if (!world_.leads()) return;
   std::string line;
-  runlog::TensorBoardWriter::Scalars scalars;
   for (const auto& [name, value] : scores) {
     line += fmt::format("{}{} {:.2f}", line.empty() ? "" : ", ", name, value);
-    scalars.emplace_back("evaluation/" + name, value);
   }
   spdlog::info("update {}: {}", updates_, line);
-  if (job_.log_scores) job_.log_scores(epoch, updates_, scores);
-  history_->add_scores(updates_, scores);
-  history_->draw();
-  if (tensorboard_) tensorboard_->write(updates_, scalars);
+  log_.evaluation(epoch, updates_, {.step = updates_, .loss = {}, .scores = scores});
 }
 
 /// Rank 0 writes; with ZeRO-1 the other ranks send it their moments.
 void FineTuningRun::save() {
   if (!job_.keep_state || saved_at_ == updates_) return;
   if (!world_.leads() && !trainer_->optimizer().partitioned()) return;
-  if (progress_) progress_->clear();
+  log_.clear_status_line();
   world_.at(updates_, comm::Stage::kSave);
   trainer_->optimizer().gather_moments();
   saved_at_ = updates_;

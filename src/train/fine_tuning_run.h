@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "optim/schedule.h"
-#include "runlog/fine_tuning_history.h"
-#include "runlog/progress.h"
-#include "runlog/tensorboard.h"
+#include "runlog/clock.h"
+#include "runlog/run_log.h"
 #include "train/checkpoint.h"
 #include "train/fine_tuning.h"
 #include "train/start_plan.h"
@@ -48,10 +47,7 @@ struct FineTuningJob {
   /// Scores by name, the most telling one last; called on all ranks, read on rank 0.
   std::function<runlog::Scores()> evaluate;
 
-  int64_t log_freq = 50;  ///< micro-batches between log lines
-  /// Gets the mean loss since the last line.
-  std::function<void(int64_t epoch, int64_t step, double loss, double rate)> log;
-  std::function<void(int64_t epoch, int64_t step, const runlog::Scores& scores)> log_scores;
+  int64_t log_freq = 0;    ///< micro-batches between log lines; 0: none
   int64_t timed_from = 0;  ///< micro-batches that the time leaves out
 };
 
@@ -61,7 +57,8 @@ class FineTuningRun {
   /// folder holds the state of another command. Everything referred to must outlive the run. All
   /// ranks of `world` make the same calls.
   FineTuningRun(const FineTuningJob& job, Device& device, bert::ParameterStore& parameters,
-                bert::TaskModel& model, comm::Communicator& world = comm::alone());
+                bert::TaskModel& model, runlog::FineTuningLog& log,
+                comm::Communicator& world = comm::alone());
 
   /// Trains until the last update, or until `stop` is set on any rank: then the state is saved and
   /// the same command goes on. Throws Error after five updates in a row without a finite gradient.
@@ -83,7 +80,7 @@ class FineTuningRun {
  private:
   StartPlan plan() const;
   void start(const StartPlan& plan);
-  void open_logs();
+  void open_log();
   bool finished() const;
   bool asked_to_stop(const std::atomic<bool>& stop);
   void micro_batch();
@@ -99,13 +96,11 @@ class FineTuningRun {
 
   FineTuningJob job_;
   bert::ParameterStore& parameters_;
+  runlog::FineTuningLog& log_;
   comm::Communicator& world_;
   int64_t parts_;  ///< of a micro-batch, over all ranks
   int64_t micro_batches_an_epoch_;
   std::unique_ptr<FineTuningTrainer> trainer_;
-  std::unique_ptr<runlog::Progress> progress_;
-  std::unique_ptr<runlog::TensorBoardWriter> tensorboard_;
-  std::unique_ptr<runlog::FineTuningHistory> history_;
 
   TaskBatch batch_;
   std::vector<int64_t> order_;  ///< of the epoch `ordered_`

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "dataset/packing/packing.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "train/label_counts.h"
 
 namespace bertha::train {
@@ -18,10 +19,6 @@ namespace {
 
 constexpr int64_t kKeptCheckpoints = 3;
 constexpr int64_t kSkipsBeforeStop = 5;
-
-double seconds_between(runlog::WallTime from, runlog::WallTime to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 /// Names the run in its checkpoints; chance alone decides it, the training does not see it.
 std::string make_run_id() {
@@ -198,9 +195,7 @@ void PretrainingRun::seek_data() {
 }
 
 void PretrainingRun::open_logs() {
-  std::error_code failure;
-  std::filesystem::create_directories(options_.output_dir, failure);
-  if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
+  io::make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/bert_config.json", bert::recipe_config_json(config_));
   for (const std::string& name : io::remove_leftovers(options_.output_dir)) {
     spdlog::info("removed {}, left by a run that was killed", name);
@@ -208,17 +203,14 @@ void PretrainingRun::open_logs() {
   const bool resumed = plan_.kind != StartKind::kFresh;
   const auto mode =
       resumed ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty;
-  log_ = runlog::DlLogger(options_.json_summary, mode, print_);
-  if (!options_.tensorboard_dir.empty()) {
-    tensorboard_ = std::make_unique<runlog::TensorBoardWriter>(options_.tensorboard_dir);
-  }
-  history_ =
-      std::make_unique<runlog::LossHistory>(options_.output_dir, options_.step_offset() + step_);
-  if (options_.progress) {
-    progress_ = std::make_unique<runlog::Progress>(
-        options_.phase2 ? "phase 2" : "phase 1", step_, options_.last_step(),
-        runlog::stderr_terminal(), [](std::string_view text) { fmt::print(stderr, "{}", text); });
-  }
+  log_.open_dllogger(options_.json_summary, mode, print_);
+  log_.open_training({.folder = options_.output_dir,
+                      .last_record = options_.step_offset() + step_,
+                      .tensorboard_dir = options_.tensorboard_dir,
+                      .status_line = options_.progress,
+                      .label = options_.phase2 ? "phase 2" : "phase 1",
+                      .first_step = step_,
+                      .total_steps = options_.last_step()});
   log_.parameter("Config", std::vector<std::string>{config_text_});
   log_.parameter("SEED", options_.seed);
   log_.parameter("train_start", true);
@@ -233,7 +225,7 @@ RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
     spdlog::info("{} is at the last step, {}: there is nothing left to train", plan_.path, step_);
     return RunEnd::kFinished;
   }
-  training_start_ = window_start_ = runlog::wall_now();
+  training_start_ = window_.start = runlog::wall_now();
   world_.vote(stop);
   while (step_ < options_.last_step()) {
     if (agreed_to_stop(stop) || !train_step(stop)) {
@@ -296,19 +288,19 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   const optim::UpdateResult result = trainer_->update(last_rate_, step_ + 1);
   record_.rows_consumed = loader_->position();
   rows_trained_ += loader_->position() - begin;
-  loss_sum_ += mine.loss;
-  loss_sum_of_all_ += all.loss;
-  loss_count_ += options_.gradient_accumulation_steps;
+  window_.loss += mine.loss;
+  window_.loss_of_all_ranks += all.loss;
+  window_.micro_batches += options_.gradient_accumulation_steps;
   guard_finite(result);
   if (result.skipped) return true;
-  if (progress_) {
-    progress_->update(step_ + 1, all.losses.total(), all.tokens, all.losses.sequence_count);
-  }
-  after_step(result, all.losses);
+  ++step_;
+  ++steps_done_here_;
+  log_step(result, all);
+  after_step();
   return true;
 }
 
-/// A faulty shard ends the run; what has been learnt is kept.
+/// A faulty shard ends the run. The weights of the last step are saved first.
 const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
   try {
     return loader_->next();
@@ -332,7 +324,7 @@ void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
   }
   ++record_.skipped_steps;
   ++skipped_in_a_row_;
-  if (progress_) progress_->clear();
+  log_.clear_status_line();
   spdlog::warn("step {}: a loss or gradient is not finite; the step is skipped ({} in a row)",
                step_ + 1, skipped_in_a_row_);
   log_.parameter("skipped_steps", record_.skipped_steps);
@@ -344,33 +336,30 @@ void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
   }
 }
 
-runlog::LossRecord PretrainingRun::loss_record(const LossSums& sums, bool held_out) const {
+runlog::PretrainingRecord PretrainingRun::record_of(const LossSums& sums) const {
   return {.phase = options_.phase2 ? 2 : 1,
-          .number = options_.step_offset() + step_,
-          .held_out = held_out,
+          .step = options_.step_offset() + step_,
           .masked = sums.masked_mean(),
           .next_sentence = sums.next_sentence_mean(),
           .masked_accuracy = sums.masked_accuracy(),
-          .next_sentence_accuracy = sums.next_sentence_accuracy(),
-          .rate = held_out ? 0 : last_rate_};
+          .next_sentence_accuracy = sums.next_sentence_accuracy()};
 }
 
-void PretrainingRun::after_step(const optim::UpdateResult& result, const LossSums& sums) {
-  ++step_;
-  ++steps_done_here_;
+void PretrainingRun::log_step(const optim::UpdateResult& result, const StepSums& sums) {
+  runlog::PretrainingRecord record = record_of(sums.losses);
+  record.rate = last_rate_;
+  record.gradient_norm = result.gradient_norm;
+  log_.step({.step = step_,
+             .loss = sums.losses.total(),
+             .tokens = sums.tokens,
+             .sequences = sums.losses.sequence_count},
+            record);
+}
+
+/// What is due once a step is done and logged.
+void PretrainingRun::after_step() {
   const bool last = step_ == options_.last_step();
-  const runlog::LossRecord record = loss_record(sums, false);
-  if (history_) history_->add(record);
-  if (tensorboard_) {
-    tensorboard_->write(record.number, {{"loss/total", sums.total()},
-                                        {"loss/mlm", record.masked},
-                                        {"loss/nsp", record.next_sentence},
-                                        {"accuracy/mlm", record.masked_accuracy},
-                                        {"accuracy/nsp", record.next_sentence_accuracy},
-                                        {"optimizer/learning_rate", last_rate_},
-                                        {"optimizer/gradient_norm", result.gradient_norm}});
-  }
-  if (!last && steps_done_here_ % options_.log_freq == 0) log_step(false);
+  if (!last && steps_done_here_ % options_.log_freq == 0) log_averages(false);
   const int64_t check = options_.weight_check_interval;
   if (check > 0 && (last || step_ % check == 0)) check_same_weights(world_, *parameters_, step_);
   if (!last && steps_done_here_ % options_.num_steps_per_checkpoint == 0) save();
@@ -379,18 +368,17 @@ void PretrainingRun::after_step(const optim::UpdateResult& result, const LossSum
   }
 }
 
-void PretrainingRun::log_step(bool last) {
-  const double seconds = seconds_between(window_start_, runlog::wall_now());
-  const double per_batch = seconds / static_cast<double>(std::max<int64_t>(loss_count_, 1));
-  if (loss_count_ > 0) {
-    // The recipe's lines give rank 0's mean, its last one the mean over ranks.
+void PretrainingRun::log_averages(bool last) {
+  const int64_t count = window_.micro_batches;
+  const double seconds = runlog::seconds_between(window_.start, runlog::wall_now());
+  const double per_batch = seconds / static_cast<double>(std::max<int64_t>(count, 1));
+  if (count > 0) {
+    // The recipe logs rank 0's mean, but in its last record the mean over ranks.
     const double ranks = last ? static_cast<double>(world_.ranks()) : 1;
     average_loss_ =
-        (last ? loss_sum_of_all_ : loss_sum_) / (static_cast<double>(loss_count_) * ranks);
+        (last ? window_.loss_of_all_ranks : window_.loss) / (static_cast<double>(count) * ranks);
   }
   const double rate = static_cast<double>(options_.micro_batch()) * sequences_a_row_ / per_batch;
-  if (progress_) progress_->clear();
-  const int64_t epoch = loader_->state().epoch;
   runlog::LogData data;
   if (last) {
     data = {{"final_loss", average_loss_}};
@@ -400,11 +388,8 @@ void PretrainingRun::log_step(bool last) {
   }
   data.emplace_back("average_training_time_step", per_batch);
   data.emplace_back("average_perf_per_step", rate);
-  log_.step(epoch, step_, data);
-  loss_sum_ = 0;
-  loss_sum_of_all_ = 0;
-  loss_count_ = 0;
-  window_start_ = runlog::wall_now();
+  log_.averages(loader_->state().epoch, step_, data);
+  window_ = {.start = runlog::wall_now()};
 }
 
 /// Rank 0 writes; with ZeRO-1 the other ranks send it their moments.
@@ -425,8 +410,7 @@ void PretrainingRun::save() {
 }
 
 void PretrainingRun::write_checkpoint() {
-  if (progress_) progress_->clear();
-  log_.parameter("checkpoint_step", step_);
+  log_.checkpoint(step_);
   const std::string name = fmt::format("ckpt_{}.pt", options_.step_offset() + step_);
   const dataset::LoaderState data = loader_->state();
   std::erase(record_.written, name);
@@ -445,7 +429,6 @@ void PretrainingRun::write_checkpoint() {
   save_checkpoint(options_.output_dir + "/" + name, *parameters_, trainer_->optimizer(), state,
                   optimizer);
   prune_checkpoints();
-  history_->draw(options_.output_dir);
 }
 
 void PretrainingRun::prune_checkpoints() {
@@ -467,33 +450,22 @@ void PretrainingRun::evaluate() {
     sums += trainer_->evaluate(batch);
     labels.add(batch.masked_labels);
   }
-  const runlog::LossRecord record = loss_record(sums, true);
-  history_->add(record);
-  if (progress_) progress_->clear();
-  log_.step(loader_->state().epoch, step_,
-            {{"eval_mlm_loss", record.masked},
-             {"eval_mlm_accuracy", record.masked_accuracy},
-             {"eval_nsp_loss", record.next_sentence},
-             {"eval_nsp_accuracy", record.next_sentence_accuracy}});
+  runlog::PretrainingRecord record = record_of(sums);
+  record.held_out = true;
+  log_.evaluation(loader_->state().epoch, step_, record);
   spdlog::info(
       "held-out masked words at step {}: loss {:.3f}, {:.1f} % right; knowing how often "
       "each word occurs gives {:.3f}",
       step_, record.masked, 100 * record.masked_accuracy, labels.entropy());
-  if (tensorboard_) {
-    tensorboard_->write(record.number, {{"held_out/mlm_loss", record.masked},
-                                        {"held_out/mlm_accuracy", record.masked_accuracy},
-                                        {"held_out/nsp_accuracy", record.next_sentence_accuracy}});
-  }
 }
 
 void PretrainingRun::finish(bool stopped) {
-  if (progress_) progress_->finish();
-  log_step(true);
+  log_.finish();
+  log_averages(true);
   if (steps_done_here_ > 0 || !stopped) save();
-  if (history_) history_->draw(options_.output_dir);
   const runlog::WallTime end = runlog::wall_now();
-  const double training_seconds = seconds_between(training_start_, end);
-  log_.summary({{"e2e_train_time", seconds_between(run_start_, end)},
+  const double training_seconds = runlog::seconds_between(training_start_, end);
+  log_.summary({{"e2e_train_time", runlog::seconds_between(run_start_, end)},
                 {"training_sequences_per_second",
                  static_cast<double>(rows_trained_) * sequences_a_row_ / training_seconds},
                 {"final_loss", average_loss_},

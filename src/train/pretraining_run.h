@@ -14,10 +14,8 @@
 #include "core/device.h"
 #include "dataset/pretraining_loader.h"
 #include "optim/schedule.h"
-#include "runlog/dllogger.h"
-#include "runlog/loss_history.h"
-#include "runlog/progress.h"
-#include "runlog/tensorboard.h"
+#include "runlog/clock.h"
+#include "runlog/run_log.h"
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
 #include "train/ranks.h"
@@ -57,10 +55,11 @@ class PretrainingRun {
   bool agreed_to_stop(const std::atomic<bool>& stop);
   const PretrainingBatch& next_batch(int64_t step_begin);
   void rewind(int64_t step_begin);
-  runlog::LossRecord loss_record(const LossSums& sums, bool held_out) const;
-  void after_step(const optim::UpdateResult& result, const LossSums& sums);
+  runlog::PretrainingRecord record_of(const LossSums& sums) const;
+  void log_step(const optim::UpdateResult& result, const StepSums& sums);
+  void after_step();
   void guard_finite(const optim::UpdateResult& result);
-  void log_step(bool last);
+  void log_averages(bool last);
   void save();
   void write_checkpoint();
   void prune_checkpoints();
@@ -79,10 +78,7 @@ class PretrainingRun {
   std::unique_ptr<dataset::PretrainingLoader> held_out_;
   std::unique_ptr<bert::ParameterStore> parameters_;
   std::unique_ptr<PretrainingTrainer> trainer_;
-  runlog::DlLogger log_;
-  std::unique_ptr<runlog::TensorBoardWriter> tensorboard_;
-  std::unique_ptr<runlog::Progress> progress_;
-  std::unique_ptr<runlog::LossHistory> history_;
+  runlog::PretrainingLog log_;
 
   StartPlan plan_;
   RunRecord record_;
@@ -91,13 +87,16 @@ class PretrainingRun {
   int64_t saved_step_ = -1;
   int64_t skipped_in_a_row_ = 0;
   double last_rate_ = 0;
-  // Since the last log line.
-  double loss_sum_ = 0;
-  int64_t loss_count_ = 0;
-  double last_loss_ = 0;
-  double loss_sum_of_all_ = 0;                                      ///< of all ranks
-  double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< of the last line
-  runlog::WallTime window_start_;
+  /// The micro-batches since the last averages were logged.
+  struct Window {
+    runlog::WallTime start;
+    double loss = 0;  ///< sum of the micro-batches' mean losses on this rank
+    double loss_of_all_ranks = 0;
+    int64_t micro_batches = 0;  ///< of this rank
+  };
+  Window window_;
+  double last_loss_ = 0;                                            ///< of a micro-batch
+  double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< as logged last
   runlog::WallTime run_start_;
   runlog::WallTime training_start_;
   int64_t rows_trained_ = 0;

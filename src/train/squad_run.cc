@@ -4,23 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "bert/question_answering.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
 #include "train/ranks.h"
 
 namespace bertha::train {
 namespace {
-
-double seconds_between(runlog::WallTime from, runlog::WallTime to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 void warn(const std::string& path, const tasks::Problems& problems) {
   for (const std::string& line : problems.lines()) spdlog::warn("{}: {}", path, line);
@@ -96,12 +92,10 @@ void SquadRun::check_lengths() const {
 
 /// The log of a run that was stopped goes on; another is begun anew.
 void SquadRun::open_log(runlog::DlLogger::Print print) {
-  std::error_code failure;
-  std::filesystem::create_directories(options_.output_dir, failure);
-  if (failure) fail("{}: cannot make this folder: {}", options_.output_dir, failure.message());
+  io::make_folder(options_.output_dir);
   const bool goes_on =
       !options_.train_file.empty() && FineTuningRun::has_state(options_.output_dir);
-  log_ = runlog::DlLogger(
+  log_.open_dllogger(
       options_.json_summary,
       goes_on ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty,
       std::move(print));
@@ -142,7 +136,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   const int64_t windows = std::ssize(features.windows());
   if (windows == 0) fail("{}: no question to train on", options_.train_file);
   bert::QuestionAnsweringModel trained(config(), model_->parameters());
-  FineTuningRun training(job_of(features), device_, model_->parameters(), trained, world_);
+  FineTuningRun training(job_of(features), device_, model_->parameters(), trained, log_, world_);
   const RunEnd end = training.run(stop);
   summarize_training(training, windows);
   if (end == RunEnd::kStopped) return false;
@@ -225,14 +219,6 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   job.eval_steps = o.eval_steps;
   job.evaluate = [this] { return evaluate(); };
   job.log_freq = o.log_freq;
-  job.log = [this](int64_t epoch, int64_t step, double loss, double rate) {
-    log_.step(epoch, step, {{"step_loss", loss}, {"learning_rate", rate}});
-  };
-  job.log_scores = [this](int64_t epoch, int64_t step, const runlog::Scores& scores) {
-    runlog::LogData data;
-    for (const auto& [name, value] : scores) data.emplace_back("eval_" + name, value);
-    log_.step(epoch, step, data);
-  };
   job.timed_from = o.throughput_warmup_steps;
   warn_of_idle_updates(job);
   return job;
@@ -327,7 +313,7 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
                      ", --init_checkpoint takes it without --do_train");
     }
   });
-  const double seconds = seconds_between(start, runlog::wall_now());
+  const double seconds = runlog::seconds_between(start, runlog::wall_now());
   if (!world_.leads()) return;
   io::write_file(options_.output_dir + "/predictions.json", tasks::predictions_json(answers));
   io::write_file(options_.output_dir + "/nbest_predictions.json", tasks::nbest_json(answers));

@@ -12,7 +12,7 @@
 #include "core/device.h"
 #include "infer/answer.h"
 #include "infer/model.h"
-#include "runlog/dllogger.h"
+#include "runlog/run_log.h"
 #include "tasks/squad/squad_answers.h"
 #include "tasks/squad/squad_features.h"
 #include "train/fine_tuning_run.h"
@@ -114,7 +114,7 @@ class SquadRun {
   std::unique_ptr<infer::Model> model_;
   std::unique_ptr<Questions> evaluation_;      ///< made at the first evaluation
   std::unique_ptr<infer::AnswerTask> answer_;  ///< made at the first prediction
-  runlog::DlLogger log_;
+  runlog::FineTuningLog log_;
 };
 
 }  // namespace bertha::train

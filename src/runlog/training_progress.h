@@ -1,0 +1,70 @@
+#pragma once
+
+// The status line of a training run. On a terminal:
+//
+//   phase 1  ━━━━━━━━────────  512/1,000  51.2 %  loss 6.031  12.3k tokens/s  2 min 5 s left
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runlog/clock.h"
+#include "runlog/status_line.h"
+
+namespace bertha::runlog {
+
+/// What one step adds to the line.
+struct StepStatus {
+  int64_t step = 0;  ///< steps done, those of earlier starts included
+  double loss = 0;
+  int64_t tokens = 0;     ///< of this step alone, over all ranks
+  int64_t sequences = 0;  ///< likewise
+};
+
+/// What the line says.
+struct TrainingStatus {
+  std::string label;  ///< "phase 1"
+  int64_t step = 0;
+  int64_t total_steps = 0;
+  double loss = 0;
+  double tokens_per_second = 0;  ///< 0: not known yet
+  double sequences_per_second = 0;
+  double seconds_left = -1;  ///< negative: not known yet
+};
+
+/// The parts of the line for a terminal.
+std::vector<StatusPart> terminal_parts(const TrainingStatus& status, const Terminal& terminal);
+/// The line for a file, without its end.
+std::string plain_line(const TrainingStatus& status);
+
+class TrainingProgress {
+ public:
+  /// Rates are measured from now on, when `first_step` of `total_steps` steps are done. They are
+  /// means over the last 20 s or so.
+  TrainingProgress(std::string label, int64_t first_step, int64_t total_steps, StatusLine line,
+                   SteadyClock clock = std::chrono::steady_clock::now);
+
+  void update(const StepStatus& step);
+  /// Removes the line from the terminal, so that other output can follow. The next update shows it
+  /// again.
+  void clear() { line_.clear(); }
+  /// Shows the last state once more and ends the line.
+  void finish();
+
+ private:
+  void show();
+
+  TrainingStatus status_;
+  StatusLine line_;
+  SteadyClock clock_;
+  SteadyTime last_update_;
+  bool shown_once_ = false;
+  // Sums that decay exponentially. Their quotients are rates over the recent past.
+  double seconds_ = 0;
+  double steps_ = 0;
+  double tokens_ = 0;
+  double sequences_ = 0;
+};
+
+}  // namespace bertha::runlog
