@@ -11,6 +11,7 @@
 #include "io/archive/crc32.h"
 #include "io/archive/digest.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 
 namespace bertha::prepare {
 namespace {
@@ -102,12 +103,12 @@ bool is_done(const StageWork& work, std::string& why) {
 }
 
 void begin_stage(const StageWork& work) {
+  const std::string folder = fs::path(work.manifest).parent_path().string();
+  io::make_folder(folder);
   std::error_code error;
-  fs::create_directories(fs::path(work.manifest).parent_path(), error);
-  if (error) fail("{}: cannot make the folder: {}", work.manifest, error.message());
   fs::remove(work.manifest, error);
   if (error) fail("{}: cannot remove: {}", work.manifest, error.message());
-  io::remove_leftovers(fs::path(work.manifest).parent_path().string());
+  io::remove_leftovers(folder);
 }
 
 void finish_stage(const StageWork& work, const std::map<std::string, int64_t>& counts,

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "io/list_files.h"
 
 namespace bertha::prepare {
@@ -13,9 +13,7 @@ namespace bertha::prepare {
 namespace fs = std::filesystem;
 
 void make_output_folder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) fail("{}: cannot make the folder: {}", path, error.message());
+  io::make_folder(path);
   io::remove_leftovers(path);
 }
 
