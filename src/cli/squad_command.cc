@@ -1,12 +1,11 @@
 #include <spdlog/spdlog.h>
 
-#include <cmath>
 #include <cstdio>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/recipe_run.h"
+#include "cli/squad_arguments.h"
 #include "cli/squad_tools.h"
 #include "cli/stop.h"
 #include "core/error.h"
@@ -15,141 +14,8 @@
 namespace bertha::cli {
 namespace {
 
-using train::SquadOptions;
-
-/// Values as typed, before they become SquadOptions.
-struct Typed {
-  SquadOptions options;
-  RecipeRun run;
-  std::string rules = "recipe";
-  double max_steps = -1;
-  bool do_train = false;
-  bool do_predict = false;
-  bool no_dropout = false;
-};
-
-void declare_files(Options& table, Typed& typed) {
-  SquadOptions& o = typed.options;
-  table.heading("what to do");
-  table.flag("do_train", typed.do_train, "fine-tune on --train_file");
-  table.flag("do_predict", typed.do_predict,
-             "answer --predict_file: predictions.json and nbest_predictions.json");
-  table.flag("do_eval", o.do_eval, "score the predictions: exact match and F1");
-  table.value("train_file", o.train_file, "a SQuAD file");
-  table.value("predict_file", o.predict_file, "a SQuAD file");
-  table.value("output_dir", o.output_dir, "folder of the fine-tuned model and the predictions");
-  table.required();
-  table.heading("model");
-  table.value("init_checkpoint", o.init_checkpoint,
-              "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
-              "TensorFlow checkpoint");
-  table.required();
-  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
-  table.required();
-  table.value("vocab_file", o.vocab_file, "vocab.txt");
-  table.required();
-  typed.run.declare_model_name(table);
-  table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
-  table.value("token-rules", typed.rules, "recipe or hf");
-}
-
-void declare_features(Options& table, Typed& typed) {
-  SquadOptions& o = typed.options;
-  table.heading("windows and answers");
-  table.value("max_seq_length", o.features.max_seq_length, "tokens of a window at most");
-  table.value("doc_stride", o.features.doc_stride, "tokens between the starts of two windows");
-  table.value("max_query_length", o.features.max_query_length, "tokens of a question at most");
-  table.value("n_best_size", o.answers.n_best_size,
-              "starts and ends tried of a window, answers kept of a question");
-  table.value("max_answer_length", o.answers.max_answer_length, "tokens of an answer at most");
-  table.flag("version_2_with_negative", o.answers.version_2, "questions may have no answer");
-  table.value("null_score_diff_threshold", o.answers.null_threshold,
-              "no answer is given when it scores better by more than this");
-  table.value("max_train_questions", o.max_questions,
-              "train on the first so many questions of --train_file; -1: on all");
-}
-
-void declare_optimisation(Options& table, Typed& typed) {
-  SquadOptions& o = typed.options;
-  table.heading("optimisation");
-  table.value("train_batch_size", o.train_batch_size, "windows an update, on each rank");
-  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
-              "micro-batches the windows of an update are cut into");
-  table.value("predict_batch_size", o.predict_batch_size, "windows predicted at a time");
-  table.value("learning_rate", o.learning_rate, "highest learning rate");
-  table.value("num_train_epochs", o.num_train_epochs, "passes over the windows, rounded down");
-  table.value("max_steps", typed.max_steps,
-              "stop after so many updates; the schedule stays that of the epochs");
-  table.value("warmup_proportion", o.warmup_proportion, "share of the schedule with a rising rate");
-  table.flag("use_fused_adam", o.fused_adam,
-             "the first update has a rate above 0, and gradients are clipped by their global norm "
-             "alone; without it as the recipe's BertAdam");
-  table.flag("per_param_grad_clipping", o.clip_each,
-             "with --use_fused_adam: clip each parameter's gradient besides, as BertAdam");
-  table.flag("adam-bias-correction", o.bias_correction,
-             "divide Adam's moments by what they lack in the first updates, which the recipe does "
-             "not; better scores when training is short");
-  table.value("seed", o.seed, "of a fresh head, dropout and order of windows");
-  table.flag("no-dropout", typed.no_dropout, "train without dropout, for comparisons");
-  table.flag("checkpoint_activations", o.checkpoint_activations,
-             "keep each layer's input alone and run the layer again in the backward pass");
-  table.flag("skip_checkpoint", o.skip_checkpoint, "do not write the fine-tuned model");
-  table.value(
-      "num_steps_per_checkpoint", o.save_steps,
-      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
-      "on; 0: when it is stopped alone");
-  table.heading("evaluation while training");
-  table.value("eval_steps", o.eval_steps,
-              "updates between evaluations on --predict_file: exact match and F1 in the logs and "
-              "in loss.svg; 0: none");
-  table.value("eval_questions", o.eval_questions,
-              "evaluate on the first so many questions; -1: on all");
-  table.heading("log");
-  typed.run.declare_log(table, o);
-  table.value("log_freq", o.log_freq, "micro-batches between log lines");
-  table.value("throughput_warmup_steps", o.throughput_warmup_steps,
-              "first steps that the speed in the log leaves out");
-}
-
-void declare_accepted(Options& table) {
-  table.accepted("eval_script", true, "the scores are computed here; no script is run");
-  table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
-  table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
-  table.accepted("verbose_logging", false, "what is wrong with a file is always counted and named");
-  table.accepted("use_hpu_graphs", false,
-                 "a card replays prediction as a graph in any case; on the CPU, prepared "
-                 "primitives serve as one");
-  table.accepted("profile", true, "see bench/ for a profile by operation");
-  table.accepted("profile_steps", true, "see bench/ for a profile by operation");
-  table.accepted("compiled_autograd", false, "there is no autograd");
-}
-
-SquadOptions settle(const Typed& typed) {
-  SquadOptions o = typed.options;
-  if (!typed.do_train && !typed.do_predict)
-    fail("at least one of --do_train, --do_predict is needed");
-  if (typed.do_train && o.train_file.empty()) fail("--do_train needs --train_file");
-  if (typed.do_predict && o.predict_file.empty()) fail("--do_predict needs --predict_file");
-  if (o.do_eval && !typed.do_predict) {
-    spdlog::warn("--do_eval does nothing without --do_predict");
-    o.do_eval = false;
-  }
-  if (o.eval_steps > 0 && typed.do_train && o.predict_file.empty()) {
-    fail("--eval_steps needs --predict_file");
-  }
-  o.eval_file = o.predict_file;
-  if (!typed.do_train) o.train_file.clear();
-  if (!typed.do_predict) o.predict_file.clear();
-  if (!std::isfinite(typed.max_steps)) fail("--max_steps is {}", typed.max_steps);
-  o.max_steps = typed.max_steps > 0 ? std::llround(std::ceil(typed.max_steps)) : -1;
-  o.rules = text::parse_token_rules(typed.rules);
-  o.features.version_2 = o.answers.version_2;
-  o.dropout = !typed.no_dropout;
-  return o;
-}
-
 /// One rank's part: the whole run where there is one rank.
-int run_on(comm::Communicator& world, SquadOptions options, const Typed& typed,
+int run_on(comm::Communicator& world, train::SquadOptions options, const SquadArguments& typed,
            const Options& table) {
   const RankDevice own = open_on_rank(typed.run.device, world);
   Device* const device = own.device.get();
@@ -161,23 +27,19 @@ int run_on(comm::Communicator& world, SquadOptions options, const Typed& typed,
 }
 
 int run_squad_recipe(Arguments arguments) {
-  Typed typed;
+  SquadArguments typed;
   Options table("bertha squad",
                 "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's "
                 "run_squad.py works here. bertha squad score GOLD PREDICTIONS scores a file of "
                 "answers; bertha squad features FILE shows the model's inputs. Ctrl-C or SIGTERM "
                 "while training saves and ends with status 75; the same command again goes on "
                 "where it stopped.");
-  declare_files(table, typed);
-  declare_features(table, typed);
-  declare_optimisation(table, typed);
-  typed.run.declare_rest(table, "0");
-  declare_accepted(table);
+  typed.declare(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;
   }
-  SquadOptions options = settle(typed);
+  train::SquadOptions options = typed.settle();
   typed.run.settle(table, options);
   stop_on_signals();
   return on_all_ranks(typed.run.ranks, stop_requested, [&](comm::Communicator& world) {

@@ -189,6 +189,34 @@ TEST_F(CheckpointCommands, EmbedIsPyTorchs) {
   EXPECT_EQ(jsonl.printed, with({}).substr(0, jsonl.printed.size()));  // its first two lines
 }
 
+TEST_F(CheckpointCommands, MissingHeadIsAWarningThatNamesTheFileAndTheRemedy) {
+  const Outcome fill = run({"fill", "--init_checkpoint", kEncoder, "a [MASK]"});
+  EXPECT_EQ(fill.status, 0) << fill.said;
+  EXPECT_NE(fill.said.find("warning: " + kEncoder +
+                           " has no masked language model head: the words "
+                           "are random; pre-train it first"),
+            std::string::npos)
+      << fill.said;
+  const Outcome ask = run(
+      {"ask", "--init_checkpoint", kEncoder, "--passage", "a red house", "--question", "what?"});
+  EXPECT_EQ(ask.status, 0) << ask.said;
+  EXPECT_NE(ask.said.find("has no question answering head: the answers are random"),
+            std::string::npos)
+      << ask.said;
+}
+
+TEST_F(CheckpointCommands, MissingEncoderTensorIsAnErrorOfEmbedAndAWarningOfFill) {
+  fs::copy(kEncoder, path("short"));
+  json config = json::parse(read_all(path("short/config.json")));
+  config["num_hidden_layers"] = 3;
+  test::write_all(path("short/config.json"), config.dump());
+  expect_error({"embed", "--init_checkpoint", path("short"), "--input", texts()},
+               {"short: bert.encoder.layer.2", "is missing"});
+  const Outcome fill = run({"fill", "--init_checkpoint", path("short"), "a [MASK]"});
+  EXPECT_EQ(fill.status, 0) << fill.said;
+  EXPECT_NE(fill.said.find("gets random values"), std::string::npos) << fill.said;
+}
+
 TEST_F(CheckpointCommands, EmbedReadsWhatConvertWrote) {
   convert(kEncoder, path("hf"));
   const std::string input = texts();

@@ -338,6 +338,14 @@ TEST_F(SquadCommands, ClassifyTrainsEvaluatesAndPredicts) {
   EXPECT_FALSE(std::filesystem::exists(path("classes/fine_tuning.pt")));
 }
 
+TEST_F(SquadCommands, ClassifyingWithAFreshHeadIsWarnedAbout) {
+  write("start/labels.txt", "no\nyes\n");
+  const std::string texts = write("texts.tsv", "sentence\nthe red house\nthe hill\n");
+  output_of(run_classify, {"--init_checkpoint", path("start"), "--predict_file", texts,
+                           "--output_dir", path("classes"), "--max_seq_length", "16"});
+  EXPECT_TRUE(logged("has no classification head: the classes are random"));
+}
+
 TEST_F(SquadCommands, ClassifyNamesFaultyFiles) {
   const auto with = [&](const std::string& file) {
     return std::vector<std::string>{"--init_checkpoint", path("start"),   "--train_file",     file,
