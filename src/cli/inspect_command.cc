@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "dataset/shard_survey.h"
 
 namespace bertha::cli {
 
@@ -29,10 +30,11 @@ int run_inspect(Arguments arguments) {
   }
   if (paths.size() != 1) fail("bertha inspect: expected one PATH, got {}", join(paths, " "));
   o.path = paths[0];
-  if (const std::string below = shards_below(o.path); !below.empty()) {
+  if (const std::string below = dataset::folder_with_shards(o.path); !below.empty()) {
     fail("{}: no .hdf5 file here; there are some in {}", o.path, below);
   }
-  return holds_shards(o.path) ? inspect_shards(o) : inspect_weights(o);
+  if (dataset::holds_shards(o.path)) return inspect_shards(o);
+  return o.diff.empty() ? inspect_weights(o) : inspect_diff(o);
 }
 
 }  // namespace bertha::cli

@@ -1,6 +1,6 @@
 #pragma once
 
-// The parts of `bertha inspect`, one for each kind of file.
+// `bertha inspect` for each kind of file.
 
 #include <cstdint>
 #include <string>
@@ -16,16 +16,14 @@ struct InspectOptions {
   int64_t samples = 3;     ///< of shards: rows to show
 };
 
-/// Tensors, config, step and history of a checkpoint or weight file; prints to standard output.
-/// Returns the exit status: 1 when --diff found a difference.
+/// Prints tensors, config, step and history of a checkpoint or weight file to standard output.
+/// Returns the exit status.
 int inspect_weights(const InspectOptions& options);
 
-/// Whether the path is a pre-training shard or a folder with some.
-bool holds_shards(const std::string& path);
-/// The first folder in a folder that holds shards where that itself does not, as `bertha prepare`
-/// lays them out; else empty.
-std::string shards_below(const std::string& path);
-/// Figures, histogram of lengths and sample rows of shards; prints to standard output. Returns the
+/// Prints how the tensors of `path` and `diff` differ. Returns the exit status: 1 when they do.
+int inspect_diff(const InspectOptions& options);
+
+/// Prints figures, a histogram of lengths and sample rows of shards to standard output. Returns the
 /// exit status: 1 when a file is not sound.
 int inspect_shards(const InspectOptions& options);
 

@@ -1,63 +1,36 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "cli/inspect_commands.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "dataset/length_histogram.h"
+#include "dataset/shard_samples.h"
 #include "dataset/shard_survey.h"
 #include "io/atomic_file.h"
-#include "io/hdf5/hdf5_file.h"
 #include "runlog/quantity_format.h"
 #include "runlog/status_line.h"
-#include "runlog/svg.h"
 #include "runlog/work_meter.h"
 #include "text/vocabulary.h"
 
 namespace bertha::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using dataset::Survey;
 
-constexpr size_t kBins = 16;
 constexpr int kBarColumns = 48;
 
 double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// Sequences with a length in (upper of the bin before, upper].
-struct Bin {
-  int64_t lower = 0;
-  int64_t upper = 0;
-  int64_t sequences = 0;
-};
-
-std::vector<Bin> bins_of(const Survey& survey) {
-  const auto longest = static_cast<int64_t>(survey.by_length.size()) - 1;
-  const int64_t count = std::min<int64_t>(kBins, longest);
-  std::vector<Bin> bins;
-  for (int64_t i = 0; i < count; ++i) {
-    Bin bin{longest * i / count + 1, longest * (i + 1) / count, 0};
-    for (int64_t l = bin.lower; l <= bin.upper; ++l) {
-      bin.sequences += survey.by_length[static_cast<size_t>(l)];
-    }
-    bins.push_back(bin);
-  }
-  return bins;
-}
-
-int64_t most_of(const std::vector<Bin>& bins) {
-  return std::ranges::max_element(bins, {}, &Bin::sequences)->sequences;
-}
-
-/// A bar of eighths of a column; of whole columns where the terminal knows no block characters.
+/// A bar with a length in eighths of a column, or in whole columns where the terminal has no block
+/// characters.
 std::string bar(double part, bool unicode) {
   static constexpr std::array<const char*, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const auto eighths = static_cast<int>(std::lround(part * kBarColumns * 8));
@@ -68,12 +41,12 @@ std::string bar(double part, bool unicode) {
 
 void print_histogram(const Survey& survey) {
   const bool unicode = runlog::stderr_terminal().unicode;
-  const std::vector<Bin> bins = bins_of(survey);
+  const std::vector<dataset::LengthBin> bins = dataset::length_histogram(survey);
+  const int64_t most = dataset::most_sequences(bins);
   fmt::print("\nlength      sequences\n");
-  for (const Bin& bin : bins) {
+  for (const dataset::LengthBin& bin : bins) {
     fmt::print("{:>4}–{:<5} {:>10}  {}\n", bin.lower, bin.upper,
-               runlog::format_count(bin.sequences),
-               bar(share(bin.sequences, most_of(bins)), unicode));
+               runlog::format_count(bin.sequences), bar(share(bin.sequences, most), unicode));
   }
 }
 
@@ -127,73 +100,16 @@ Json json_of(const Survey& s, bool vocabulary) {
   return json;
 }
 
-std::string svg_of(const Survey& survey) {
-  constexpr double kWidth = 720;
-  constexpr double kHeight = 320;
-  constexpr double kLeft = 24;
-  constexpr double kBase = kHeight - 40;
-  const std::vector<Bin> bins = bins_of(survey);
-  const double step = (kWidth - 2 * kLeft) / static_cast<double>(bins.size());
-  runlog::Svg svg({kWidth, kHeight},
-                  {{"font-family", "sans-serif"}, {"font-size", "11"}, {"text-anchor", "middle"}});
-  svg.text({kWidth / 2, 24},
-           fmt::format("{} sequences by length, {:.2f} % of all places hold tokens",
-                       runlog::format_count(survey.sequences),
-                       100 * share(survey.tokens, survey.places)),
-           {{"font-size", "15"}});
-  for (size_t i = 0; i < bins.size(); ++i) {
-    const double x = kLeft + step * static_cast<double>(i);
-    const double height = (kBase - 60) * share(bins[i].sequences, most_of(bins));
-    svg.rectangle({x + 1, kBase - height}, {step - 2, height}, {{"fill", "#2f6f9f"}});
-    svg.text({x + step / 2, kBase - height - 4},
-             fmt::format("{:.1f}%", 100 * share(bins[i].sequences, survey.sequences)),
-             {{"fill", "#555"}});
-    svg.text({x + step / 2, kBase + 16}, std::to_string(bins[i].upper));
-  }
-  svg.text({kWidth / 2, kHeight - 6}, "tokens a sequence, up to");
-  return svg.str();
-}
-
-/// Pieces put together, masked ones as they were: "the {cat} sat".
-std::string decode(const PretrainingBatch& batch, size_t sequence,
-                   const text::Vocabulary& vocabulary) {
-  std::string text;
-  for (auto t = batch.seq_start[sequence]; t < batch.seq_start[sequence + 1]; ++t) {
-    const auto masked = std::ranges::find(batch.masked_rows, t);
-    const bool is_masked = masked != batch.masked_rows.end();
-    const int32_t id =
-        is_masked ? batch.masked_labels[static_cast<size_t>(masked - batch.masked_rows.begin())]
-                  : batch.ids[static_cast<size_t>(t)];
-    std::string_view piece = vocabulary.piece(id);
-    const bool goes_on = piece.starts_with("##") && piece.size() > 2;
-    if (goes_on) piece.remove_prefix(2);
-    if (!goes_on && !text.empty()) text += ' ';
-    text += is_masked ? fmt::format("{{{}}}", piece) : std::string(piece);
-  }
-  return text;
-}
-
 void print_samples(const std::string& file, const InspectOptions& options,
                    const text::Vocabulary& vocabulary) {
-  const dataset::ShardShape shape = dataset::read_shard_shape(file);
-  const dataset::RaggedShard shard =
-      dataset::read_shard(file, {.vocab_size = vocabulary.size(),
-                                 .max_position = shape.seq_length,
-                                 .max_predictions = shape.max_predictions});
+  const auto samples = dataset::sample_shard(file, vocabulary, options.samples);
   fmt::print("\nrows of {}, masked words in braces\n", file);
-  for (int64_t i = 0; i < std::min(options.samples, shard.rows()); ++i) {
-    PretrainingBatch batch;
-    batch.clear();
-    const int64_t row = shard.rows() * i / options.samples;
-    shard.append_row(row, batch);
-    for (size_t n = 0; n < static_cast<size_t>(batch.sequences()); ++n) {
-      fmt::print("row {}, {}: {}\n", row, batch.next_sentence[n] == 1 ? "random" : "next",
-                 decode(batch, n, vocabulary));
-    }
+  for (const dataset::ShardSample& sample : samples) {
+    fmt::print("row {}, {}: {}\n", sample.row, sample.random_next ? "random" : "next", sample.text);
   }
 }
 
-/// Where nothing is sound there is nothing to show: one line says why.
+/// Throws Error where no file is sound, since there is nothing to show then.
 void expect_something_sound(const Survey& survey, size_t files) {
   if (survey.files > 0) return;
   if (files == 1) fail("{}", survey.faults.front());
@@ -201,28 +117,6 @@ void expect_something_sound(const Survey& survey, size_t files) {
 }
 
 }  // namespace
-
-bool holds_shards(const std::string& path) {
-  std::error_code error;
-  if (fs::is_regular_file(path, error)) {
-    return path.ends_with(".hdf5") || io::is_hdf5(path);
-  }
-  if (!fs::is_directory(path, error)) return false;
-  const auto entries = fs::directory_iterator(path, error);
-  return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    return entry.path().extension() == ".hdf5";
-  });
-}
-
-std::string shards_below(const std::string& path) {
-  std::error_code error;
-  if (holds_shards(path) || !fs::is_directory(path, error)) return "";
-  std::set<std::string> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
-    if (entry.is_directory(error) && holds_shards(entry.path())) found.insert(entry.path());
-  }
-  return found.empty() ? "" : *found.begin();
-}
 
 int inspect_shards(const InspectOptions& options) {
   if (!options.diff.empty()) fail("--diff compares weights; {} holds shards", options.path);
@@ -247,7 +141,7 @@ int inspect_shards(const InspectOptions& options) {
     print_histogram(survey);
     if (vocabulary && survey.faults.empty()) print_samples(files.front(), options, *vocabulary);
   }
-  if (!options.svg.empty()) io::write_file(options.svg, svg_of(survey));
+  if (!options.svg.empty()) io::write_file(options.svg, dataset::length_svg(survey));
   return survey.faults.empty() ? 0 : 1;
 }
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "core/workers.h"
+#include "io/hdf5/hdf5_file.h"
 
 namespace bertha::dataset {
 namespace {
@@ -136,6 +138,26 @@ std::vector<std::string> shard_files(const std::string& path) {
   if (files.empty()) fail("{}: no .hdf5 file in this folder", path);
   std::ranges::sort(files);
   return files;
+}
+
+bool holds_shards(const std::string& path) {
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) return path.ends_with(".hdf5") || io::is_hdf5(path);
+  if (!fs::is_directory(path, error)) return false;
+  const auto entries = fs::directory_iterator(path, error);
+  return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().extension() == ".hdf5";
+  });
+}
+
+std::string folder_with_shards(const std::string& path) {
+  std::error_code error;
+  if (holds_shards(path) || !fs::is_directory(path, error)) return "";
+  std::set<std::string> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
+    if (entry.is_directory(error) && holds_shards(entry.path())) found.insert(entry.path());
+  }
+  return found.empty() ? "" : *found.begin();
 }
 
 Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions& options,

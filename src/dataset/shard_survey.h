@@ -49,6 +49,12 @@ struct Survey {
 /// none.
 std::vector<std::string> shard_files(const std::string& path);
 
+/// Whether the path is a shard or a folder that has some.
+bool holds_shards(const std::string& path);
+/// The first folder in `path` that holds shards, where `path` itself is a folder that does not: the
+/// layout of `bertha prepare`. Empty where there is none.
+std::string folder_with_shards(const std::string& path);
+
 /// Reads all rows of all files. A file's first fault goes to `faults`, and its figures do not
 /// count. `progress` is told in files.
 Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions& options,

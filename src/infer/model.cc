@@ -119,6 +119,10 @@ bert::Config read_config(const ModelFiles& files) {
   return bert::load_config(named_or_beside(files.config, files, kConfigNames, "config_file"));
 }
 
+bool has_config(const ModelFiles& files) {
+  return !files.config.empty() || !beside(files, kConfigNames).empty();
+}
+
 bool has_tokenizer(const ModelFiles& files) {
   return !files.vocabulary.empty() || !beside(files, kVocabularyNames).empty();
 }

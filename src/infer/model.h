@@ -31,6 +31,8 @@ struct ModelFiles {
 
 /// The config as its file has it, the vocabulary not padded. Throws Error when there is none.
 bert::Config read_config(const ModelFiles& files);
+/// Whether read_config() would find a file.
+bool has_config(const ModelFiles& files);
 /// Whether read_tokenizer() would find a file.
 bool has_tokenizer(const ModelFiles& files);
 /// The vocabulary and what its file says about it. Throws Error when there is none.
