@@ -4,8 +4,8 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
 #include "k8s/manifests.h"
 
 namespace bertha::cli {
@@ -29,9 +29,7 @@ void declare(Options& table, k8s::ManifestOptions& o) {
 void write_all(const std::string& folder, const k8s::ManifestOptions& options) {
   for (const k8s::NamedManifest& manifest : k8s::recipe_manifests(options)) {
     const std::filesystem::path path = std::filesystem::path(folder) / manifest.path;
-    std::error_code failure;
-    std::filesystem::create_directories(path.parent_path(), failure);
-    if (failure) fail("{}: cannot make this folder: {}", folder, failure.message());
+    io::make_folder(path.parent_path().string());
     io::write_file(path.string(), k8s::render_manifest(manifest.options));
   }
 }
