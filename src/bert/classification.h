@@ -1,7 +1,7 @@
 #pragma once
 
 // BertForSequenceClassification (Devlin et al. 2018, section 4.1): a classifier over the pooled
-// [CLS]. The last layer computes in f32 whatever the encoder does.
+// [CLS]. The last layer always computes in f32.
 
 #include <cstdint>
 
@@ -21,7 +21,7 @@ class ClassificationModel final : public TaskModel {
   void predict(Context& context, const EncoderInputs& inputs, Out logits) override;
 
  private:
-  /// What the head keeps.
+  /// The values that the head's backward pass needs.
   struct HeadContext {
     Tensor first, pooled, wide;
   };

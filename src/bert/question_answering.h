@@ -1,8 +1,8 @@
 #pragma once
 
-// BertForQuestionAnswering (Devlin et al. 2018, section 4.2): for each token, how likely the answer
-// starts and ends there. The head computes in f32 whatever the encoder does: rounded to bf16, many
-// logits of a window would be equal.
+// BertForQuestionAnswering (Devlin et al. 2018, section 4.2): two logits for each token, that the
+// answer starts there and that it ends there. The head always computes in f32: rounded to bf16,
+// many logits of a window would be equal.
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@ class QuestionAnsweringModel final : public TaskModel {
  public:
   QuestionAnsweringModel(const Config& config, const ParameterStore& parameters);
 
-  /// First and last token of the answer, counted from the sequence's first.
+  /// First and last token of the answer, counted from the start of the sequence.
   int64_t labels_per_sequence() const override { return 2; }
   /// [T,2]: start and end of each token.
   Shape logits_shape(int64_t tokens, int64_t) const override { return {tokens, 2}; }

@@ -1,6 +1,6 @@
 #pragma once
 
-// A model to fine-tune: the encoder and one head. The trainer knows no more of it than this.
+// A model to fine-tune: the encoder and one head. Trainers and predictors use this interface alone.
 
 #include <cstdint>
 
@@ -11,7 +11,7 @@ namespace bertha::bert {
 struct TaskInputs {
   EncoderInputs encoder;
   Tensor labels;  ///< i32 [N, labels_per_sequence()]
-  Tensor scale;   ///< f32 [1]: what each label's loss is multiplied by; absent in evaluation
+  Tensor scale;   ///< f32 [1]: factor of each label's loss
 };
 
 class TaskModel {
@@ -25,10 +25,10 @@ class TaskModel {
   /// Shape of the f32 logits of a batch.
   virtual Shape logits_shape(int64_t tokens, int64_t sequences) const = 0;
 
-  /// Forward and backward; gradients are added to. The loss is scale · Σ over labels; result f32
-  /// [2] = {Σ losses, number of right predictions}.
+  /// Forward and backward pass, which adds to the gradients. The loss is scale · Σ over labels. The
+  /// result is f32 [2]: {Σ losses, number of right predictions}.
   virtual void train(Context& context, const TaskInputs& inputs, bool recompute, Out result) = 0;
-  /// Forward alone, without dropout.
+  /// Forward pass alone, without dropout.
   virtual void predict(Context& context, const EncoderInputs& inputs, Out logits) = 0;
 };
 

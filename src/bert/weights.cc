@@ -78,7 +78,7 @@ std::vector<int64_t> extents_of(const Shape& shape, bool transposed) {
   return extents;
 }
 
-/// True where the file's rows may be padded to the model's: same columns, up to 7 rows short.
+/// Whether the file's rows may be padded to the model's: equal columns, up to 7 rows short.
 bool pads(const Parameter& parameter, bool vocabulary, const std::vector<int64_t>& found) {
   const Shape& shape = parameter.shape;
   return vocabulary && std::ssize(found) == shape.rank() && found[0] < shape[0] &&
@@ -93,7 +93,7 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
   parallel_for(bands, 1, [&](int64_t band) {
     const int64_t top = band * kSquare;
     for (int64_t left = 0; left < columns; left += kSquare) {
-      // Squares stay in the first cache.
+      // A square fits into the first-level cache.
       for (int64_t r = top; r < std::min(top + kSquare, rows); ++r) {
         for (int64_t c = left; c < std::min(left + kSquare, columns); ++c) {
           to[r * columns + c] = from[static_cast<size_t>(c * rows + r)];
@@ -106,7 +106,7 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
 WeightFile::WeightFile(const std::string& path) : source_(io::open_weights(path)) {
   for (const io::TensorInfo& info : source_->tensors()) {
     const std::optional<MappedName> mapped = map_name(info.name);
-    // The first of two names stays: a file may hold a parameter under several.
+    // A file may hold a parameter under several names; the first one counts.
     if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
   }
   if (has(kWordEmbeddings) && has("bert.encoder.layer.0.attention.self.query.weight")) return;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Weights of any origin into the parameter table: the recipe's names, Hugging Face's, Google's
-// TensorFlow names. The one place that maps names.
+// Loads weights of any origin into the parameter table. This is the one place that maps the names
+// of the recipe, of Hugging Face and of Google's TensorFlow checkpoints.
 
 #include <cstdint>
 #include <map>
@@ -17,22 +17,22 @@
 
 namespace bertha::bert {
 
-/// A name of a weight file as the parameter table has it.
+/// The name in the parameter table of a tensor in a weight file.
 struct MappedName {
   std::string name;
   bool transposed = false;  ///< TensorFlow keeps matrices as [inputs, outputs]
 };
 
-/// Maps a file's name: gamma/beta or weight/bias, dense or dense_act, with or without `bert.`,
-/// TensorFlow's slashes. Nothing for what is no parameter: optimizer slots, position_ids, a decoder
-/// that is the word embeddings under a second name.
+/// Maps the name of a tensor in a file: gamma/beta or weight/bias, dense or dense_act, with or
+/// without `bert.`, with TensorFlow's slashes. Returns nothing for a tensor that is not a
+/// parameter: optimizer slots, position_ids, a decoder that repeats the word embeddings.
 std::optional<MappedName> map_name(std::string_view file_name);
 
-/// `to` [rows, columns] from [columns, rows].
+/// Writes to `to` [rows, columns] the transpose of `from` [columns, rows].
 void transpose(std::span<const float> from, int64_t rows, int64_t columns, float* to);
 
-/// An open weight file (anything io::open_weights opens) under the parameters' names. Values are
-/// read when asked for, so a model need not be in memory twice.
+/// An open weight file (any that io::open_weights opens) with the names of the parameter table. It
+/// reads values on demand, so that a model need not be in memory twice.
 class WeightFile {
  public:
   /// Throws Error when the file cannot be opened or has no layer of a BERT encoder.
@@ -40,23 +40,23 @@ class WeightFile {
 
   const io::TensorSource& source() const { return *source_; }
   bool has(const std::string& parameter) const { return places_.contains(parameter); }
-  /// What the file has above the encoder; `pretraining` for a language model head alone, too.
+  /// The heads that the file has. `pretraining` also stands for a language model head alone.
   Heads heads() const;
   /// Element type of the word embeddings.
   DType dtype() const;
   /// Rows of the word embeddings.
   int64_t vocabulary_rows() const;
 
-  /// Throws Error, listing them, for tensors whose shapes do not fit the table. The vocabulary may
-  /// be up to 7 rows short.
+  /// Throws Error that lists the tensors whose shapes do not fit the table. The vocabulary may be
+  /// up to 7 rows short.
   void check(const ParameterTable& table) const;
-  /// Tensors of the file that the table has no place for.
+  /// The tensors of the file that the table does not have.
   std::vector<std::string> unused(const ParameterTable& table) const;
-  /// The elements of one parameter that the file has, as the table shapes it; rows that the file's
-  /// vocabulary is short of are zeros. check() comes first.
+  /// Copies a parameter that the file has, in the shape of the table. Vocabulary rows that the file
+  /// lacks become zeros. Call check() first.
   void read(const Parameter& parameter, float* values) const;
-  /// The same without a copy where the file has them as they are: a view into it, else into
-  /// `buffer`.
+  /// As read(), without a copy where the file holds the values in this form: the result points into
+  /// the file or into `buffer`.
   const float* values(const Parameter& parameter, std::vector<float>& buffer) const;
 
  private:
@@ -72,28 +72,28 @@ class WeightFile {
   std::map<std::string, Place> places_;
 };
 
-/// What became of a load.
+/// What load_weights() found.
 struct LoadReport {
   std::string path;
   int64_t loaded = 0;
-  std::vector<std::string> fresh;   ///< parameters the file lacks, freshly initialised
-  std::vector<std::string> unused;  ///< tensors of the file that the model has no place for
+  std::vector<std::string> fresh;   ///< parameters that the file lacks; they got initial values
+  std::vector<std::string> unused;  ///< tensors of the file that the model does not have
   int64_t padded_from = 0;          ///< rows of the file's vocabulary where it was padded, else 0
 
-  /// For the log, a line each.
+  /// Lines for the log.
   std::vector<std::string> lines() const;
 };
 
-/// How parameters start that the file lacks.
+/// How parameters that the file lacks are initialised.
 struct FreshStart {
   InitStyle style = InitStyle::kRecipe;
   Config config;
   uint64_t seed = 0;
 };
 
-/// Loads `path` (anything io::open_weights opens). A vocabulary up to 7 rows short of the model's
-/// is padded with zero rows. Throws Error, listing them, for tensors whose shapes do not fit, and
-/// when not one parameter of the encoder is found.
+/// Loads `path` (any file or folder that io::open_weights opens). A vocabulary up to 7 rows short
+/// is padded with zero rows. Throws Error that lists the tensors whose shapes do not fit, and Error
+/// when the file has no parameter of the encoder.
 LoadReport load_weights(const std::string& path, ParameterStore& parameters,
                         const FreshStart& fresh);
 

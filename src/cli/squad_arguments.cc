@@ -49,7 +49,7 @@ void declare_features(Options& table, SquadArguments& typed) {
   table.value("null_score_diff_threshold", o.answers.null_threshold,
               "no answer is given when it scores better by more than this");
   table.value("max_train_questions", o.max_questions,
-              "train on the first so many questions of --train_file; -1: on all");
+              "train on this many questions from the start of --train_file; -1: on all");
 }
 
 void declare_optimisation(Options& table, SquadArguments& typed) {
@@ -62,7 +62,7 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   table.value("learning_rate", o.learning_rate, "highest learning rate");
   table.value("num_train_epochs", o.num_train_epochs, "passes over the windows, rounded down");
   table.value("max_steps", typed.max_steps,
-              "stop after so many updates; the schedule stays that of the epochs");
+              "stop after this many updates; the schedule stays that of the epochs");
   table.value("warmup_proportion", o.warmup_proportion, "share of the schedule with a rising rate");
   table.flag("use_fused_adam", o.fused_adam,
              "the first update has a rate above 0, and gradients are clipped by their global norm "
@@ -86,7 +86,7 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
               "updates between evaluations on --predict_file: exact match and F1 in the logs and "
               "in loss.svg; 0: none");
   table.value("eval_questions", o.eval_questions,
-              "evaluate on the first so many questions; -1: on all");
+              "evaluate on this many questions from the start of the file; -1: on all");
   table.heading("log");
   typed.run.declare_log(table, o);
   table.value("log_freq", o.log_freq, "micro-batches between log lines");
@@ -100,7 +100,7 @@ void declare_accepted(Options& table) {
   table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
   table.accepted("verbose_logging", false, "what is wrong with a file is always counted and named");
   table.accepted("use_hpu_graphs", false,
-                 "a card replays prediction as a graph in any case; on the CPU, prepared "
+                 "a GPU replays prediction as a graph in any case; on the CPU, prepared "
                  "primitives serve as one");
   table.accepted("profile", true, "see bench/ for a profile by operation");
   table.accepted("profile_steps", true, "see bench/ for a profile by operation");

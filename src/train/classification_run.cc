@@ -30,7 +30,7 @@ bool to_number(const std::string& text, double& number) {
   return bad == std::errc() && rest == end && std::isfinite(number);
 }
 
-/// The numbers of all labels; empty when one is none.
+/// The labels as numbers; empty when a label is not a number.
 std::vector<double> numbers_of(const std::vector<std::string>& labels) {
   std::vector<double> numbers(labels.size());
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -152,7 +152,7 @@ FineTuningJob ClassificationRun::job() {
   return job;
 }
 
-/// As fine-tuning shows them.
+/// The scores under the names that the log and the pictures of fine-tuning show.
 runlog::Scores ClassificationRun::scores() {
   const ClassificationResult result = evaluate();
   runlog::Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};

@@ -1,6 +1,6 @@
 #pragma once
 
-// Fine-tuning of a sentence classifier, with the trainer of fine_tuning.h; evaluation; predictions.
+// Fine-tunes a classifier of texts, evaluates it and predicts with it.
 
 #include <atomic>
 #include <cstdint>
@@ -25,7 +25,7 @@ struct ClassificationOptions {
   tasks::ColumnChoice columns;
 
   int64_t max_seq_length = 128;
-  int64_t train_batch_size = 32;  ///< texts an update and rank
+  int64_t train_batch_size = 32;  ///< texts of an update on one rank
   int64_t predict_batch_size = 32;
   double learning_rate = 2e-5;
   double warmup_proportion = 0.1;
@@ -33,7 +33,7 @@ struct ClassificationOptions {
   int64_t seed = 42;
   bool bf16 = false;
   int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
-  int64_t save_steps = 0;       ///< updates between saves of the state; 0: when stopped alone
+  int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
@@ -41,13 +41,13 @@ struct ClassificationOptions {
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 };
 
-/// What an evaluation file gave.
+/// The scores on an evaluation file.
 struct ClassificationResult {
   int64_t rows = 0;
   double accuracy = 0;
   double f1 = 0;
   double matthews = 0;
-  /// Where all labels are numbers: Pearson's correlation of the true ones and Σ probability ·
+  /// Where all labels are numbers: Pearson's correlation of the true labels with Σ probability ·
   /// label.
   double pearson = 0;
   bool numeric = false;
@@ -55,17 +55,17 @@ struct ClassificationResult {
 
 class ClassificationRun {
  public:
-  /// Everything referred to must outlive the run. All ranks of `world` make the same calls. The
-  /// labels are those of the training file, sorted, or those that labels.txt beside the weights
-  /// lists.
+  /// The device and the world must outlive the run. All ranks of `world` make the same calls. The
+  /// labels are the sorted labels of the training file; without one, the lines of labels.txt beside
+  /// the weights.
   ClassificationRun(const ClassificationOptions& options,
                     std::shared_ptr<const infer::ModelDefinition> definition, Device& device,
                     comm::Communicator& world = comm::alone());
 
   const std::vector<std::string>& labels() const { return labels_; }
 
-  /// Trains on the training file and writes the model's folder, labels.txt in it. kStopped when
-  /// `stop` was set: the same command goes on.
+  /// Trains on the training file and writes the model's folder with labels.txt. Returns kStopped
+  /// when `stop` was set: the same command then continues.
   RunEnd train(const std::atomic<bool>& stop);
   /// All ranks call it; rank 0 has the result.
   ClassificationResult evaluate();

@@ -22,7 +22,7 @@ void warn(const std::string& path, const tasks::Problems& problems) {
   for (const std::string& line : problems.lines()) spdlog::warn("{}: {}", path, line);
 }
 
-/// Reads a SQuAD file, of which the first `limit` questions count; -1: all.
+/// Reads a SQuAD file and keeps its first `limit` questions; -1 keeps all.
 tasks::SquadFile read_some(const std::string& path, int64_t limit) {
   tasks::SquadFile file = tasks::read_squad(path);
   warn(path, file.problems);
@@ -37,7 +37,7 @@ tasks::SquadFeatureOptions for_answering(tasks::SquadFeatureOptions options) {
   return options;
 }
 
-/// The recipe takes an uncased vocabulary only where it is told so.
+/// As in the recipe, a vocabulary is cased unless --do_lower_case says otherwise.
 infer::ModelFiles files_of(const SquadOptions& options) {
   check_options(options);
   return {.weights = options.init_checkpoint,
@@ -90,7 +90,7 @@ void SquadRun::check_lengths() const {
   }
 }
 
-/// The log of a run that was stopped goes on; another is begun anew.
+/// A run that continues appends to its log. Any other run starts an empty one.
 void SquadRun::open_log(runlog::DlLogger::Print print) {
   io::make_folder(options_.output_dir);
   const bool goes_on =
@@ -126,7 +126,7 @@ void SquadRun::load_model() {
   log_.parameter("model_weights_num", model_->parameters().table().parameter_count());
 }
 
-/// False when it was stopped.
+/// Returns false when a request to stop ended the training.
 bool SquadRun::train(const std::atomic<bool>& stop) {
   const tasks::SquadFile file = read_some(options_.train_file, options_.max_questions);
   tasks::SquadFeatureOptions settings = options_.features;
@@ -145,7 +145,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   return true;
 }
 
-/// Everything that decides the weights.
+/// The settings that determine the trained weights.
 Settings SquadRun::settings_of(const tasks::SquadFeatures& features) const {
   const SquadOptions& o = options_;
   const io::MappedFile file(o.train_file);
@@ -174,7 +174,7 @@ Settings SquadRun::settings_of(const tasks::SquadFeatures& features) const {
 
 FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   const SquadOptions& o = options_;
-  // The recipe's schedule counts questions, its loop windows.
+  // The recipe's schedule counts questions, while its loop counts windows.
   const int64_t examples = std::ssize(features.examples());
   const int64_t batches = examples / (o.train_batch_size * world_.ranks());
   const double steps = static_cast<double>(batches) * o.num_train_epochs;
@@ -224,7 +224,7 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   return job;
 }
 
-/// Long passages have many windows a question: the schedule may end long before the loop does.
+/// A long passage gives a question many windows, so the schedule may end long before the loop.
 void SquadRun::warn_of_idle_updates(const FineTuningJob& job) const {
   const int64_t micro_batches = (job.rows + job.micro_batch - 1) / job.micro_batch;
   const int64_t all = micro_batches / job.accumulation * job.epochs;
@@ -300,7 +300,7 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
   log_.parameter("predict_batch_size", options_.predict_batch_size);
   log_.parameter("eval_start", true);
   log_.parameter("sample_number", int64_t{0});
-  int64_t marks = 1;  // a record for every 1000 windows
+  int64_t marks = 1;  // the log gets a record for every 1000 windows
   const runlog::WallTime start = runlog::wall_now();
   const std::vector<tasks::QuestionAnswers> answers = answers_to(questions, [&](int64_t done) {
     for (; marks * 1000 <= done; ++marks) log_.parameter("sample_number", marks * 1000);

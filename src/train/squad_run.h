@@ -1,6 +1,7 @@
 #pragma once
 
-// What run_squad.py does: fine-tune on SQuAD, predict, score; its files and its log.
+// The work of run_squad.py: it fine-tunes on SQuAD, predicts and scores, and writes the same files
+// and the same log.
 
 #include <atomic>
 #include <cstdint>
@@ -19,7 +20,7 @@
 
 namespace bertha::train {
 
-/// What `bertha squad` was asked for; names and defaults are the recipe's.
+/// The options of `bertha squad`. Names and defaults are those of the recipe.
 struct SquadOptions {
   std::string init_checkpoint;
   std::string config_file;
@@ -32,16 +33,16 @@ struct SquadOptions {
   bool lower_case = false;
   text::TokenRules rules = text::TokenRules::kRecipe;
 
-  int64_t train_batch_size = 32;  ///< windows an update and rank
+  int64_t train_batch_size = 32;  ///< windows of an update on one rank
   int64_t predict_batch_size = 8;
   int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-5;
   double num_train_epochs = 3;
-  int64_t max_steps = -1;      ///< stops the loop, does not change the schedule; -1: all
-  int64_t max_questions = -1;  ///< train on the first so many questions; -1: all
+  int64_t max_steps = -1;      ///< stops the loop and keeps the schedule; -1: all
+  int64_t max_questions = -1;  ///< train on this many questions from the start; -1: all
   double warmup_proportion = 0.1;
   bool fused_adam = false;       ///< --use_fused_adam: the k-th update has progress k/total
-  bool bias_correction = false;  ///< of Adam
+  bool bias_correction = false;  ///< whether Adam corrects the bias of its moments
   bool clip_each = false;        ///< --per_param_grad_clipping; always without --use_fused_adam
   int64_t seed = 42;
   bool dropout = true;
@@ -53,9 +54,9 @@ struct SquadOptions {
   int64_t log_freq = 50;
   int64_t throughput_warmup_steps = 0;
   bool skip_checkpoint = false;
-  int64_t save_steps = 0;       ///< updates between saves of the state; 0: when stopped alone
+  int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
   int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
-  int64_t eval_questions = -1;  ///< evaluate on the first so many; -1: on all
+  int64_t eval_questions = -1;  ///< evaluate on this many questions; -1: on all
   std::string eval_file;
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
@@ -66,23 +67,23 @@ struct SquadOptions {
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }
 };
 
-/// Throws Error, before anything is read, for options that do not fit each other.
+/// Throws Error for options that do not fit each other. It reads no file.
 void check_options(const SquadOptions& options);
 
 class SquadRun {
  public:
-  /// Reads config, vocabulary and weights. `print` gets the lines that the recipe prints on
-  /// standard output; `config_text` is the log's Config record. All ranks of `world` make the same
-  /// calls; rank 0 alone logs and writes.
+  /// Reads config and vocabulary. `print` receives the lines that the recipe prints on standard
+  /// output; `config_text` is the log's Config record. All ranks of `world` make the same calls;
+  /// rank 0 alone logs and writes.
   SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger::Print print,
            std::string config_text, comm::Communicator& world = comm::alone());
 
-  /// Trains, answers and scores, as asked. kStopped when `stop` was set while training: the same
-  /// command goes on. Throws Error when it was set while answering.
+  /// Trains, answers and scores, as the options say. Returns kStopped when `stop` was set while it
+  /// trained: the same command then continues. Throws Error when `stop` was set while it answered.
   RunEnd run(const std::atomic<bool>& stop);
 
  private:
-  /// A file of questions, ready to be answered.
+  /// A file of questions and its windows.
   struct Questions {
     Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer, const SquadOptions& options);
     tasks::SquadFile file;
