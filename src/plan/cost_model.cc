@@ -47,17 +47,17 @@ double doublings(int64_t count) {
   return std::ceil(std::log2(static_cast<double>(count)));
 }
 
-/// What a sum costs: latencies one after the other, and the bytes that each rank sends over those
-/// summed.
+/// The cost of an all-reduce: latencies one after the other, and the bytes that each rank sends
+/// divided by those that are reduced.
 struct Terms {
   double latencies = 0;
   double passes = 0;
 };
 
-Terms terms_of(SumMethod method, int64_t ranks) {
+Terms terms_of(ReduceAlgorithm method, int64_t ranks) {
   if (ranks < 2) return {};
   const auto n = static_cast<double>(ranks);
-  if (method == SumMethod::kRing) return {2 * (n - 1), 2 * (n - 1) / n};
+  if (method == ReduceAlgorithm::kRing) return {2 * (n - 1), 2 * (n - 1) / n};
   return {2 * doublings(ranks), 2};
 }
 
@@ -66,15 +66,15 @@ double seconds_of(const Terms& terms, const Link& link, double bytes) {
 }
 
 double best_seconds(const Link& link, int64_t ranks, double bytes) {
-  return std::min(seconds_of(terms_of(SumMethod::kRing, ranks), link, bytes),
-                  seconds_of(terms_of(SumMethod::kTrees, ranks), link, bytes));
+  return std::min(seconds_of(terms_of(ReduceAlgorithm::kRing, ranks), link, bytes),
+                  seconds_of(terms_of(ReduceAlgorithm::kTrees, ranks), link, bytes));
 }
 
 double half_ring_seconds(const Link& link, int64_t ranks, double bytes) {
-  return seconds_of(terms_of(SumMethod::kRing, ranks), link, bytes) / 2;
+  return seconds_of(terms_of(ReduceAlgorithm::kRing, ranks), link, bytes) / 2;
 }
 
-/// The ranks of a node, the nodes, and the link between nodes with all its cards at work.
+/// The ranks of a node, the nodes, and the link between nodes with all its network cards at work.
 struct Levels {
   Levels(const Cluster& cluster, int64_t ranks) : uplinks(cluster.between) {
     BERTHA_CHECK(ranks >= 1 && cluster.ranks_a_node >= 1 && cluster.cards_a_node >= 1);
@@ -88,9 +88,10 @@ struct Levels {
   Link uplinks;
 };
 
-/// Buckets as the trainer begins them, summed one after the other.
-std::vector<BucketSum> overlapped(const StepCost& cost, const Cluster& cluster, int64_t ranks) {
-  std::vector<BucketSum> sums;
+/// Buckets as the trainer begins them, reduced one after the other.
+std::vector<BucketReduction> overlapped(const StepCost& cost, const Cluster& cluster,
+                                        int64_t ranks) {
+  std::vector<BucketReduction> sums;
   int64_t unsummed = cost.elements;
   for (const FinalGradients& final : cost.finals) {
     unsummed = comm::cut_buckets(
@@ -99,18 +100,19 @@ std::vector<BucketSum> overlapped(const StepCost& cost, const Cluster& cluster, 
           const double bytes = static_cast<double>(elements) * cost.wire_bytes;
           sums.push_back({.ready = final.seconds,
                           .begin = begin,
-                          .end = begin + sum_seconds(cluster, ranks, bytes),
+                          .end = begin + all_reduce_seconds(cluster, ranks, bytes),
                           .elements = elements});
         });
   }
-  BERTHA_CHECK(unsummed == 0, "gradients that are never final");
+  BERTHA_CHECK(unsummed == 0, "some gradients are never final");
   return sums;
 }
 
 void hide_sums(const StepCost& cost, StepTime& time) {
-  for (const BucketSum& sum : time.buckets) time.sum_seconds += sum.end - sum.begin;
+  for (const BucketReduction& sum : time.buckets) time.reduction_seconds += sum.end - sum.begin;
   const double beyond = std::max(0.0, time.buckets.back().end - cost.micro_batch_seconds);
-  time.hidden_seconds = cost.overlap * (time.sum_seconds - std::min(beyond, time.sum_seconds));
+  time.hidden_seconds =
+      cost.overlap * (time.reduction_seconds - std::min(beyond, time.reduction_seconds));
 }
 
 }  // namespace
@@ -133,13 +135,13 @@ std::optional<Link> find_link(std::span<const Fabric> fabrics, std::string_view 
   return found->delivered();
 }
 
-double sum_seconds(const Cluster& cluster, int64_t ranks, double bytes) {
+double all_reduce_seconds(const Cluster& cluster, int64_t ranks, double bytes) {
   const Levels levels(cluster, ranks);
   return best_seconds(cluster.within, levels.local, bytes) +
          best_seconds(levels.uplinks, levels.nodes, bytes);
 }
 
-double share_seconds(const Cluster& cluster, int64_t ranks, double bytes) {
+double reduce_scatter_seconds(const Cluster& cluster, int64_t ranks, double bytes) {
   const Levels levels(cluster, ranks);
   return half_ring_seconds(cluster.within, levels.local, bytes) +
          half_ring_seconds(levels.uplinks, levels.nodes, bytes);
@@ -153,8 +155,8 @@ StepTime step_time(const StepCost& cost, const Cluster& cluster, int64_t ranks) 
   if (ranks > 1 && cost.partitions_state) {
     const auto elements = static_cast<double>(cost.elements);
     time.update_seconds /= static_cast<double>(ranks);
-    time.sum_seconds = share_seconds(cluster, ranks, elements * cost.wire_bytes) +
-                       share_seconds(cluster, ranks, elements * sizeof(float));
+    time.reduction_seconds = reduce_scatter_seconds(cluster, ranks, elements * cost.wire_bytes) +
+                             reduce_scatter_seconds(cluster, ranks, elements * sizeof(float));
   } else if (ranks > 1) {
     time.buckets = overlapped(cost, cluster, ranks);
     hide_sums(cost, time);
@@ -163,8 +165,8 @@ StepTime step_time(const StepCost& cost, const Cluster& cluster, int64_t ranks) 
   return time;
 }
 
-const char* name_of(SumMethod method) {
-  return method == SumMethod::kRing ? "a ring" : "two trees";
+const char* name_of(ReduceAlgorithm method) {
+  return method == ReduceAlgorithm::kRing ? "a ring" : "two trees";
 }
 
 namespace {
@@ -173,7 +175,7 @@ namespace {
 struct Normal {
   double ll = 0, lb = 0, bb = 0, lt = 0, bt = 0;
 
-  Normal(std::span<const Sample> samples, SumMethod method) {
+  Normal(std::span<const Sample> samples, ReduceAlgorithm method) {
     for (const Sample& sample : samples) {
       const Terms terms = terms_of(method, sample.ranks);
       const double l = terms.latencies / sample.seconds;
@@ -187,7 +189,7 @@ struct Normal {
   }
 };
 
-std::optional<LinkFit> fit_method(std::span<const Sample> samples, SumMethod method) {
+std::optional<LinkFit> fit_method(std::span<const Sample> samples, ReduceAlgorithm method) {
   const Normal sums(samples, method);
   const double determinant = sums.ll * sums.bb - sums.lb * sums.lb;
   if (!(determinant > 1e-9 * sums.ll * sums.bb)) return std::nullopt;
@@ -213,8 +215,8 @@ std::optional<LinkFit> fit_link(std::span<const Sample> samples) {
   for (const Sample& sample : samples) {
     if (sample.ranks < 2 || !(sample.seconds > 0) || !(sample.bytes > 0)) return std::nullopt;
   }
-  const std::optional<LinkFit> ring = fit_method(samples, SumMethod::kRing);
-  const std::optional<LinkFit> trees = fit_method(samples, SumMethod::kTrees);
+  const std::optional<LinkFit> ring = fit_method(samples, ReduceAlgorithm::kRing);
+  const std::optional<LinkFit> trees = fit_method(samples, ReduceAlgorithm::kTrees);
   // Rounding alone must not decide between two that fit alike.
   constexpr double kClearly = 0.99;
   if (ring && trees && trees->residual < kClearly * ring->residual - 1e-9) return trees;

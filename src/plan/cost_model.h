@@ -1,10 +1,10 @@
 #pragma once
 
-// What a step costs on R ranks: computation, then the sum of gradients, of which a part hides
-// behind the backward pass of the last micro-batch, bucket by bucket as the trainer begins them. A
-// message takes latency + bytes / bandwidth (Hockney 1994). A sum over ranks is a ring (Patarasu
-// and Yuan 2009) or two trees (Sanders, Speck and Träff 2009), whichever is faster; first inside
-// each node, then over nodes, on as many network cards as a node has.
+// The time of a training step on R ranks: computation, then the all-reduce of the gradients. A part
+// of it overlaps with the backward pass of the last micro-batch, bucket by bucket, as the trainer
+// begins them. A message takes latency + bytes / bandwidth (Hockney 1994). An all-reduce is a ring
+// (Patarasu and Yuan 2009) or two trees (Sanders, Speck and Träff 2009), whichever is faster. It
+// runs inside each node first, then over nodes, on as many network cards as a node has.
 
 #include <cstdint>
 #include <optional>
@@ -20,7 +20,8 @@ struct Link {
   double bytes_per_second = 0;
 };
 
-/// A link by name. Its bandwidth is the maker's, of which kLinkEfficiency is counted on.
+/// A link by name. The bandwidth is that of the data sheet; the model counts on kLinkEfficiency of
+/// it.
 struct Fabric {
   std::string_view name;
   Link nominal;
@@ -44,10 +45,10 @@ struct Cluster {
   int64_t cards_a_node = 1;  ///< network cards that work at once
 };
 
-/// Seconds for the sum of `bytes` over `ranks` ranks, left on all of them.
-double sum_seconds(const Cluster& cluster, int64_t ranks, double bytes);
-/// Seconds for half of a ring: shares of a sum, or all shares to all (ZeRO).
-double share_seconds(const Cluster& cluster, int64_t ranks, double bytes);
+/// Seconds of an all-reduce of `bytes` over `ranks` ranks.
+double all_reduce_seconds(const Cluster& cluster, int64_t ranks, double bytes);
+/// Seconds of a reduce-scatter or an all-gather of `bytes` in all: half of a ring.
+double reduce_scatter_seconds(const Cluster& cluster, int64_t ranks, double bytes);
 
 /// From `seconds` after a micro-batch has begun the gradients from element `from` on are final.
 struct FinalGradients {
@@ -63,15 +64,15 @@ struct StepCost {
   int64_t accumulation = 1;            ///< micro-batches
   int64_t elements = 0;                ///< of the flat gradients
   int64_t bucket_elements = int64_t{8} << 20;
-  double wire_bytes = 4;  ///< an element's, in the sum
-  /// Share of a sum's time that costs computation nothing: 1 where a card's own engines send, less
-  /// where the processor that computes copies, too.
+  double wire_bytes = 4;  ///< of an element on the wire
+  /// Share of an all-reduce's time that does not slow computation down: 1 where a GPU's copy
+  /// engines send, less where the processor that computes also copies.
   double overlap = 1;
-  bool partitions_state = false;  ///< ZeRO-1: the update is shared out, nothing is hidden
+  bool partitions_state = false;  ///< ZeRO-1: each rank updates its partition, nothing overlaps
 };
 
-/// The sum of one bucket in the last micro-batch, in seconds since that began, were `overlap` 1.
-struct BucketSum {
+/// The all-reduce of one bucket, in seconds since the last micro-batch began, for `overlap` 1.
+struct BucketReduction {
   double ready = 0;
   double begin = 0;
   double end = 0;
@@ -79,37 +80,37 @@ struct BucketSum {
 };
 
 struct StepTime {
-  double compute_seconds = 0;  ///< all micro-batches
-  double update_seconds = 0;   ///< of this rank's share
-  double sum_seconds = 0;      ///< all that goes over links
-  double hidden_seconds = 0;   ///< of it, behind computation
+  double compute_seconds = 0;    ///< all micro-batches
+  double update_seconds = 0;     ///< of this rank's partition
+  double reduction_seconds = 0;  ///< of all messages
+  double hidden_seconds = 0;     ///< of it, overlapped with computation
   double step_seconds = 0;
-  std::vector<BucketSum> buckets;  ///< empty where nothing is hidden
+  std::vector<BucketReduction> buckets;  ///< empty where nothing overlaps
 
-  double exposed_seconds() const { return sum_seconds - hidden_seconds; }
+  double exposed_seconds() const { return reduction_seconds - hidden_seconds; }
 };
 
 StepTime step_time(const StepCost& cost, const Cluster& cluster, int64_t ranks);
 
-/// A measured sum.
+/// A measured all-reduce.
 struct Sample {
   int64_t ranks = 0;
   double bytes = 0;
   double seconds = 0;
 };
 
-enum class SumMethod : uint8_t { kRing, kTrees };
-const char* name_of(SumMethod method);
+enum class ReduceAlgorithm : uint8_t { kRing, kTrees };
+const char* name_of(ReduceAlgorithm method);
 
 struct LinkFit {
   Link link;
-  SumMethod method = SumMethod::kRing;
+  ReduceAlgorithm method = ReduceAlgorithm::kRing;
   double residual = 0;  ///< root of the mean square of (model - measured) / measured
 };
-/// The link behind samples: least squares of the method's formula, weighted by 1 / seconds so that
-/// short sums count as long ones do; no latency below 0. With one number of ranks both methods fit
-/// alike, and the ring is taken. Nothing for samples of fewer than two sizes, and for those that no
-/// link explains.
+/// Fits a link to samples: least squares of the algorithm's formula, weighted by 1 / seconds so
+/// that short reductions count as much as long ones; the latency is at least 0. With one number of
+/// ranks both algorithms fit equally well, and the result is a ring. Returns nothing for samples of
+/// fewer than two sizes, and for samples that no link explains.
 std::optional<LinkFit> fit_link(std::span<const Sample> samples);
 
 }  // namespace bertha::plan

@@ -153,7 +153,7 @@ std::string Report::step_bar(const StepTime& time) const {
 void Report::row(const ScalingRow& row) {
   const StepTime& t = row.time;
   add("{:>6} {:>6} {:>10} {:>8} {:>8} {:>8} {:>8} {:>10} {:>11.1f} {:>7.1f} %{} {}\n", row.ranks,
-      row.accumulation, ms(t.compute_seconds), ms(t.update_seconds), ms(t.sum_seconds),
+      row.accumulation, ms(t.compute_seconds), ms(t.update_seconds), ms(t.reduction_seconds),
       ms(t.hidden_seconds), ms(t.exposed_seconds()), ms(t.step_seconds), row.sequences_per_second,
       100 * row.efficiency, row.memory_gb ? fmt::format(" {:6.2f} GB", *row.memory_gb) : "",
       step_bar(t));
@@ -174,7 +174,7 @@ std::string Report::reduction_line(const StepTime& time, double last) const {
   for (int column = 0; column < kTimeColumns; ++column) {
     const double at = last * (column + 0.5) / kTimeColumns;
     const bool busy = std::ranges::any_of(
-        time.buckets, [&](const BucketSum& sum) { return sum.begin <= at && at < sum.end; });
+        time.buckets, [&](const BucketReduction& sum) { return sum.begin <= at && at < sum.end; });
     const bool hidden = at < scaling_.one_rank.micro_batch_seconds;
     line += repeated(!busy ? kNothing : hidden ? kHidden : kExposed, 1);
   }
@@ -224,7 +224,7 @@ Json json_of(const ScalingRow& row) {
                {"gradient_accumulation_steps", row.accumulation},
                {"compute_seconds", row.time.compute_seconds},
                {"update_seconds", row.time.update_seconds},
-               {"sum_seconds", row.time.sum_seconds},
+               {"sum_seconds", row.time.reduction_seconds},
                {"hidden_seconds", row.time.hidden_seconds},
                {"step_seconds", row.time.step_seconds},
                {"sequences_per_second", row.sequences_per_second},

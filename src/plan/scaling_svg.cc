@@ -85,7 +85,7 @@ void draw_micro_batch(runlog::Svg& svg, const Scaling& scaling) {
     y += kLane;
     svg.text({kLeft - 8, y + 13}, fmt::format("{} ranks", row.ranks), {{"text-anchor", "end"}});
     svg.text({kRight + 14, y + 13}, fmt::format("{} ms seen", ms(row.time.exposed_seconds())));
-    for (const BucketSum& sum : row.time.buckets) {
+    for (const BucketReduction& sum : row.time.buckets) {
       const double middle = std::clamp(computed, sum.begin, sum.end);
       box(sum.begin, middle, y, "#009e73");
       box(middle, sum.end, y, "#d55e00");

@@ -80,7 +80,7 @@ class CheckpointCommands : public testing::Test {
   test::TemporaryFolder logs_;
 };
 
-TEST_F(CheckpointCommands, EveryFormatAndBackIsTheSame) {
+TEST_F(CheckpointCommands, ConvertToEveryFormatAndBackKeepsTheWeights) {
   convert(kEncoder, path("model.pt"));
   expect_same(kEncoder, path("model.pt"));
   // A file alone has no config beside it; the tokenizer comes along from where it is named.
@@ -107,7 +107,7 @@ TEST_F(CheckpointCommands, EveryFormatAndBackIsTheSame) {
   EXPECT_EQ(read_all(path("onnx-too")), onnx);
 }
 
-TEST_F(CheckpointCommands, TypesNarrowAndStay) {
+TEST_F(CheckpointCommands, ConvertNarrowsTypesAndKeepsThemByDefault) {
   for (const std::string type : {"bf16", "fp16"}) {
     convert(kEncoder, path(type), {"--dtype", type});
     const json narrow = inspect({path(type)});
@@ -124,7 +124,7 @@ TEST_F(CheckpointCommands, TypesNarrowAndStay) {
   }
 }
 
-TEST_F(CheckpointCommands, InspectTellsWhatIsThere) {
+TEST_F(CheckpointCommands, InspectShowsConfigAndTensors) {
   const json file = inspect({kEncoder});
   EXPECT_EQ(file["format"], "safetensors");
   EXPECT_EQ(file["config"]["hidden_size"], 16);
@@ -155,7 +155,7 @@ TEST_F(CheckpointCommands, DiffNamesTheTensorThatDiffers) {
   EXPECT_EQ(outcome.printed.find("embeddings"), std::string::npos) << outcome.printed;
 }
 
-TEST_F(CheckpointCommands, EmbedIsPyTorchs) {
+TEST_F(CheckpointCommands, EmbeddingsEqualThoseOfPyTorch) {
   const std::vector<std::string> words = {"embed",           "--init_checkpoint", kEncoder,
                                           "--do_lower_case", "--input",           texts()};
   const auto with = [&](std::vector<std::string> more) {

@@ -11,7 +11,7 @@
 namespace bertha::plan {
 namespace {
 
-TEST(StepTiming, ReadsWhatItWrote) {
+TEST(StepTiming, WrittenFileReadsBackEqual) {
   StepTiming timing;
   timing.device = "a \"card\"";
   timing.threads = 3;
@@ -35,7 +35,7 @@ TEST(StepTiming, ReadsWhatItWrote) {
   EXPECT_EQ(read.sums[1].bytes, 4e6);
 }
 
-TEST(StepTiming, RefusesWhatIsNoMeasurement) {
+TEST(StepTiming, FileThatIsNoMeasurementIsRefused) {
   const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "timing.json").string();
   EXPECT_THROW(read_timing(path), Error);

@@ -58,7 +58,7 @@ TEST(TrainingPlan, OneRankHasNoReductionsAndFullEfficiency) {
   const TrainingPlan plan = plan_training(small_request());
   ASSERT_EQ(plan.scaling.rows.size(), 2U);
   const ScalingRow& alone = plan.scaling.rows[0];
-  EXPECT_EQ(alone.time.sum_seconds, 0);
+  EXPECT_EQ(alone.time.reduction_seconds, 0);
   EXPECT_EQ(alone.efficiency, 1);
   EXPECT_EQ(alone.memory_gb, plan.memory->total());
   EXPECT_LT(plan.scaling.rows[1].efficiency, 1);
