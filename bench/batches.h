@@ -1,7 +1,7 @@
 #pragma once
 
-// What the benchmarks of whole steps share: BERT-Base or a config, random sequences, their lengths
-// for the peer, the operations of the encoder.
+// Shared code of the benchmarks of whole steps: BERT-Base or another config, random sequences,
+// their lengths for the compared program, and the number of operations of the encoder.
 
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ inline bert::Config config_or_base(const std::optional<std::string>& path) {
           .intermediate_size = 3072};
 }
 
-/// Adds a sequence of `length` random tokens; the second segment begins at `second`.
+/// Appends a sequence of `length` random tokens whose second segment begins at `second`.
 inline void append_sequence(RaggedBatch& batch, int64_t length, int64_t second, int64_t vocabulary,
                             PhiloxStream& random) {
   for (int64_t i = 0; i < length; ++i) {
@@ -40,7 +40,7 @@ inline void append_sequence(RaggedBatch& batch, int64_t length, int64_t second, 
   batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
 }
 
-/// Writes the lengths of the batches' sequences, a list of lists, for the peer.
+/// Writes the lengths of the batches' sequences as a list of lists, for the compared program.
 template <typename Batch>
 void save_lengths(const std::string& path, const std::vector<Batch>& batches) {
   nlohmann::json lengths;
@@ -52,7 +52,8 @@ void save_lengths(const std::string& path, const std::vector<Batch>& batches) {
   std::ofstream(path) << lengths;
 }
 
-/// Operations of the matrix products of the encoder's forward pass, two a multiply-add.
+/// Number of operations of the matrix products in the encoder's forward pass; a multiply-add counts
+/// as two.
 inline double encoder_flops(const RaggedBatch& batch, const bert::Config& config) {
   const auto hidden = static_cast<double>(config.hidden_size);
   double flops = static_cast<double>(batch.tokens()) * 2 * hidden *
@@ -64,7 +65,7 @@ inline double encoder_flops(const RaggedBatch& batch, const bert::Config& config
   return static_cast<double>(config.num_hidden_layers) * flops;
 }
 
-/// Calls run(arguments); an error is a line on stderr and the exit status 1.
+/// Calls run(arguments). On an error prints a line to stderr and returns the exit status 1.
 template <typename Run>
 int guarded_main(int argc, char** argv, const Run& run) {
   try {

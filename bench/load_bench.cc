@@ -1,6 +1,5 @@
-// How long a model takes from its file into memory, ready to predict: load_bench WEIGHTS CONFIG.
-// The file should be in the page cache, which the first pass sees to; the best of several passes
-// counts.
+// Time to load a model from its file into memory, ready to predict: load_bench WEIGHTS CONFIG. The
+// first pass brings the file into the page cache, and the best of several passes counts.
 
 #include <fmt/format.h>
 #include <sys/resource.h>

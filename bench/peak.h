@@ -1,7 +1,7 @@
 #pragma once
 
-// What this machine can do at best, measured in the run that is held against it: for f32 a loop of
-// fused multiply-adds that never leaves the registers, for bf16 the best square product of the
+// The best speed of this machine, measured in the same run as the values that are compared with it:
+// for f32 a loop of fused multiply-adds in registers, for bf16 the best square product of the
 // library.
 
 #include <omp.h>
@@ -22,7 +22,7 @@ namespace bertha::bench {
 
 using Clock = std::chrono::steady_clock;
 
-/// The shortest of several calls, in seconds: what the work costs when nothing else runs.
+/// The shortest of several calls, in seconds: the cost when nothing else runs.
 template <typename Body>
 double shortest(const Body& body) {
   constexpr double kEnough = 0.3;
@@ -39,8 +39,8 @@ double shortest(const Body& body) {
   return best;
 }
 
-/// Twelve chains of multiply-adds, `rounds` times. They start apart: the compiler would make one of
-/// equal ones.
+/// Twelve chains of multiply-adds, `rounds` times. Their start values differ, because the compiler
+/// would merge equal chains.
 template <typename Vector>
 [[gnu::always_inline]] inline float multiply_add(int64_t rounds) {
   Vector sums[12];
@@ -79,7 +79,7 @@ inline double measured_peak() {
   return flops * thread_count() / seconds * 1e-9;
 }
 
-/// GB/s of a[i] = b[i] + c[i] over arrays that no cache holds.
+/// GB/s of a[i] = b[i] + c[i] over arrays that exceed every cache.
 inline double measured_bandwidth() {
   constexpr int64_t kElements = 1 << 25;
   std::vector<float> a(kElements);
@@ -150,7 +150,7 @@ class Operands {
   double flops_ = 0;
 };
 
-/// GFLOP/s that products in `dtype` are held against.
+/// The GFLOP/s that products in `dtype` are compared with.
 inline double ceiling_of(DType dtype) {
   if (dtype == DType::kF32) return measured_peak();
   double best = 0;

@@ -1,16 +1,16 @@
 // Question answering as `bertha squad` runs it: steps of fine-tuning (forward, backward, clipping,
 // AdamW), or forward passes with the logits read back, of batches sorted by length. bench/squad.sh
-// runs it beside bench/pytorch/question_answering.py and ONNX Runtime, bench/cuda_bench.sh beside
-// bert_training_cuda.py --task squad and bert_inference_cuda.py. Prints one JSON line: step_s is
-// the median, flops are those of the model's matrix products alone.
+// compares it with bench/pytorch/question_answering.py and ONNX Runtime, and bench/cuda_bench.sh
+// with bert_training_cuda.py --task squad and bert_inference_cuda.py. Prints one JSON line: step_s
+// is the median, and flops counts the model's matrix products only.
 //
 //   squad_bench [--mode train|predict] [--config FILE] [--length 384] [--batch 32]
 //               [--lengths full|real|FILE] [--precision fp32|bf16] [--device cpu|cuda]
 //               [--warmup 1] [--steps 5] [--save-lengths FILE]
 //   squad_bench --write-onnx FILE [--config FILE]    a model of random weights, for ONNX Runtime
 //
-// --lengths FILE is a JSON list of window lengths: all of them go through once, after --warmup
-// times the first batch.
+// --lengths FILE is a JSON list of window lengths: all of them run once, after the first batch has
+// run --warmup times.
 
 #include <fmt/format.h>
 
@@ -21,8 +21,8 @@
 #include "batches.h"
 #include "bert/export.h"
 #include "bert/question_answering.h"
-#include "card.h"
 #include "cli/options.h"
+#include "gpu.h"
 #include "infer/predictor.h"
 #include "io/atomic_file.h"
 #include "peak.h"
@@ -60,7 +60,7 @@ void check(const Setup& setup) {
 }
 
 /// Deciles of the lengths of SQuAD 1.1's training windows (bert-base-uncased, 384 tokens, stride
-/// 128): a mean of 170, which longer or shorter windows stretch.
+/// 128). The mean is 170; they are scaled for longer or shorter windows.
 constexpr std::array<int64_t, 11> kDeciles = {37, 106, 123, 134, 146, 158, 172, 189, 213, 258, 384};
 
 int64_t draw_length(const Setup& setup, PhiloxStream& random) {
@@ -85,7 +85,7 @@ std::vector<int32_t> draw_lengths(const Setup& setup, PhiloxStream& random) {
   return lengths;
 }
 
-/// The batches to run, the first --warmup of them off the clock.
+/// The batches to run; the first --warmup of them are not timed.
 std::vector<train::TaskBatch> make_batches(const Setup& setup, const bert::Config& config) {
   const bool drawn = setup.lengths == "full" || setup.lengths == "real";
   PhiloxStream random(1, 0);
@@ -111,11 +111,11 @@ struct Totals {
   double flops = 0;
   int64_t windows = 0;
   int64_t tokens = 0;
-  double last = 0;  ///< loss or first logit of the last step: the same in every run
+  double last = 0;  ///< loss or first logit of the last step, equal in every run
   double ceiling_gflops = 0;
 };
 
-/// Calls step(batch, number) on every batch; it returns when its result is on the host.
+/// Calls step(batch, number) on every batch. `step` returns when its result is on the host.
 template <typename Step>
 void time_steps(const Setup& setup, const bert::Config& config,
                 const std::vector<train::TaskBatch>& batches, Totals& totals, const Step& step) {
@@ -214,8 +214,9 @@ void write_model(const Setup& setup, const bert::Config& config) {
 void declare(cli::Options& table, Setup& setup) {
   table.value("mode", setup.mode, "train or predict");
   table.value("config", setup.config, "config.json; BERT-Base without it");
-  table.value("save-lengths", setup.save_lengths, "JSON file for the peer's --lengths");
-  table.value("write-onnx", setup.onnx, "write a model of random weights to this file, no more");
+  table.value("save-lengths", setup.save_lengths,
+              "write the lengths to this JSON file, for the compared program");
+  table.value("write-onnx", setup.onnx, "only write a model of random weights to this file");
   table.value("lengths", setup.lengths, "full, real (SQuAD's), or a JSON list of lengths");
   table.value("precision", setup.precision, "fp32 or bf16");
   table.value("device", setup.device, "cpu or cuda");
@@ -243,7 +244,7 @@ int run(const std::vector<std::string>& arguments) {
   if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);
   const std::unique_ptr<Device> device = bench::open_device(setup.device);
   Totals totals;
-  totals.ceiling_gflops = setup.device == "cuda" ? bench::card_ceiling(*device, setup.dtype())
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(*device, setup.dtype())
                                                  : bench::ceiling_of(setup.dtype());
   (setup.trains() ? train_steps : predict_steps)(setup, config, *device, batches, totals);
   report(setup, totals);

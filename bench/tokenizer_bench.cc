@@ -1,5 +1,5 @@
 // Speed of the tokenizer on one thread: tokenizer_bench VOCAB TEXT [--cased] [--recipe]
-// [--offsets]. The text is encoded line by line, as data preparation does; the best of several
+// [--offsets]. The text is encoded line by line, as data preparation does. The best of several
 // passes counts.
 
 #include <fmt/format.h>

@@ -1,16 +1,16 @@
-// Steps of pre-training as the trainer runs them: forward, backward, clipping and the update of one
-// micro-batch, dropout on. The peer is bench/pytorch/bert_training.py; bench/training.sh runs both
-// on the same lengths. Prints one JSON line, and before it, with --profile, where the time goes by
-// op. step_s is the median, tokens_per_s counts real tokens, flops are those of the model's matrix
-// products alone (forward, and twice that backward), so recomputation earns nothing.
+// Pre-training steps as the trainer runs them: forward, backward, clipping and the update of one
+// micro-batch, with dropout. bench/training.sh compares it with bench/pytorch/bert_training.py on
+// the same lengths. Prints one JSON line and, with --profile, first the time per op. step_s is the
+// median, and tokens_per_s counts real tokens. flops counts the model's matrix products only
+// (forward, and twice that for backward), so recomputation does not increase it.
 //
 //   training_bench [--config FILE] [--length 128] [--batch 16] [--predictions N]
 //                  [--shards FOLDER | --lengths full|real] [--precision fp32|bf16]
 //                  [--device cpu|cuda] [--optimizer adamw|lamb] [--warmup 1] [--steps 5]
 //                  [--save-lengths FILE] [--profile]
 //
-// --lengths real draws what `bertha prepare` makes of long documents: nine rows of ten full or up
-// to an eighth short of it, one of ten uniform from 5 tokens up.
+// --lengths real draws lengths as `bertha prepare` produces them from long documents: nine of ten
+// rows are full or up to an eighth shorter, one of ten is uniform from 5 tokens up.
 
 #include <fmt/format.h>
 
@@ -18,12 +18,12 @@
 #include <chrono>
 
 #include "batches.h"
-#include "card.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/profile.h"
 #include "core/strings.h"
 #include "dataset/pretraining_loader.h"
+#include "gpu.h"
 #include "peak.h"
 #include "runlog/profile_table.h"
 #include "train/pretraining_trainer.h"
@@ -102,7 +102,8 @@ std::vector<PretrainingBatch> make_batches(const Setup& setup, const bert::Confi
   return batches;
 }
 
-/// Matrix products of one training step: 2 operations a multiply-add, backward twice the forward.
+/// Matrix products of one training step: 2 operations per multiply-add, and backward twice the
+/// forward.
 double flops_of(const PretrainingBatch& batch, const bert::Config& config) {
   const auto real = [](int64_t count) { return static_cast<double>(count); };
   const double hidden = real(config.hidden_size);
@@ -134,7 +135,7 @@ struct Totals {
   double flops = 0;
   int64_t tokens = 0;
   double last_loss = 0;
-  double ceiling_gflops = 0;  ///< of the device, in this run
+  double ceiling_gflops = 0;  ///< of the device, measured in this run
 };
 
 void print_profile(const Profile& profile, const Setup& setup, const Totals& totals) {
@@ -157,7 +158,7 @@ Totals measure(const Setup& setup, const bert::Config& config,
   Profile profile;
   if (setup.profile) device.set_profile(&profile);
   Totals totals;
-  totals.ceiling_gflops = setup.device == "cuda" ? bench::card_ceiling(device, setup.dtype())
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(device, setup.dtype())
                                                  : bench::ceiling_of(setup.dtype());
   for (int64_t step = 0; step < std::ssize(batches); ++step) {
     const PretrainingBatch& batch = batches[static_cast<size_t>(step)];
@@ -211,23 +212,25 @@ int run(const std::vector<std::string>& arguments) {
   cli::Options table("training_bench", "Times steps of pre-training on random rows.");
   table.value("config", setup.config, "config.json; BERT-Base without it");
   table.value("shards", setup.shards, "folder of shards to take rows from");
-  table.value("save-lengths", setup.save_lengths, "JSON file for the peer's --lengths");
+  table.value("save-lengths", setup.save_lengths,
+              "write the lengths to this JSON file, for the compared program");
   table.value("lengths", setup.lengths, "full or real, without --shards");
   table.value("precision", setup.precision, "fp32 or bf16");
   table.value("device", setup.device, "cpu or cuda");
   table.value("optimizer", setup.optimizer, "adamw or lamb");
   table.value("length", setup.length, "tokens of a full row");
-  table.value("batch", setup.batch, "rows a micro-batch");
-  table.value("predictions", setup.predictions, "masked tokens of a row at most");
+  table.value("batch", setup.batch, "rows per micro-batch");
+  table.value("predictions", setup.predictions, "most masked tokens per row");
   table.value("warmup", setup.warmup, "steps before the clock starts");
   table.value("steps", setup.steps, "steps timed");
-  table.flag("profile", setup.profile, "print where the time goes, op by op; on the CPU");
+  table.flag("profile", setup.profile, "print the time per op; CPU only");
   if (!table.parse(arguments)) {
     fmt::print("{}", table.help());
     return 0;
   }
   if (!table.given("predictions")) setup.predictions = setup.length <= 128 ? 20 : 80;
-  if (setup.profile && setup.device != "cpu") fail("--profile: a card's ops run on their own time");
+  if (setup.profile && setup.device != "cpu")
+    fail("--profile: works with --device cpu only, because the ops of a GPU run asynchronously");
   const bert::Config config = bench::config_or_base(setup.config);
   const std::vector<PretrainingBatch> batches = make_batches(setup, config);
   if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);

@@ -1,4 +1,5 @@
-// Any bytes as a model's config: an Error, or a config that is written and read as it was.
+// Input: bytes as a model's config. Expected: an Error, or a config that is unchanged after writing
+// and reading.
 
 #include <cstddef>
 #include <cstdint>

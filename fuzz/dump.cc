@@ -1,5 +1,5 @@
-// Any bytes as a dump (plain, gzip or bzip2): pages, or a reason; of plain XML the same whatever
-// the pieces in which it comes. Mostly in one thread.
+// Input: bytes as a dump (plain, gzip or bzip2). Expected: pages, or a reason. The pages of plain
+// XML must not depend on the chunks in which it arrives. Most inputs use one thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +34,7 @@ std::string read_all(std::unique_ptr<io::ByteSource> source) {
   std::string text;
   corpus::DumpReader reader(std::move(source));
   while (const auto page = reader.next()) text += page->title + "\n" + page->text + "\n";
-  // expat's words for what is wrong in a first line are not always the same.
+  // expat's messages about an error in a first line are not always the same.
   return text + (reader.damage().empty() ? "" : "damaged");
 }
 
@@ -42,15 +42,15 @@ std::string read_all(std::unique_ptr<io::ByteSource> source) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (bytes.empty()) return 0;  // an Error, which the tests look at
+  if (bytes.empty()) return 0;  // an Error, which the tests cover
   const std::string text = read_all(io::open_memory(bytes, "fuzz", 1));
   const bool plain = !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b");
-  // Second threads are slow to start: every sixteenth size sees them.
+  // A second thread is slow to start, so only every sixteenth size uses one.
   if (bytes.starts_with("BZh") && size % 16 == 0 &&
       read_all(io::open_memory(bytes, "fuzz", 2)) != text) {
     std::abort();
   }
-  // A byte at a time, expat reads all of it; in larger pieces texts go past it.
+  // With one byte at a time, expat reads everything; in larger pieces, texts bypass it.
   const size_t piece_bytes = size % 2 == 0 ? 1 : 1 + size % 61;
   if (plain && read_all(std::make_unique<Pieces>(bytes, piece_bytes)) != text) std::abort();
   return 0;

@@ -1,4 +1,4 @@
-// Any bytes as a pickle: an Error or a tree.
+// Input: bytes as a pickle. Expected: an Error or a tree.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Any bytes as text: sentences in order, none blank, every character in one of them.
+// Input: bytes as text. Expected: sentences in order, none blank, that together hold every
+// character.
 
 #include <algorithm>
 #include <cstddef>

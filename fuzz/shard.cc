@@ -1,6 +1,6 @@
-// Any bytes as an HDF5 shard: an Error, or rows whose every field is within its bounds and of which
-// shape and lengths, read alone, say the same. Shards are opened by name: the bytes go through a
-// file in TMPDIR (fast in /dev/shm).
+// Input: bytes as an HDF5 shard. Expected: an Error, or rows whose fields are all in range. The
+// shape and the lengths that are read separately must agree with the rows. Shards are opened by
+// name, so the bytes are written to a file in TMPDIR (fast in /dev/shm).
 
 #include <stdlib.h>
 #include <unistd.h>

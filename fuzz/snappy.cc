@@ -1,4 +1,4 @@
-// Any bytes as a Snappy block: nothing, or at most the limit.
+// Input: bytes as a Snappy block. Expected: nothing, or at most the limit.
 
 #include <cstddef>
 #include <cstdint>

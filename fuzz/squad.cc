@@ -1,4 +1,4 @@
-// Any bytes as a SQuAD file: an Error, or features whose every token can be read.
+// Input: bytes as a SQuAD file. Expected: an Error, or features whose tokens can all be read.
 
 #include <cstddef>
 #include <cstdint>

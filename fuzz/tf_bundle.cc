@@ -1,6 +1,6 @@
-// Any bytes as the index of a TensorFlow checkpoint: an Error, or tensors that can be read or are
-// damaged. Bytes that do not end as a table does stand for the rows of one, with sums that are
-// right: behind a wrong sum nothing else would be tried.
+// Input: bytes as the index of a TensorFlow checkpoint. Expected: an Error, or tensors that are
+// readable or damaged. Bytes without the footer of a table are used as the entries of a table with
+// correct checksums, because a wrong checksum would stop the reader at once.
 
 #include <unistd.h>
 
@@ -51,7 +51,7 @@ std::string index_of(std::string_view input) {
   return file + footer + magic;
 }
 
-/// A folder of its own with the data of a bundle "x".
+/// Creates a folder with the data of a bundle "x".
 std::string make_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "fuzz-tf-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) std::abort();

@@ -1,5 +1,5 @@
-// Any bytes as text: the ids with and without offsets are the same, offsets rise and lie in the
-// text, under both sets of rules, cased and not.
+// Input: bytes as text. Expected: equal ids with and without offsets, and ascending offsets within
+// the text, under both sets of rules, cased and uncased.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,7 @@ void check(std::string_view text, const text::Tokenizer& tokenizer) {
   int64_t begin = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || ids[i] >= tokenizer.vocabulary().size()) std::abort();
-    // A broken byte counts as one character, so that there are never more of them than bytes.
+    // An invalid byte counts as one character, so there are never more characters than bytes.
     if (offsets[i].begin < begin || offsets[i].end < offsets[i].begin ||
         offsets[i].end > static_cast<int64_t>(text.size())) {
       std::abort();

@@ -1,5 +1,5 @@
-// Any bytes as a vocabulary: an Error, or one whose every piece is found again; and a tokenizer on
-// it gives ids of it.
+// Input: bytes as a vocabulary. Expected: an Error, or a vocabulary in which every piece is found,
+// with a tokenizer that returns ids of it.
 
 #include <cstddef>
 #include <cstdint>

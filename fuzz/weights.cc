@@ -1,5 +1,5 @@
-// Any bytes as a weight file (torch.save, old and new, or safetensors): an Error, or tensors whose
-// bytes can all be read.
+// Input: bytes as a weight file (torch.save, both formats, or safetensors). Expected: an Error, or
+// tensors whose bytes can all be read.
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// Any bytes as a zip archive: an Error, or entries that can be read or are damaged.
+// Input: bytes as a zip archive. Expected: an Error, or entries that are readable or damaged.
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Includes point downward only. A folder of src/ may include itself and folders of lower levels; see
-# docs/design/architecture.md. Prints each include that does not, and exits 1.
+# Checks that includes point downward only: a folder of src/ may include itself and folders of lower
+# levels (docs/design/architecture.md). Prints each include that does not, and exits with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# ./run demo: real English text becomes a small BERT, in demo/. Each stage is skipped when what it
-# makes is there; remove demo/ to start afresh.
+# ./run demo: trains a small BERT from real English text, in demo/. A stage is skipped when its output
+# exists; remove demo/ to start again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly bertha=build/release/bertha
-readonly text=demo/sharded/bible        # one verse a line, a blank line between chapters
+readonly text=demo/sharded/bible        # one verse per line, a blank line between chapters
 readonly training_shards=8
 readonly vocab=demo/vocab.txt
 readonly config=demo/bert_config.json
@@ -13,10 +13,10 @@ readonly results=demo/results
 readonly questions=scripts/demo_questions.json
 readonly answers=demo/answers
 
-# Everything is smaller than the real thing, chosen for ten minutes on two cores: the model, its
-# vocabulary, and rows of 64 and 128 tokens for the two phases in place of 128 and 512. Weights start
-# wider than 0.02, which suits hidden sizes of a thousand; so small a model would take long to leave
-# the plateau where it knows word frequencies alone.
+# All sizes are reduced, for ten minutes on two cores: the model, its vocabulary, and rows of 64 and 128
+# tokens for the two phases instead of 128 and 512. The initial weights have a larger deviation than
+# 0.02, which suits hidden sizes near 1000: with 0.02, so small a model would need many steps to learn
+# more than word frequencies.
 readonly pieces=2500
 readonly layers=2 hidden=192 heads=3 initializer_range=0.05
 readonly phase1_steps=${DEMO_PHASE1_STEPS:-1200}
@@ -28,7 +28,7 @@ hdf5_folder() {  # LENGTH MAX_PREDICTIONS
   echo "demo/hdf5_lower_case_1_seq_len_$1_max_pred_$2_masked_lm_prob_0.15_random_seed_12345_dupe_factor_5/bible"
 }
 
-# Every 20th chapter is held out; the others go round the training shards.
+# Every 20th chapter is held out; the others are distributed round-robin over the training shards.
 write_shards() {
   local aside=demo/sharded/aside
   rm -rf "$aside"
@@ -67,7 +67,7 @@ write_config() {
 JSON
 }
 
-# Training and held-out shards of one length lie in one folder, told apart by their names.
+# Training and held-out shards of one length are in one folder; their names differ.
 instances() {  # LENGTH MAX_PREDICTIONS
   local folder
   folder=$(hdf5_folder "$1" "$2")
@@ -120,15 +120,15 @@ say "5/7 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
   --max_steps="$phase2_steps" --warmup_proportion=0.1 --learning_rate=0.002 \
   --resume_from_checkpoint --phase1_end_step="$phase1_steps" --phase2
 
-say "6/7 fill" "what stands for [MASK]?"
+say "6/7 fill" "which word does [MASK] stand for?"
 for sentence in "And the LORD spake unto [MASK], saying," \
   "And it came to [MASK], when the king heard it,"; do
   "$bertha" fill --init_checkpoint="$last" --config_file="$config" --vocab_file="$vocab" \
     --do_lower_case "$sentence"
 done
 
-# So few questions are learnt by heart: this shows the way from pre-training to answers, not skill.
-# The schedule counts questions as the recipe's does, 7 batches an epoch, where windows make 23.
+# The model memorizes so few questions: this shows the steps from pre-training to answers, not quality.
+# The schedule counts questions as the reference does (7 batches per epoch), while the windows make 23.
 say "7/7 questions" "57 questions about 12 passages: fine-tune, score on the same, ask one"
 [[ -e $answers/model.safetensors ]] || "$bertha" squad --do_train --do_predict --do_eval \
   --train_file="$questions" --predict_file="$questions" --init_checkpoint="$last" \

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Packs what bench/cuda_bench.sh needs on a machine that has a card but neither this project's
-# packages nor a network: programs stripped of symbols, the shared libraries they load (not CUDA's,
-# which are with the compiler there), the C library for the case that the one there is older, and
+# Packs everything that bench/cuda_bench.sh needs on a machine with a GPU that has neither this
+# project's packages nor a network: programs without symbols, the shared libraries that they load
+# (except CUDA's, which must be installed there), the C library in case the one there is older, and
 # small shards for the parity runs.
 #
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
-# FOLDER is build/cuda (as docs/cuda.md builds the program, test_cuda and the benches), FILE build/cuda_pack/pack.tar.xz, which git ignores; its size is
-# printed. The text for the shards, one sentence a line and a blank line between documents, is this
-# project's own documentation unless --text, the last option, names better.
+# FOLDER is build/cuda (docs/cuda.md shows how to build the program, test_cuda and the benchmarks).
+# FILE is build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for the shards
+# has one sentence per line and a blank line between documents. It is this project's own documentation
+# unless --text, which must be the last option, names other files.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -51,7 +52,7 @@ done
 libraries() { ldd "${programs[@]/#/$build/}" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u; }
 while read -r library; do
   case $(basename "$library") in
-    libcuda.so* | libcudart.so* | libcublas*.so* | libnccl.so*) ;;  # of the machine with the card
+    libcuda.so* | libcudart.so* | libcublas*.so* | libnccl.so*) ;;  # provided by the machine with the GPU
     libc.so* | libm.so* | libdl.so* | libpthread.so* | librt.so* | libresolv.so*)
       cp -L "$library" "$stage/libc/"
       ;;
@@ -60,7 +61,7 @@ while read -r library; do
 done < <(libraries)
 cp -L "$(ldd "$build/bertha" | awk '/ld-linux/ { print $1 }')" "$stage/libc/"
 
-# Sentences of the documentation: prose alone, a file a document.
+# Sentences of the documentation: prose only, one file per document.
 if [[ ${#texts[@]} -eq 0 ]]; then
   for page in README.md CONTRIBUTING.md docs/*.md; do
     sed -E '/^```/,/^```/d; /^[#|<>-]/d; s/[][`*]//g; s/([.:;]) +/\1\n/g' "$page" | grep -E '[a-z]{3}.* ' || true

@@ -1,16 +1,15 @@
 #pragma once
 
-// How a flat gradient buffer is cut while a backward pass makes it final from its end down.
+// Splits a flat gradient buffer into buckets while a backward pass completes it from its end down.
 
 #include <algorithm>
 #include <cstdint>
 
 namespace bertha::comm {
 
-/// The elements [from, unsummed) have their last value and are not yet under way: calls
-/// begin(offset, count) for each bucket of at most `bucket` of them, from the end down. A rest
-/// shorter than a bucket waits for the next layer, unless `from` is 0. Returns what is unsummed
-/// then.
+/// The elements [from, unsummed) are final and not yet in an all-reduce. Calls begin(offset, count)
+/// for each bucket of at most `bucket` of them, from the end down. A remainder shorter than a
+/// bucket waits for the next layer, unless `from` is 0. Returns the new value of `unsummed`.
 template <typename Begin>
 int64_t cut_buckets(int64_t unsummed, int64_t from, int64_t bucket, const Begin& begin) {
   while (unsummed > from && (from == 0 || unsummed - from >= bucket)) {

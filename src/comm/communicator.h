@@ -1,11 +1,11 @@
 #pragma once
 
-// The ranks of a job, as a step of training sees them: who am I, sums over all, one rank's data to
-// all, an agreement on stopping. One process without a launcher is a world of one rank, in which
-// every call is valid and does nothing. mpi/ holds the world that mpirun makes.
+// The ranks of a job, as a training step uses them: rank numbers, all-reduce, broadcast, and the
+// agreement to stop. A process without a launcher is a world of one rank, in which every call is
+// valid and does nothing. mpi/ has the world that mpirun makes.
 //
-// Every rank makes the same calls in the same order; a call that names a Stage may wait for the
-// others. Sums leave the same bits on every rank.
+// All ranks make the same calls in the same order. A call with a Stage may wait for the others. An
+// all-reduce leaves the same bits on every rank.
 
 #include <cstdint>
 #include <functional>
@@ -18,13 +18,13 @@
 
 namespace bertha::comm {
 
-/// What a rank is doing, for the line that names it when it fails.
+/// What a rank is doing. The message about a failed rank reports it.
 enum class Stage : uint8_t {
-  kStart,      ///< loading and agreeing on how to begin
+  kStart,      ///< loading, and agreeing on where to begin
   kCompute,    ///< forward and backward passes, updates
   kVote,       ///< agreeing on whether to stop
-  kMetrics,    ///< sums of losses
-  kGradients,  ///< the sum of gradients
+  kMetrics,    ///< all-reduce of losses
+  kGradients,  ///< all-reduce of gradients
   kWeights,    ///< weights from rank 0, or compared over ranks
   kSave,       ///< a checkpoint
   kBarrier,    ///< waiting for all
@@ -33,18 +33,20 @@ enum class Stage : uint8_t {
 const char* name_of(Stage stage);
 
 struct ReduceOptions {
-  DType wire_dtype = DType::kF32;  ///< kBF16: values are rounded on the way, sums are taken in f32
-  /// Sums in an order that depends on the number of ranks alone (pairwise.h), not on the library.
+  DType wire_dtype =
+      DType::kF32;  ///< kBF16: values are rounded for the transfer, sums are computed in f32
+  /// Sum in an order that depends only on the number of ranks (pairwise.h), not on the library.
   bool fixed_order = false;
-  int64_t bucket_elements = int64_t{8} << 20;  ///< values under way at once: 32 MiB of f32
+  int64_t bucket_elements = int64_t{8} << 20;  ///< values in flight at once: 32 MiB of f32
 };
 
 struct WorldSettings {
-  double silence_seconds = 60;  ///< a rank that says nothing for so long ends the job
-  /// Gets the line that says which rank failed, before the process ends. Called on another thread.
+  double silence_seconds = 60;  ///< a rank without a heartbeat for this time ends the job
+  /// Receives the message that names the failed rank, before the process ends. Called on another
+  /// thread.
   std::function<void(const std::string&)> on_failure;
-  /// True once this process was asked to stop: a silent rank is then taken for dead sooner, since
-  /// the launcher signals the living when one has died.
+  /// Returns true once this process was asked to stop. A silent rank is then considered dead
+  /// sooner, because the launcher signals the surviving ranks when one has died.
   std::function<bool()> stopping;
 };
 
@@ -53,89 +55,89 @@ class Communicator {
   Communicator() = default;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
-  /// Waits for all ranks, then leaves.
+  /// Waits for all ranks, then leaves the world.
   virtual ~Communicator() = default;
 
   virtual int64_t rank() const { return 0; }
   virtual int64_t ranks() const { return 1; }
-  /// Number of this rank among those of its host: which card it takes.
+  /// Number of this rank among the ranks of its host; selects its GPU.
   virtual int64_t local_rank() const { return 0; }
   /// The name of a rank's host.
   virtual std::string host(int64_t rank) const;
   bool leads() const { return rank() == 0; }
 
-  /// Rank 0's bytes on every rank. The same size everywhere.
+  /// Copies rank 0's bytes to every rank. The size is the same on all ranks.
   virtual void broadcast(std::span<std::byte> /*data*/, Stage /*stage*/) {}
-  /// Sums over ranks, in order of rank.
+  /// Sums over ranks, added in order of rank.
   virtual void all_reduce(std::span<double> /*values*/, Stage /*stage*/) {}
-  /// One value of each rank, in order of rank.
+  /// One value from each rank, in order of rank.
   virtual std::vector<uint64_t> all_gather(uint64_t value, Stage stage);
   virtual void barrier(Stage /*stage*/) {}
-  /// A barrier for long waits: the core is left to others meanwhile, and it may end late by some
-  /// milliseconds.
+  /// A barrier for long waits. It leaves the core to other work and may return some milliseconds
+  /// late.
   virtual void wait_for_all(Stage /*stage*/) {}
 
-  /// How much of a flat tensor is best summed at a time: what `options` say at most.
+  /// The best number of elements to all-reduce at a time, at most that of `options`.
   virtual int64_t bucket_elements(const ReduceOptions& options) const {
     return options.bucket_elements;
   }
-  /// Begins the sum over ranks of a piece of a flat f32 tensor, in its place: its values are
-  /// nobody's before wait_all_reduces(). All ranks begin the same pieces in the same order. May be
-  /// called while a segment of a device is recorded or runs (between the layers of a backward
-  /// pass).
+  /// Starts the all-reduce of a piece of a flat f32 tensor in place; nothing may use its values
+  /// before wait_all_reduces(). All ranks start the same pieces in the same order. May be called
+  /// while a segment of a device is recorded or runs (between the layers of a backward pass).
   virtual void all_reduce_async(InOut /*piece*/, const ReduceOptions& /*options*/) {}
-  /// Lends this thread to the sums under way; waits for nothing.
+  /// Lets this thread work on the pending all-reduces. Does not wait.
   virtual void progress_all_reduces() {}
-  /// Waits for all sums begun.
+  /// Waits for all started all-reduces.
   virtual void wait_all_reduces() {}
-  /// Sum over ranks of a flat f32 tensor, in its place.
+  /// Sums a flat f32 tensor over ranks, in place.
   void all_reduce(InOut gradients, const ReduceOptions& options);
 
-  // ZeroPartition of something flat: rank r has the elements [bounds[r], bounds[r + 1]); bounds has
-  // ranks() + 1 entries, the same everywhere.
+  // Partitions of a flat tensor: rank r has the elements [bounds[r], bounds[r + 1]). `bounds` has
+  // ranks() + 1 entries and is the same on all ranks.
 
-  /// This rank's share becomes the sum over ranks, in the order of pairwise.h; what the other
-  /// shares hold afterwards is of no use.
+  /// This rank's partition becomes the sum over ranks, in the order of pairwise.h. The contents of
+  /// the other partitions are undefined afterwards.
   virtual void reduce_scatter(InOut /*values*/, std::span<const int64_t> /*bounds*/,
                               const ReduceOptions& /*options*/) {}
-  /// Every rank's own share of a flat f32 tensor, on every rank, in its place.
+  /// Copies every rank's own partition of a flat f32 tensor to all ranks, in place.
   virtual void all_gather(InOut /*values*/, std::span<const int64_t> /*bounds*/, Stage /*stage*/) {}
-  /// The same for few values in host memory.
+  /// The same for a few values in host memory.
   virtual void all_gather(std::span<double> /*values*/, std::span<const int64_t> /*bounds*/,
                           Stage /*stage*/) {}
-  /// Every rank's share `mine` in `all` on rank 0, in host memory; the others pass nothing for it.
+  /// Copies every rank's partition `mine` into `all` on rank 0, in host memory. Other ranks pass an
+  /// empty `all`.
   virtual void gather(std::span<const float> mine, std::span<float> all,
                       std::span<const int64_t> bounds, Stage stage);
 
-  /// Says whether this rank wants to stop, and waits for nothing.
+  /// States whether this rank wants to stop. Does not wait.
   virtual void vote(bool stop) { stop_ = stop; }
-  /// Whether any rank wanted to stop at the last vote(), the same answer everywhere.
+  /// True on all ranks if any rank wanted to stop at the last vote().
   virtual bool stop_agreed() { return stop_; }
 
-  /// Where this rank is, for the line that names it.
+  /// Sets the step and stage that a failure message reports for this rank.
   virtual void at(int64_t /*step*/, Stage /*stage*/) {}
 
   /// Ends the processes of all ranks without waiting for them.
   [[noreturn]] virtual void abort(int status);
-  /// `release` is called before the process ends by abort() or by the watchdog, on whichever thread
-  /// ends it: a card's library lets go there of what it waits for. Empty: nothing to release.
+  /// `release` is called before the process ends by abort() or by the watchdog, on the thread that
+  /// ends it. The NCCL world uses it to abort pending collectives. Empty: nothing to release.
   virtual void on_abort(const std::function<void()>& /*release*/) {}
 
-  /// Text of rank 0 on every rank, whatever the others passed.
+  /// Rank 0's text, on every rank. The text of the other ranks is ignored.
   std::string broadcast_text(const std::string& text, Stage stage);
-  /// Rank 0's elements of a flat tensor on every rank, through host memory.
+  /// Copies rank 0's elements of a flat tensor to every rank, through host memory.
   void broadcast_tensor(Device& device, InOut tensor, Stage stage);
 
  private:
   bool stop_ = false;
 };
 
-/// The world this process was launched in: MPI's when a launcher (mpirun, mpiexec, srun --mpi)
-/// started it with others, else one of a single rank. Throws Error when it was launched with others
-/// and this program was built without MPI. May be made once in a process.
+/// The world in which this process was launched: MPI's when a launcher (mpirun, mpiexec, srun
+/// --mpi) started it with others, else a world of one rank. Throws Error when it was launched with
+/// others and this program was built without MPI. May be called once per process.
 std::unique_ptr<Communicator> join_world(const WorldSettings& settings);
 
-/// A world of this process alone.
+/// A world of this process only.
 Communicator& alone();
 
 }  // namespace bertha::comm

@@ -1,7 +1,7 @@
 #pragma once
 
-// Sums over ranks that have a card each. nccl/ holds the world that NCCL makes; no_nccl/ stands in
-// where the library was absent when this program was built.
+// Collectives between ranks that have one GPU each. nccl/ has the world that NCCL makes; no_nccl/
+// replaces it when the program is built without the library.
 
 #include <memory>
 
@@ -10,13 +10,13 @@
 
 namespace bertha::comm {
 
-/// The ranks of `host`, with tensors of `device` summed and shared from card to card; all else goes
-/// the way of `host`, which must outlive it, as must the device. Every rank makes it at the same
-/// time. Throws Error in a program built without NCCL.
+/// The ranks of `host`, with collectives on tensors of `device` going from GPU to GPU. All other
+/// calls go to `host`. `host` and `device` must outlive the result. Every rank calls this at the
+/// same time. Throws Error in a program built without NCCL.
 std::unique_ptr<Communicator> make_device_communicator(Communicator& host, Device& device);
 
-/// The same where it is needed; null where `host` itself will do: on CPUs, or with one rank. Throws
-/// Error when some ranks have a card and others none.
+/// Makes the device communicator where it is needed. Returns null where `host` is sufficient: on
+/// CPUs, or with one rank. Throws Error when only some ranks have a GPU.
 std::unique_ptr<Communicator> choose_device_communicator(Communicator& host, Device& device);
 
 }  // namespace bertha::comm

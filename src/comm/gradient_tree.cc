@@ -11,13 +11,13 @@ namespace bertha::comm {
 GradientTree::GradientTree(Device& device, int64_t flat_size, int64_t accumulation)
     : accumulation_(accumulation), run_(odd_part(accumulation)) {
   BERTHA_CHECK(accumulation > 0);
-  if (device.kind() != DeviceKind::kCpu) fail("--deterministic sums gradients on the CPU alone");
+  if (device.kind() != DeviceKind::kCpu) fail("--deterministic sums gradients on CPUs only");
   for (int64_t leaves = accumulation / run_; leaves > 1; leaves /= 2) {
     levels_.push_back(device.allocate(flat_size * size_of(DType::kF32)));
   }
 }
 
-/// A binary counter: level l holds the sum of 2^l runs that waits for its right-hand neighbour.
+/// A binary counter: level l holds the sum of 2^l runs until its right-hand neighbour is complete.
 void GradientTree::fold(Device& device, InOut gradients) {
   ++seen_;
   if (seen_ % run_ != 0) return;
@@ -37,7 +37,7 @@ void GradientTree::fold(Device& device, InOut gradients) {
   device.zero(out(gradients.tensor()));
 }
 
-/// With the last run every level is full, and all are added.
+/// At the last run every level is full, and all are added.
 void GradientTree::fold_last(InOut piece, int64_t offset) {
   BERTHA_CHECK(seen_ == accumulation_ - 1);
   const int64_t size = piece.tensor().size();

@@ -5,18 +5,18 @@
 
 namespace bertha::comm {
 
-/// How this process was started, as the environment says.
+/// How this process was started, according to the environment.
 struct Launch {
   bool with_others = false;  ///< a launcher of MPI started more than one process
-  std::string launcher;      ///< the variable that says so
+  std::string launcher;      ///< the environment variable that shows it
 };
 
-/// Looks a variable up; empty when it is not set.
+/// Returns the value of a variable, or an empty string when it is not set.
 using Environment = std::string (*)(const char* name);
 std::string from_environment(const char* name);
 
-/// Throws Error when a scheduler started several processes that cannot find each other (srun
-/// without --mpi): each would train alone and all would write the same files.
+/// Throws Error when a scheduler started several processes that cannot communicate (srun without
+/// --mpi): each would train alone, and all would write the same files.
 Launch find_launch(Environment environment = from_environment);
 
 }  // namespace bertha::comm

@@ -1,9 +1,10 @@
 #pragma once
 
-// The order of sums under --deterministic. The gradients of a step's G micro-batches are summed as
-// one tree, however many ranks share them: T(first, n) = T(first, n/2) + T(first + n/2, n/2) for
-// even n, left to right for odd n. A rank holds G / ranks micro-batches in a row, so with a power
-// of two of ranks its part is a subtree, and the ranks' sums are the upper levels of the same tree.
+// The order of sums with --deterministic. The gradients of a step's G micro-batches are summed as
+// one tree, independent of the number of ranks: T(first, n) = T(first, n/2) + T(first + n/2, n/2)
+// for even n, left to right for odd n. A rank holds G / ranks consecutive micro-batches. With a
+// power of two of ranks, the sum of a rank is a subtree, and the sums of the ranks form the upper
+// levels of the same tree.
 
 #include <algorithm>
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace bertha::comm {
 
-/// The largest odd divisor: micro-batches that are summed left to right at the tree's foot.
+/// The largest odd divisor: the number of micro-batches in each leaf, summed left to right.
 constexpr int64_t odd_part(int64_t count) {
   while (count > 0 && count % 2 == 0) count /= 2;
   return count;
@@ -25,8 +26,8 @@ inline void add_to(float* to, const float* from, int64_t count) {
   });
 }
 
-/// Sums `parts` arrays of `count` that lie end to end, by the tree above; the sum is left in the
-/// first. The others are used up.
+/// Sums `parts` arrays of `count` values, stored end to end, by the tree above. The first array
+/// receives the sum; the others are overwritten.
 inline void sum_by_tree(float* values, int64_t parts, int64_t count) {
   if (parts % 2 == 0) {
     const int64_t half = parts / 2;

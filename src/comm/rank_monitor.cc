@@ -41,7 +41,7 @@ std::optional<std::string> RankMonitor::silent(double now, double silence) const
     if (last == nullptr || watched.heard < last->heard) last = &watched;
   }
   if (last == nullptr) return std::nullopt;
-  return fmt::format("{} has not answered for {:.0f} s; it was last heard at step {}, in {}",
+  return fmt::format("{} has not answered for {:.0f} s; its last heartbeat was at step {}, in {}",
                      name(*last), now - last->heard, last->beat.step,
                      name_of(static_cast<Stage>(last->beat.stage)));
 }

@@ -6,15 +6,16 @@
 
 namespace bertha {
 
-/// Element types of tensors and of the files we read and write.
+/// Element types of tensors and of the files that the program reads and writes.
 enum class DType : uint8_t { kF32, kBF16, kF16, kF64, kI32, kI64, kI8, kU8, kBool };
 
-/// Bytes an element takes.
+/// Size of one element in bytes.
 int64_t size_of(DType dtype);
 /// The short name used in messages and in `inspect`: "f32", "bf16", …
 const char* name_of(DType dtype);
 
-/// bfloat16: the upper half of an IEEE float, rounded to nearest even, NaN kept quiet.
+/// bfloat16: the upper half of an IEEE float. Conversion rounds to nearest even and keeps NaN
+/// quiet.
 struct BFloat16 {
   uint16_t bits = 0;
 

@@ -8,8 +8,8 @@
 
 namespace bertha {
 
-/// What a user can understand and mend: one line that names the file or option, the place, and
-/// what was expected. The program prints it and exits with a non-zero status.
+/// An error that a user can understand and fix: one line that names the file or option, the place,
+/// and what was expected. The program prints it and exits with a non-zero status.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -21,7 +21,7 @@ template <typename... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// A broken promise between two pieces of this program: a defect, not bad input.
+/// A broken contract between two parts of this program: a defect, not bad input.
 class LogicError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

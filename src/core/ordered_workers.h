@@ -1,8 +1,8 @@
 #pragma once
 
-// Work in parallel, results in order: jobs are made one at a time, worked on by several threads,
-// and handed out in the order in which they were made. What comes out is the same for any number
-// of threads; how much is in flight is bounded.
+// Parallel work with ordered results. One producer makes jobs, several threads work on them, and
+// next() returns the results in the order of the jobs. Results do not depend on the number of
+// threads, and the number of jobs in flight is bounded.
 
 #include <condition_variable>
 #include <cstdint>
@@ -20,8 +20,8 @@ namespace bertha {
 template <typename Job, typename Result>
 class OrderedWorkers {
  public:
-  /// `produce` gives the next job or nothing at the end, and is never called by two threads at
-  /// once; `work` must depend on its job alone. With one thread everything runs inside next().
+  /// `produce` returns the next job, or nothing at the end; no two threads call it at once. `work`
+  /// must depend on its job alone. With one thread everything runs inside next().
   OrderedWorkers(int64_t threads, std::function<std::optional<Job>()> produce,
                  std::function<Result(Job&&)> work)
       : produce_(std::move(produce)), work_(std::move(work)), window_(2 * threads) {
@@ -38,8 +38,8 @@ class OrderedWorkers {
     changed_.notify_all();
   }
 
-  /// The next result, nothing at the end. An exception of its job is thrown here, once; the results
-  /// before it have been handed out by then, and none follows.
+  /// The next result, or nothing at the end. If a job threw an exception, next() rethrows it once,
+  /// after all results before it, and returns no result after it.
   std::optional<Result> next() {
     if (threads_.empty()) {
       std::optional<Job> job = produce_();
@@ -103,7 +103,7 @@ class OrderedWorkers {
     return !stopped_ && !exhausted_;
   }
 
-  /// Takes the next place in the order, or -1 when there is nothing to hand out.
+  /// Returns the next position in the order, or -1 when there is no result to return.
   int64_t announce(bool has_result, bool is_last) {
     const std::lock_guard lock(mutex_);
     exhausted_ = exhausted_ || is_last;
@@ -117,12 +117,13 @@ class OrderedWorkers {
   std::mutex produce_mutex_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<int64_t, Slot> slots_;  // done, not yet handed out
+  std::map<int64_t, Slot> slots_;  // done, not yet returned
   int64_t issued_ = 0;
   int64_t consumed_ = 0;
   bool exhausted_ = false;
   bool stopped_ = false;
-  std::vector<std::jthread> threads_;  // last: joined before what they use goes
+  std::vector<std::jthread> threads_;  // last member: the threads are joined before the members
+                                       // that they use are destroyed
 };
 
 }  // namespace bertha

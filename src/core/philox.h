@@ -2,7 +2,7 @@
 
 // Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011, section 3.3). A draw is a function of (key, counter), so
-// every device and every thread layout gives the same numbers.
+// it does not depend on the device or on the number of threads.
 
 #include <array>
 #include <cstddef>
@@ -28,7 +28,7 @@ constexpr PhiloxBlock philox(PhiloxBlock counter, uint64_t key) {
   return counter;
 }
 
-/// A uniform stream for host code (initial weights, data order): words in counter order.
+/// A uniform stream for host code (initial weights, data order). It returns words in counter order.
 class PhiloxStream {
  public:
   /// Streams with different (seed, stream) are independent.
@@ -42,14 +42,15 @@ class PhiloxStream {
     const uint64_t high = next_u32();
     return high << 32 | next_u32();
   }
-  /// Uniform in [0, bound), without bias (rejection of the short last interval); bound >= 1.
+  /// Uniform in [0, bound) without bias: draws from the incomplete last interval are rejected.
+  /// bound >= 1.
   uint64_t below(uint64_t bound) {
     const uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
     uint64_t draw = next_u64();
     while (draw >= limit) draw = next_u64();
     return draw % bound;
   }
-  /// Uniform in [0, 1), 53 bits.
+  /// Uniform in [0, 1) with 53 random bits.
   double uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
 
  private:

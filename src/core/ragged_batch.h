@@ -6,7 +6,7 @@
 namespace bertha {
 
 /// A micro-batch on the host: N sequences end to end, T tokens, no padding. Dataset code fills it,
-/// the trainer copies it to a device.
+/// and the trainer copies it to a device.
 struct RaggedBatch {
   std::vector<int32_t> ids;        ///< [T] vocabulary index
   std::vector<int32_t> segments;   ///< [T] 0 or 1
@@ -17,7 +17,7 @@ struct RaggedBatch {
   int64_t sequences() const {
     return seq_start.empty() ? 0 : static_cast<int64_t>(seq_start.size()) - 1;
   }
-  /// Empties it and keeps the memory.
+  /// Removes the contents and keeps the allocated memory.
   void clear() {
     ids.clear();
     segments.clear();

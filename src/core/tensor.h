@@ -1,9 +1,9 @@
 #pragma once
 
-// A tensor is a view {buffer, offset, dtype, shape} of dense, row-major elements. It owns nothing
-// and is copied freely. Addresses are known below backend/ and in an op's device files only
-// (backend/cpu/view.h); a value that an op writes is handed over as Out or InOut, so that a reader
-// and a recording device see every write at the call.
+// A tensor is a view {buffer, offset, dtype, shape} of dense, row-major elements. It owns no memory
+// and is cheap to copy. Only backend/ and the device files of an op may use addresses
+// (backend/cpu/view.h). An op receives each operand that it writes as Out or InOut, so that readers
+// and recording devices see every write at the call.
 
 #include <array>
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace bertha {
 
 class Device;
 
-/// Extents of up to four dimensions, outermost first.
+/// Up to four extents, outermost first.
 class Shape {
  public:
   static constexpr int kMaxRank = 4;
@@ -42,7 +42,7 @@ class Shape {
   int rank_ = 0;
 };
 
-/// Memory of a device, freed with the object. Made by Device::allocate.
+/// Device memory, made by Device::allocate and freed with this object.
 class Buffer {
  public:
   Buffer() = default;
@@ -56,7 +56,7 @@ class Buffer {
 
   int64_t size_bytes() const { return size_bytes_; }
   Device* device() const { return device_; }
-  /// Device address. For backend/ and device files of ops only.
+  /// Device address, for backend/ and the device files of ops only.
   std::byte* base() const { return base_; }
 
  private:
@@ -65,7 +65,7 @@ class Buffer {
   int64_t size_bytes_ = 0;
 };
 
-/// Views in the flat buffers and in arenas start at multiples of this many bytes.
+/// Views in flat buffers and in arenas start at multiples of this number of bytes.
 inline constexpr int64_t kAlignmentBytes = 128;
 constexpr int64_t align_up(int64_t bytes, int64_t to = kAlignmentBytes) {
   return (bytes + to - 1) / to * to;
@@ -73,10 +73,10 @@ constexpr int64_t align_up(int64_t bytes, int64_t to = kAlignmentBytes) {
 
 class Tensor {
  public:
-  /// No tensor: what an absent operand (no bias, no residual) is passed as.
+  /// No tensor. Callers pass it for an absent operand, for example no bias or no residual.
   Tensor() = default;
-  /// View of `buffer` from `offset_bytes`; throws LogicError when it does not fit. A null buffer
-  /// makes a view without memory, as a dry run uses.
+  /// View of `buffer` from `offset_bytes`. Throws LogicError when the view does not fit. A null
+  /// buffer makes a view without memory, which dry runs use.
   Tensor(const Buffer* buffer, int64_t offset_bytes, DType dtype, Shape shape);
 
   bool empty() const { return shape_.rank() == 0; }
@@ -88,7 +88,7 @@ class Tensor {
   const Buffer* buffer() const { return buffer_; }
   int64_t offset_bytes() const { return offset_bytes_; }
 
-  /// The same elements under another shape of equal size.
+  /// The same elements with another shape of equal size.
   Tensor reshape(Shape shape) const;
   /// Rows [begin, begin + count) of the first dimension.
   Tensor rows(int64_t begin, int64_t count) const;
@@ -100,7 +100,7 @@ class Tensor {
   Shape shape_;
 };
 
-/// An operand an op overwrites; what it held before does not matter.
+/// An operand that an op overwrites. Its previous contents do not matter.
 class Out {
  public:
   Out() = default;
@@ -112,7 +112,7 @@ class Out {
   Tensor tensor_;
 };
 
-/// An operand an op reads and changes in place, or adds to.
+/// An operand that an op reads and changes in place, or adds to.
 class InOut {
  public:
   InOut() = default;

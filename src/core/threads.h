@@ -1,8 +1,8 @@
 #pragma once
 
-// Data-parallel loops of the CPU ops. They run on the OpenMP team that oneDNN uses too, so one set
-// of threads serves both. Work is split by index into equal static ranges: which thread does what,
-// and therefore every floating-point sum, depends on the thread count alone.
+// Data-parallel loops of the CPU ops. They run on the OpenMP team that oneDNN also uses, so both
+// use one set of threads. Each loop splits its indices into equal static ranges. The range of a
+// thread, and therefore every floating-point sum, depends on the thread count alone.
 
 #include <omp.h>
 
@@ -12,13 +12,13 @@
 
 namespace bertha {
 
-/// Threads a parallel loop uses (OMP_NUM_THREADS, else the cores this process may run on).
+/// Number of threads of a parallel loop: OMP_NUM_THREADS, else the cores that this process may use.
 inline int thread_count() {
   return omp_get_max_threads();
 }
 
-/// Calls body(begin, end, thread) on disjoint ranges that cover [0, count), none shorter than
-/// `grain` unless there is one range only. An exception of a body is rethrown here.
+/// Calls body(begin, end, thread) on disjoint ranges that cover [0, count). Each range has at least
+/// `grain` indices unless there is only one range. An exception of a body is rethrown here.
 template <typename Body>
 void parallel_ranges(int64_t count, int64_t grain, const Body& body) {
   const int64_t ranges =

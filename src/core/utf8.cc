@@ -6,8 +6,8 @@ namespace bertha {
 
 namespace {
 
-// What may follow a lead byte: the number of further bytes and the range of the first of them;
-// the others are 0x80 to 0xBF. No overlong form, no surrogate, nothing over U+10FFFF passes.
+// The bytes that may follow a lead byte: how many, and the range of the first; the others are 0x80
+// to 0xBF. This excludes overlong forms, surrogates and code points above U+10FFFF.
 struct Lead {
   int more = 0;
   uint8_t low = 0x80;
@@ -68,7 +68,7 @@ void append_utf8(char32_t code_point, std::string& text) {
 int64_t find_invalid_utf8(std::string_view text) {
   const char* const end = text.data() + text.size();
   for (const char* p = text.data(); p < end;) {
-    uint64_t eight = 0;  // characters, of which most texts have but ASCII
+    uint64_t eight = 0;  // most texts are almost all ASCII: test eight bytes at once
     if (end - p >= 8) std::memcpy(&eight, p, 8);
     if (end - p >= 8 && (eight & 0x8080808080808080U) == 0) {
       p += 8;

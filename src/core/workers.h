@@ -1,8 +1,8 @@
 #pragma once
 
-// Tasks of unequal length on plain threads: each takes the next index. What a task computes may
-// depend on its index alone, so results are the same for any number of threads. Not the OpenMP team
-// of core/threads.h: that one splits statically, for the ops.
+// Runs tasks of unequal length on plain threads; each thread takes the next index when it is free.
+// The result of a task may depend on its index alone, so results do not depend on the number of
+// threads. The OpenMP team of core/threads.h splits statically and is for ops only.
 
 #include <algorithm>
 #include <atomic>
@@ -14,8 +14,9 @@
 
 namespace bertha {
 
-/// Calls body(index) for every index in [0, count) on up to `threads` threads, the caller's among
-/// them. After an exception no new index is begun; the first one is rethrown here.
+/// Calls body(index) for every index in [0, count) on up to `threads` threads, including the
+/// caller's. After an exception no further index is started, and the first exception is rethrown
+/// here.
 template <typename Body>
 void run_tasks(int64_t count, int64_t threads, const Body& body) {
   std::atomic<int64_t> next{0};

@@ -9,8 +9,8 @@
 namespace bertha::corpus {
 namespace {
 
-/// Characters that stand for themselves whatever stands around them: ASCII but for markup, '>',
-/// which ends "]]>", and control characters.
+/// Characters that never need a parser: ASCII except markup, '>', which ends "]]>", and control
+/// characters.
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};
   for (size_t c = 0x20; c < 0x80; ++c) plain[c] = true;
@@ -19,14 +19,14 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
-/// A reference to a character; of no bytes where none of XML's own five stands.
+/// A character reference; bytes is 0 if it is not one of XML's five predefined entities.
 struct Reference {
   char character = '\0';
   size_t bytes = 0;
 };
 
-/// XML 1.0, section 4.6, those first that dumps are full of. Written out, each comparison is one of
-/// a word.
+/// XML 1.0, section 4.6, with the most frequent references of dumps first. Each comparison is
+/// written out, so that it compiles to one comparison of a word.
 Reference reference_at(std::string_view xml) {
   if (xml.starts_with("&quot;")) return {'"', 6};
   if (xml.starts_with("&lt;")) return {'<', 4};
@@ -36,8 +36,8 @@ Reference reference_at(std::string_view xml) {
   return {};
 }
 
-/// The bytes of the character of more than one byte at the front of `xml`; 0 where XML has none
-/// such.
+/// The number of bytes of the multi-byte character at the front of `xml`, or 0 if XML does not
+/// allow it.
 size_t wide_length(std::string_view xml) {
   const Decoded character = decode_utf8(xml.data(), xml.data() + xml.size());
   const bool allowed =
@@ -45,7 +45,7 @@ size_t wide_length(std::string_view xml) {
   return allowed ? static_cast<size_t>(character.length) : 0;
 }
 
-/// Where the characters from `at` on end that stand for themselves.
+/// The end of the run of such characters that starts at `at`.
 size_t literal_end(std::string_view xml, size_t at) {
   while (true) {
     while (at < xml.size() && kPlain[static_cast<uint8_t>(xml[at])]) ++at;
@@ -74,7 +74,7 @@ size_t append_character_data(std::string_view xml, size_t limit, std::string& te
   for (size_t at = 0;;) {
     size_t end = literal_end(data, at);
     const Reference reference = reference_at(data.substr(end));
-    if (reference.bytes == 0 && end != tag) {  // what ends here may begin "]]>"
+    if (reference.bytes == 0 && end != tag) {  // the text that ends here may begin "]]>"
       while (end > at && data[end - 1] == ']') --end;
     }
     append_up_to(limit, data.substr(at, end - at), text);

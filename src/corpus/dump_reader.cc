@@ -18,7 +18,7 @@ namespace bertha::corpus {
 namespace {
 
 constexpr size_t kFeedBytes = size_t{1} << 16;
-/// expat holds a tag until it is whole.
+/// Limit on the size of a tag: expat holds a tag in memory until it is complete.
 constexpr int64_t kMaxTagBytes = int64_t{1} << 20;
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxFieldBytes = 4096;
@@ -41,14 +41,15 @@ int64_t to_number(std::string_view text) {
   return number;
 }
 
-/// Bytes of `chunk` up to and with its first "<text …>", all of them where none ends in it.
+/// The number of bytes of `chunk` up to and including its first "<text …>", or all of them if none
+/// ends in it.
 size_t up_to_text_tag(std::string_view chunk) {
   const size_t begin = chunk.find("<text");
   if (begin == std::string_view::npos) return chunk.size();
   return std::min(chunk.find('>', begin), chunk.size() - 1) + 1;
 }
 
-/// In blocks whose count fits a byte, which the compiler turns into vectors of bytes.
+/// Counts in blocks small enough for a one-byte counter, so that the compiler vectorizes the loop.
 int64_t count_lines(std::string_view text) {
   int64_t lines = 0;
   for (; !text.empty(); text.remove_prefix(std::min(text.size(), size_t{128}))) {
@@ -66,7 +67,7 @@ bool is_utf8(std::string_view encoding) {
          (encoding[2] | 0x20) == 'f' && encoding.ends_with("-8");
 }
 
-/// What expat calls the end of a file that is cut off.
+/// True for the errors that expat reports at the end of a truncated file.
 bool ends_early(XML_Error code) {
   return code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_UNCLOSED_TOKEN ||
          code == XML_ERROR_PARTIAL_CHAR || code == XML_ERROR_UNCLOSED_CDATA_SECTION;
@@ -81,10 +82,10 @@ std::string_view attribute(const XML_Char** attributes, std::string_view name) {
 
 }  // namespace
 
-/// expat reads the dump, but for most of what stands between <text> and </text>, nine tenths of it:
-/// expat looks at each byte of that twice and hands it out in a piece a line and entity, which was
-/// two fifths of the time that extraction took. Where expat has just read a <text> tag and nothing
-/// behind it, plain characters (character_data.h) go past it: they would not change its state.
+/// Reads the dump with expat, except most of the text between <text> and </text>, which is nine
+/// tenths of the dump. expat reads each byte of it twice and returns one piece per line and entity,
+/// which took two fifths of the extraction time. When expat has just read a <text> tag and nothing
+/// after it, plain characters (character_data.h) bypass expat; they would not change its state.
 class DumpReader::Parser {
  public:
   explicit Parser(std::unique_ptr<io::ByteSource> source)
@@ -119,7 +120,8 @@ class DumpReader::Parser {
     const std::string_view part = chunk_.substr(0, up_to_text_tag(chunk_.substr(0, kFeedBytes)));
     chunk_.remove_prefix(part.size());
     counts_.xml_bytes += static_cast<int64_t>(part.size());
-    // expat takes anything else for UTF-8 that is not UTF-16; a declaration may say otherwise.
+    // expat treats everything that is not UTF-16 as UTF-8, unless a declaration states another
+    // encoding.
     if (fed_bytes_ == 0) utf8_ = part.size() > 1 && part[0] == '<' && part[1] != '\0';
     fed_bytes_ += static_cast<int64_t>(part.size());
     const bool last = part.empty();
@@ -135,7 +137,7 @@ class DumpReader::Parser {
     finished_ = finished_ || last;
   }
 
-  /// Takes the plain characters at the front of the chunk past expat. False where there are none.
+  /// Reads the plain characters at the front of the chunk without expat. False when there are none.
   bool take_text() {
     const size_t taken = append_character_data(chunk_, kMaxTextBytes + 1, page_.text);
     const std::string_view bytes = chunk_.substr(0, taken);
@@ -145,7 +147,7 @@ class DumpReader::Parser {
     return taken > 0;
   }
 
-  /// Where expat's last event began. expat itself forgets it where a piece holds none.
+  /// The offset where expat's last event began. expat does not keep it over a piece without events.
   int64_t last_event() {
     last_event_ = std::max<int64_t>(last_event_, XML_GetCurrentByteIndex(parser_));
     return last_event_;
@@ -162,7 +164,7 @@ class DumpReader::Parser {
 
   void stop_at_error(bool last) {
     const XML_Error code = XML_GetErrorCode(parser_);
-    // Other faults show late too: expat waits for more where it was left within a tag.
+    // Other errors also appear late: expat waits for more data when the file ends within a tag.
     if (last && ends_early(code)) {
       stop(fmt::format("the XML is cut off in line {}", line()));
     } else {
@@ -190,7 +192,7 @@ class DumpReader::Parser {
     field_ = in_page_ ? page_field(name, depth_ - page_depth_) : site_field(name, attributes);
     value_.clear();
     if (field_ == Field::kText) {
-      page_.text.clear();  // of a history the last revision counts
+      page_.text.clear();  // of a page with history, only the last revision is used
       text_begin_ = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
     }
   }
@@ -220,7 +222,7 @@ class DumpReader::Parser {
 
   void text(std::string_view part) {
     if (field_ == Field::kNone) return;
-    // The parts of a text depend on how it came; what is kept of it must not.
+    // How the text is split into parts depends on the chunks; the retained text must not.
     std::string& target = field_ == Field::kText ? page_.text : value_;
     const size_t limit = field_ == Field::kText ? kMaxTextBytes : kMaxFieldBytes;
     if (target.size() <= limit) target.append(part.substr(0, limit + 1 - target.size()));
@@ -318,10 +320,10 @@ class DumpReader::Parser {
   bool finished_ = false;
 
   static constexpr int64_t kNowhere = -1;
-  int64_t fed_bytes_ = 0;  ///< to expat
+  int64_t fed_bytes_ = 0;  ///< bytes passed to expat
   int64_t last_event_ = 0;
-  int64_t text_begin_ = kNowhere;  ///< of those, behind the <text> that was opened last
-  int64_t lines_taken_ = 0;        ///< past expat
+  int64_t text_begin_ = kNowhere;  ///< fed_bytes_ after the last opened <text>
+  int64_t lines_taken_ = 0;        ///< lines read without expat
   bool utf8_ = false;
 
   int depth_ = 0;

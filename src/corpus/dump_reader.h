@@ -1,7 +1,7 @@
 #pragma once
 
-// The pages of a MediaWiki XML dump (pages-articles, also with histories, schemas 0.3 to 0.11), one
-// at a time. Memory is bounded whatever the file holds.
+// Reads the pages of a MediaWiki XML dump (pages-articles, with or without history, schemas 0.3 to
+// 0.11) one at a time. Memory is bounded for every file.
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +23,7 @@ struct Page {
   bool is_redirect = false;
 };
 
-/// Pages by what became of them; `articles` were handed out.
+/// Counts of pages by result; next() returned `articles`.
 struct DumpCounts {
   int64_t pages = 0;
   int64_t articles = 0;
@@ -37,7 +37,7 @@ struct DumpCounts {
 
 class DumpReader {
  public:
-  /// MediaWiki itself takes no text over 2 MiB.
+  /// MediaWiki itself limits a text to 2 MiB.
   static constexpr size_t kMaxTextBytes = size_t{16} << 20;
 
   explicit DumpReader(std::unique_ptr<io::ByteSource> source);
@@ -45,16 +45,16 @@ class DumpReader {
   DumpReader(const DumpReader&) = delete;
   DumpReader& operator=(const DumpReader&) = delete;
 
-  /// The next article: namespace 0, no redirect, not empty, wikitext. Nothing at the end.
+  /// The next article: namespace 0, not a redirect, not empty, wikitext. Nothing at the end.
   std::optional<Page> next();
 
   const DumpCounts& counts() const;
-  /// What the dump's head says. It does not change once next() has returned a page.
+  /// The contents of the dump's header. They no longer change once next() has returned a page.
   const Site& site() const;
-  /// Why the dump ended early (the file is cut off or damaged, the XML is not well formed); empty
-  /// when it is whole. Every page before that place was handed out.
+  /// Why the dump ended early (the file is cut off or damaged, or the XML is not well-formed), or
+  /// empty when it is complete. next() has returned every page before that place.
   const std::string& damage() const;
-  /// What it reads, to see how far.
+  /// The underlying source, for progress.
   const io::ByteSource& source() const;
 
  private:

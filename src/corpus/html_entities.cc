@@ -15,7 +15,7 @@ struct Entity {
   uint32_t code_point;
 };
 
-/// The character entities of HTML 4, which are those that MediaWiki knows, in byte order.
+/// The character entities of HTML 4, which are the ones that MediaWiki supports, in byte order.
 constexpr std::array kEntities = {
     Entity{"AElig", 0xC6},    Entity{"Aacute", 0xC1},    Entity{"Acirc", 0xC2},
     Entity{"Agrave", 0xC0},   Entity{"Alpha", 0x391},    Entity{"Aring", 0xC5},

@@ -6,7 +6,7 @@
 namespace bertha::corpus {
 
 /// Appends the character of the entity at the start of `text` ("&nbsp;…", "&#160;…", "&#xa0;…") and
-/// returns its length in bytes, or 0 where none stands there. A code point that is none gives
+/// returns the entity's length in bytes, or 0 if there is none. An invalid code point appends
 /// nothing.
 size_t append_entity(std::string_view text, std::string& out);
 

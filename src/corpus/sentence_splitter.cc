@@ -13,9 +13,9 @@ namespace bertha::corpus {
 namespace {
 
 constexpr auto kNone = std::string_view::npos;
-constexpr size_t kMaxWordBytes = 24;  ///< longer words are no abbreviations
+constexpr size_t kMaxWordBytes = 24;  ///< longer words are not abbreviations
 
-/// Before a name, a number or a title: no sentence ends behind these, whatever follows.
+/// Words before a name, a number or a title: a full stop after them never ends a sentence.
 const std::unordered_set<std::string_view>& titles() {
   static const std::unordered_set<std::string_view> kWords = {
       "mr",     "mrs",  "ms",     "dr",  "prof", "rev", "revd", "hon",  "gen",  "col",
@@ -30,7 +30,7 @@ const std::unordered_set<std::string_view>& titles() {
   return kWords;
 }
 
-/// Within a sentence as a rule, at its end now and then: what follows decides.
+/// Words that usually stand within a sentence and sometimes at its end: the next word decides.
 const std::unordered_set<std::string_view>& abbreviations() {
   static const std::unordered_set<std::string_view> kWords = {
       "etc",  "jr",   "inc", "ltd",   "corp",  "bros", "llc",  "plc",  "dept", "univ",   "assn",
@@ -40,7 +40,7 @@ const std::unordered_set<std::string_view>& abbreviations() {
   return kWords;
 }
 
-/// The same, but words of their own when they are not capitalised.
+/// The same, but these are ordinary words when they are not capitalised.
 const std::unordered_set<std::string_view>& capital_abbreviations() {
   static const std::unordered_set<std::string_view> kWords = {
       "Ave",  "Rd",   "Jan",  "Feb",  "Mar", "Apr",   "Jun",  "Jul", "Aug", "Sep",  "Sept",
@@ -51,7 +51,7 @@ const std::unordered_set<std::string_view>& capital_abbreviations() {
   return kWords;
 }
 
-/// Words that open sentences far more often than they go on behind an abbreviation.
+/// Words that begin sentences far more often than they follow an abbreviation.
 const std::unordered_set<std::string_view>& openers() {
   static const std::unordered_set<std::string_view> kWords = {
       "the",   "a",     "an",    "in",      "on",      "at",       "he",        "she",
@@ -79,16 +79,16 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Ends that need no blank behind them: Chinese, Japanese.
+/// End marks that need no following space: Chinese, Japanese.
 constexpr std::array<std::string_view, 4> kWideEnds = {"。", "！", "？", "｡"};
-/// Others, which do: Hindi, Arabic, Urdu, Armenian, Ethiopic.
+/// End marks that need one: Hindi, Arabic, Urdu, Armenian, Ethiopic.
 constexpr std::array<std::string_view, 7> kOtherEnds = {"।", "॥", "؟", "۔", "։", "።", "‽"};
 constexpr std::array<std::string_view, 14> kClosers = {"\"", "'", ")",  "]",  "}",  "”",  "’",
                                                        "»",  "›", "」", "』", "）", "】", "］"};
 constexpr std::array<std::string_view, 12> kOpeners = {"\"", "'", "(", "[", "“", "‘",
                                                        "«",  "‹", "„", "¿", "¡", "「"};
 
-/// Bytes that an end mark can begin with. All others are passed over with one look.
+/// True for bytes that can begin an end mark. All other bytes are skipped with one lookup.
 constexpr std::array<bool, 256> kCanEnd = [] {
   std::array<bool, 256> can{};
   const auto add = [&can](std::string_view mark) {
@@ -100,8 +100,8 @@ constexpr std::array<bool, 256> kCanEnd = [] {
   return can;
 }();
 
-/// The bytes of the mark at the front of `text`; 0 where there is none of `marks`. None begins with
-/// a blank or a Latin letter, which stand at most places.
+/// The number of bytes of the mark at the front of `text`, or 0 if it is none of `marks`. No mark
+/// begins with white space or a Latin letter, the most frequent characters.
 template <size_t n>
 size_t match(const std::array<std::string_view, n>& marks, std::string_view text) {
   if (text.empty() || is_blank(text.front()) || is_upper(text.front()) || is_lower(text.front())) {
@@ -136,7 +136,7 @@ class Splitter {
   }
 
  private:
-  /// Behind the run of end marks at the cursor, or 0.
+  /// The end of the run of end marks at the cursor, or 0.
   size_t terminator_end() {
     size_t p = at_;
     while (p < text_.size()) {
@@ -173,7 +173,7 @@ class Splitter {
     const size_t quoted = match(kOpeners, text_.substr(next));
     const size_t first = std::min(next + quoted, text_.size());
     if (first == text_.size()) return true;
-    // A small letter goes on with the sentence, whatever the mark.
+    // A lower-case letter continues the sentence after any mark.
     if (is_lower(text_[first])) return false;
     if (text_[mark] != '.') return can_open(first);
     const bool ellipsis = end - mark > 1;
@@ -183,7 +183,7 @@ class Splitter {
 
   bool starts_upper(size_t first) const { return !is_digit(text_[first]) && can_open(first); }
 
-  /// Punctuation goes on with a sentence, "a. – b".
+  /// Punctuation continues a sentence, as in "a. – b".
   bool can_open(size_t first) const {
     const char c = text_[first];
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) return true;
@@ -198,7 +198,7 @@ class Splitter {
 
   bool full_stop_ends(size_t mark, size_t first) const {
     const std::string_view word = word_before(mark);
-    if (word.empty() || text_[mark + 1] != ' ') return true;  // behind a bracket or quote
+    if (word.empty() || text_[mark + 1] != ' ') return true;  // after a bracket or quote
     const std::string small = lower_ascii(word);
     if (titles().contains(small)) return false;
     const bool initial = word.size() == 1 && is_upper(word.front());
@@ -208,15 +208,15 @@ class Splitter {
     if ((small == "no" || small == "nos") && is_digit(text_[first])) return false;
     if (initial || initials || abbreviations().contains(small) ||
         (is_upper(word.front()) && capital_abbreviations().contains(word))) {
-      // "J. R. R. Tolkien", "the U.S. Navy"; but "in the U.S. The navy".
-      // A letter alone is one more initial.
+      // "J. R. R. Tolkien", "the U.S. Navy"; but "in the U.S. The navy". A single letter is one
+      // more initial.
       const std::string_view next = word_at(first);
       return next.size() > 1 && openers().contains(lower_ascii(next));
     }
     return true;
   }
 
-  /// The word that ends at `mark`: back to a blank, a bracket or a quote.
+  /// The word that ends at `mark`; it starts after white space, a bracket or a quote.
   std::string_view word_before(size_t mark) const {
     size_t begin = mark;
     while (begin > 0 && mark - begin <= kMaxWordBytes) {

@@ -24,11 +24,11 @@ namespace bertha::corpus {
 namespace {
 
 constexpr size_t kHistory = 4;
-/// Next sentences are drawn from other articles of the same shard.
-constexpr int64_t kArticlesAShard = 4;
+/// "Next sentences" are drawn from other articles of the same shard.
+constexpr int64_t kArticlesPerShard = 4;
 constexpr size_t kBlockBytes = size_t{1} << 20;
 
-/// Articles by their number of sentences, last in first out.
+/// Articles by number of sentences; the last one added is removed first.
 class Bins {
  public:
   explicit Bins(std::span<const int64_t> sentences) {
@@ -42,8 +42,8 @@ class Bins {
   }
 
   int64_t longest() { return find(static_cast<int64_t>(bins_.size()) - 1); }
-  /// The largest length <= `length` of which an article is left; 0 when there is none. Bins only
-  /// empty, so that the way down is shortened for good (union-find).
+  /// The largest length <= `length` that still has an article, or 0. Bins only become emptier, so
+  /// paths are compressed permanently (union-find).
   int64_t find(int64_t length) {
     auto at = static_cast<size_t>(std::max<int64_t>(length, 0));
     size_t found = at;
@@ -60,10 +60,10 @@ class Bins {
 
  private:
   std::vector<std::vector<int64_t>> bins_;
-  std::vector<size_t> below_;  ///< where to look on when a bin is empty
+  std::vector<size_t> below_;  ///< where to continue when a bin is empty
 };
 
-/// The shards of one kind while they fill.
+/// The shards of one kind (training or test) while they fill.
 struct Kind {
   std::vector<std::vector<int64_t>> shards;
   std::vector<int64_t> counts;
@@ -73,7 +73,7 @@ struct Kind {
       : shards(static_cast<size_t>(number)), counts(static_cast<size_t>(number)) {
     if (number > 0) cap = sentences / number;
   }
-  /// statistics.median(), twice.
+  /// Twice the value of Python's statistics.median().
   int64_t twice_median() const {
     std::vector<int64_t> sorted = counts;
     std::ranges::sort(sorted);
@@ -107,7 +107,7 @@ int64_t fill_once(Kind& kind, Bins& bins) {
   return placed;
 }
 
-/// The sentences of an article as they stand in a shard, each a line, and a blank line.
+/// The sentences of an article in the format of a shard: one per line, then a blank line.
 std::string shard_text(std::string_view line) {
   std::string text;
   for (const std::string_view sentence : split_sentences(line)) {
@@ -117,7 +117,7 @@ std::string shard_text(std::string_view line) {
   return text;
 }
 
-/// An article's line in one of the inputs.
+/// The location of an article's line in the inputs.
 struct Place {
   int32_t file = 0;
   int64_t offset = 0;
@@ -131,12 +131,12 @@ struct Block {
 };
 
 struct Counted {
-  int64_t bytes = 0;  ///< read
+  int64_t bytes = 0;  ///< bytes read
   std::vector<Place> places;
   std::vector<int64_t> sentences;
 };
 
-/// Whole lines, a block at a time, through all files.
+/// Reads whole lines, one block at a time, through all files.
 class BlockReader {
  public:
   explicit BlockReader(std::span<const io::MappedFile> files) : files_(files) {}
@@ -237,7 +237,7 @@ std::vector<ShardJob> name_shards(const ShardPlan& plan, const ShardOptions& opt
   return jobs;
 }
 
-/// The texts of all articles of the sources in order, to `take`; returns what damage there was.
+/// Passes the texts of all articles of the sources to `take`, in order. Returns the damage, if any.
 template <typename Take>
 std::string read_sources(const OpenSources& open, int64_t threads, const Take& take) {
   const std::vector<std::unique_ptr<LineSource>> sources = open();
@@ -259,13 +259,13 @@ std::string read_sources(const OpenSources& open, int64_t threads, const Take& t
   return damage;
 }
 
-/// What is known of articles once they have been counted.
+/// The measurements of articles after the counting pass.
 struct Measured {
   std::vector<int64_t> sentences;
   std::vector<int64_t> bytes;
 };
 
-/// Shards that are written article by article, in any order.
+/// Shards to which articles are written in any order.
 class ShardFiles {
  public:
   ShardFiles(const std::vector<ShardJob>& jobs, const std::vector<int64_t>& bytes)
@@ -319,7 +319,7 @@ Measured measure(const OpenSources& open, int64_t threads) {
   return all;
 }
 
-/// The counts of the articles, and the shards as they will be.
+/// The counts of the articles, and of the planned shards.
 ShardTotals totals_of(const std::vector<int64_t>& sentences, const ShardOptions& options) {
   ShardTotals totals;
   totals.articles = static_cast<int64_t>(sentences.size());
@@ -336,7 +336,7 @@ ShardCounts fit_shards(const ShardCounts& wanted, int64_t articles, double test_
   if (articles >= wanted.training + wanted.test) return wanted;
   const auto of_test = static_cast<int64_t>(static_cast<double>(articles) * test_fraction);
   const auto fit = [](int64_t most, int64_t share) {
-    return std::clamp<int64_t>(share / kArticlesAShard, 1, most);
+    return std::clamp<int64_t>(share / kArticlesPerShard, 1, most);
   };
   ShardCounts made;
   made.training = fit(wanted.training, articles - of_test);
@@ -376,7 +376,7 @@ ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions
   const Counted articles = read_articles(files, options.threads, done);
   ShardTotals totals = totals_of(articles.sentences, options);
   if (totals.articles == 0) {
-    fail("{}: no sentence: expected one article a line", inputs.empty() ? "no file" : inputs[0]);
+    fail("{}: no sentence: expected one article per line", inputs.empty() ? "no file" : inputs[0]);
   }
   const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
   const std::vector<ShardJob> jobs = name_shards(plan, options);

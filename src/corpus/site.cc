@@ -41,7 +41,7 @@ constexpr std::array kNames = {
     Name{"portal talk", 101},
     Name{"module", 828},
     Name{"module talk", 829},
-    // Files elsewhere:
+    // Names of the file namespace in other languages:
     Name{"fichier", 6},
     Name{"datei", 6},
     Name{"bild", 6},
@@ -89,7 +89,7 @@ constexpr std::array kNames = {
     Name{"Hình", 6},
     Name{"hình", 6},
     Name{"चित्र", 6},
-    // Categories elsewhere:
+    // Names of the category namespace in other languages:
     Name{"catégorie", 14},
     Name{"kategorie", 14},
     Name{"categoría", 14},

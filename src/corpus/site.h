@@ -1,7 +1,7 @@
 #pragma once
 
-// What a wiki says of itself at the head of a dump: its address and the names of its namespaces,
-// which decide what is an article and which links are pictures or categories.
+// The header of a dump: the wiki's address and the names of its namespaces, which decide which
+// pages are articles and which links are pictures or categories.
 
 #include <cstdint>
 #include <optional>
@@ -11,33 +11,33 @@
 
 namespace bertha::corpus {
 
-/// MediaWiki's numbers of namespaces that mean something here.
+/// Numbers of the MediaWiki namespaces that the program treats specially.
 enum NamespaceKey : int32_t { kMediaKey = -2, kArticleKey = 0, kFileKey = 6, kCategoryKey = 14 };
 
-/// Knows the English names and, for files and categories, those of the larger languages, so that a
-/// dump without a head works too.
+/// Knows the English names of namespaces, and the names of files and categories in the larger
+/// languages, so that a dump without a header also works.
 class Site {
  public:
-  /// Adds a name of the dump's head.
+  /// Adds a name from the dump's header.
   void add_namespace(std::string_view name, int32_t key);
-  /// `base`, the address of the main page: what comes before its last slash leads every address.
+  /// Sets the address of the main page. The part before its last slash begins every page address.
   void set_base(std::string_view base);
 
-  /// The namespace of "Name:rest", or nothing where no colon stands behind a known name. Case and
-  /// `_` for blanks do not matter.
+  /// The namespace of "Name:rest", or nothing when no known name precedes a colon. Ignores case and
+  /// treats `_` as a space.
   std::optional<int32_t> find_namespace(std::string_view title) const;
-  /// The address of a page, as WikiExtractor writes it: by number.
+  /// The address of a page by its number, as WikiExtractor writes it.
   std::string page_url(int64_t id) const;
 
  private:
-  std::unordered_map<std::string, int32_t> keys_;  // the dump's own, by name in lower case
+  std::unordered_map<std::string, int32_t> keys_;  // names from the dump's header, in lower case
   std::string url_base_ = "https://en.wikipedia.org/wiki";
 };
 
-/// ASCII letters in lower case, `_` as a blank, no blanks at the ends; other letters as they are.
+/// Converts ASCII letters to lower case and `_` to a space, and removes spaces at both ends.
 std::string normalized_name(std::string_view name);
 
-/// Whether a wikitext is nothing but a redirect ("#REDIRECT [[…]]", in any of many languages).
+/// True when a wikitext is a redirect ("#REDIRECT [[…]]", in any of many languages).
 bool is_redirect(std::string_view wikitext);
 
 }  // namespace bertha::corpus

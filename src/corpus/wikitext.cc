@@ -14,11 +14,11 @@
 namespace bertha::corpus {
 namespace {
 
-constexpr size_t kMaxDepth = 40;  // as MediaWiki's, for templates
+constexpr size_t kMaxDepth = 40;  // MediaWiki's limit for templates
 constexpr size_t kMaxTagBytes = 2000;
 constexpr auto kNone = std::string_view::npos;
 
-/// Elements whose content is no prose. The order is that of Scanner::no_close_.
+/// Elements whose content is not prose. Scanner::no_close_ uses the same order.
 constexpr std::array<std::string_view, 24> kDroppedElements = {
     "ref",    "references",      "math",        "gallery",      "timeline",
     "score",  "source",          "pre",         "hiero",        "imagemap",
@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 15> kBlockElements = {
     "p",  "div", "blockquote", "center", "ul", "ol", "li", "dl",
     "dd", "dt",  "h1",         "h2",     "h3", "h4", "hr"};
 
-/// Elements whose tags go and whose content stays.
+/// Elements whose tags are removed and whose content is kept.
 constexpr std::array<std::string_view, 45> kInlineElements = {
     "b",      "i",           "u",      "s",         "em",
     "strong", "small",       "big",    "sub",       "sup",
@@ -49,7 +49,7 @@ constexpr std::array<std::string_view, 7> kTableElements = {"tr",    "td",    "t
 constexpr std::array<std::string_view, 9> kSchemes = {
     "http://", "https://", "ftp://", "//", "mailto:", "news:", "irc://", "gopher://", "ftps://"};
 
-/// Codes that lead a link to the same page of another language's Wikipedia.
+/// Prefixes of links to the same page in another language's Wikipedia.
 constexpr std::string_view kLanguages =
     " aa ab ace ady af ak als am an ang ar arc arz as ast av ay az azb ba bar bat-smg bcl be "
     "be-tarask be-x-old bg bh bi bjn bm bn bo bpy br bs bug bxr ca cbk-zam cdo ce ceb ch cho chr "
@@ -64,7 +64,7 @@ constexpr std::string_view kLanguages =
     "ti tk tl tn to tpi tr ts tt tum tw ty tyv udm ug uk ur uz ve vec vep vi vls vo wa war wo wuu "
     "xal xh xmf yi yo yue za zea zh zh-classical zh-min-nan zh-yue zu ";
 
-/// Prefixes of sister projects: a link without a label shows what follows.
+/// Prefixes of sister projects. A link without a label shows the text after the prefix.
 constexpr std::array<std::string_view, 14> kSisters = {
     "wikt", "wiktionary", "s",         "wikisource", "q",       "wikiquote", "b",
     "n",    "commons",    "wikibooks", "v",          "species", "m",         "d"};
@@ -97,7 +97,8 @@ bool is_language(std::string_view prefix) {
   return codes.contains(prefix);
 }
 
-/// Where "name" stands in `text` from `from` on, ASCII letters in any case.
+/// The position of the closing tag "</name" in `text` from `from` on, ignoring the case of ASCII
+/// letters.
 size_t find_close_tag(std::string_view text, std::string_view name, size_t from) {
   for (size_t at = text.find("</", from); at != kNone; at = text.find("</", at + 2)) {
     const std::string_view found = text.substr(at + 2, name.size());
@@ -115,7 +116,7 @@ enum class Kind : uint8_t { kTemplate, kParameter, kTable, kHtmlTable, kLink, kE
 
 struct Frame {
   Kind kind;
-  size_t begin;  ///< where its text begins in the output
+  size_t begin;  ///< start of its text in the output
   bool has_separator = false;
 };
 
@@ -123,7 +124,7 @@ struct Tag {
   std::string name;
   bool closes = false;
   bool is_whole = false;  ///< <name />
-  size_t end = 0;         ///< behind its >
+  size_t end = 0;         ///< one past its >
 };
 
 class Scanner {
@@ -147,7 +148,7 @@ class Scanner {
   }
 
  private:
-  /// Markup, and the control characters that XML does not allow.
+  /// True for markup and for the control characters that XML does not allow.
   static bool is_special(char c) {
     static constexpr std::array<bool, 256> kSpecial = [] {
       std::array<bool, 256> table{};
@@ -187,14 +188,15 @@ class Scanner {
     return std::min(in_.find_first_not_of(c, at_), in_.size()) - at_;
   }
 
-  // Frames.
+  // Frames: open templates, tables and links.
 
   void push(Kind kind) {
-    // Deeper than any page goes: the mark is dropped and its closing one finds another.
+    // Deeper than real pages: the opening mark is dropped, and its closing mark matches another
+    // frame.
     if (frames_.size() < kMaxDepth) frames_.push_back({kind, out_.size()});
   }
 
-  /// The innermost open frame of a kind, or nothing when one that shields it comes first.
+  /// The innermost open frame of a kind, or nothing when a frame in between hides it.
   std::optional<size_t> find_frame(Kind kind, bool through_templates) const {
     for (size_t i = frames_.size(); i-- > 0;) {
       const Kind here = frames_[i].kind;
@@ -210,8 +212,8 @@ class Scanner {
     while (frames_.size() > index + 1) break_top();
   }
 
-  /// What was opened is never closed: its words stay, without the mark. Of a template the first
-  /// line, which holds its name, goes.
+  /// Closes an unclosed frame: its text stays without the mark. A template also loses its first
+  /// line, which holds its name.
   void break_top() {
     const Frame frame = frames_.back();
     frames_.pop_back();
@@ -304,7 +306,8 @@ class Scanner {
     at_ += count;
     if (count == 1) {
       const size_t begin = frames_.empty() ? 0 : frames_.back().begin;
-      if (out_.size() > begin && out_.ends_with('-')) {  // a hyphen outside is not this mark's
+      if (out_.size() > begin &&
+          out_.ends_with('-')) {  // a hyphen outside is not part of this mark
         out_.pop_back();
         push(Kind::kVariant);
       } else {
@@ -323,7 +326,7 @@ class Scanner {
     at_ += count;
     while (count >= 2) {
       const auto found = find_braces();
-      if (!found) return;  // strays
+      if (!found) return;  // an unmatched mark
       break_above(*found);
       count -= top_is(Kind::kParameter) && count >= 3 ? size_t{3} : size_t{2};
       close_top();
@@ -340,14 +343,14 @@ class Scanner {
   std::optional<size_t> find_braces() const {
     for (size_t i = frames_.size(); i-- > 0;) {
       if (frames_[i].kind == Kind::kTemplate || frames_[i].kind == Kind::kParameter) return i;
-      // A table shields the templates around it from what stands within.
+      // A table hides the templates around it from the markup inside it.
       if (frames_[i].kind == Kind::kHtmlTable) return std::nullopt;
     }
     return std::nullopt;
   }
 
   std::string template_text(std::string_view content) const {
-    // {{!}} is how a template's argument writes a bar.
+    // {{!}} stands for a bar in the argument of a template.
     if (content == "!") {
       const bool separates = top_is(Kind::kTemplate) || top_is(Kind::kLink);
       return std::string(1, separates ? kSeparator : '|');
@@ -360,7 +363,7 @@ class Scanner {
     return std::string(separator == kNone ? "" : content.substr(separator + 1));
   }
 
-  /// -{text}-, -{zh-hans:text;zh-hant:text}-, -{flags|text}-: the first writing that is given.
+  /// -{text}-, -{zh-hans:text;zh-hant:text}-, -{flags|text}-: returns the first variant.
   static std::string variant_text(std::string_view content) {
     if (const size_t bar = content.find('|'); bar != kNone && bar < 8) {
       const std::string_view flags = content.substr(0, bar);
@@ -436,7 +439,7 @@ class Scanner {
     return std::string(target);
   }
 
-  /// A label keeps the blanks at its ends, but it is no label when it has nothing else.
+  /// Keeps the spaces at both ends of a label. A label of spaces only counts as empty.
   static std::string_view trim_label(std::string_view label) {
     return trim(label).empty() ? std::string_view() : label;
   }
@@ -474,19 +477,19 @@ class Scanner {
 
   void take_comment() {
     if (comment_end_ != kNone && comment_end_ < at_ + 4) comment_end_ = in_.find("-->", at_ + 4);
-    if (comment_end_ == kNone) {  // never closed: the rest of the line goes
+    if (comment_end_ == kNone) {  // never closed: the rest of the line is dropped
       at_ = std::min(in_.find('\n', at_), in_.size());
       return;
     }
     at_ = comment_end_ + 3;
-    // A comment that has its line for itself leaves none behind.
+    // A comment on a line of its own leaves no empty line.
     if (out_.ends_with('\n') && at_ < in_.size() && in_[at_] == '\n') {
       ++at_;
       start_line();
     }
   }
 
-  /// The tag at the cursor, if its name is one of HTML's or MediaWiki's.
+  /// Reads the tag at the cursor if its name is known to HTML or MediaWiki.
   std::optional<Tag> read_tag() {
     Tag tag;
     size_t p = at_ + 1;
@@ -496,14 +499,14 @@ class Scanner {
       if (tag.name.size() > 16) return std::nullopt;
       tag.name.push_back(static_cast<char>(in_[p] | 0x20));
     }
-    // `| 0x20` leaves digits and makes letters small.
+    // `| 0x20` keeps digits and makes letters lower case.
     const bool known = holds(kDroppedElements, tag.name) || holds(kInlineElements, tag.name) ||
                        holds(kBlockElements, tag.name) || holds(kTableElements, tag.name) ||
                        tag.name == "table";
     if (!known) return std::nullopt;
     if (tag_end_ != kNone && tag_end_ < p) tag_end_ = in_.find('>', p);
     if (tag_end_ == kNone || tag_end_ - at_ > kMaxTagBytes) {
-      tag.end = p;  // never closed: the name alone goes
+      tag.end = p;  // never closed: only the name is dropped
       tag.is_whole = true;
       return tag;
     }
@@ -540,8 +543,8 @@ class Scanner {
     at_ = std::min(in_.find('>', close), in_.size() - 1) + 1;
   }
 
-  /// The next "</name", from the cursor on. Once there is none, there is none further on: so all
-  /// searches together pass over the text once for each name.
+  /// The next "</name" from the cursor on. Once none is found, later searches are skipped, so that
+  /// all searches together scan the text once per name.
   size_t find_close(std::string_view name, size_t index) {
     if (no_close_[index]) return kNone;
     const size_t found = find_close_tag(in_, name, at_);

@@ -16,7 +16,7 @@ constexpr size_t kMaxHeadingLevel = 6;
 constexpr size_t kMinProseWords = 8;
 constexpr auto kNone = std::string_view::npos;
 
-/// Ends of sentences, also those of Chinese and Japanese, Hindi, Arabic, Armenian.
+/// End marks of sentences, including Chinese and Japanese, Hindi, Arabic, Armenian.
 constexpr std::array<std::string_view, 12> kTerminators = {".", "!", "?", "。", "！", "？",
                                                            "…", "।", "؟", "۔",  "։",  "．"};
 constexpr std::array<std::string_view, 9> kClosers = {"\"", "'", ")",  "]", "”",
@@ -48,7 +48,7 @@ bool ends_sentence(std::string_view text) {
   return false;
 }
 
-/// Writings without blanks count three bytes, one character, as half a word.
+/// In scripts without spaces, one character (three bytes) counts as half a word.
 bool is_prose(std::string_view item) {
   if (!ends_sentence(item)) return false;
   const auto blanks = static_cast<size_t>(std::ranges::count(item, ' '));
@@ -57,7 +57,7 @@ bool is_prose(std::string_view item) {
   return blanks + 1 + wide / 2 >= kMinProseWords;
 }
 
-/// A run of two or more apostrophes and how many of them are marks.
+/// A run of two or more apostrophes, and how many of them are markup.
 struct QuoteRun {
   size_t begin = 0;
   size_t length = 0;
@@ -69,16 +69,16 @@ void find_quote_runs(std::string_view line, std::vector<QuoteRun>& runs) {
   for (size_t at = line.find("''"); at != kNone;) {
     const size_t end = std::min(line.find_first_not_of('\'', at), line.size());
     const size_t length = end - at;
-    // More than five stood around something that is gone.
+    // More than five apostrophes: they surrounded text that was removed.
     const size_t marks = length == 4 ? 3 : length;
     runs.push_back({at, length, marks});
     at = line.find("''", end);
   }
 }
 
-/// As MediaWiki's doQuotes: with an odd number of both bold and italic marks one of the bold marks
-/// was an apostrophe and an italic mark ("l'''Iliade''"): that behind a one-letter word, else that
-/// behind a longer word, else the first.
+/// MediaWiki's doQuotes rule. When the numbers of bold and of italic marks are both odd, one bold
+/// mark was an apostrophe and an italic mark ("l'''Iliade''"). It is the one after a one-letter
+/// word, else the one after a longer word, else the first one.
 void balance_quotes(std::string_view line, std::vector<QuoteRun>& runs) {
   size_t bold = 0;
   size_t italic = 0;
@@ -102,7 +102,7 @@ void balance_quotes(std::string_view line, std::vector<QuoteRun>& runs) {
   if (best != nullptr) best->marks = 2;
 }
 
-/// "__NOTOC__" and its like, in any language's capital letters: the length, or 0.
+/// The length of a magic word such as "__NOTOC__", in the capital letters of any language, or 0.
 size_t magic_word_length(std::string_view text) {
   if (!text.starts_with("__")) return 0;
   const size_t end = text.substr(0, 60).find("__", 2);
@@ -113,7 +113,7 @@ size_t magic_word_length(std::string_view text) {
   return capitals ? end + 2 : 0;
 }
 
-/// What a character without width or of another width becomes.
+/// The replacement of a zero-width character or a space of unusual width.
 enum class Spacing : uint8_t { kOrdinary, kBlank, kNothing };
 
 Spacing spacing_of(char32_t code_point) {
@@ -137,8 +137,7 @@ Spacing spacing_of(char32_t code_point) {
   }
 }
 
-/// A line of prose in the making: one blank between words, none before a comma, no brackets
-/// around nothing.
+/// Builds a line of prose: one space between words, none before a comma, no empty brackets.
 class LineBuilder {
  public:
   void add(std::string_view line) {
@@ -154,15 +153,15 @@ class LineBuilder {
   std::string& text() { return text_; }
 
  private:
-  // What a character is to the one behind it, and, four bits higher, behind which it must be
-  // looked at: any, a blank, an underscore.
+  // Flags of a character. The low four bits state how it affects the next character; the high four
+  // bits state after which characters it needs a check: any, a space, an underscore.
   static constexpr uint8_t kAny = 1;
   static constexpr uint8_t kBlank = 2;
   static constexpr uint8_t kUnderscore = 4;
   static constexpr std::array<uint8_t, 256> kClasses = [] {
     std::array<uint8_t, 256> classes{};
     classes.fill(kAny);
-    // Marks, and the first bytes of blanks of other widths.
+    // Marks, and the first bytes of spaces of unusual width.
     for (const char mark : std::string_view("\t\n&()\xC2\xE2\xEF")) {
       classes[static_cast<uint8_t>(mark)] |= kAny << 4;
     }
@@ -174,9 +173,10 @@ class LineBuilder {
     return classes;
   }();
 
-  /// Where those characters from `at` on end that take() would only append. Only the first depends
-  /// on the text before it; within, a blank or a comma behind a letter is as plain as the letter,
-  /// so that most sentences are few runs: one lookup a character and one copy a run.
+  /// The end of the run of characters from `at` on that take() would append unchanged. Only the
+  /// first character depends on the text before it. Within the run, a space or a comma after a
+  /// letter needs no check, so most sentences are a few runs: one lookup per character and one copy
+  /// per run.
   static size_t plain_end(std::string_view line, size_t at) {
     unsigned before = kClasses[static_cast<uint8_t>(line[at])];
     if (before >> 4 != 0) return at;
@@ -234,8 +234,8 @@ class LineBuilder {
     return length;
   }
 
-  /// Adds the first of `part`, or a byte of it. Blanks of other widths become blanks; marks without
-  /// width go.
+  /// Adds the first character of `part`, or one byte of it. Spaces of unusual width become spaces;
+  /// zero-width characters are dropped.
   size_t add_character(std::string_view part) {
     const auto lead = static_cast<uint8_t>(part.front());
     if (lead == 0xC2 || lead == 0xE2 || lead == 0xEF) return add_rare(part);
@@ -262,7 +262,7 @@ class LineBuilder {
     return length;
   }
 
-  /// What separated things that are gone is skipped: "(; born 1950)".
+  /// Skips separators of removed elements: "(; born 1950)".
   size_t open(std::string_view rest) {
     text_.push_back('(');
     const size_t skipped = std::min(rest.find_first_not_of(" ,;", 1), rest.size());
@@ -296,10 +296,10 @@ void remove_all(std::string_view what, std::string& text) {
   text = kept.append(text, at);
 }
 
-/// Makes prose of lines, one at a time; its buffers serve all of them.
+/// Makes prose from lines, one at a time. Its buffers are reused for all lines.
 class ProseMaker {
  public:
-  /// Valid until the next call.
+  /// The result is valid until the next call.
   const std::string& prose_of(std::string_view line) {
     builder_.add(without_quotes(line));
     for (const std::string_view empty : {"（）", "「」", "[]"}) remove_all(empty, builder_.text());
@@ -307,7 +307,7 @@ class ProseMaker {
   }
 
  private:
-  /// Without the marks of bold and italics. Marks stand at the end of a run.
+  /// Removes the marks of bold and italics. The marks are at the end of a run of apostrophes.
   std::string_view without_quotes(std::string_view line) {
     find_quote_runs(line, runs_);
     if (runs_.empty()) return line;
@@ -326,13 +326,13 @@ class ProseMaker {
   LineBuilder builder_;
 };
 
-/// Rows and cells of a table that was never opened or closed.
+/// True for rows and cells of a table that was never opened or closed.
 bool is_table_rest(std::string_view line) {
   if (line.starts_with('|') || line.starts_with("{|")) return true;
   return line.starts_with('!') && (line.find('|') != kNone || line.find("!!") != kNone);
 }
 
-/// Something that is read aloud: not marks alone.
+/// True when the line has words, not only punctuation.
 bool has_words(std::string_view line) {
   return std::ranges::any_of(line, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || static_cast<uint8_t>(c) >= 0xC3;
@@ -365,8 +365,8 @@ class Document {
   std::string finish() { return std::move(text_); }
 
  private:
-  /// Takes the heading at the start of a line and returns what stands behind it: nothing, but for
-  /// "== Title == words" and for marks that are not closed, which go.
+  /// Reads the heading at the start of a line and returns the text after it. That text is empty,
+  /// except in "== Title == words". Unclosed marks are dropped.
   std::string_view take_heading(std::string_view line) {
     const size_t left = std::min(line.find_first_not_of('='), line.size());
     if (left == line.size() || (left == 1 && !line.ends_with('='))) return line;
@@ -398,7 +398,7 @@ class Document {
   const WikitextOptions& options_;
   ProseMaker maker_;
   std::string text_;
-  std::array<std::string, kMaxHeadingLevel + 1> headings_;  // pending, by level
+  std::array<std::string, kMaxHeadingLevel + 1> headings_;  // pending headings, by level
 };
 
 }  // namespace

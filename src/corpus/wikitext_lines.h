@@ -1,7 +1,7 @@
 #pragma once
 
-// The second pass of wikitext_to_prose(): lines of text in which templates, tables, links and tags
-// are resolved.
+// The second pass of wikitext_to_prose(): processes lines in which templates, tables, links and
+// tags are already resolved.
 
 #include <string>
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace bertha::corpus {
 
-/// Resolves headings, list marks, bold and italics, entities and magic words; drops what is left
-/// of tables, brackets that have become empty and sections without prose.
+/// Resolves headings, list marks, bold and italics, entities and magic words. Drops remains of
+/// tables, empty brackets and sections without prose.
 std::string finish_lines(std::string_view text, const WikitextOptions& options);
 
 }  // namespace bertha::corpus

@@ -18,14 +18,14 @@ namespace {
 constexpr size_t kMaxParts = 64;
 constexpr size_t kMaxNameBytes = 60;
 
-/// How a template becomes text.
+/// How a template is converted to text.
 enum class Rule : uint8_t {
   kFirst,      ///< the first part
   kSecond,     ///< the second part, of {{lang|xx|text}}
   kLast,       ///< the last part
   kJoin,       ///< all parts, end to end
-  kWords,      ///< all parts, set apart by blanks
-  kList,       ///< all parts, set apart by commas
+  kWords,      ///< all parts, separated by spaces
+  kList,       ///< all parts, separated by commas
   kDate,       ///< year, month, day
   kConvert,    ///< number and unit
   kFraction,   ///< a/b, or whole, a, b
@@ -39,7 +39,7 @@ enum class Rule : uint8_t {
   kCentury,    ///< French {{s-|XIX|e}}
   kExponent,   ///< ×10^n
   kQuote,      ///< text, also as text= or quote=
-  kLanguages,  ///< {{zh|c=…|p=…}}: the writings in brackets' order
+  kLanguages,  ///< {{zh|c=…|p=…}}: the scripts, in brackets
 };
 
 struct Entry {
@@ -291,7 +291,7 @@ struct Unit {
   std::string_view symbol;
 };
 
-/// Codes of {{convert}} that are not what is shown.
+/// Unit codes of {{convert}} whose displayed text differs from the code.
 constexpr std::array kUnits = {
     Unit{"C", "°C"},
     Unit{"F", "°F"},
@@ -347,7 +347,7 @@ struct Language {
   std::string_view name;
 };
 
-/// What {{lang-xx|text}} puts before the text.
+/// The text that {{lang-xx|text}} puts before its argument.
 constexpr std::array kLanguages = {
     Language{"ar", "Arabic"},         Language{"bg", "Bulgarian"},  Language{"bn", "Bengali"},
     Language{"ca", "Catalan"},        Language{"cs", "Czech"},      Language{"cy", "Welsh"},
@@ -386,7 +386,7 @@ bool is_parameter_name(std::string_view name) {
   });
 }
 
-/// The parts of a template after its name.
+/// The arguments of a template.
 class Parts {
  public:
   explicit Parts(std::string_view content) {
@@ -397,7 +397,7 @@ class Parts {
     }
   }
 
-  /// Without a name, from 0; empty where there are not so many.
+  /// The unnamed argument with this index from 0, or empty.
   std::string_view at(size_t index) const {
     return index < positional_.size() ? positional_[index] : std::string_view();
   }
@@ -469,7 +469,7 @@ std::string unit_symbol(std::string_view code) {
   return std::string(found == kUnits.end() ? code : found->symbol);
 }
 
-/// "{{convert|5|to|10|km|mi}}": numbers, what stands between them, and the first unit.
+/// "{{convert|5|to|10|km|mi}}": the numbers, the words between them, and the first unit.
 std::string convert_text(const Parts& parts) {
   std::string text;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -625,7 +625,7 @@ std::string render_template(std::string_view content, std::string_view title) {
   const size_t end = std::min(content.find(kSeparator), content.size());
   std::string_view head = content.substr(0, end);
   std::string_view rest = content.substr(std::min(end + 1, content.size()));
-  // "{{formatnum:1234}}": a function, whose first part follows a colon.
+  // "{{formatnum:1234}}": a parser function. Its first argument follows a colon.
   if (const size_t colon = head.find(':'); colon != std::string_view::npos) {
     rest = content.substr(colon + 1);
     head = head.substr(0, colon);

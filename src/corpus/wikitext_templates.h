@@ -1,15 +1,15 @@
 #pragma once
 
-// The templates that carry text within a sentence, English Wikipedia's above all. Templates of a
-// dump are not expanded: they need not be in it, and most make boxes.
+// Templates that carry text within a sentence, mainly those of the English Wikipedia. Templates are
+// not expanded from the dump: it may not contain them, and most of them make boxes.
 
 #include <string>
 #include <string_view>
 
 namespace bertha::corpus {
 
-/// The text of a template, "" for one that is not known. `content` is what stands between the
-/// braces, its parts set apart by kSeparator. The text is at most a few bytes longer than it.
+/// The text of a template, or "" for an unknown one. `content` is the text between the braces, with
+/// parts separated by kSeparator. The result is at most a few bytes longer than `content`.
 std::string render_template(std::string_view content, std::string_view title);
 
 }  // namespace bertha::corpus

@@ -13,7 +13,7 @@ namespace bertha::cpython {
 
 namespace {
 
-/// Digits and exponent of d.ddd·10^e, the shortest that reads back as the same double.
+/// Digits and exponent of d.ddd·10^e: the shortest decimal that converts back to the same double.
 struct Decimal {
   std::string digits;
   int exponent = 0;

@@ -5,7 +5,7 @@
 namespace bertha::cpython {
 namespace {
 
-constexpr size_t kShift = 397;  // "m" of the method
+constexpr size_t kShift = 397;  // "m" in the paper
 
 constexpr uint32_t twist(uint32_t upper, uint32_t lower) {
   const uint32_t mixed = (upper & 0x80000000U) | (lower & 0x7fffffffU);
@@ -22,7 +22,7 @@ constexpr uint32_t temper(uint32_t word) {
 }  // namespace
 
 PythonRandom::PythonRandom(int64_t seed) {
-  // Negating as unsigned is right for the lowest int64_t too.
+  // Negation as unsigned is also correct for the lowest int64_t.
   const auto bits = static_cast<uint64_t>(seed);
   const uint64_t magnitude = seed < 0 ? ~bits + 1 : bits;
   const std::array words = {static_cast<uint32_t>(magnitude),
@@ -30,7 +30,7 @@ PythonRandom::PythonRandom(int64_t seed) {
   seed_words(std::span(words).first(words[1] != 0 ? 2 : 1));
 }
 
-// init_by_array of the method's 2002 version.
+// init_by_array of the authors' 2002 version.
 void PythonRandom::seed_words(std::span<const uint32_t> key) {
   state_[0] = 19650218U;
   for (size_t i = 1; i < kStateWords; ++i) {

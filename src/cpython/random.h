@@ -1,8 +1,9 @@
 #pragma once
 
-// CPython's random.Random(seed) for the calls the recipe's scripts make, draw for draw: MT19937
-// (Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998) seeded by init_by_array with
-// the seed's 32-bit words, and the integer and shuffle methods of Lib/random.py (3.2 and later).
+// CPython's random.Random(seed), draw for draw, for the calls that the reference's scripts make.
+// MT19937 (Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998), seeded by
+// init_by_array with the 32-bit words of the seed, and the integer and shuffle methods of
+// Lib/random.py (3.2 and later).
 
 #include <algorithm>
 #include <array>
@@ -16,36 +17,36 @@ namespace bertha::cpython {
 
 class PythonRandom {
  public:
-  /// random.Random(seed); as there, the sign of the seed is dropped.
+  /// random.Random(seed). As in CPython, the sign of the seed is ignored.
   explicit PythonRandom(int64_t seed);
 
   uint32_t next_u32() {
     if (index_ == kStateWords) refill();
     return words_[index_++];
   }
-  /// getrandbits(bits), 1 <= bits <= 32: the top bits of one word.
+  /// getrandbits(bits), 1 <= bits <= 32: the highest bits of one word.
   uint32_t bits(int count) { return next_u32() >> (32 - count); }
-  /// random(): uniform in [0, 1), 53 bits of two words.
+  /// random(): uniform in [0, 1), 53 bits from two words.
   double random() {
     const uint32_t high = next_u32() >> 5;
     const uint32_t low = next_u32() >> 6;
     return (high * 67108864.0 + low) * 0x1p-53;
   }
-  /// _randbelow(bound), bound >= 1: draws bound.bit_length() bits until they are below `bound`. So
-  /// a bound of 1 draws too, and a power of two rejects half.
+  /// _randbelow(bound), bound >= 1: draws bound.bit_length() bits until the result is below
+  /// `bound`. Therefore a bound of 1 also draws, and a power of two rejects half of the draws.
   uint32_t below(uint32_t bound) {
     const auto count = static_cast<int>(std::bit_width(bound));
     uint32_t draw = bits(count);
     while (draw >= bound) draw = bits(count);
     return draw;
   }
-  /// randint(low, high), both ends included; low <= high, less than 2^32 - 1 apart.
+  /// randint(low, high), both ends included; requires low <= high and high - low < 2^32 - 1.
   int64_t randint(int64_t low, int64_t high) {
     return low + below(static_cast<uint32_t>(high - low + 1));
   }
-  /// shuffle(items), fewer than 2^32 of them: for i from the last down to 1, items[i] changes
-  /// places with items[below(i + 1)]. A draw that is not below is passed over without a branch,
-  /// which no processor could foretell: items[i] then changes places with itself.
+  /// shuffle(items), for fewer than 2^32 items: for i from the last index down to 1, swaps items[i]
+  /// and items[below(i + 1)]. A rejected draw swaps items[i] with itself, which avoids a branch
+  /// that the processor cannot predict.
   template <typename T>
   void shuffle(std::span<T> items) {
     for (size_t i = items.empty() ? 0 : items.size() - 1; i > 0;) {
@@ -67,8 +68,8 @@ class PythonRandom {
   void refill();
 
   std::array<uint32_t, kStateWords> state_{};
-  std::array<uint32_t, kStateWords> words_{};  ///< drawn from the state
-  size_t index_ = kStateWords;                 ///< of the next word
+  std::array<uint32_t, kStateWords> words_{};  ///< words drawn from the state
+  size_t index_ = kStateWords;                 ///< index of the next word
 };
 
 }  // namespace bertha::cpython

@@ -22,7 +22,7 @@ bool is_python_alphanumeric(char32_t c) {
 std::vector<std::string_view> split_at_spaces(std::string_view text) {
   std::vector<std::string_view> words;
   const char* const end = text.data() + text.size();
-  const char* begin = nullptr;  // of the word being read
+  const char* begin = nullptr;  // of the current word
   for (const char* at = text.data(); at < end;) {
     const Decoded decoded = decode_utf8(at, end);
     const bool space = is_python_space(decoded.code_point);

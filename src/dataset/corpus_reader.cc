@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kBlockBytes = size_t{1} << 20;
 constexpr int32_t kBlankLine = -1;
 
-/// Lines of a file, tokenised apart from what stands before and after.
+/// Lines of a file, tokenized independently of the lines before and after.
 struct Block {
   std::vector<int32_t> ids;
   std::vector<int32_t> lines;  ///< token count of each line, or kBlankLine
@@ -30,7 +30,9 @@ bool is_blank(std::string_view line) {
   return true;
 }
 
-/// Takes the next line off `text`, without its end: \n, \r\n or \r.
+/// Removes the next line from `text` and returns it without its end:
+/// , \r
+///   or \r.
 std::string_view take_line(std::string_view& text) {
   std::string_view line = text.substr(0, text.find('\n'));
   if (const size_t carriage = line.find('\r'); carriage != std::string_view::npos) {
@@ -59,7 +61,7 @@ Block encode_block(std::string_view text, const text::Tokenizer& tokenizer) {
   return block;
 }
 
-/// Blocks end after a line feed, so that each holds whole lines.
+/// Splits after line feeds, so that each block holds whole lines.
 std::vector<std::string_view> split_blocks(std::string_view text) {
   std::vector<std::string_view> blocks;
   while (!text.empty()) {
@@ -119,7 +121,7 @@ Corpus read_corpus(std::span<const std::string> files, const text::Tokenizer& to
   for (const std::string& path : files) read_file(path, tokenizer, threads, corpus);
   close_document(corpus);
   if (corpus.documents() == 0) {
-    fail("no document in {}{}: expected text, one sentence a line",
+    fail("no document in {}{}: expected text, one sentence per line",
          files.empty() ? "no file" : files.front(),
          files.size() > 1 ? fmt::format(" and {} more files", files.size() - 1) : "");
   }

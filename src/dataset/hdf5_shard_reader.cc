@@ -7,18 +7,18 @@
 #include "dataset/hdf5_shard.h"
 #include "io/hdf5/hdf5_column.h"
 
-// A shard is read in blocks of rows, each checked before its tokens are kept, so memory grows with
-// good rows only. One reader serves both layouts: a row of an unpacked shard is a row with one
-// sequence, whose start needs no column of its own.
+// A shard is read in blocks of rows, and each row is checked before its tokens are kept, so memory
+// grows with valid rows only. One reader serves both layouts: an unpacked row is a row with one
+// sequence, whose start needs no column.
 
 namespace bertha::dataset {
 namespace {
 
-constexpr int64_t kBlockBytes = int64_t{1} << 22;  // of input_ids in memory
+constexpr int64_t kBlockBytes = int64_t{1} << 22;  // size of input_ids in memory
 
 using Row = std::span<const int32_t>;
 
-/// A column and the block of its rows that is in memory.
+/// A column and the block of its rows in memory.
 class BlockColumn {
  public:
   BlockColumn(const io::Hdf5File& source, const char* name, int rank)
@@ -38,7 +38,7 @@ class BlockColumn {
   std::vector<int32_t> values_;
 };
 
-/// What a packed shard has besides the six datasets of an unpacked one.
+/// The datasets of a packed shard that an unpacked shard lacks.
 struct PackedColumns {
   explicit PackedColumns(const io::Hdf5File& source)
       : positions(source, "positions", 2),
@@ -48,7 +48,7 @@ struct PackedColumns {
   BlockColumn positions, next_positions, next_weights;
 };
 
-/// A file with the six datasets that every shard has.
+/// Opens a file with the six datasets that every shard has.
 io::Hdf5File open_shard(const std::string& path) {
   static const std::vector<std::string> kNames = {"input_ids",     "input_mask",
                                                   "segment_ids",   "masked_lm_positions",
@@ -94,9 +94,9 @@ class ShardReader {
     return {rows(), ids_.width(), masked_.width(), packed_ ? next_.width() : 0};
   }
 
-  /// Appends all rows, checked, to `shard`.
+  /// Checks all rows and appends them to `shard`.
   void read(const ShardLimits& limits, RaggedShard& shard);
-  /// Lengths of all sequences, from input_mask alone.
+  /// Lengths of all sequences. Reads only input_mask.
   std::vector<int32_t> read_lengths();
 
  private:
@@ -113,7 +113,7 @@ class ShardReader {
          column.column().rows(), column.width(), rows(), width);
   }
 
-  // Of the row at hand: number `row_` of the file, `in_block_` of the block.
+  // The checks of the current row: row `row_` of the file, `in_block_` of the block.
   void find_lengths();
   void append_tokens(const ShardLimits& limits, RaggedShard& shard) const;
   void append_sequences(const ShardLimits& limits, RaggedShard& shard) const;
@@ -133,10 +133,10 @@ class ShardReader {
   std::optional<PackedColumns> packed_;
   int64_t row_ = 0;
   int64_t in_block_ = 0;
-  std::vector<int32_t> lengths_;  ///< of the row's sequences
-  int64_t tokens_ = 0;            ///< of the row
-  int64_t predictions_ = 0;       ///< of the row
-  std::vector<uint8_t> taken_;    ///< places masked in the row
+  std::vector<int32_t> lengths_;  ///< of the sequences of the row
+  int64_t tokens_ = 0;            ///< in the row
+  int64_t predictions_ = 0;       ///< in the row
+  std::vector<uint8_t> taken_;    ///< places of the row that are masked
 };
 
 void ShardReader::load(int64_t first, int64_t count) {
@@ -150,7 +150,7 @@ void ShardReader::load(int64_t first, int64_t count) {
   }
 }
 
-/// The mask numbers the sequences of a row from 1, end to end; zeros follow.
+/// The mask numbers the sequences of a row from 1, end to end, followed by zeros.
 void ShardReader::find_lengths() {
   const Row mask = mask_[in_block_];
   lengths_.clear();
@@ -172,7 +172,8 @@ void ShardReader::append_tokens(const ShardLimits& limits, RaggedShard& shard) c
   const auto count = static_cast<size_t>(tokens_);
   const Row ids = ids_[in_block_].first(count);
   const Row segments = segments_[in_block_].first(count);
-  // Negative ones are the largest as unsigned. Without a way out the loops take many at a time.
+  // As unsigned numbers, negative ids are the largest. Loops without an early exit can be
+  // vectorized.
   uint32_t largest_id = 0;
   for (const int32_t id : ids) largest_id = std::max(largest_id, static_cast<uint32_t>(id));
   uint32_t segment_bits = 0;
@@ -215,7 +216,7 @@ void ShardReader::append_masked(const ShardLimits& limits, RaggedShard& shard) {
       fail_row(masked_, "position {} in {} tokens", place, tokens_);
     }
     if (std::exchange(taken_[static_cast<size_t>(place)], uint8_t{1}) != 0) {
-      fail_row(masked_, "position {} twice", place);
+      fail_row(masked_, "position {} occurs twice", place);
     }
     if (labels[i] < 0 || labels[i] >= limits.vocab_size) {
       fail_row(labels_, "id {}, the vocabulary has {}", labels[i], limits.vocab_size);
@@ -226,7 +227,7 @@ void ShardReader::append_masked(const ShardLimits& limits, RaggedShard& shard) {
   shard.masked_start.push_back(static_cast<int64_t>(shard.masked_positions.size()));
 }
 
-/// Where a packed row says its sequences begin must be where its mask does.
+/// Checks that the sequence starts of a packed row agree with its mask.
 void ShardReader::check_places() const {
   const Row positions = packed_->positions[in_block_];
   const Row starts = packed_->next_positions[in_block_];
@@ -253,7 +254,7 @@ void ShardReader::check_places() const {
   }
 }
 
-/// What training never looks at holds zeros, and masked places rise.
+/// Checks that unused places hold zeros and that masked positions ascend.
 void ShardReader::check_unused() const {
   const auto expect_zeros = [this](const BlockColumn& column, int64_t from) {
     for (const int32_t value : column[in_block_].subspan(static_cast<size_t>(from))) {
@@ -265,7 +266,7 @@ void ShardReader::check_unused() const {
   expect_zeros(masked_, predictions_);
   expect_zeros(labels_, predictions_);
   if (!std::ranges::is_sorted(masked_[in_block_].first(static_cast<size_t>(predictions_)))) {
-    fail_row(masked_, "positions do not rise");
+    fail_row(masked_, "positions are not ascending");
   }
   if (!packed_) return;
   expect_zeros(packed_->positions, tokens_);

@@ -14,8 +14,8 @@
 #include "io/atomic_folder.h"
 #include "io/hdf5/hdf5_writer.h"
 
-// Rows are cut into groups; a group is one chunk of every dataset. Groups are filled and deflated
-// in parallel and stored in order, so at most a few groups a thread are in memory.
+// Rows are written in groups; a group is one chunk of every dataset. Groups are filled and deflated
+// in parallel and stored in order, so memory holds only a few groups per thread.
 
 namespace bertha::dataset {
 namespace {
@@ -48,35 +48,35 @@ Layout packed_layout(const ShardShape& shape) {
           {"next_sentence_weights", 4, shape.slots}};
 }
 
-/// A group of rows on its way: plain values, then their deflated chunks.
+/// A group of rows: plain values, then their deflated chunks.
 class Group {
  public:
   Group(const Layout& layout, int64_t group_rows)
       : layout_(layout),
         rows_(group_rows),
         plain_(layout.size()),
-        room_(layout.size()),
+        buffers_(layout.size()),
         chunk_(layout.size()) {
     for (size_t i = 0; i < layout_.size(); ++i) {
       plain_[i].resize(static_cast<size_t>(rows_ * layout_[i].width * layout_[i].element_bytes));
     }
   }
 
-  /// The values of a row of the group.
+  /// The values of one row of the group.
   template <typename T>
   std::span<T> values(size_t column, int64_t row) {
     const auto width = static_cast<size_t>(layout_[column].width);
     return {reinterpret_cast<T*>(plain_[column].data()) + static_cast<size_t>(row) * width, width};
   }
 
-  /// Fills `rows` rows with fill(row, *this) and deflates them. Rows past the last are zeros: HDF5
-  /// stores whole chunks.
+  /// Fills `rows` rows with fill(row, *this) and deflates them. Rows after the last one are zeros,
+  /// because HDF5 stores whole chunks.
   template <typename Fill>
   void make(int64_t rows, const Fill& fill) {
     for (std::vector<std::byte>& values : plain_) std::ranges::fill(values, std::byte{0});
     for (int64_t row = 0; row < rows; ++row) fill(row, *this);
     for (size_t i = 0; i < layout_.size(); ++i) {
-      chunk_[i] = deflater_.deflate(plain_[i], room_[i]);
+      chunk_[i] = deflater_.deflate(plain_[i], buffers_[i]);
     }
   }
 
@@ -87,11 +87,11 @@ class Group {
   int64_t rows_;
   io::Deflater deflater_;
   std::vector<std::vector<std::byte>> plain_;
-  std::vector<std::vector<std::byte>> room_;
-  std::vector<std::span<const std::byte>> chunk_;  ///< in room_
+  std::vector<std::vector<std::byte>> buffers_;
+  std::vector<std::span<const std::byte>> chunk_;  ///< in buffers_
 };
 
-/// Writes `rows` rows of `layout`, filled by fill(row of the shard, row of the group, group).
+/// Writes `rows` rows of `layout`, each filled by fill(row of the shard, row of the group, group).
 template <typename Fill>
 void write_columns(const std::string& path, const Layout& layout, int64_t rows, const Fill& fill,
                    int64_t threads) {
@@ -100,7 +100,7 @@ void write_columns(const std::string& path, const Layout& layout, int64_t rows, 
       std::min(rows, std::clamp<int64_t>(kGroupBytes / (4 * seq_length), 16, 4096));
   const int64_t groups = (rows + group_rows - 1) / group_rows;
   io::make_folder(std::filesystem::path(path).parent_path().string());
-  io::AtomicFile target(path);  // first, so that a folder that takes no file is known at once
+  io::AtomicFile target(path);  // first, so that a folder without write access is reported at once
   io::Hdf5Writer writer(target, layout, rows, group_rows);
   const int64_t in_flight = std::min(groups, threads > 1 ? 4 * threads : 1);
   std::vector<Group> window;

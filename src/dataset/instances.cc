@@ -13,7 +13,7 @@ namespace bertha::dataset {
 namespace {
 
 constexpr int64_t kSpecialTokens = 3;        // [CLS], [SEP], [SEP]
-constexpr int64_t kMaxInstanceTokens = 512;  // of the recipe's tokenizer, max_len
+constexpr int64_t kMaxInstanceTokens = 512;  // limit of the reference's tokenizer, max_len
 
 void check_probability(const char* option, double value) {
   if (!(value >= 0 && value <= 1)) fail("--{} {}: expected 0 to 1", option, value);
@@ -35,7 +35,7 @@ void check_options(const InstanceOptions& options) {
   check_probability("short_seq_prob", options.short_seq_prob);
 }
 
-/// Draws the instances of a set. Every draw is made where the reference makes it.
+/// Draws the instances of a set. Every random draw occurs at the same point as in the reference.
 class InstanceBuilder {
  public:
   InstanceBuilder(InstanceSet& set, std::span<const int32_t> replacements)
@@ -62,7 +62,7 @@ class InstanceBuilder {
  private:
   using Instance = InstanceSet::Instance;
 
-  /// A run of segments, then of tokens.
+  /// A range of segments or of tokens.
   struct Range {
     int64_t begin = 0;
     int64_t end = 0;
@@ -94,8 +94,9 @@ class InstanceBuilder {
   std::vector<int64_t> order_;  ///< the shuffled documents
   const int64_t max_tokens_;
   const bool text_has_specials_;
-  std::vector<uint16_t> candidates_;                      ///< of one instance
-  std::array<int32_t, kMaxInstanceTokens> input_tokens_;  ///< of one instance, where it is masked
+  std::vector<uint16_t> candidates_;  ///< of the current instance
+  std::array<int32_t, kMaxInstanceTokens>
+      input_tokens_;  ///< of the current instance, after masking
 };
 
 void InstanceBuilder::add_document(size_t index) {
@@ -111,7 +112,7 @@ void InstanceBuilder::add_document(size_t index) {
   }
 }
 
-/// Makes an instance of the chunk and returns the first segment that it did not use.
+/// Adds an instance from the chunk and returns the first segment that it did not use.
 int64_t InstanceBuilder::add_instance(size_t index, const Range& chunk, int64_t target_tokens) {
   Range run_a{chunk.begin, chunk.begin + 1};
   if (chunk.size() >= 2) run_a.end = chunk.begin + random_.randint(1, chunk.size() - 1);
@@ -142,9 +143,9 @@ int64_t InstanceBuilder::add_instance(size_t index, const Range& chunk, int64_t 
   return next;
 }
 
-/// A run from a random document, as long as B should be or to the document's end. Ten draws look
-/// for another document; when all hit this one, the run is taken from it and counts as "not
-/// random".
+/// A range from a random document, as long as the second segment should be or up to the end of the
+/// document. Makes up to ten draws to find another document. If all draws give the same document,
+/// the range is taken from it and the pair counts as "not random".
 InstanceBuilder::Range InstanceBuilder::random_run(size_t index, int64_t target_tokens,
                                                    bool& other_document) {
   const int64_t last = corpus_.documents() - 1;
@@ -178,7 +179,8 @@ int32_t InstanceBuilder::replacement_of(int32_t token) {
   return replacements_[random_.below(static_cast<uint32_t>(replacements_.size()))];
 }
 
-/// Positions that may be masked: of no special token, though the text may hold those as words.
+/// Positions that may be masked: all except special tokens, which may also occur as words of the
+/// text.
 void InstanceBuilder::find_candidates(const Instance& instance) {
   candidates_.resize(static_cast<size_t>(instance.a_length) +
                      static_cast<size_t>(instance.b_length));
@@ -196,7 +198,7 @@ void InstanceBuilder::mask(Instance& instance) {
   find_candidates(instance);
   random_.shuffle(std::span(candidates_));
 
-  // nearbyint rounds half to even, as Python's round() does.
+  // nearbyint rounds half to even, like Python's round().
   const auto wanted = static_cast<int64_t>(
       std::nearbyint(static_cast<double>(instance.length()) * options_.masked_lm_prob));
   const auto count =

@@ -19,7 +19,7 @@ std::vector<std::string> list_shards(const std::string& folder, const char* part
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (name.find(part) == std::string::npos || !name.ends_with(".hdf5")) continue;
-    // The name as the user wrote the folder: checkpoints record it.
+    // Keeps the name as the user wrote the folder, because checkpoints record it.
     if (entry->is_regular_file(error)) found.push_back(entry->path().string());
   }
   if (error) fail("{}: cannot read the folder: {}", folder, error.message());
@@ -27,7 +27,8 @@ std::vector<std::string> list_shards(const std::string& folder, const char* part
   return found;
 }
 
-/// Names of packed shards say nothing: every one is for training, except what says "_test_".
+/// Names of packed shards do not show their use: all are training shards, except those with
+/// "_test_".
 std::vector<std::string> list_packed_shards(const std::string& folder) {
   std::vector<std::string> found = list_shards(folder, "");
   std::erase_if(found, [](const std::string& path) {
@@ -47,7 +48,8 @@ void permute(PhiloxStream stream, std::vector<T>& items) {
   for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[stream.below(i)]);
 }
 
-// Streams of a seed: number 0 of an epoch permutes the shards, 1 + s the rows of shard s.
+// Random streams of a seed: stream 0 of an epoch permutes the shards, stream 1 + s the rows of
+// shard s.
 PhiloxStream stream_of(uint64_t seed, int64_t epoch, int64_t number) {
   return {seed, static_cast<uint64_t>(epoch) << 32 | static_cast<uint64_t>(number)};
 }
@@ -133,8 +135,8 @@ PretrainingLoader::PretrainingLoader(std::vector<std::string> files, const Loade
   BERTHA_CHECK(options_.rank >= 0 && options_.rank < options_.ranks);
   for (const ShardShape& shape : shapes_) {
     max_seq_length_ = std::max(max_seq_length_, shape.seq_length);
-    // Rows may mask more than limits.max_predictions, though never more than their shard has room
-    // for.
+    // Rows may have more masked tokens than limits.max_predictions, but never more than their shard
+    // can hold.
     max_predictions_ = std::max(max_predictions_, shape.max_predictions);
     sequences_a_row_ = std::max(sequences_a_row_, shape.sequences_a_row());
     if (shape.packed() == packed()) continue;
@@ -151,7 +153,7 @@ PretrainingLoader::~PretrainingLoader() {
 
 void PretrainingLoader::reserve(PretrainingBatch& batch) const {
   const auto rows = static_cast<size_t>(options_.micro_batch);
-  // The sequences of a packed row fit the model one by one.
+  // The sequences of a packed row are limited by the model one by one.
   const auto tokens = rows * static_cast<size_t>(packed() ? max_seq_length_
                                                           : std::min(max_seq_length_,
                                                                      options_.limits.max_position));
@@ -187,7 +189,7 @@ const PretrainingBatch& PretrainingLoader::next() {
 void PretrainingLoader::seek(int64_t position) {
   BERTHA_CHECK(position >= 0);
   stop();
-  next_shard_ = {};  // waits, and drops a fault of a shard that may not come up now
+  next_shard_ = {};  // waits, and drops an error of a shard that may not be needed now
   position_ = position;
   sought_ = position;
   calls_ = 0;
@@ -266,8 +268,8 @@ void PretrainingLoader::stop() {
   thread_.join();
 }
 
-/// The thread, started by the first call since seek(): fills free slots until it is stopped or a
-/// shard is faulty.
+/// The prefetch thread, started by the first call since seek(). It fills free slots until it is
+/// stopped or a shard is faulty.
 void PretrainingLoader::produce() {
   try {
     for (int64_t call = 0;; ++call) {
@@ -289,7 +291,7 @@ void PretrainingLoader::produce() {
   }
 }
 
-/// Rows [position, position + micro_batch) of the stream.
+/// Reads rows [position, position + micro_batch) of the stream.
 void PretrainingLoader::fill(int64_t position, PretrainingBatch& batch) {
   batch.clear();
   for (int64_t row = 0; row < options_.micro_batch; ++row) {
@@ -299,7 +301,7 @@ void PretrainingLoader::fill(int64_t position, PretrainingBatch& batch) {
   }
 }
 
-/// Makes shard_ the one at `index` of the epoch's order, and has the one after it read meanwhile.
+/// Opens the shard at `index` of the epoch's order, and starts to read the one after it.
 void PretrainingLoader::open_shard(int64_t epoch, int64_t index) {
   if (shard_.is(epoch, index)) return;
   if (order_.shards() == 1 && shard_.epoch >= 0) {
@@ -309,7 +311,7 @@ void PretrainingLoader::open_shard(int64_t epoch, int64_t index) {
   }
   OpenShard ready;
   if (next_shard_.valid()) ready = next_shard_.get();
-  shard_ = {};  // not three shards in memory at once
+  shard_ = {};  // so that memory never holds three shards
   shard_ = ready.is(epoch, index) ? std::move(ready) : load(epoch, index);
   if (options_.prefetch == 0 || order_.shards() == 1) return;
   const bool last = index + 1 == order_.shards();

@@ -24,7 +24,7 @@ void count(std::vector<int64_t>& histogram, int64_t value) {
   ++histogram[at];
 }
 
-/// A sequence is [CLS] A [SEP] B [SEP], and its segments say so.
+/// Checks that a sequence is [CLS] A [SEP] B [SEP] and that its segments match.
 void check_sequence(const std::string& path, int64_t row, std::span<const int32_t> ids,
                     std::span<const uint8_t> segments, const text::SpecialIds& specials) {
   const auto separators = std::ranges::count(ids, specials.sep);
@@ -96,7 +96,7 @@ class FileSurvey {
 
   const std::string& path_;
   const SurveyOptions& options_;
-  std::optional<text::SpecialIds> specials_;  ///< with a vocabulary
+  std::optional<text::SpecialIds> specials_;  ///< set when there is a vocabulary
   Survey survey_;
 };
 

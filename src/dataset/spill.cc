@@ -13,7 +13,7 @@ namespace bertha::dataset {
 
 Spill::Spill(std::string folder) : folder_(std::move(folder)) {
   descriptor_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (descriptor_ < 0) {  // a file system without nameless files
+  if (descriptor_ < 0) {  // the file system does not support unnamed files
     std::string name = folder_ + "/spill.tmp-XXXXXX";
     descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
     if (descriptor_ >= 0) ::unlink(name.c_str());

@@ -1,7 +1,7 @@
 #pragma once
 
-// A file without a name that takes what does not fit in memory; it goes with the object, or with
-// the process however that ends.
+// An unnamed temporary file for data that does not fit in memory. It disappears with the object, or
+// with the process in every case.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace bertha::dataset {
 
 class Spill {
  public:
-  /// In `folder`, which must exist. Throws Error when it takes no file.
+  /// Creates the file in `folder`, which must exist. Throws Error when that fails.
   explicit Spill(std::string folder);
   Spill(const Spill&) = delete;
   Spill& operator=(const Spill&) = delete;
   ~Spill();
 
-  /// Appends `bytes` in one piece. Several threads may call it; the order is theirs. Throws Error
-  /// when the disk is full.
+  /// Appends `bytes` in one piece. Several threads may call it, in any order. Throws Error when the
+  /// disk is full.
   void append(std::span<const std::byte> bytes);
   std::vector<std::byte> read_all() const;
 

@@ -25,7 +25,7 @@ std::string reason(int error) {
   return std::error_code(error, std::generic_category()).message();
 }
 
-/// Writes all of `data` at `offset`; returns 0 or errno.
+/// Writes all of `data` at `offset`. Returns 0 or errno.
 int write_all(int descriptor, std::span<const std::byte> data, int64_t offset) {
   while (!data.empty()) {
     const ssize_t written = ::pwrite(descriptor, data.data(), data.size(), offset);
@@ -56,7 +56,7 @@ bool is_temporary_name(std::string_view name) {
          digits(numbers.substr(dash + 1));
 }
 
-/// Removes a temporary that no process holds locked.
+/// Removes a temporary file that no process has locked.
 bool remove_if_abandoned(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (descriptor < 0) return false;
@@ -65,7 +65,7 @@ bool remove_if_abandoned(const std::string& path) {
   return removed;
 }
 
-/// The file to replace: what a symbolic link stands for. A device or a folder cannot be replaced.
+/// The file to replace. A symbolic link is resolved; a device or a folder cannot be replaced.
 std::string target_of(std::string path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -93,9 +93,10 @@ AtomicFile::~AtomicFile() {
   ::close(descriptor_);
 }
 
-// The owner keeps its temporary locked, so that remove_leftovers() can tell a living owner from a
-// dead one on any machine and in any container. Between open and lock another process may have
-// taken the file for a leftover: then it has no name any more, and a new one is made.
+// The owner keeps its temporary file locked, so that remove_leftovers() can distinguish a living
+// owner from a dead one on any machine and in any container. Between open and lock, another process
+// may have removed the file as a leftover. The file then has no name any more, and a new one is
+// created.
 void AtomicFile::create() {
   static std::atomic<uint64_t> counter{0};
   for (;;) {
@@ -104,7 +105,7 @@ void AtomicFile::create() {
     if (descriptor_ < 0 && (errno == EEXIST || errno == EINTR)) continue;
     if (descriptor_ < 0) fail_with("cannot create the file", errno);
     struct stat status {};
-    if (::flock(descriptor_, LOCK_EX) != 0) return;  // no locks here: leftovers stay
+    if (::flock(descriptor_, LOCK_EX) != 0) return;  // the file system has no locks: leftovers stay
     if (::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) return;
     ::close(descriptor_);
     descriptor_ = -1;
@@ -154,10 +155,10 @@ void AtomicFile::commit() {
   const int closed = ::close(std::exchange(descriptor_, -1));
   if (closed != 0) fail_with("cannot close", errno);
   const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;  // a folder may be writable and not readable
+  if (folder < 0) return;  // a folder may be writable but not readable
   const int error = ::fsync(folder) == 0 ? 0 : errno;
   ::close(folder);
-  // EINVAL, ENOTSUP: a file system that cannot flush folders.
+  // EINVAL or ENOTSUP: the file system cannot flush folders.
   if (error != 0 && error != EINVAL && error != ENOTSUP) fail_with("cannot flush", error);
 }
 

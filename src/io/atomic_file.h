@@ -1,8 +1,8 @@
 #pragma once
 
-// Whatever is published is whole: a file is written aside under a temporary name, flushed to the
-// disk and renamed. A crash leaves the old file or the new one, and a temporary that the next run
-// removes.
+// Published files are always complete: a file is written under a temporary name, flushed to the
+// disk and renamed. A crash leaves either the old file or the new one, and possibly a temporary
+// file that the next run removes.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,33 +13,33 @@
 
 namespace bertha::io {
 
-/// A file that appears under its name at commit(), whole, or not at all. Every failure throws
+/// A file that gets its name at commit(): it appears complete or not at all. Every failure throws
 /// Error with the file's name and the system's reason.
 class AtomicFile {
  public:
-  /// Creates `path`.tmp-<process>-<number> beside the target; the folder must exist. Of a symbolic
-  /// link the file that it stands for is replaced. Throws Error where `path` is a folder or device.
+  /// Creates `path`.tmp-<process>-<number> beside the target. The folder must exist. For a symbolic
+  /// link, the file that it points to is replaced. Throws Error when `path` is a folder or device.
   explicit AtomicFile(std::string path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  /// Removes the temporary unless commit() was reached.
+  /// Removes the temporary file unless commit() succeeded.
   ~AtomicFile();
 
-  /// Appends. Small pieces are collected in a buffer.
+  /// Appends data. Small writes are buffered.
   void write(std::span<const std::byte> data);
   void write(std::string_view data);
-  /// Overwrites bytes written before, as a header needs whose counts are known last. The next
+  /// Overwrites bytes written before, for headers whose counts are known only at the end. The next
   /// write() still appends.
   void overwrite(int64_t offset, std::span<const std::byte> data);
   /// Bytes appended so far.
   int64_t size_bytes() const { return flushed_bytes_ + static_cast<int64_t>(buffer_.size()); }
 
-  /// Flushes file and folder to the disk and gives the file its name. Call once, after the last
-  /// write.
+  /// Flushes file and folder to the disk and renames the file to its final name. Call it once,
+  /// after the last write.
   void commit();
 
   const std::string& path() const { return path_; }
-  /// For writers that open the file by name, as HDF5 does; they must be done before commit().
+  /// For writers that open the file by name; they must have finished before commit().
   const std::string& temporary_path() const { return temporary_path_; }
 
  private:
@@ -57,13 +57,13 @@ class AtomicFile {
 /// Writes a whole file through AtomicFile.
 void write_file(const std::string& path, std::string_view contents);
 
-/// Removes the temporaries that AtomicFile left in `folder` when its process was killed; those of
-/// living processes stay, whichever machine they run on. Returns the names removed. A folder that
-/// does not exist has none.
+/// Removes the temporary files in `folder` whose AtomicFile was in a process that was killed. Files
+/// of living processes stay, on whichever machine they run. Returns the names removed; a folder
+/// that does not exist has none.
 std::vector<std::string> remove_leftovers(const std::string& folder);
 
-/// A file mapped into memory, read only. The file must not shrink meanwhile: files published by
-/// rename never do.
+/// A file mapped into memory, read only. The file must not shrink while it is mapped; files
+/// published by rename never do.
 class MappedFile {
  public:
   /// Throws Error when `path` cannot be read or is not a regular file.
@@ -79,8 +79,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   /// The bytes as characters.
   std::string_view text() const;
-  /// `size` bytes from `offset`; throws Error, naming the file and `what`, when they are not all
-  /// there.
+  /// Returns `size` bytes from `offset`. Throws Error that names the file and `what` when the file
+  /// is too short.
   std::span<const std::byte> slice(uint64_t offset, uint64_t size, std::string_view what) const;
 
  private:

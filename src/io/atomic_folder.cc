@@ -20,7 +20,7 @@ AtomicFolder::AtomicFolder(std::string path) : path_(std::move(path)) {
     fail("{}: it exists; expected a new name or an empty folder", path_);
   }
   const std::string name = fmt::format("{}.tmp-{}", path_, ::getpid());
-  fs::remove_all(name, error);  // left by a killed process of the same number
+  fs::remove_all(name, error);  // left by a killed process with the same number
   if (!fs::create_directory(name, error)) {
     fail("{}: cannot create the folder: {}", name,
          error ? error.message() : std::string("a file of this name exists"));
@@ -42,10 +42,10 @@ void AtomicFolder::commit() {
   const fs::path parent = fs::path(path_).parent_path();
   const int folder =
       ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;  // a folder may be writable and not readable
+  if (folder < 0) return;  // a folder may be writable but not readable
   const int failure = ::fsync(folder) == 0 ? 0 : errno;
   ::close(folder);
-  // EINVAL, ENOTSUP: a file system that cannot flush folders.
+  // EINVAL or ENOTSUP: the file system cannot flush folders.
   if (failure != 0 && failure != EINVAL && failure != ENOTSUP) {
     fail("{}: cannot flush: {}", path_,
          std::error_code(failure, std::generic_category()).message());

@@ -4,20 +4,20 @@
 
 namespace bertha::io {
 
-/// A folder that appears under its name at commit(), with all of its files, or not at all.
+/// A folder that gets its name at commit(): it appears with all of its files or not at all.
 class AtomicFolder {
  public:
-  /// Makes `path`.tmp-<process> beside the target. Throws Error when `path` exists and is not an
+  /// Creates `path`.tmp-<process> beside the target. Throws Error when `path` exists and is not an
   /// empty folder.
   explicit AtomicFolder(std::string path);
   AtomicFolder(const AtomicFolder&) = delete;
   AtomicFolder& operator=(const AtomicFolder&) = delete;
-  /// Removes the folder and what is in it unless commit() was reached.
+  /// Removes the folder and its contents unless commit() succeeded.
   ~AtomicFolder();
 
-  /// Where files are written, each flushed to the disk by its writer.
+  /// The folder to write files into. The writer of each file flushes it to the disk.
   const std::string& temporary_path() const { return temporary_path_; }
-  /// Gives the folder its name.
+  /// Renames the folder to its final name.
   void commit();
 
  private:

@@ -1,7 +1,6 @@
 #pragma once
 
-// Little-endian numbers in files. All formats read here are little-endian, and so is every machine
-// this program is built for.
+// Little-endian numbers in files. All supported formats and machines are little-endian.
 
 #include <bit>
 #include <cstddef>
@@ -14,7 +13,7 @@ namespace bertha::io {
 
 static_assert(std::endian::native == std::endian::little);
 
-/// The number at `bytes`, which need not be aligned; the caller has checked that it is all there.
+/// Reads the number at `bytes`, which need not be aligned. The caller has checked the size.
 template <typename T>
 T load(const std::byte* bytes) {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -27,9 +27,9 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 
-// A server may cut, stall, redirect, change the file meanwhile or say a wrong length. What is kept
-// of an earlier answer is joined only with a 206 answer that begins exactly there, is of the same
-// total length, and was asked for with If-Range.
+// A server may cut the connection, stall, redirect, change the file, or send a wrong length. Bytes
+// of an earlier answer are kept only if the new answer is a 206 that begins exactly after them, has
+// the same total length, and was requested with If-Range.
 
 namespace bertha::io {
 namespace {
@@ -64,15 +64,15 @@ std::optional<int64_t> number(std::string_view text) {
   return value;
 }
 
-/// The headers of one answer that matter.
+/// The relevant headers of one answer.
 struct Answer {
   int64_t status = 0;
-  std::string validator;  ///< strong entity tag, else time of change
+  std::string validator;  ///< strong entity tag, else modification time
   std::optional<int64_t> length;
   std::optional<int64_t> range_begin;  ///< of Content-Range
   std::optional<int64_t> range_total;
 
-  /// One header line; a status line begins a new answer (after a redirect).
+  /// Reads one header line. A status line begins a new answer, for example after a redirect.
   void add(std::string_view line) {
     if (line.starts_with("HTTP/")) {
       *this = {};
@@ -90,7 +90,7 @@ struct Answer {
     if (name == "content-range") add_range(value);
   }
 
-  /// "bytes 5-9/10", "bytes 5-9/*", "bytes */10".
+  /// Parses "bytes 5-9/10", "bytes 5-9/*" or "bytes */10".
   void add_range(std::string_view value) {
     if (!value.starts_with("bytes ")) return;
     value.remove_prefix(6);
@@ -101,7 +101,7 @@ struct Answer {
   }
 };
 
-/// What is on the disk of a file not yet whole, and where it came from.
+/// An incomplete file on the disk, and its origin.
 class Part {
  public:
   Part(std::string path, std::string url)
@@ -120,10 +120,10 @@ class Part {
   ~Part() { ::close(descriptor_); }
 
   int64_t size_bytes() const { return size_bytes_; }
-  int64_t total_bytes() const { return total_bytes_; }  ///< 0: not known
+  int64_t total_bytes() const { return total_bytes_; }  ///< 0: unknown
   const std::string& validator() const { return validator_; }
 
-  /// Empties the part; it is now the beginning of what `answer` describes.
+  /// Empties the part, which now holds the beginning of the file that `answer` describes.
   void restart(const Answer& answer) {
     if (::ftruncate(descriptor_, 0) != 0) fail_with("cannot be emptied");
     size_bytes_ = 0;
@@ -145,7 +145,7 @@ class Part {
     fs::remove(path_, ignored);
     fs::remove(notes_path_, ignored);
   }
-  /// Gives the part its name.
+  /// Renames the part to its final name.
   void publish(const std::string& name) {
     if (::fsync(descriptor_) != 0) fail_with("cannot be flushed");
     std::error_code error;
@@ -155,7 +155,7 @@ class Part {
   }
 
  private:
-  /// A part of unknown origin or of another address cannot be gone on with.
+  /// A part of unknown origin or from another address is not continued.
   void read_notes() {
     std::ifstream notes(notes_path_);
     std::string url;
@@ -199,7 +199,7 @@ Curl make_curl(const std::string& url, const DownloadOptions& options) {
   return curl;
 }
 
-/// A failure that another attempt may mend.
+/// True for a failure that another attempt may overcome.
 bool passing(CURLcode code) {
   switch (code) {
     case CURLE_PARTIAL_FILE:
@@ -221,14 +221,14 @@ bool passing(int64_t status) {
   return status == 408 || status == 429 || (status >= 500 && status < 600);
 }
 
-/// Throws when the caller wants no more.
+/// Throws when the caller wants to stop.
 void report(const std::string& url, const Part& part, int64_t new_bytes,
             const std::function<bool(const DownloadProgress&)>& progress) {
   if (progress({part.size_bytes(), part.total_bytes(), new_bytes})) return;
   fail("{}: stopped; the same command goes on", url);
 }
 
-/// One request and its answer, written to a part.
+/// One request, whose answer is written to a part.
 class Transfer {
  public:
   Transfer(const std::string& url, Part& part, const DownloadOptions& options, bool has_digest,
@@ -239,11 +239,13 @@ class Transfer {
         progress_(progress),
         new_bytes_(new_bytes),
         curl_(make_curl(url, options)) {
-    // Without a validator two answers may be of two versions; a sum at the end would tell.
+    // Without a validator the two answers may be two versions; only a checksum at the end detects
+    // that.
     offset_ = part.validator().empty() && !has_digest ? 0 : part.size_bytes();
   }
 
-  /// True when the part is whole. False: worth another attempt, `reason` says why. Throws Error.
+  /// Returns true when the part is complete. Returns false with a `reason` when another attempt
+  /// makes sense. Throws Error otherwise.
   bool run(std::string& reason) {
     CURL* c = curl_.get();
     curl_slist* fields = nullptr;
@@ -285,7 +287,7 @@ class Transfer {
       reason = "the server's file is shorter than what was read of it";
       return false;
     }
-    if (refused && code == CURLE_WRITE_ERROR) code = CURLE_OK;  // its body was not wanted
+    if (refused && code == CURLE_WRITE_ERROR) code = CURLE_OK;  // the body was not wanted
     if (code != CURLE_OK) {
       if (passing(code)) return false;
       fail("{}: {}", url_, reason);
@@ -295,7 +297,7 @@ class Transfer {
       if (passing(answer_.status)) return false;
       fail("{}: {}", url_, reason);
     }
-    if (!begun_) begin();  // an answer without a body
+    if (!begun_) begin();  // the answer had no body
     if (part_.total_bytes() > 0 && part_.size_bytes() != part_.total_bytes()) {
       reason = fmt::format("{} bytes came of {}", part_.size_bytes(), part_.total_bytes());
       return false;
@@ -303,7 +305,7 @@ class Transfer {
     return true;
   }
 
-  /// The headers are there: the body is a new beginning or what was asked for.
+  /// All headers are read: the body is a new file or the requested range.
   void begin() {
     begun_ = true;
     if (answer_.status == kHttpPartial && offset_ > 0) {
@@ -403,7 +405,7 @@ void fetch(const std::string& url, Part& part, bool has_digest, const DownloadOp
   std::string reason;
   for (int64_t attempt = 1;; ++attempt) {
     if (Transfer(url, part, options, has_digest, progress, new_bytes).run(reason)) return;
-    if (part.size_bytes() > furthest) {  // what was lost and read again is no gain
+    if (part.size_bytes() > furthest) {  // bytes that were lost and read again are no progress
       furthest = part.size_bytes();
       attempt = 0;
       wait_ms = options.retry_ms;

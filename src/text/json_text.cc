@@ -6,7 +6,7 @@
 namespace bertha::text {
 namespace {
 
-/// `contents` with U+FFFD in place of what is not UTF-8.
+/// `contents` with invalid UTF-8 replaced by U+FFFD.
 std::string repair(std::string_view contents, JsonText& result) {
   std::string text;
   text.reserve(contents.size() + 16);
@@ -26,7 +26,7 @@ std::string repair(std::string_view contents, JsonText& result) {
 
 constexpr int64_t kMaxDepth = 256;
 
-/// Refuses what is nested too deep: the parser would take quadratic time and a deep stack.
+/// Rejects deep nesting: the parser would take quadratic time and a deep stack.
 void check_depth(std::string_view contents, const std::string& path) {
   int64_t depth = 0;
   bool quoted = false;

@@ -6,8 +6,8 @@ namespace bertha::text {
 
 namespace {
 
-// How far back from the end a node with several children looks for room; what it leaves free is
-// taken by nodes with one child, which most are.
+// How far back from the end the search for free slots goes for a node with several children. Nodes
+// with one child, which most are, take the slots that it leaves free.
 constexpr size_t kSearchedSlots = 1024;
 
 }  // namespace
@@ -24,7 +24,7 @@ PieceTrie::PieceTrie(const Vocabulary& vocabulary) {
 }
 
 void PieceTrie::build(const std::vector<Entry>& entries) {
-  // A node and its entries, [begin, end), which share their first `depth` bytes.
+  // A node and its entries [begin, end), which share their first `depth` bytes.
   struct Task {
     uint32_t node;
     size_t begin, end, depth;

@@ -1,8 +1,9 @@
 #pragma once
 
 // The pieces of a vocabulary as a double-array trie over bytes (Aoe, "An efficient digital search
-// algorithm by using a double-array structure", 1989; exclusive-or instead of sum, so that the
-// children of a node stay in one block of 256): one load and one compare a byte.
+// algorithm by using a double-array structure", 1989). Each step costs one load and one compare.
+// Child positions use exclusive-or instead of a sum, so the children of a node stay in one block of
+// 256.
 
 #include <cstdint>
 #include <string_view>
@@ -14,15 +15,16 @@ namespace bertha::text {
 
 class PieceTrie {
  public:
-  /// All pieces of the vocabulary, empty lines excepted.
+  /// Holds all pieces of the vocabulary except empty lines.
   explicit PieceTrie(const Vocabulary& vocabulary);
 
   struct Match {
     int32_t id = -1;  ///< -1: no piece is a prefix
     int64_t bytes = 0;
   };
-  /// The longest piece that begins the text. `continuing`: the longest piece "##x" where x begins
-  /// the text and is not empty. Takes at most as many steps as the longest piece has bytes.
+  /// The longest piece that is a prefix of the text. With `continuing`: the longest piece "##x"
+  /// whose non-empty x is a prefix of the text. Takes at most as many steps as the longest piece
+  /// has bytes.
   Match longest(const char* begin, const char* end, bool continuing) const {
     Match match;
     uint32_t node = continuing ? continuation_ : kRoot;

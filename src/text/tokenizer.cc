@@ -14,11 +14,11 @@
 #include "text/word_table.h"
 #include "text/words.h"
 
-// Text is cut at blanks. A stretch that is printable ASCII takes the fast path: runs of letters and
-// digits are measured and lower cased sixteen bytes at a time and looked up whole; only words that
-// are no piece go through the trie. Anything else in the stretch sends all of it, from its first
-// byte, through the general path, because the rules for sigma and for the order of accents look at
-// the whole of it.
+// The tokenizer splits text at white space. A segment of printable ASCII takes the fast path: it
+// measures and lower-cases runs of letters and digits sixteen bytes at a time and looks whole words
+// up. Only words that are not a piece use the trie. If anything else is in a segment, the whole
+// segment takes the general path from its first byte, because the rules for sigma and for the order
+// of accents need all of it.
 
 namespace bertha::text {
 
@@ -42,7 +42,7 @@ Byte kind_of(char c) {
   return kBytes[static_cast<uint8_t>(c)];
 }
 
-// Sixteen bytes of 0xFF, then as many zeros: loading at 16 - n keeps n bytes.
+// Sixteen bytes of 0xFF, then sixteen zeros: a load from 16 - n keeps n bytes.
 constexpr std::array<uint8_t, 32> kKeep = [] {
   std::array<uint8_t, 32> keep{};
   for (size_t i = 0; i < 16; ++i) keep[i] = 0xFF;
@@ -53,8 +53,8 @@ __m128i load(const void* from) {
   return _mm_loadu_si128(static_cast<const __m128i*>(from));
 }
 
-// A bit for each byte that is no ASCII letter or digit. Signed compares: adding 127 - last lifts
-// the characters of the range, and nothing else, over 127 - count.
+// Sets one bit for each byte that is not an ASCII letter or digit. The compares are signed: adding
+// 127 - last moves the characters of the range, and no others, above 127 - count.
 uint32_t not_alphanumeric(__m128i bytes) {
   const __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
   const __m128i letters =
@@ -64,7 +64,7 @@ uint32_t not_alphanumeric(__m128i bytes) {
   return ~static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(letters, digits))) & 0xFFFFU;
 }
 
-/// Where tokens go: the id, and the place when it was asked for.
+/// Output of tokens: the id, and the origin when the caller asked for it.
 template <bool kOffsets>
 class Sink {
  public:
@@ -75,7 +75,7 @@ class Sink {
     if constexpr (kOffsets) offsets_->push_back({begin, end});
   }
   size_t size() const { return ids_.size(); }
-  /// Takes back what was added since size() was `size`.
+  /// Removes what was added since size() was `size`.
   void rewind(size_t size) {
     if constexpr (kOffsets) offsets_->resize(offsets_->size() - (ids_.size() - size));
     ids_.resize(size);
@@ -99,11 +99,11 @@ class Tokenizer::Impl {
   const TokenizerOptions options;
 
  private:
-  // Buffers are kept from stretch to stretch.
+  // The buffers are reused for every segment.
   struct Cursor : TextCursor {
     std::vector<Letter> letters;
     std::string bytes;           // a word in UTF-8
-    std::vector<size_t> starts;  // for each byte of `bytes`, the letter it belongs to
+    std::vector<size_t> starts;  // for each byte of `bytes`, the index of its letter
   };
 
   template <bool kOffsets>
@@ -131,7 +131,7 @@ class Tokenizer::Impl {
   PieceTrie trie_;
   WordTable words_;
   int32_t unk_;
-  std::array<int32_t, 128> ascii_ids_{};                 // of one ASCII character as a word
+  std::array<int32_t, 128> ascii_ids_{};                 // one ASCII character as a word
   std::array<int32_t, kSpecials.size()> special_ids_{};  // -1: not in the vocabulary
 };
 
@@ -154,7 +154,8 @@ Tokenizer::Impl::Impl(const Vocabulary& vocab, const TokenizerOptions& opts)
   }
 }
 
-// Greedy longest match. Calls emit(id, begin, end) for each piece; false when a rest has none.
+// Greedy longest match. Calls emit(id, begin, end) for each piece; returns false when a rest
+// matches no piece.
 template <typename Emit>
 bool Tokenizer::Impl::cut(const char* begin, const char* end, const Emit& emit) const {
   for (const char* p = begin; p < end;) {
@@ -166,7 +167,7 @@ bool Tokenizer::Impl::cut(const char* begin, const char* end, const Emit& emit) 
   return true;
 }
 
-// A run of ASCII letters and digits from p on; returns its end.
+// Encodes a run of ASCII letters and digits from p on; returns its end.
 template <bool kOffsets>
 const char* Tokenizer::Impl::encode_alphanumeric(const char* p, const char* end, int64_t index,
                                                  Sink<kOffsets>& sink) const {
@@ -205,7 +206,7 @@ void Tokenizer::Impl::cut_alphanumeric(const char* begin, const char* end, int64
       long_word.resize(static_cast<size_t>(length));
       word = long_word.data();
     }
-    // Bit 5 makes letters small and is set in digits.
+    // Bit 5 makes letters lower case and is already set in digits.
     const int fold = options.lower_case ? 0x20 : 0;
     for (int64_t i = 0; i < length; ++i) word[i] = static_cast<char>(begin[i] | fold);
     const auto emit = [&](int32_t id, const char* from, const char* to) {
@@ -217,8 +218,8 @@ void Tokenizer::Impl::cut_alphanumeric(const char* begin, const char* end, int64
   sink.add(unk_, index, index + length);
 }
 
-// A stretch of printable ASCII up to the next blank. False, with nothing emitted and the cursor
-// unmoved, when there is something else in it.
+// Encodes a segment of printable ASCII up to the next white space. Returns false, without output
+// and with the cursor unmoved, when the segment contains something else.
 template <bool kOffsets>
 bool Tokenizer::Impl::encode_ascii(Cursor& at, Sink<kOffsets>& sink) const {
   const size_t mark = sink.size();
@@ -277,7 +278,7 @@ void Tokenizer::Impl::encode_general(Cursor& at, Sink<kOffsets>& sink) const {
     at.p += length;
     at.index += length;
   } else {
-    skip_character(at);  // a blank beyond ASCII
+    skip_character(at);  // white space beyond ASCII
   }
 }
 

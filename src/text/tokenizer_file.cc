@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-/// The file's contents; Error when it cannot be read or is larger than `most_bytes`.
+/// Returns the file's contents. Throws Error when it cannot be read or exceeds `most_bytes`.
 std::string read_file(const std::string& path, int64_t most_bytes) {
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
@@ -32,14 +32,15 @@ std::string read_file(const std::string& path, int64_t most_bytes) {
   return text;
 }
 
-/// The member, or null: `json` may be anything.
+/// The member, or null; `json` may be of any type.
 const Json& member(const Json& json, const char* key) {
   static const Json kNull;
   const auto found = json.is_object() ? json.find(key) : json.end();
   return json.is_object() && found != json.end() ? *found : kNull;
 }
 
-/// Puts a piece in its place. Ids may come in any order, but each once and none left out.
+/// Stores a piece at its id. Ids may come in any order, but each must occur once and none may be
+/// missing.
 void place(std::vector<std::string>& pieces, std::string_view piece, const Json& id,
            const std::string& path) {
   if (!id.is_number_unsigned() || id.get<uint64_t>() >= pieces.size()) {
@@ -47,7 +48,7 @@ void place(std::vector<std::string>& pieces, std::string_view piece, const Json&
          pieces.size() - 1);
   }
   std::string& to = pieces[id.get<size_t>()];
-  if (!to.empty()) fail("{}: pieces \"{}\" and \"{}\" have one id", path, to, piece);
+  if (!to.empty()) fail("{}: pieces \"{}\" and \"{}\" have the same id", path, to, piece);
   to = piece;
 }
 
@@ -63,7 +64,7 @@ Vocabulary vocabulary_of(const Json& vocab, const std::string& path) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     const bool there = std::cmp_less(i, vocabulary.size());
     if (!there || vocabulary.piece(static_cast<int32_t>(i)) != pieces[i]) {
-      fail("{}: piece {} has blanks at an end or a line break in it", path, i);
+      fail("{}: piece {} starts or ends with white space or contains a line break", path, i);
     }
   }
   return vocabulary;
@@ -149,7 +150,7 @@ OrderedJson added_tokens(const Vocabulary& vocabulary) {
 
 TokenizerFile load_tokenizer(const std::string& path) {
   const std::string contents = read_file(path, Vocabulary::kMaxFileBytes);
-  // A vocab.txt may start with the piece "{"; a tokenizer.json names its model too.
+  // A vocab.txt may start with the piece "{"; a tokenizer.json also names its model.
   const size_t first = contents.find_first_not_of(" \t\r\n");
   if (first != contents.npos && contents[first] == '{' &&
       contents.find("\"model\"") != contents.npos) {
@@ -169,7 +170,7 @@ std::string vocabulary_text(const Vocabulary& vocabulary) {
 
 std::string tokenizer_json(const Vocabulary& vocabulary, const TokenizerOptions& options) {
   OrderedJson vocab = OrderedJson::object();
-  // Past operator[], which looks through all keys before it.
+  // Avoids operator[], which searches all earlier keys.
   auto& entries =
       static_cast<OrderedJson::object_t::Container&>(vocab.get_ref<OrderedJson::object_t&>());
   for (int32_t id = 0; id < vocabulary.size(); ++id) {

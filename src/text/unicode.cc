@@ -15,7 +15,8 @@ using tables::Range;
 
 constexpr char32_t kCapitalSigma = 0x3A3;
 constexpr char32_t kFinalSigma = 0x3C2;
-constexpr char32_t kCapitalIWithDot = 0x130;  // alone in becoming two code points: i, dot above
+constexpr char32_t kCapitalIWithDot =
+    0x130;  // the only one whose lower case has two code points: i, dot above
 constexpr char32_t kDotAbove = 0x307;
 
 constexpr Range kSpaces[] = {{0x09, 0x0A},     {0x0D, 0x0D},     {0x20, 0x20},     {0xA0, 0xA0},
@@ -29,7 +30,8 @@ constexpr Range kRecipeChinese[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF
 constexpr Range kHfChinese[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
                                 {0x20000, 0x2A6DF}, {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF},
                                 {0x2F800, 0x2FA1F}};
-// Beyond U+FFFF, what had a canonical decomposition in Unicode 12, which Hugging Face knows.
+// Code points beyond U+FFFF with a canonical decomposition in Unicode 12, the version of Hugging
+// Face.
 constexpr Range kHfDecomposed[] = {{0x1109A, 0x1112F},
                                    {0x1134B, 0x1134C},
                                    {0x114BB, 0x115BB},
@@ -47,7 +49,7 @@ std::span<const Range> chinese(TokenRules rules) {
   return rules == TokenRules::kHf ? std::span<const Range>(kHfChinese) : kRecipeChinese;
 }
 
-// Lower case of one code point; U+0130 and the final sigma are the callers' business.
+// Lower case of one code point. The callers handle U+0130 and the final sigma.
 char32_t lower(char32_t code_point) {
   if (code_point < 0x80) {
     return code_point >= 'A' && code_point <= 'Z' ? code_point + ('a' - 'A') : code_point;
@@ -72,8 +74,9 @@ bool is_case_ignorable(char32_t c) {
   return contains(tables::case_ignorable(), c);
 }
 
-// Final_Sigma of the Unicode standard, table 3-17: a cased letter before, none after, skipping
-// what case ignores. Each run of ignored code points is crossed at most twice in a word.
+// Final_Sigma of the Unicode standard, table 3-17: a cased letter comes before and none comes
+// after, ignoring case-ignorable code points. Each run of ignored code points is crossed at most
+// twice per word.
 bool is_final_sigma(const std::vector<Letter>& word, size_t at) {
   size_t before = at;
   while (before > 0 && is_case_ignorable(word[before - 1].code_point)) --before;
@@ -115,7 +118,7 @@ int combining_class(char32_t code_point) {
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point))->combining_class;
 }
 
-// Canonical ordering: marks between two starters are sorted by class, equals staying in order.
+// Canonical ordering: a stable sort by class of the marks between two starters.
 void order_marks(std::vector<Letter>& word) {
   const auto is_starter = [](const Letter& l) { return combining_class(l.code_point) == 0; };
   for (auto at = word.begin(); at != word.end();) {
@@ -149,7 +152,7 @@ CharacterRules::CharacterRules(TokenRules rules)
   fill(dropped_, kDropped);
   fill(punctuation_, kPunctuation);
   fill(marks_, kMark);
-  // Cleaning comes first: an unassigned place among the Chinese characters is dropped.
+  // Cleaning comes first: an unassigned code point in a Chinese range is dropped.
   for (uint8_t& properties : basic_) {
     if ((properties & kDropped) != 0) properties = kDropped;
   }
@@ -183,7 +186,8 @@ bool CharacterRules::decomposes(char32_t code_point) const {
 }
 
 void CharacterRules::decompose(std::vector<Letter>& word) const {
-  constexpr size_t kMaxDecomposition = 8;  // the longest canonical one has four code points
+  constexpr size_t kMaxDecomposition =
+      8;  // the longest canonical decomposition has four code points
   std::vector<Letter> result;
   result.reserve(word.size() + 16);
   for (const Letter& letter : word) {

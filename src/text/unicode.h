@@ -1,6 +1,6 @@
 #pragma once
 
-// What the token rules need to know of a code point, and the changes they make to a word.
+// Properties of code points for the token rules, and the changes that the rules make to a word.
 
 #include <array>
 #include <cstdint>
@@ -12,35 +12,36 @@
 
 namespace bertha::text {
 
-/// Two programs define the same tokens but for rare text.
+/// The programs whose tokens are reproduced. They differ only for rare text.
 enum class TokenRules : uint8_t {
-  kRecipe,  ///< tokenization.py of the PyTorch recipe, under Python 3.10 (Unicode 13)
+  kRecipe,  ///< tokenization.py of the PyTorch reference under Python 3.10 (Unicode 13)
   kHf,      ///< Hugging Face tokenizers 0.22
 };
 
-/// "hf" or "recipe", as --token-rules takes them; Error for anything else.
+/// Parses "hf" or "recipe", the values of --token-rules; throws Error for other names.
 TokenRules parse_token_rules(const std::string& name);
 
-/// A code point of a word and where it came from, as the index of a code point of the text.
+/// A code point of a word and its origin: the index of a code point of the text.
 struct Letter {
   char32_t code_point = 0;
   int64_t origin = 0;
 };
 
-/// The code points of a text; what is not UTF-8 is U+FFFD.
+/// The code points of a text. Invalid UTF-8 becomes U+FFFD.
 std::vector<Letter> letters_of(std::string_view text);
 std::string to_utf8(const std::vector<Letter>& letters);
 
-/// Lower case, letter by letter, as Python's str.lower(); with `sigma` a capital sigma at a word's
-/// end becomes the final form, as there.
+/// Converts each letter to lower case as Python's str.lower() does. With `sigma`, a capital sigma
+/// at the end of a word becomes the final form, as in Python.
 void lower_word(std::vector<Letter>& word, bool sigma);
 
 class CharacterRules {
  public:
   /// Bits of properties().
-  static constexpr uint8_t kDropped = 1;  ///< removed: control, unassigned (recipe), U+FFFD, …
-  static constexpr uint8_t kSpace = 2;    ///< ends a word
-  static constexpr uint8_t kChinese = 4;  ///< a word of its own
+  static constexpr uint8_t kDropped =
+      1;  ///< removed: control, unassigned (recipe rules), U+FFFD, …
+  static constexpr uint8_t kSpace = 2;        ///< ends a word
+  static constexpr uint8_t kChinese = 4;      ///< a word of its own
   static constexpr uint8_t kPunctuation = 8;  ///< a token of its own inside a word
   static constexpr uint8_t kMark = 16;        ///< an accent (nonspacing mark)
 
@@ -50,7 +51,7 @@ class CharacterRules {
     return code_point < basic_.size() ? basic_[code_point] : search(code_point);
   }
 
-  /// Lower case, canonical decomposition (NFD), accents off, in the order of the rules.
+  /// Lower case, canonical decomposition (NFD) and removal of accents, in the order of the rules.
   void lower_and_strip(std::vector<Letter>& word) const;
 
  private:
@@ -65,7 +66,7 @@ class CharacterRules {
   std::span<const tables::Range> dropped_;
   std::span<const tables::Range> punctuation_;
   std::span<const tables::Range> marks_;
-  std::array<uint8_t, 0x10000> basic_{};  // properties below U+10000
+  std::array<uint8_t, 0x10000> basic_{};  // properties of code points below U+10000
 };
 
 }  // namespace bertha::text

@@ -1,20 +1,20 @@
 #pragma once
 
-// Sets of code points from U+0080 on, pinned to the versions that the two sets of token rules were
-// made with, so that the same text gives the same tokens whatever Unicode the system knows.
+// Sets of code points from U+0080 on. They are fixed to the Unicode versions of the two sets of
+// token rules, so that the tokens of a text do not depend on the system's Unicode version.
 
 #include <cstdint>
 #include <span>
 
 namespace bertha::text::tables {
 
-/// First and last code point, both inside. Lists are sorted and disjoint.
+/// First and last code point, both included. Lists are sorted and disjoint.
 struct Range {
   uint32_t first;
   uint32_t last;
 };
 
-/// Every `step`-th code point from `first` to `last` has itself + `difference` as lower case.
+/// For every `step`-th code point c from `first` to `last`, the lower case is c + `difference`.
 struct LowerRun {
   uint32_t first;
   uint32_t last;

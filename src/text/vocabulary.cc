@@ -26,7 +26,7 @@ std::string read_file(const std::string& path) {
   while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
     contents.append(block, 0, count);
     if (contents.size() > static_cast<size_t>(Vocabulary::kMaxFileBytes)) {
-      fail("{}: over {} bytes; expected a vocabulary with one piece a line", path,
+      fail("{}: over {} bytes; expected a vocabulary with one piece per line", path,
            Vocabulary::kMaxFileBytes);
     }
   }
@@ -34,7 +34,7 @@ std::string read_file(const std::string& path) {
   return contents;
 }
 
-// What Python's str.strip() removes: also the separators U+001C to U+001F and U+0085.
+// The characters that Python's str.strip() removes, including U+001C to U+001F and U+0085.
 bool is_blank(char32_t c) {
   if ((c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) || c == 0x85) return true;
   const CharacterRules& rules = CharacterRules::of(TokenRules::kRecipe);
@@ -43,7 +43,7 @@ bool is_blank(char32_t c) {
 
 std::string_view strip(std::string_view line) {
   size_t begin = 0;
-  size_t end = 0;  // past the last character that is not blank
+  size_t end = 0;  // one past the last character that is not white space
   bool started = false;
   for (size_t at = 0; at < line.size();) {
     const Decoded decoded = decode_utf8(line.data() + at, line.data() + line.size());
@@ -70,7 +70,7 @@ Vocabulary Vocabulary::parse(std::string_view contents, const std::string& name)
 
 Vocabulary::Vocabulary(std::string_view contents, std::string name)
     : name_(std::move(name)), text_(contents.begin(), contents.end()) {
-  if (contents.empty()) fail("{}: empty; expected a vocabulary with one piece a line", name_);
+  if (contents.empty()) fail("{}: empty; expected a vocabulary with one piece per line", name_);
   const std::string_view text(text_.data(), text_.size());
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find_first_of("\r\n", begin), text.size());

@@ -1,8 +1,7 @@
 #pragma once
 
-// Whole words of the vocabulary that are short runs of ASCII letters and digits: nine words of ten
-// in English text. Sixteen bytes hold a word with its padding, so that one hash and one compare
-// find its id.
+// Short vocabulary words of ASCII letters and digits: nine of ten words in English text. A key of
+// sixteen bytes holds the zero-padded word, so that one hash and one compare find its id.
 
 #include <bit>
 #include <cstdint>
@@ -43,7 +42,7 @@ class WordTable {
     return (key.low ^ std::rotl(key.high * 0x9E3779B97F4A7C15U, 29)) * 0xD6E8FEB86659FD93U;
   }
 
-  std::vector<Entry> entries_;  // open addressing; at most half are taken
+  std::vector<Entry> entries_;  // open addressing; at most half of the slots are used
   int shift_ = 0;
   size_t mask_ = 0;
 };

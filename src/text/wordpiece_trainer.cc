@@ -15,7 +15,7 @@ namespace {
 
 using Piece = int32_t;
 
-// Two neighbours, the left one in the upper half: ordered as the pair is.
+// Two neighbours, the left one in the upper half, so that the number orders as the pair does.
 using Pair = uint64_t;
 Pair pair_of(Piece left, Piece right) {
   return (static_cast<uint64_t>(left) << 32) | static_cast<uint64_t>(right);
@@ -34,14 +34,14 @@ struct PairHash {
   }
 };
 
-// A pair to merge: how often it was when it was queued, and the words that got it at that time.
+// A pair to merge: its count when it was queued, and the words that contained it then.
 struct Candidate {
   Pair pair;
   int64_t count;
   std::vector<int32_t> words;
 };
 
-// The queue gives the most frequent pair, of equal ones the least.
+// The queue returns the most frequent pair first, and among equals the lowest pair.
 struct Later {
   bool operator()(const Candidate& a, const Candidate& b) const {
     return a.count != b.count ? a.count < b.count : a.pair > b.pair;
@@ -75,7 +75,7 @@ class Trainer {
   std::unordered_map<std::string, Piece> ids_;
   std::vector<Word> words_;
   std::unordered_map<Pair, int64_t, PairHash> counts_;
-  Sites sites_;  // where the present merge made new pairs
+  Sites sites_;  // words where the current merge made new pairs
   std::priority_queue<Candidate, std::vector<Candidate>, Later> queue_;
 };
 
@@ -169,9 +169,9 @@ std::string Trainer::joined(Pair pair) const {
   return left + (right.starts_with("##") ? right.substr(2) : right);
 }
 
-// Replaces the pair in one word, from left to right, and books what its neighbours lose and gain.
-// The merged pair itself keeps its count: its words were all queued with it, or come again with a
-// candidate of their own.
+// Replaces the pair in one word, from left to right, and updates the counts of the neighbouring
+// pairs. The count of the merged pair is not changed: its words were all queued with it, or a later
+// candidate brings them again.
 void Trainer::merge_word(int32_t index, Pair pair, Piece joined) {
   std::vector<Piece>& pieces = words_[static_cast<size_t>(index)].pieces;
   const Piece left = left_of(pair);
@@ -204,7 +204,7 @@ void Trainer::merge(const Candidate& candidate, Piece joined) {
 std::vector<std::string> Trainer::train() {
   count_pairs();
   while (static_cast<int64_t>(pieces_.size()) < options_.vocab_size && !queue_.empty()) {
-    // Moving from the top is sound: the element is popped before the queue compares again.
+    // Moving from top() is safe: pop() removes the element before the queue compares again.
     Candidate top = std::move(const_cast<Candidate&>(queue_.top()));
     queue_.pop();
     if (const int64_t count = counts_[top.pair]; count != top.count) {

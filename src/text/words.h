@@ -1,7 +1,7 @@
 #pragma once
 
-// From text to words, character by character: what both the tokenizer (for text beyond ASCII) and
-// the vocabulary trainer do before pieces come in.
+// Splits text into words, character by character. The tokenizer (for text beyond ASCII) and the
+// vocabulary trainer both do this before they cut words into pieces.
 
 #include <cstdint>
 #include <vector>
@@ -11,16 +11,16 @@
 
 namespace bertha::text {
 
-/// Where the reading of a text stands.
+/// The reading position in a text.
 struct TextCursor {
   const char* p = nullptr;
   const char* end = nullptr;
-  int64_t index = 0;  ///< code points before p
+  int64_t index = 0;  ///< number of code points before p
 };
 
-/// Reads the letters of a stretch: up to a blank, a Chinese character or where stop(p) is true. A
-/// Chinese character at the start is a stretch of its own. Leaves the cursor behind what was read;
-/// it has not moved when there is a blank or a stop at once.
+/// Reads the letters of a segment: up to white space, a Chinese character, or the place where
+/// stop(p) is true. A Chinese character at the start is a segment of its own. Moves the cursor past
+/// the letters read; it does not move if white space or a stop comes first.
 template <typename Stop>
 void read_stretch(const CharacterRules& rules, TextCursor& at, std::vector<Letter>& letters,
                   const Stop& stop) {
@@ -41,13 +41,14 @@ void read_stretch(const CharacterRules& rules, TextCursor& at, std::vector<Lette
   }
 }
 
-/// Steps over the character at the cursor.
+/// Moves the cursor past one character.
 inline void skip_character(TextCursor& at) {
   at.p += decode_utf8(at.p, at.end).length;
   ++at.index;
 }
 
-/// Calls visit(begin, end) for each word of a stretch: a punctuation character, or a run of others.
+/// Calls visit(begin, end) for each word of a segment: one punctuation character, or a run of
+/// others.
 template <typename Visit>
 void split_at_punctuation(const CharacterRules& rules, const std::vector<Letter>& letters,
                           const Visit& visit) {

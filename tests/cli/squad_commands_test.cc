@@ -257,9 +257,9 @@ TEST_F(SquadCommands, FaultyEntriesAreCountedAndNamed) {
   const std::string lines = output_of(run_squad, arguments);
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1) << "one question is left";
   EXPECT_TRUE(
-      logged("answer not found in its passage, question left out: 1, the first at "
+      logged("answer not found in its passage, question skipped: 1, the first at "
              "elsewhere"));
-  EXPECT_TRUE(logged("answer outside its passage, question left out: 1, the first at outside"));
+  EXPECT_TRUE(logged("answer outside its passage, question skipped: 1, the first at outside"));
   EXPECT_TRUE(logged("question without an id: 1"));
   EXPECT_TRUE(logged("question without a text: 1"));
 }
@@ -268,7 +268,7 @@ TEST_F(SquadCommands, APassageWithoutTextIsNotAsked) {
   const std::string file =
       write("blank.json", one_paragraph(" ", {question("q", "what?", "red", 0)}));
   EXPECT_EQ(output_of(run_squad, features(file)), "");
-  EXPECT_TRUE(logged("question about an empty passage, not asked: 1, the first at q"));
+  EXPECT_TRUE(logged("question about an empty passage, skipped: 1, the first at q"));
   EXPECT_NE(error_of(run_squad, squad({"--do_predict", "--predict_file", file}))
                 .find("no question to answer"),
             std::string::npos);
@@ -358,7 +358,7 @@ TEST_F(SquadCommands, ClassifyNamesFaultyFiles) {
             std::string::npos);
   EXPECT_NE(error_of(run_classify, with(path("none.tsv"))).find("none.tsv"), std::string::npos);
   output_of(run_classify, with(write("c.tsv", "sentence\tlabel\nx\tone\nshort\ny\ttwo\n")));
-  EXPECT_TRUE(logged("row with too few columns, left out: 1, the first at line 3"));
+  EXPECT_TRUE(logged("row with too few columns, skipped: 1, the first at line 3"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace bertha::comm {
 namespace {
 
-TEST(Communicator, AWorldOfOneChangesNothing) {
+TEST(Communicator, CollectivesOfOneRankChangeNothing) {
   Communicator world;
   EXPECT_EQ(world.ranks(), 1);
   EXPECT_TRUE(world.leads());
@@ -30,7 +30,7 @@ TEST(Communicator, AWorldOfOneChangesNothing) {
   EXPECT_EQ(all, (std::array{5.0F, 6.0F}));
 }
 
-TEST(Communicator, AWorldOfOneVotesAsItWants) {
+TEST(Communicator, VoteOfOneRankIsTheAgreement) {
   Communicator world;
   world.vote(false);
   EXPECT_FALSE(world.stop_agreed());
@@ -44,7 +44,7 @@ std::string look_up(const char* name) {
   return found == variables.end() ? "" : found->second;
 }
 
-TEST(Launch, SaysWhoStartedTheProcess) {
+TEST(Launch, LauncherIsFoundInTheEnvironment) {
   variables = {};
   EXPECT_FALSE(find_launch(look_up).with_others);
   variables = {{"OMPI_COMM_WORLD_SIZE", "1"}};
@@ -57,7 +57,7 @@ TEST(Launch, SaysWhoStartedTheProcess) {
   EXPECT_TRUE(find_launch(look_up).with_others);
 }
 
-TEST(Launch, RefusesTasksThatCannotFindEachOther) {
+TEST(Launch, SrunTasksWithoutMpiAreRejected) {
   variables = {{"SLURM_STEP_NUM_TASKS", "4"}};
   EXPECT_THROW(find_launch(look_up), Error);
 }

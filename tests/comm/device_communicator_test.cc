@@ -1,5 +1,5 @@
-// Which world a rank on a card trains in. NCCL's own is tested on a card
-// (tests/cuda/cards_test.cc).
+// Selection of the communicator of a rank. The NCCL world itself is tested on GPUs
+// (tests/cuda/several_gpus_test.cc).
 
 #include "comm/device_communicator.h"
 
@@ -12,7 +12,7 @@
 namespace bertha::comm {
 namespace {
 
-/// Rank 0 of two; rank 1 says that its device is of kind `other`.
+/// Rank 0 of two; rank 1 reports a device of kind `other`.
 class Two final : public Communicator {
  public:
   explicit Two(DeviceKind other) : other_(other) {}
@@ -26,29 +26,29 @@ class Two final : public Communicator {
   DeviceKind other_;
 };
 
-TEST(Cards, OneRankNeedsNoOther) {
+TEST(DeviceCommunicator, OneRankNeedsNone) {
   plan::PlannedDevice card;
   EXPECT_EQ(choose_device_communicator(alone(), card), nullptr);
 }
 
-TEST(Cards, CpusAreTheHostsOwnWorld) {
+TEST(DeviceCommunicator, CpuRanksUseTheHostCommunicator) {
   cpu::CpuDevice cpu;
   Two world(DeviceKind::kCpu);
   EXPECT_EQ(choose_device_communicator(world, cpu), nullptr);
 }
 
-TEST(Cards, ARankWithoutACardIsNamed) {
+TEST(DeviceCommunicator, RankWithoutGpuIsNamed) {
   plan::PlannedDevice card;
   Two world(DeviceKind::kCpu);
   try {
     choose_device_communicator(world, card);
-    FAIL() << "a card and a CPU would wait for each other";
+    FAIL() << "expected an error: a GPU and a CPU rank cannot reduce together";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("rank 1 on south"), std::string::npos) << error.what();
   }
 }
 
-TEST(Cards, SeveralCardsNeedNccl) {
+TEST(DeviceCommunicator, SeveralGpusWithoutNcclAreRejected) {
 #ifdef BERTHA_HAS_NCCL
   GTEST_SKIP() << "built with NCCL";
 #endif
@@ -56,7 +56,7 @@ TEST(Cards, SeveralCardsNeedNccl) {
   Two world(DeviceKind::kCuda);
   try {
     choose_device_communicator(world, card);
-    FAIL() << "nothing here sums between cards";
+    FAIL() << "expected an error: this build cannot reduce between GPUs";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("without NCCL"), std::string::npos) << error.what();
   }

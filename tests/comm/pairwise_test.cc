@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kSize = 257;
 
-/// Gradients of micro-batches whose sum depends on the order.
+/// Gradients of micro-batches whose sum depends on the order of additions.
 std::vector<std::vector<float>> micro_batches(int64_t count) {
   PhiloxStream stream(7, 0);
   std::vector<std::vector<float>> all(static_cast<size_t>(count));
@@ -32,7 +32,8 @@ std::vector<float> left_to_right(const std::vector<std::vector<float>>& all) {
   return sum;
 }
 
-/// What `ranks` ranks make of the micro-batches: each a run of them, then the tree over ranks.
+/// The sum that `ranks` ranks compute: each sums a run of micro-batches, then the tree adds the
+/// ranks.
 std::vector<float> all_reduce_sums(const std::vector<std::vector<float>>& all, int64_t ranks) {
   const int64_t accumulation = std::ssize(all) / ranks;
   std::vector<float> pieces;
@@ -62,12 +63,12 @@ TEST(Pairwise, PowersOfTwoOfRanksGiveTheSameBits) {
   }
 }
 
-TEST(Pairwise, OrderMattersForTheseValues) {
+TEST(Pairwise, TestValuesDependOnTheOrder) {
   const auto all = micro_batches(8);
   EXPECT_NE(all_reduce_sums(all, 1), left_to_right(all));
 }
 
-TEST(Pairwise, OddCountsGoLeftToRight) {
+TEST(Pairwise, OddCountsAreSummedLeftToRight) {
   const auto all = micro_batches(7);
   EXPECT_EQ(all_reduce_sums(all, 1), left_to_right(all));
   EXPECT_EQ(all_reduce_sums(all, 7), left_to_right(all));
@@ -75,7 +76,7 @@ TEST(Pairwise, OddCountsGoLeftToRight) {
   EXPECT_EQ(odd_part(1), 1);
 }
 
-TEST(GradientTree, GoesOnAfterAFullAndAfterADroppedStep) {
+TEST(GradientTree, WorksAfterACompleteAndAfterADroppedStep) {
   const auto all = micro_batches(4);
   test::Host host;
   GradientTree tree(host.device(), kSize, 4);
@@ -96,7 +97,7 @@ TEST(GradientTree, GoesOnAfterAFullAndAfterADroppedStep) {
   EXPECT_EQ(test::Host::values(gradients), first);
 }
 
-TEST(GradientTree, TheLastMicroBatchMayComeInPieces) {
+TEST(GradientTree, LastMicroBatchInPiecesGivesTheSameSum) {
   for (const int64_t accumulation : {1, 4, 6}) {
     const auto all = micro_batches(accumulation);
     test::Host host;

@@ -20,30 +20,31 @@ RankMonitor monitor_of_two() {
   return RankMonitor({"north", "south"}, {0, 1}, 0);
 }
 
-TEST(RankMonitor, NamesTheSilentRankItsHostStepAndStage) {
+TEST(RankMonitor, SilentRankIsNamedWithHostStepAndStage) {
   RankMonitor monitor = monitor_of_two();
   monitor.take(0, beat(17, 40, Stage::kGradients, true), 99);
   monitor.take(1, beat(17, 39, Stage::kCompute, false), 40);
   EXPECT_FALSE(monitor.verdict(99.9, kSilence));
-  EXPECT_EQ(monitor.verdict(100, kSilence),
-            "rank 1 on south has not answered for 60 s; it was last heard at step 17, in its own "
-            "computation");
+  EXPECT_EQ(
+      monitor.verdict(100, kSilence),
+      "rank 1 on south has not answered for 60 s; its last heartbeat was at step 17, in its own "
+      "computation");
 }
 
-TEST(RankMonitor, OfSeveralSilentTheOneHeardLongestAgoIsNamed) {
+TEST(RankMonitor, OfSeveralSilentRanksTheOneWithTheOldestBeatIsNamed) {
   RankMonitor monitor = monitor_of_two();
   monitor.take(0, beat(17, 40, Stage::kGradients, true), 40.5);
   monitor.take(1, beat(17, 39, Stage::kGradients, true), 40);
   EXPECT_TRUE(monitor.verdict(101, kSilence).value_or("").starts_with("rank 1 on south"));
 }
 
-TEST(RankMonitor, ARankThatNeverSpokeIsSilentFromTheStart) {
+TEST(RankMonitor, RankWithoutAnyBeatIsSilentFromTheStart) {
   RankMonitor monitor = monitor_of_two();
   monitor.take(0, beat(0, 1, Stage::kStart, true), 59);
   EXPECT_TRUE(monitor.verdict(61, kSilence).value_or("").starts_with("rank 1 on south"));
 }
 
-TEST(RankMonitor, LongComputationAndSavingAreNoFault) {
+TEST(RankMonitor, LongComputationAndSavingAreAccepted) {
   RankMonitor monitor = monitor_of_two();
   for (int second = 0; second < 1000; ++second) {
     monitor.take(0, beat(5, 9, Stage::kSave, false), second);
@@ -52,7 +53,7 @@ TEST(RankMonitor, LongComputationAndSavingAreNoFault) {
   }
 }
 
-TEST(RankMonitor, AllWaitingWithoutProgressIsAFault) {
+TEST(RankMonitor, AllRanksWaitingWithoutProgressIsReported) {
   RankMonitor monitor = monitor_of_two();
   monitor.take(0, beat(6, 12, Stage::kGradients, true), 10);
   monitor.take(1, beat(6, 11, Stage::kMetrics, true), 20);
@@ -66,7 +67,7 @@ TEST(RankMonitor, AllWaitingWithoutProgressIsAFault) {
             "step 6, in the sum of losses");
 }
 
-TEST(RankMonitor, ARankThatLeftMayBeSilent) {
+TEST(RankMonitor, RankThatHasLeftMayBeSilent) {
   RankMonitor monitor = monitor_of_two();
   Beat last = beat(100, 50, Stage::kEnd, true);
   last.left = true;

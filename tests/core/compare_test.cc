@@ -1,4 +1,4 @@
-// The comparers themselves: each must fail on the mistakes that tests of ops exist to find.
+// Tests of the comparison functions: each must detect the errors that op tests exist to find.
 
 #include "support/compare.h"
 
@@ -18,31 +18,31 @@ double error_of(const Values& actual, const Values& expected) {
   return relative_error(std::span<const float>(actual), std::span<const float>(expected));
 }
 
-TEST(RelativeError, IsZeroForEqualAndSmallForRounded) {
+TEST(RelativeError, EqualValuesGiveZeroAndRoundedValuesASmallError) {
   EXPECT_EQ(error_of({1, -2, 3}, {1, -2, 3}), 0);
   EXPECT_LT(error_of({1, -2, 3.000001F}, {1, -2, 3}), 1e-6);
 }
 
-TEST(RelativeError, FindsOneFlippedSign) {
+TEST(RelativeError, OneFlippedSignIsDetected) {
   EXPECT_GT(error_of({1, 2, 3}, {1, -2, 3}), 0.1);
 }
-TEST(RelativeError, FindsTwoErrorsThatCancelInASum) {
+TEST(RelativeError, TwoErrorsThatCancelInASumAreDetected) {
   EXPECT_GT(error_of({1.1F, 1.9F}, {1, 2}), 0.01);
 }
-TEST(RelativeError, FindsSwappedRows) {
+TEST(RelativeError, SwappedRowsAreDetected) {
   EXPECT_GT(error_of({3, 4, 1, 2}, {1, 2, 3, 4}), 0.1);
 }
-TEST(RelativeError, IsInfiniteForNanAndForAnotherSize) {
+TEST(RelativeError, NanAndOtherSizeGiveInfinity) {
   EXPECT_TRUE(std::isinf(error_of({1, NAN}, {1, 2})));
   EXPECT_TRUE(std::isinf(error_of({1, 2}, {1, NAN})));
   EXPECT_TRUE(std::isinf(error_of({1, INFINITY}, {1, 2})));
   EXPECT_TRUE(std::isinf(error_of({1}, {1, 2})));
 }
-TEST(RelativeError, OfAZeroReferenceIsAbsolute) {
+TEST(RelativeError, ZeroReferenceGivesTheAbsoluteError) {
   EXPECT_DOUBLE_EQ(error_of({3, 4}, {0, 0}), 5);
 }
 
-TEST(Dual, GivesTheDerivative) {
+TEST(Dual, ComputesTheDerivative) {
   const Dual x(0.7, 1);
   EXPECT_NEAR(exp(x * x).derivative, 2 * 0.7 * std::exp(0.49), 1e-15);
   EXPECT_NEAR((x / (x + Dual(1))).derivative, 1 / (1.7 * 1.7), 1e-15);

@@ -9,7 +9,7 @@
 namespace bertha {
 namespace {
 
-/// Squares of 0 … count − 1, the later the quicker; `fails` throws.
+/// Squares of 0 … count − 1, where later jobs are faster; job `fails` throws.
 std::vector<int> squares(int64_t threads, int count, int fails = -1) {
   int next = 0;
   OrderedWorkers<int, int> workers(
@@ -25,7 +25,7 @@ std::vector<int> squares(int64_t threads, int count, int fails = -1) {
   return results;
 }
 
-TEST(OrderedWorkers, HandsOutInOrderForAnyThreads) {
+TEST(OrderedWorkers, ResultsAreInOrderForAnyNumberOfThreads) {
   const std::vector<int> expected = squares(1, 500);
   ASSERT_EQ(expected.size(), 500U);
   EXPECT_EQ(expected[499], 499 * 499);
@@ -33,7 +33,7 @@ TEST(OrderedWorkers, HandsOutInOrderForAnyThreads) {
   EXPECT_TRUE(squares(4, 0).empty());
 }
 
-TEST(OrderedWorkers, ThrowsWhereTheJobStood) {
+TEST(OrderedWorkers, ExceptionOfAJobIsThrownAtItsPosition) {
   for (const int64_t threads : {1, 4}) {
     int next = 0;
     OrderedWorkers<int, int> workers(
@@ -47,7 +47,7 @@ TEST(OrderedWorkers, ThrowsWhereTheJobStood) {
   }
 }
 
-TEST(OrderedWorkers, PassesOnWhatTheProducerThrows) {
+TEST(OrderedWorkers, ExceptionOfTheProducerIsRethrown) {
   for (const int64_t threads : {1, 4}) {
     int next = 0;
     OrderedWorkers<int, int> workers(
@@ -62,7 +62,7 @@ TEST(OrderedWorkers, PassesOnWhatTheProducerThrows) {
   }
 }
 
-TEST(OrderedWorkers, BoundsWhatIsInFlight) {
+TEST(OrderedWorkers, NumberOfJobsInFlightIsBounded) {
   std::atomic<int> made = 0;
   OrderedWorkers<int, int> workers(
       3, [&] { return std::optional(made++); }, [](int&& job) { return job; });
@@ -72,7 +72,7 @@ TEST(OrderedWorkers, BoundsWhatIsInFlight) {
   }
 }
 
-TEST(OrderedWorkers, MayBeLeftBeforeTheEnd) {
+TEST(OrderedWorkers, DestructionBeforeTheEndIsSafe) {
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> made = 0;
     OrderedWorkers<int, int> workers(

@@ -12,14 +12,14 @@ struct Taken {
   size_t bytes;
 };
 
-TEST(CharacterData, EndsBeforeATag) {
+TEST(CharacterData, StopsBeforeATag) {
   const Taken taken("a [[b]] 日本 &lt;ref&gt;]]&quot;&apos;&amp;amp;]]</text>&gt;");
   EXPECT_EQ(taken.text, "a [[b]] 日本 <ref>]]\"'&amp;]]");
   EXPECT_EQ(taken.bytes,
             std::string_view("a [[b]] 日本 &lt;ref&gt;]]&quot;&apos;&amp;amp;]]").size());
 }
 
-TEST(CharacterData, EndsBeforeWhatNeedsAParser) {
+TEST(CharacterData, StopsBeforeInputThatNeedsAParser) {
   for (const std::string_view rest : {"&#160;", "&nbsp;", "&l", "\r\n", "]]>", "]", "]]]", "\x01",
                                       "\x80", "\xE6\x97", "\xEF\xBF\xBF", "\xC0\x80", "\xF5"}) {
     const Taken taken(std::string("a\n> \t\x7F") + std::string(rest));
@@ -28,7 +28,7 @@ TEST(CharacterData, EndsBeforeWhatNeedsAParser) {
   }
 }
 
-TEST(CharacterData, KeepsAsMuchAsAsked) {
+TEST(CharacterData, StopsAtTheLimit) {
   const Taken taken("ab&lt;cd<", 3);
   EXPECT_EQ(taken.text, "ab<");
   EXPECT_EQ(taken.bytes, 8U);

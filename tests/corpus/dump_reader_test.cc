@@ -21,7 +21,7 @@ std::string page(const std::string& title, const std::string& inside, const std:
          "</text></revision></page>";
 }
 
-/// Bytes in pieces of one size. A byte at a time leaves everything to expat.
+/// Bytes in pieces of one size. With one byte at a time, expat reads everything.
 class Pieces : public io::ByteSource {
  public:
   Pieces(std::string_view bytes, size_t piece_bytes) : rest_(bytes), piece_bytes_(piece_bytes) {}
@@ -36,7 +36,7 @@ class Pieces : public io::ByteSource {
   size_t piece_bytes_;
 };
 
-/// The reader keeps views into the text, which therefore lives here.
+/// The reader keeps views into the text, which is therefore stored here.
 struct Read {
   explicit Read(std::string xml, size_t piece_bytes = size_t{1} << 18)
       : text(std::move(xml)), reader(std::make_unique<Pieces>(text, piece_bytes)) {
@@ -59,7 +59,7 @@ TEST(DumpReader, ReadsAPage) {
   EXPECT_EQ(read.reader.damage(), "");
 }
 
-TEST(DumpReader, TakesArticlesOnly) {
+TEST(DumpReader, ReturnsArticlesOnly) {
   const Read read(std::string(kHead) + page("Talk:A", "<ns>1</ns>", "t") +
                   page("B", "<ns>0</ns><redirect title=\"C\" />", "r") +
                   page("Old", "", "#REDIRECT [[New]]") + page("Sprīža:C", "", "old schema") +
@@ -74,7 +74,7 @@ TEST(DumpReader, TakesArticlesOnly) {
   EXPECT_EQ(counts.empty, 1);
 }
 
-TEST(DumpReader, TakesTheLastRevisionOfAHistory) {
+TEST(DumpReader, PageWithHistoryGivesItsLastRevision) {
   const Read read(
       "<mediawiki><page><title>A</title><id>1</id><revision><id>2</id><text>old</text>"
       "</revision><revision><id>3</id><text>new</text></revision></page></mediawiki>");
@@ -84,7 +84,7 @@ TEST(DumpReader, TakesTheLastRevisionOfAHistory) {
   EXPECT_EQ(read.pages[0].id, 1);
 }
 
-TEST(DumpReader, GivesWholePagesOfACutFile) {
+TEST(DumpReader, TruncatedFileGivesItsCompletePages) {
   const std::string one = std::string(kHead) + page("A", "<ns>0</ns>", "first");
   const std::string two = one + page("B", "<ns>0</ns>", "second");
   for (size_t size = one.size(); size < two.size(); ++size) {
@@ -94,7 +94,7 @@ TEST(DumpReader, GivesWholePagesOfACutFile) {
   }
 }
 
-TEST(DumpReader, ReadsTextsAsExpatDoes) {
+TEST(DumpReader, FastPathReadsTextsAsExpatDoes) {
   for (const std::string text : {"a &lt;&gt;&amp;&quot;&apos; b",
                                  "&amp;lt;",
                                  "a&#160;b &lt;",
@@ -129,22 +129,22 @@ TEST(DumpReader, ReadsTextsAsExpatDoes) {
   }
 }
 
-TEST(DumpReader, ReadsTheEncodingThatIsDeclared) {
+TEST(DumpReader, DeclaredEncodingIsUsed) {
   const Read read("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><mediawiki>" +
                   page("A", "", "caf\xE9 \xC3\xA9") + "</mediawiki>");
   ASSERT_EQ(read.pages.size(), 1U);
   EXPECT_EQ(read.pages[0].text, "café Ã©");
 }
 
-TEST(DumpReader, NamesTheLineOfAFault) {
+TEST(DumpReader, DamageNamesTheLine) {
   const Read read("<mediawiki>\n" + page("A", "", "one\ntwo\n") + "\n" +
                   page("B", "", "three\n\x01"));
   EXPECT_EQ(read.pages.size(), 1U);
   EXPECT_NE(read.reader.damage().find("line 6"), std::string::npos) << read.reader.damage();
 }
 
-// Behind its first MiB: expat does not say where it stands after a piece that ends no tag.
-TEST(DumpReader, ReadsSmallPiecesOfALargeDump) {
+// After its first MiB: expat does not report its position after a piece that does not end a tag.
+TEST(DumpReader, LargeDumpInSmallPiecesIsRead) {
   std::string dump(kHead);
   int pages = 0;
   for (; dump.size() < size_t{5} << 18; ++pages) dump += page("A", "", std::string(9999, 'x'));
@@ -153,7 +153,7 @@ TEST(DumpReader, ReadsSmallPiecesOfALargeDump) {
   EXPECT_EQ(read.reader.damage(), "");
 }
 
-TEST(DumpReader, RefusesWhatNoDumpHas) {
+TEST(DumpReader, DoctypeBadNestingAndDeepNestingAreRejected) {
   EXPECT_NE(Read("<!DOCTYPE x [<!ENTITY a \"b\">]><mediawiki>&a;</mediawiki>").reader.damage(), "");
   EXPECT_NE(Read("<mediawiki><page></mediawiki>").reader.damage().find("line 1"),
             std::string::npos);
@@ -163,7 +163,7 @@ TEST(DumpReader, RefusesWhatNoDumpHas) {
   EXPECT_NE(Read("<a b='" + std::string(3 << 20, 'x')).reader.damage(), "");
 }
 
-TEST(DumpReader, LeavesOutTextsThatAreTooLong) {
+TEST(DumpReader, OversizedTextsAreSkippedAndCounted) {
   const Read read("<mediawiki>" +
                   page("Long", "", std::string(DumpReader::kMaxTextBytes + 1, 'x')) +
                   page("Short", "", "y") + "</mediawiki>");
@@ -172,8 +172,8 @@ TEST(DumpReader, LeavesOutTextsThatAreTooLong) {
   EXPECT_EQ(read.reader.counts().oversized, 1);
 }
 
-// expat hands out a text that goes on in the next piece of the file in two parts.
-TEST(DumpReader, KeepsTheSameOfALongTitleWhereverItLies) {
+// expat returns a text that continues in the next piece of the file in two parts.
+TEST(DumpReader, LongTitleIsTruncatedTheSameAtEveryOffset) {
   for (const size_t before : {size_t{0}, size_t{63'000}}) {
     const Read read("<mediawiki><!--" + std::string(before, 'x') + "-->" +
                     page(std::string(5000, 'T'), "", "y") + page("Short", "", "z") +

@@ -1,4 +1,4 @@
-// The dumps of the data folder: every article is kept and no markup is left in the prose.
+// Tests on the dumps of the data folder: every article is kept, and the prose contains no markup.
 
 #include <algorithm>
 
@@ -17,7 +17,7 @@ struct Dump {
 
 class RealDumps : public testing::TestWithParam<Dump> {};
 
-TEST_P(RealDumps, BecomeProse) {
+TEST_P(RealDumps, ProseContainsNoMarkup) {
   const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "no data folder";
   test::TemporaryFolder folder;

@@ -7,10 +7,10 @@
 namespace bertha::corpus {
 namespace {
 
-/// Text whose sentences are set apart by '|', which is a blank in the text.
+/// Texts whose sentences are separated by '|', which the test replaces with a space.
 class Sentences : public testing::TestWithParam<const char*> {};
 
-TEST_P(Sentences, EndWhereMarked) {
+TEST_P(Sentences, AreSplitAtTheMarks) {
   const std::string marked = GetParam();
   std::string text = marked;
   std::replace(text.begin(), text.end(), '|', ' ');
@@ -37,20 +37,20 @@ INSTANTIATE_TEST_SUITE_P(Elsewhere, Sentences,
                          testing::Values("Él vino.|¿Quién?|Nadie.", "Ist das z.B. gut?|Ja.",
                                          "Он пришёл.|Она ушла.", "यह है।|वह था।"));
 
-TEST(SentenceSplitter, NeedsNoBlanksInChineseAndJapanese) {
+TEST(SentenceSplitter, ChineseAndJapaneseNeedNoSpaces) {
   const auto sentences = split_sentences("これは本です。「はい。」彼は言った！");
   ASSERT_EQ(sentences.size(), 3U);
   EXPECT_EQ(sentences[1], "「はい。」");
 }
 
-TEST(SentenceSplitter, GivesOneForTextWithoutEnd) {
+TEST(SentenceSplitter, TextWithoutEndMarkIsOneSentence) {
   EXPECT_EQ(split_sentences("no end").size(), 1U);
   EXPECT_EQ(split_sentences(" . ").size(), 1U);
   EXPECT_TRUE(split_sentences("").empty());
   EXPECT_TRUE(split_sentences(" \n\t ").empty());
 }
 
-TEST(SentenceSplitter, LosesNothing) {
+TEST(SentenceSplitter, AllCharactersAreKept) {
   const std::string text = "A b. C d! " + test::noise(50'000) + " E. \"F.\" (G.) h. I... J";
   std::string joined;
   for (const std::string_view sentence : split_sentences(text)) joined += sentence;

@@ -8,9 +8,9 @@
 namespace bertha::corpus {
 namespace {
 
-TEST(PlanShards, MatchesTheRecipe) {
-  // As TextSharding.py distributes these lengths over three training shards and two test shards,
-  // with 0.1 of the sentences for tests.
+TEST(PlanShards, EqualsTheReferencesDistribution) {
+  // The distribution that TextSharding.py makes of these lengths over three training shards and two
+  // test shards, with 0.1 of the sentences for tests.
   const std::vector<int64_t> lengths = {5, 3, 9, 1, 4, 4, 7, 2, 8, 6, 1, 1, 3, 2};
   const ShardPlan plan = plan_shards(lengths, {3, 2}, 0.1);
   const std::vector<std::vector<int64_t>> training = {{2, 12, 13, 10}, {8, 5, 7, 3}, {6, 4, 1}};
@@ -19,7 +19,7 @@ TEST(PlanShards, MatchesTheRecipe) {
   EXPECT_EQ(plan.test, test);
 }
 
-TEST(PlanShards, PlacesEveryArticleOnceAndBalances) {
+TEST(PlanShards, EveryArticleIsPlacedOnceAndShardsAreBalanced) {
   std::vector<int64_t> lengths;
   for (uint32_t state = 7; lengths.size() < 20'000;) {
     state = state * 1664525 + 1013904223;
@@ -43,7 +43,7 @@ TEST(PlanShards, PlacesEveryArticleOnceAndBalances) {
   EXPECT_LT(static_cast<double>(most - least), 0.02 * static_cast<double>(most));
 }
 
-TEST(FitShards, MakesFewerForFewArticles) {
+TEST(FitShards, FewArticlesGiveFewerShards) {
   EXPECT_EQ(fit_shards({256, 256}, 512, 0.1).test, 256);
   const ShardCounts few = fit_shards({256, 256}, 511, 0.1);
   EXPECT_EQ(few.training, 115);  // of 460 articles
@@ -57,7 +57,7 @@ TEST(FitShards, MakesFewerForFewArticles) {
   EXPECT_EQ(fit_shards({4, 0}, 2, 0.1).test, 0);
 }
 
-TEST(WriteShards, NamesTheByteThatIsNoText) {
+TEST(WriteShards, InvalidUtf8IsNamedWithItsByte) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("a.txt"), "A sentence.\n\nAnother one.\n\n");
   test::write_all(folder.file("b.txt"), "Caf\xe9 is Latin-1.\n");
@@ -71,7 +71,7 @@ TEST(WriteShards, NamesTheByteThatIsNoText) {
   }
 }
 
-TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
+TEST(WriteShards, BytesDoNotDependOnThreads) {
   test::TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 40; ++i) {
@@ -91,7 +91,7 @@ TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
     };
     const ShardTotals totals = write_shards(inputs, options);
     EXPECT_TRUE(std::ranges::is_sorted(told));
-    // The line ends between articles are read once.
+    // Line ends between articles are read once.
     EXPECT_EQ(told.back(), 2 * std::ssize(text) - 40 * 2);
     EXPECT_EQ(totals.articles, 40);
     EXPECT_EQ(totals.sentences, 820);
@@ -105,7 +105,7 @@ TEST(WriteShards, GivesTheSameBytesForAnyThreads) {
   EXPECT_TRUE(first[0].ends_with(".\n\n"));
 }
 
-TEST(WriteShards, RefusesTextWithoutSentences) {
+TEST(WriteShards, TextWithoutSentencesIsRejected) {
   test::TemporaryFolder folder;
   test::write_all(folder.file("in.txt"), "\n \n");
   const std::vector<std::string> inputs = {folder.file("in.txt")};

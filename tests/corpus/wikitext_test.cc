@@ -18,7 +18,7 @@ struct Case {
 
 class Wikitext : public testing::TestWithParam<Case> {};
 
-TEST_P(Wikitext, BecomesProse) {
+TEST_P(Wikitext, GivesTheExpectedProse) {
   const std::string expected = GetParam().text;
   EXPECT_EQ(prose(GetParam().wikitext), expected.empty() ? "" : expected + "\n")
       << GetParam().wikitext;
@@ -86,16 +86,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"-{zh-hans:简;zh-hant:繁}-x -{y}-", "简x y"}, Case{"a-{b", "ab"},
         Case{"a-[[{b", "a-{b"}));
 
-TEST(WikitextOptionsTest, KeepsTheListsAskedFor) {
+TEST(WikitextOptionsTest, ListItemsAreKeptAsTheOptionStates) {
   EXPECT_EQ(prose("* short", {ListItems::kAll, true}), "short\n");
   EXPECT_EQ(prose("* A list item that is a whole sentence of words.", {ListItems::kNone, true}),
             "");
   EXPECT_EQ(prose("== H ==\nx", {ListItems::kNone, false}), "x\n");
 }
 
-/// Hostile texts, each taken at two sizes: work that grows with the square would take sixteen times
-/// as long and run into the limit of the test.
-TEST(WikitextBounds, TakesDeepAndUnclosedMarkup) {
+/// Hostile texts, each at two sizes. Quadratic work would take sixteen times as long for the larger
+/// one and exceed the time limit of the test.
+TEST(WikitextBounds, DeepAndUnclosedMarkupIsHandledInLinearTime) {
   for (const char* part : {"{{",         "[[",
                            "{{{",        "{|\n",
                            "<ref>",      "<table>",
@@ -118,7 +118,7 @@ TEST(WikitextBounds, TakesDeepAndUnclosedMarkup) {
   }
 }
 
-TEST(HtmlEntities, AreTakenWholeOrNotAtAll) {
+TEST(HtmlEntities, AreDecodedCompleteOrNotAtAll) {
   std::string out;
   EXPECT_EQ(append_entity("&eacute;x", out), 8U);
   EXPECT_EQ(out, "é");

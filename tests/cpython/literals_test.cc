@@ -10,8 +10,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// What CPython's repr prints.
-TEST(ReprFloat, PrintsAsPython) {
+// The output of CPython's repr.
+TEST(ReprFloat, EqualsPythonsRepr) {
   EXPECT_EQ(repr_float(0.0), "0.0");
   EXPECT_EQ(repr_float(-0.0), "-0.0");
   EXPECT_EQ(repr_float(1.0), "1.0");
@@ -34,11 +34,11 @@ TEST(ReprFloat, PrintsAsPython) {
   EXPECT_EQ(repr_float(-kInfinity), "-inf");
 }
 
-TEST(JsonString, EscapesAsPython) {
+TEST(JsonString, EscapesAsPythonsJsonDumps) {
   EXPECT_EQ(json_string("a\"b\\c/d"), R"("a\"b\\c/d")");
   EXPECT_EQ(json_string("\n\r\t\b\f\x01\x7f"), R"("\n\r\t\b\f\u0001\u007f")");
   EXPECT_EQ(json_string("Zo\xc3\xab \xf0\x9f\x98\x80"), R"("Zo\u00eb \ud83d\ude00")");
-  // Bytes that are not UTF-8: stray, cut short, too long a form, a surrogate.
+  // Bytes that are not UTF-8: stray, truncated, overlong, a surrogate.
   EXPECT_EQ(json_string("\xff"), R"("\udcff")");
   EXPECT_EQ(json_string("\xe2\x82"), R"("\udce2\udc82")");
   EXPECT_EQ(json_string("\xc0\x80"), R"("\udcc0\udc80")");

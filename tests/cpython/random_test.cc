@@ -9,9 +9,9 @@
 namespace bertha::cpython {
 namespace {
 
-// Known answers from CPython 3.11.7: r = random.Random(seed), then in this order three
-// getrandbits(32), one random(), two randint(1, 1), four randint(0, 8), randint(2, 125) and the
-// shuffle of list(range(10)).
+// Known answers from CPython 3.11.7. With r = random.Random(seed), the calls are in this order:
+// three getrandbits(32), one random(), two randint(1, 1), four randint(0, 8), randint(2, 125), and
+// the shuffle of list(range(10)).
 struct KnownAnswers {
   int64_t seed;
   std::vector<uint32_t> words;
@@ -60,7 +60,7 @@ const std::vector<KnownAnswers> kAnswers = {
      {8, 6, 4, 1, 2, 7, 5, 0, 9, 3}},
 };
 
-TEST(PythonRandom, KnownAnswersOfCPython) {
+TEST(PythonRandom, EqualsCPythonsDraws) {
   for (const KnownAnswers& answers : kAnswers) {
     SCOPED_TRACE(answers.seed);
     PythonRandom random(answers.seed);
@@ -77,7 +77,7 @@ TEST(PythonRandom, KnownAnswersOfCPython) {
   }
 }
 
-TEST(PythonRandom, StaysTrueOverManyRefills) {
+TEST(PythonRandom, EqualsCPythonAfterManyRefills) {
   PythonRandom random(12345);
   for (int i = 0; i < 2000; ++i) random.random();
   EXPECT_EQ(random.bits(1), 0U);
@@ -85,7 +85,7 @@ TEST(PythonRandom, StaysTrueOverManyRefills) {
   EXPECT_EQ(random.bits(32), 2778648089U);
 }
 
-TEST(PythonRandom, ShufflesNothingAndOne) {
+TEST(PythonRandom, ShuffleOfZeroAndOneItemsIsValid) {
   PythonRandom random(3);
   PythonRandom untouched(3);
   std::vector<int> items;

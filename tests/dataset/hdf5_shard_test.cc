@@ -22,7 +22,7 @@ namespace {
 const std::string kFixtures = test::tests_path("dataset/fixtures/");
 constexpr ShardLimits kLimits{.vocab_size = 200, .max_position = 64, .max_predictions = 3};
 
-/// Row r has 4 + r % 5 tokens, the first third in segment 0, and r % 4 masked ones.
+/// Row r has 4 + r % 5 tokens (the first third in segment 0) and r % 4 masked tokens.
 void fill_small(int64_t row, const ShardRow& out) {
   const auto length = static_cast<size_t>(4 + row % 5);
   for (size_t i = 0; i < length; ++i) {
@@ -47,7 +47,7 @@ class ShardTest : public testing::Test {
 
   using Columns = std::map<std::string, test::RawValues>;
 
-  /// The data sets of small(), to be changed by a test.
+  /// The datasets of small(), for a test to change.
   Columns columns(int64_t rows) {
     const std::string path = small("columns.hdf5", rows);
     Columns all;
@@ -58,7 +58,7 @@ class ShardTest : public testing::Test {
     return all;
   }
 
-  /// A chunk width of 0: whole rows.
+  /// A chunk width of 0 means whole rows.
   std::string write(const Columns& all, hsize_t chunk_rows = 0, hsize_t chunk_width = 1) {
     const std::string path = folder_.file("raw.hdf5");
     test::RawFile file(path);
@@ -81,7 +81,7 @@ class ShardTest : public testing::Test {
     return "no error";
   }
 
-  /// Reading the rows fails with a line that names the file and holds `expected`.
+  /// Checks that reading the rows fails with a message that names the file and holds `expected`.
   void expect_refused(const Columns& all, const std::string& expected) {
     const std::string path = write(all);
     const std::string error = error_of(path);
@@ -98,7 +98,7 @@ bool same(const RaggedShard& a, const RaggedShard& b) {
          a.masked_start == b.masked_start;
 }
 
-TEST_F(ShardTest, RowsComeBackWithoutPadding) {
+TEST_F(ShardTest, WrittenRowsAreReadWithoutPadding) {
   const std::string path = small("a.hdf5", 9);
   EXPECT_EQ(read_shard_shape(path), (ShardShape{9, 12, 3}));
   const RaggedShard shard = read_shard(path, kLimits);
@@ -118,7 +118,7 @@ TEST_F(ShardTest, RowsComeBackWithoutPadding) {
   EXPECT_EQ(batch.masked_rows.back(), 11);
 }
 
-TEST_F(ShardTest, ReadsWhatH5pyWrote) {
+TEST_F(ShardTest, FilesOfH5pyAreRead) {
   const RaggedShard shard = read_shard(kFixtures + "harbour_s64.hdf5", {156, 64, 10});
   const auto mask = test::read_raw(kFixtures + "harbour_s64.hdf5", "input_mask").values;
   const auto ids = test::read_raw(kFixtures + "harbour_s64.hdf5", "input_ids").values;
@@ -130,7 +130,7 @@ TEST_F(ShardTest, ReadsWhatH5pyWrote) {
   EXPECT_EQ(shard.ids, expected);
 }
 
-TEST_F(ShardTest, LayoutIsTheRecipes) {
+TEST_F(ShardTest, LayoutEqualsTheReferences) {
   const std::string path = small("a.hdf5", 30'000);  // several chunks, the last not full
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
@@ -166,12 +166,12 @@ TEST_F(ShardTest, LayoutIsTheRecipes) {
   EXPECT_EQ(read_shard(path, kLimits).rows(), 30'000);
 }
 
-TEST_F(ShardTest, SameBytesForAnyNumberOfThreads) {
+TEST_F(ShardTest, BytesDoNotDependOnThreads) {
   const std::string one = test::read_all(small("one.hdf5", 30'000, 1));
   EXPECT_EQ(one, test::read_all(small("three.hdf5", 30'000, 3)));
 }
 
-TEST_F(ShardTest, ChunkShapesDoNotMatter) {
+TEST_F(ShardTest, ValuesDoNotDependOnChunkShapes) {
   const Columns all = columns(100);
   const RaggedShard expected = read_shard(folder_.file("columns.hdf5"), kLimits);
   EXPECT_TRUE(same(read_shard(write(all), kLimits), expected)) << "contiguous";
@@ -180,7 +180,7 @@ TEST_F(ShardTest, ChunkShapesDoNotMatter) {
   EXPECT_TRUE(same(read_shard(write(all, 7, 0), kLimits), expected)) << "7 rows";
 }
 
-TEST_F(ShardTest, ChunksMayBeStoredPlainOrNotAtAll) {
+TEST_F(ShardTest, UncompressedAndMissingChunksAreRead) {
   const std::string path = small("plain.hdf5", 40);
   const RaggedShard expected = read_shard(path, kLimits);
   const test::RawValues ids = test::read_raw(path, "input_ids");
@@ -219,10 +219,10 @@ TEST_F(ShardTest, FaultyRowsAreNamed) {
   expect_refused(with("masked_lm_positions", 3 * 3, 8), "masked_lm_positions: row 3: position 8");
   expect_refused(with("masked_lm_positions", 3 * 3, -2), "masked_lm_positions: row 3: position -2");
   expect_refused(with("masked_lm_positions", 3 * 3, 2),
-                 "masked_lm_positions: row 3: position 2 twi");
+                 "masked_lm_positions: row 3: position 2 occurs twice");
   expect_refused(with("masked_lm_ids", 3 * 3, 200), "masked_lm_ids: row 3: id 200");
   expect_refused(with("next_sentence_labels", 5, -1), "next_sentence_labels: row 5: -1");
-  // Padding may hold anything: it is not read.
+  // Padding may hold any value, because it is not read.
   EXPECT_EQ(error_of(write(with("input_ids", 2 * 12 + 11, -5))), "no error");
 
   Columns empty_row = columns(2);
@@ -251,7 +251,7 @@ TEST_F(ShardTest, FaultyDatasetsAreNamed) {
   expect_refused(all, "next_sentence_labels: has 1 dimensions, expected 2");
 }
 
-TEST_F(ShardTest, NumbersThatAreNoIntegersAreRefused) {
+TEST_F(ShardTest, FloatDatasetsAreRejected) {
   const Columns all = columns(6);
   const std::string path = folder_.file("float.hdf5");
   {
@@ -263,8 +263,8 @@ TEST_F(ShardTest, NumbersThatAreNoIntegersAreRefused) {
   EXPECT_EQ(error_of(path), path + ": input_ids: expected integers");
 }
 
-// A few bytes can claim any extent: nothing may be allocated by it.
-TEST_F(ShardTest, ExtentsBeyondTheFileAreRefused) {
+// A small file can claim any extent, so nothing may be allocated from it.
+TEST_F(ShardTest, ExtentsBeyondTheFileAreRejected) {
   const std::string path = folder_.file("huge.hdf5");
   {
     test::RawFile file(path);
@@ -277,7 +277,7 @@ TEST_F(ShardTest, ExtentsBeyondTheFileAreRefused) {
   EXPECT_NE(error_of(path).find("more than a file of"), std::string::npos) << error_of(path);
 }
 
-TEST_F(ShardTest, TruncatedAndForeignFilesAreRefused) {
+TEST_F(ShardTest, TruncatedAndForeignFilesAreRejected) {
   const std::string path = small("a.hdf5", 3000);
   const std::string whole = test::read_all(path);
   const std::string cut = folder_.file("cut.hdf5");
@@ -292,8 +292,8 @@ TEST_F(ShardTest, TruncatedAndForeignFilesAreRefused) {
             0U);
 }
 
-// Whatever byte is wrong: the rows as they were, or an Error; never a crash.
-TEST_F(ShardTest, DamagedBytesAreSurvived) {
+// For every damaged byte, the reader returns the same rows or throws Error; it never crashes.
+TEST_F(ShardTest, DamagedBytesGiveTheSameRowsOrAnError) {
   const std::string whole = test::read_all(small("a.hdf5", 50));
   const std::string damaged = folder_.file("damaged.hdf5");
   int refused = 0;
@@ -306,14 +306,14 @@ TEST_F(ShardTest, DamagedBytesAreSurvived) {
   EXPECT_GT(refused, 3);
 }
 
-TEST_F(ShardTest, TheFolderIsMadeAndNothingElseStaysInIt) {
+TEST_F(ShardTest, FolderIsCreatedAndHoldsOnlyTheShard) {
   const std::string path = folder_.file("new/deep/a.hdf5");
   write_shard(path, {5, 12, 3}, fill_small, 2);
   const std::filesystem::path folder = folder_.file("new/deep");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
 }
 
-TEST_F(ShardTest, AFailingRowLeavesNoFile) {
+TEST_F(ShardTest, FailingRowLeavesNoFile) {
   const std::string path = folder_.file("out/a.hdf5");
   EXPECT_THROW(write_shard(
                    path, {5000, 12, 3},
@@ -325,8 +325,9 @@ TEST_F(ShardTest, AFailingRowLeavesNoFile) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_.file("out")));
 }
 
-// A file size limit stands for a full disk. In a process of its own, since it cannot be lifted.
-TEST_F(ShardTest, AFullDiskIsOneErrorAndLeavesNoFile) {
+// A file size limit simulates a full disk. The test runs in a process of its own, because the limit
+// cannot be raised again.
+TEST_F(ShardTest, FullDiskGivesOneErrorAndLeavesNoFile) {
   const std::string path = folder_.file("full/a.hdf5");
   const pid_t child = fork();
   if (child == 0) {
@@ -342,7 +343,7 @@ TEST_F(ShardTest, AFullDiskIsOneErrorAndLeavesNoFile) {
       if (!good) std::fprintf(stderr, "%s\n", text.c_str());
       status = good ? 0 : 2;
     }
-    std::exit(status);  // with libhdf5's own end of the program
+    std::exit(status);  // includes libhdf5's own shutdown
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -351,7 +352,7 @@ TEST_F(ShardTest, AFullDiskIsOneErrorAndLeavesNoFile) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_.file("full")));
 }
 
-TEST_F(ShardTest, AFolderThatCannotBeMadeIsNamed) {
+TEST_F(ShardTest, FolderThatCannotBeCreatedIsNamed) {
   test::write_all(folder_.file("file"), "");
   try {
     write_shard(folder_.file("file/a.hdf5"), {5, 12, 3}, fill_small, 1);

@@ -16,7 +16,7 @@ namespace {
 
 const std::string kFixtures = test::tests_path("dataset/fixtures/");
 
-/// The six data sets of a set of instances, padded as in the file.
+/// The six datasets of a set of instances, padded as in the file.
 struct Columns {
   std::vector<int32_t> ids, mask, segments, positions, labels, next;
 };
@@ -70,7 +70,7 @@ struct Case {
 
 class ReferenceCase : public testing::TestWithParam<Case> {};
 
-TEST_P(ReferenceCase, IsMetElementForElement) {
+TEST_P(ReferenceCase, EqualsTheReferenceElementForElement) {
   const Case& c = GetParam();
   const InstanceSet set = make(kFixtures + c.text, kFixtures + "vocab.txt", c.options);
   const Columns ours = columns_of(set);
@@ -105,11 +105,11 @@ struct Digest {
   std::string book;
   InstanceOptions options;
   int64_t rows;
-  std::vector<uint32_t> crcs;  ///< of the six data sets as int32, of the reference's file
+  std::vector<uint32_t> crcs;  ///< of the six datasets of the reference's file, as int32
 };
 
-// Every line of the book taken for a sentence, every paragraph for a document. Figures of the
-// reference (fixtures/README.md), bert-base-uncased's vocabulary.
+// Every line of the book counts as a sentence and every paragraph as a document. The figures come
+// from the reference (fixtures/README.md) with the vocabulary of bert-base-uncased.
 const std::vector<Digest> kDigests = {
     {"austen_persuasion.txt",
      options_of(128, 20, 5),
@@ -129,7 +129,7 @@ const std::vector<Digest> kDigests = {
      {0x50b27f0c, 0xd4d0805e, 0x0929332a, 0x5b72a7e0, 0x17d86eae, 0x1415563d}},
 };
 
-TEST(RealText, DigestsOfTheReference) {
+TEST(RealText, DigestsEqualTheReferences) {
   const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "needs the real data";
   for (const Digest& digest : kDigests) {
@@ -169,7 +169,7 @@ class CorpusTest : public testing::Test {
   text::Tokenizer tokenizer_{vocabulary_, {true, text::TokenRules::kRecipe}};
 };
 
-TEST_F(CorpusTest, DocumentsRunOnAcrossFiles) {
+TEST_F(CorpusTest, OpenDocumentContinuesInTheNextFile) {
   const std::string first = "rain\nwind\n\nsalt\n";
   const std::string second = "sea\n\nrain rain\n";
   const Corpus apart = read({write("a", first), write("b", second)});
@@ -180,8 +180,8 @@ TEST_F(CorpusTest, DocumentsRunOnAcrossFiles) {
   EXPECT_EQ(joined.document_start, apart.document_start);
 }
 
-// Longer than the blocks a file is cut into, with lines that straddle their ends.
-TEST_F(CorpusTest, ThreadsChangeNothing) {
+// The text is longer than the blocks into which a file is split, and lines cross block ends.
+TEST_F(CorpusTest, TokensDoNotDependOnThreads) {
   std::string text;
   for (int line = 0; text.size() < 3'500'000; ++line) {
     text += line % 17 == 0 ? "\n" : "the ferry left the harbour before the sun was up\r\n";
@@ -223,8 +223,8 @@ TEST_F(CorpusTest, OptionsOutOfRangeAreNamed) {
             std::string::npos);
 }
 
-// The recipe's tokenizer refuses a list of more than 512 ids, whatever --max_seq_length says.
-TEST_F(CorpusTest, InstancesOver512TokensAreRefused) {
+// The reference's tokenizer rejects more than 512 ids for every --max_seq_length.
+TEST_F(CorpusTest, InstancesOver512TokensAreRejected) {
   std::string text;
   for (int line = 0; line < 200; ++line) text += "the ferry left the harbour before the sun\n";
   Corpus corpus = read({write("long.txt", text)});

@@ -20,7 +20,7 @@
 namespace bertha::dataset {
 namespace {
 
-/// Lengths as a corpus gives them: many full rows, the others anywhere.
+/// Lengths as in a corpus: many full rows, the others of any length.
 std::vector<int64_t> corpus_histogram(size_t row_length, int64_t sequences, uint64_t stream) {
   PhiloxStream random(7, stream);
   std::vector<int64_t> histogram(row_length + 1, 0);
@@ -39,7 +39,7 @@ std::vector<int64_t> lengths_of(const Packing& packing) {
   return histogram;
 }
 
-// All strategies in the recipe's order, by plain recursion.
+// All strategies in the reference's order, by plain recursion.
 void list_strategies(int32_t left, int32_t least, int64_t slots, Strategy& begun,
                      std::vector<Strategy>& all) {
   if (slots == 0) return;
@@ -51,8 +51,8 @@ void list_strategies(int32_t left, int32_t least, int64_t slots, Strategy& begun
   }
 }
 
-// The Karush-Kuhn-Tucker conditions are what makes a point the minimum: gradient 0 for strategies
-// in use, not above 0 for all others.
+// The Karush-Kuhn-Tucker conditions characterize the minimum: the gradient is 0 for strategies in
+// use and at most 0 for all others.
 TEST(Mixture, IsTheMinimumOverAllStrategies) {
   for (const int64_t slots : {1, 2, 3, 4}) {
     PhiloxStream random(3, static_cast<uint64_t>(slots));
@@ -81,7 +81,7 @@ TEST(Mixture, IsTheMinimumOverAllStrategies) {
   }
 }
 
-TEST(Packing, StrategiesAreNumberedAsTheRecipesListIs) {
+TEST(Packing, StrategyIndexEqualsTheReferences) {
   for (const int64_t slots : {1, 2, 3, 5}) {
     std::vector<Strategy> all;
     Strategy begun;
@@ -90,10 +90,10 @@ TEST(Packing, StrategiesAreNumberedAsTheRecipesListIs) {
       EXPECT_EQ(strategy_index(all[i], 24, slots), static_cast<int64_t>(i));
     }
   }
-  EXPECT_EQ(strategy_index({512}, 512, 3), 22101);  // the recipe's last of 22,102
+  EXPECT_EQ(strategy_index({512}, 512, 3), 22101);  // the last of the reference's 22,102
 }
 
-TEST(Packing, LosesNoSequenceAndFitsRows) {
+TEST(Packing, EverySequenceIsPackedAndRowsFit) {
   for (const int64_t count : {1, 2, 7, 99, 1000, 60000}) {
     for (const int64_t slots : {1, 2, 3, 5}) {
       const auto histogram = corpus_histogram(64, count, static_cast<uint64_t>(count));
@@ -112,14 +112,14 @@ TEST(Packing, LosesNoSequenceAndFitsRows) {
   }
 }
 
-// A third of the rows full, the rest uniform: three slots can fill nearly everything.
-TEST(Packing, FillsNearlyEveryPlaceOfALargeCorpus) {
+// A third of the rows is full and the rest is uniform: three slots can fill almost everything.
+TEST(Packing, LargeCorpusFillsNearlyEveryPlace) {
   const Packing packing = pack_histogram(corpus_histogram(128, 200000, 1), 3);
   EXPECT_GT(packing.efficiency(), 0.995);
   EXPECT_GT(packing.sequences_a_row(), 0.995 * packing.most_sequences_a_row());
 }
 
-TEST(Packing, MetadataHaveTheRecipesKeys) {
+TEST(Packing, MetadataHasTheReferencesKeys) {
   std::vector<int64_t> histogram(17, 0);
   histogram[16] = 10;
   histogram[8] = 4;
@@ -209,17 +209,17 @@ class PackShardsTest : public testing::Test {
     packing_ = pack_histogram(lengths.histogram(), options.sequences_per_row);
     return write_packed(files_, lengths, packing_, options, folder_.file(name),
                         [this](int64_t done, int64_t total) {
-                          told_ = {done, total};
+                          progress_ = {done, total};
                         });
   }
 
   test::TemporaryFolder folder_;
   std::vector<std::string> files_;
   Packing packing_;
-  std::pair<int64_t, int64_t> told_;  ///< the last progress
+  std::pair<int64_t, int64_t> progress_;  ///< the last reported progress
 };
 
-TEST_F(PackShardsTest, EverySequenceComesBackOnceUnchanged) {
+TEST_F(PackShardsTest, EverySequenceIsFoundOnceAndUnchanged) {
   std::vector<Sequence> expected;
   for (const std::string& file : files_) {
     for (const auto& row : rows_of(file)) expected.push_back(row.front());
@@ -227,7 +227,7 @@ TEST_F(PackShardsTest, EverySequenceComesBackOnceUnchanged) {
   for (const int64_t slots : {3, 5}) {
     const auto written = pack("out" + std::to_string(slots), {.sequences_per_row = slots});
     const int64_t files = std::ssize(files_) + std::ssize(written);
-    EXPECT_EQ(told_, std::pair(files, files)) << "read and written";
+    EXPECT_EQ(progress_, std::pair(files, files)) << "read and written";
     std::vector<Sequence> found;
     for (size_t i = 0; i < written.size(); ++i) {
       const ShardShape shape = read_shard_shape(written[i]);
@@ -247,7 +247,7 @@ TEST_F(PackShardsTest, EverySequenceComesBackOnceUnchanged) {
   }
 }
 
-TEST_F(PackShardsTest, BytesDependOnTheSeedAlone) {
+TEST_F(PackShardsTest, BytesDependOnlyOnTheSeed) {
   const auto one = pack("one");
   const auto many = pack("many", {.threads = 3, .memory_bytes = 1});
   const auto other = pack("other", {.seed = 1});
@@ -259,8 +259,8 @@ TEST_F(PackShardsTest, BytesDependOnTheSeedAlone) {
   }
 }
 
-/// As ranks write them; with more parts than files some have nothing to do.
-TEST_F(PackShardsTest, PartsTogetherAreTheWhole) {
+/// As ranks write them. With more parts than files, some parts have no work.
+TEST_F(PackShardsTest, PartsTogetherEqualASinglePart) {
   const auto whole = pack("whole");
   for (const int64_t parts : {2, 5}) {
     const std::string folder = "parts" + std::to_string(parts);
@@ -279,7 +279,7 @@ TEST_F(PackShardsTest, PartsTogetherAreTheWhole) {
   }
 }
 
-TEST_F(PackShardsTest, FilesHaveTheRecipesLayout) {
+TEST_F(PackShardsTest, LayoutEqualsTheReferences) {
   const auto written = pack("out");
   EXPECT_EQ(std::filesystem::path(written[1]).filename(), "mixed_strategies_part_1.hdf5");
   const auto rows = static_cast<hsize_t>(kPackedRowsPerFile);
@@ -294,7 +294,7 @@ TEST_F(PackShardsTest, FilesHaveTheRecipesLayout) {
   }
 }
 
-TEST_F(PackShardsTest, TheLoaderReadsThem) {
+TEST_F(PackShardsTest, LoaderReadsPackedFiles) {
   pack("out");
   const auto found = find_shards(folder_.file("out"));
   EXPECT_EQ(found, packed_files(folder_.file("out")));
@@ -311,14 +311,14 @@ TEST_F(PackShardsTest, TheLoaderReadsThem) {
   EXPECT_THROW(PretrainingLoader({found[0], files_[0]}, options), Error);
 }
 
-TEST_F(PackShardsTest, WhatDoesNotFitIsRefused) {
+TEST_F(PackShardsTest, RowsThatDoNotFitAreRejected) {
   EXPECT_THROW(SequenceLengths(files_, 16, 1), Error);
   const auto packed = pack("out");
   EXPECT_THROW(SequenceLengths(packed, 32, 1), Error);
 }
 
-/// Every dataset of a packed file, one value of it changed at a time.
-TEST_F(PackShardsTest, EveryWrongFieldIsNamed) {
+/// Changes one value in every dataset of a packed file, one at a time.
+TEST_F(PackShardsTest, EveryWrongDatasetIsNamed) {
   const std::string source = pack("out").back();
   const int64_t slots = 3;
   std::map<std::string, test::RawValues> columns;
@@ -364,7 +364,7 @@ TEST_F(PackShardsTest, EveryWrongFieldIsNamed) {
   EXPECT_PRED2(begins, faults("next_sentence_weights", 1, 0), ": next_sentence_weights" + at);
 }
 
-TEST_F(PackShardsTest, SurveyCountsWhatIsThere) {
+TEST_F(PackShardsTest, SurveyCountsEqualTheData) {
   const Survey before = survey_shards(files_, {.max_predictions = 5});
   const Survey after = survey_shards(pack("out"), {.max_predictions = 5});
   EXPECT_TRUE(before.faults.empty());

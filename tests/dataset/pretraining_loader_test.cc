@@ -12,8 +12,8 @@
 namespace bertha::dataset {
 namespace {
 
-/// Shards in which every row is known by its number over all shards: its label is masked, its
-/// tokens are (number % 97) + 1, its length 3 + number % 6.
+/// Shards whose rows are identified by their number over all shards: the masked label is the
+/// number, the tokens are (number % 97) + 1, and the length is 3 + number % 6.
 class LoaderTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -66,13 +66,14 @@ class LoaderTest : public testing::Test {
     return numbers;
   }
 
-  const std::vector<int64_t> kRows = {23, 1, 40, 7, 1100};  // a shard of one row, one of two chunks
+  const std::vector<int64_t> kRows = {23, 1, 40, 7,
+                                      1100};  // one shard of one row, one of two chunks
   static constexpr int64_t kAll = 1171;
   test::TemporaryFolder folder_;
   std::vector<std::string> files_;
 };
 
-TEST_F(LoaderTest, EveryRowComesOnceInEveryEpoch) {
+TEST_F(LoaderTest, EpochHoldsEveryRowOnce) {
   PretrainingLoader loader(files_, options(1));
   EXPECT_EQ(loader.rows(), kAll);
   EXPECT_EQ(loader.max_seq_length(), 8);
@@ -85,7 +86,7 @@ TEST_F(LoaderTest, EveryRowComesOnceInEveryEpoch) {
   EXPECT_NE(first, second);
 }
 
-TEST_F(LoaderTest, MicroBatchesRunOnAcrossShardsAndEpochs) {
+TEST_F(LoaderTest, MicroBatchesContinueAcrossShardsAndEpochs) {
   PretrainingLoader single(files_, options(1));
   const Numbers stream = take(single, 2400);
   PretrainingLoader loader(files_, options(48));  // longer than most shards
@@ -93,13 +94,13 @@ TEST_F(LoaderTest, MicroBatchesRunOnAcrossShardsAndEpochs) {
   EXPECT_EQ(loader.position(), 2400);
 }
 
-TEST_F(LoaderTest, PrefetchChangesNothing) {
+TEST_F(LoaderTest, BatchesDoNotDependOnPrefetch) {
   PretrainingLoader ahead(files_, options(13, 0, 1, 4));
   PretrainingLoader plain(files_, options(13, 0, 1, 0));
   EXPECT_EQ(take(ahead, 200), take(plain, 200));
 }
 
-TEST_F(LoaderTest, SeedsGiveOrdersOfTheirOwn) {
+TEST_F(LoaderTest, DifferentSeedsGiveDifferentOrders) {
   LoaderOptions other = options(10);
   other.seed = 43;
   PretrainingLoader a(files_, options(10));
@@ -110,13 +111,13 @@ TEST_F(LoaderTest, SeedsGiveOrdersOfTheirOwn) {
   EXPECT_NE(numbers, take(c, 20));
 }
 
-// The order is part of what a checkpoint promises: it must not change from version to version.
-TEST_F(LoaderTest, OrderIsPinned) {
+// The order is part of the promise of a checkpoint: it must not change between versions.
+TEST_F(LoaderTest, OrderEqualsTheRecordedOrder) {
   PretrainingLoader loader(files_, options(6));
   EXPECT_EQ(take(loader, 1), (Numbers{26, 35, 47, 43, 53, 37}));
 }
 
-TEST_F(LoaderTest, RanksTogetherReadTheStreamOfOne) {
+TEST_F(LoaderTest, RanksTogetherReadTheSameStreamAsOneRank) {
   constexpr int64_t kBatch = 11;
   PretrainingLoader one(files_, options(kBatch));
   const Numbers stream = take(one, 240);
@@ -134,7 +135,7 @@ TEST_F(LoaderTest, RanksTogetherReadTheStreamOfOne) {
   }
 }
 
-TEST_F(LoaderTest, SeekEqualsRunningThere) {
+TEST_F(LoaderTest, SeekEqualsReadingUpToThePosition) {
   constexpr int64_t kBatch = 17;
   PretrainingLoader runner(files_, options(kBatch));
   std::map<int64_t, Numbers> seen;
@@ -150,8 +151,8 @@ TEST_F(LoaderTest, SeekEqualsRunningThere) {
   }
 }
 
-// Half the run with two ranks, the rest with one: every row still comes once.
-TEST_F(LoaderTest, RankCountMayChangeOnTheWay) {
+// Half of the run has two ranks, the rest one: every row must still occur once.
+TEST_F(LoaderTest, RankCountMayChangeDuringAnEpoch) {
   PretrainingLoader one(files_, options(10));
   const Numbers stream = take(one, 40);
   PretrainingLoader left(files_, options(10, 0, 2));
@@ -170,7 +171,7 @@ TEST_F(LoaderTest, RankCountMayChangeOnTheWay) {
   EXPECT_EQ(numbers, stream);
 }
 
-TEST_F(LoaderTest, OneShardSmallerThanAMicroBatchTrains) {
+TEST_F(LoaderTest, ShardSmallerThanAMicroBatchIsRepeated) {
   PretrainingLoader loader({files_[3]}, options(16));
   const Numbers numbers = take(loader, 7);  // 112 rows: 16 epochs of 7
   std::map<int32_t, int> counts;
@@ -189,7 +190,7 @@ TEST_F(LoaderTest, StateNamesEpochAndShards) {
   EXPECT_EQ(state.epoch, 1);
   EXPECT_TRUE(
       std::is_permutation(state.files.begin(), state.files.end(), files_.begin(), files_.end()));
-  // The next row is of the file that the state names.
+  // The next row is in the file that the state names.
   const int32_t number = take(loader, 1).front();
   const auto shard = static_cast<size_t>(
       std::ranges::find(files_, state.files[static_cast<size_t>(state.file_index)]) -
@@ -200,7 +201,7 @@ TEST_F(LoaderTest, StateNamesEpochAndShards) {
   EXPECT_LT(number, first + kRows[shard]);
 }
 
-// In steady state a batch is made in memory that is there already.
+// In the steady state a batch is made in memory that was allocated before.
 TEST_F(LoaderTest, BatchesReuseTheirMemory) {
   PretrainingLoader loader(files_, options(16, 0, 1, 2));
   std::map<const void*, const void*> storage;
@@ -212,7 +213,7 @@ TEST_F(LoaderTest, BatchesReuseTheirMemory) {
   EXPECT_EQ(storage.size(), 3U);
 }
 
-TEST_F(LoaderTest, AFaultyShardReachesTheConsumer) {
+TEST_F(LoaderTest, FaultyShardIsReportedByNext) {
   write_shard(
       files_[4], {1100, 8, 2},
       [](int64_t, const ShardRow& out) {
@@ -227,7 +228,7 @@ TEST_F(LoaderTest, AFaultyShardReachesTheConsumer) {
   }
 }
 
-TEST_F(LoaderTest, EndsCleanlyWhateverTheThreadDoes) {
+TEST_F(LoaderTest, DestructionDuringPrefetchIsSafe) {
   for (int i = 0; i < 20; ++i) {
     PretrainingLoader loader(files_, options(8));
     take(loader, i % 3);
@@ -235,7 +236,7 @@ TEST_F(LoaderTest, EndsCleanlyWhateverTheThreadDoes) {
   }
 }
 
-TEST_F(LoaderTest, FindsShardsByName) {
+TEST_F(LoaderTest, ShardsAreFoundByName) {
   for (const char* name : {"x_test_0.hdf5", "x_test_10.hdf5", "notes.txt", "x_training_0.txt"}) {
     test::write_all(folder_.file(name), "");
   }

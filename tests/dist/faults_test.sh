@@ -81,7 +81,7 @@ for signal in KILL SEGV; do
   kill -"$signal" "$(ranks_of "dead_$signal" | sed -n 2p)"
   finish "dead_$signal" 60
   [[ $status -ne 0 && $status -ne 75 ]] || die "$signal of a rank: status $status"
-  grep -qE "rank [0-9] on .* has not answered for [0-9]+ s; it was last heard at step [0-9]+, in" \
+  grep -qE "rank [0-9] on .* has not answered for [0-9]+ s; its last heartbeat was at step [0-9]+, in" \
     "$work/dead_$signal.log" || die "$signal: no line names the rank"
 done
 
@@ -89,7 +89,7 @@ start stuck
 kill -STOP "$(ranks_of stuck | sed -n 4p)"
 finish stuck 90
 [[ $status -ne 0 && $status -ne 75 ]] || die "a stopped rank: status $status"
-grep -qE "rank 3 on .* has not answered for [0-9]+ s; it was last heard at step [0-9]+, in" \
+grep -qE "rank 3 on .* has not answered for [0-9]+ s; its last heartbeat was at step [0-9]+, in" \
   "$work/stuck.log" || die "no line names the stopped rank"
 
 # An mpirun that does not end when its ranks have is killed; what it had to say is said.

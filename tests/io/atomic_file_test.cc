@@ -32,7 +32,7 @@ std::string error_of(const auto& action) {
   return "";
 }
 
-TEST(AtomicFile, AppearsWholeAtCommit) {
+TEST(AtomicFile, FileAppearsCompleteAtCommit) {
   const TemporaryFolder folder;
   const std::string path = folder.file("a.txt");
   test::write_all(path, "old");
@@ -50,7 +50,7 @@ TEST(AtomicFile, AppearsWholeAtCommit) {
   EXPECT_EQ(count_files(folder.path()), 1U);
 }
 
-TEST(AtomicFile, LeavesNothingWithoutCommit) {
+TEST(AtomicFile, NothingIsLeftWithoutCommit) {
   const TemporaryFolder folder;
   const std::string path = folder.file("a.txt");
   test::write_all(path, "old");
@@ -70,7 +70,7 @@ TEST(AtomicFile, TwoWritersOfOneNameDoNotMix) {
   EXPECT_EQ(read_all(folder.file("a")), "first");
 }
 
-TEST(AtomicFile, NamesFileAndReason) {
+TEST(AtomicFile, ErrorsNameFileAndReason) {
   const TemporaryFolder folder;
   const std::string missing = folder.file("none/a.txt");
   const std::string message = error_of([&] { AtomicFile file(missing); });
@@ -85,7 +85,7 @@ TEST(AtomicFile, NamesFileAndReason) {
   EXPECT_EQ(count_files(folder.path()), 2U);
 }
 
-TEST(AtomicFile, ReplacesWhatALinkStandsForAndNoDevice) {
+TEST(AtomicFile, LinkTargetIsReplacedAndDeviceIsRejected) {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder.file("deep"));
   test::write_all(folder.file("deep/target"), "old");
@@ -99,8 +99,8 @@ TEST(AtomicFile, ReplacesWhatALinkStandsForAndNoDevice) {
   EXPECT_TRUE(std::filesystem::is_fifo(folder.file("pipe")));
 }
 
-// A file size limit stands for the full disk: write() fails half-way with an errno.
-TEST(AtomicFile, AFullDiskKeepsTheOldFile) {
+// A file size limit simulates a full disk: write() fails half-way with an errno.
+TEST(AtomicFile, FullDiskKeepsTheOldFile) {
   const TemporaryFolder folder;
   const std::string path = folder.file("a.txt");
   test::write_all(path, "old");
@@ -117,7 +117,7 @@ TEST(AtomicFile, AFullDiskKeepsTheOldFile) {
   EXPECT_EQ(count_files(folder.path()), 1U);
 }
 
-TEST(RemoveLeftovers, RemovesThoseOfDeadProcessesOnly) {
+TEST(RemoveLeftovers, OnlyFilesOfDeadProcessesAreRemoved) {
   const TemporaryFolder folder;
   const pid_t child = fork();
   if (child == 0) {
@@ -153,7 +153,7 @@ TEST(MappedFile, SlicesAreChecked) {
   EXPECT_NE(message.find("the index needs 1 bytes"), std::string::npos) << message;
 }
 
-TEST(MappedFile, TakesRegularFilesOnly) {
+TEST(MappedFile, OnlyRegularFilesAreMapped) {
   const TemporaryFolder folder;
   EXPECT_THROW(MappedFile(folder.path()), Error);
   EXPECT_THROW(MappedFile("/dev/null"), Error);

@@ -38,20 +38,20 @@ std::string gzip(std::string text) {
   return out;
 }
 
-TEST(ByteSource, GivesPlainBytes) {
+TEST(ByteSource, PlainFileIsReturnedUnchanged) {
   const std::string text = test::noise(1'000'000);
   EXPECT_EQ(read_all(text).text, text);
   EXPECT_THROW(open_memory("", "test", 1), Error);
 }
 
-TEST(ByteSource, JoinsMembersOfGzip) {
+TEST(ByteSource, GzipMembersAreJoined) {
   const std::string text = test::noise(700'000);
   const All all = read_all(gzip(text) + gzip("more"));
   EXPECT_EQ(all.text, text + "more");
   EXPECT_EQ(all.damage, "");
 }
 
-TEST(ByteSource, SaysWhereGzipIsCutOffOrDamaged) {
+TEST(ByteSource, DamageOfGzipNamesTheByte) {
   const std::string text = test::noise(700'000);
   std::string packed = gzip(text);
   const All cut = read_all(packed.substr(0, packed.size() / 2));
@@ -61,7 +61,7 @@ TEST(ByteSource, SaysWhereGzipIsCutOffOrDamaged) {
   EXPECT_NE(read_all(packed).damage, "");
 }
 
-TEST(Bzip2, GivesTheSameBytesForAnyThreads) {
+TEST(Bzip2, BytesDoNotDependOnThreads) {
   const std::string text = test::noise(1'500'000);  // 16 blocks, not aligned to bytes
   const std::string packed = test::bzip2(text);
   for (const int64_t threads : {1, 2, 8}) {
@@ -71,14 +71,14 @@ TEST(Bzip2, GivesTheSameBytesForAnyThreads) {
   }
 }
 
-TEST(Bzip2, JoinsStreamsAndTakesEmptyOnes) {
+TEST(Bzip2, StreamsAreJoinedAndMayBeEmpty) {
   const std::string text = test::noise(250'000);
   const All all = read_all(test::bzip2(text) + test::bzip2("") + test::bzip2("end"), 2);
   EXPECT_TRUE(all.text == text + "end");
   EXPECT_EQ(all.damage, "");
 }
 
-TEST(Bzip2, GivesWholeBlocksOfACutFile) {
+TEST(Bzip2, TruncatedFileGivesItsCompleteBlocks) {
   const std::string text = test::noise(500'000);
   const std::string packed = test::bzip2(text);
   for (const size_t kept : {packed.size() - 1, packed.size() / 2, size_t{9}, size_t{4}}) {
@@ -91,7 +91,7 @@ TEST(Bzip2, GivesWholeBlocksOfACutFile) {
   }
 }
 
-TEST(Bzip2, StopsBeforeADamagedBlock) {
+TEST(Bzip2, DamagedBlockEndsTheData) {
   const std::string text = test::noise(500'000);
   const std::string packed = test::bzip2(text);
   for (size_t at = 30; at < packed.size(); at += packed.size() / 40) {
@@ -103,13 +103,13 @@ TEST(Bzip2, StopsBeforeADamagedBlock) {
   }
 }
 
-TEST(Bzip2, ChecksTheSumOfTheStream) {
+TEST(Bzip2, WrongStreamChecksumIsDamage) {
   std::string packed = test::bzip2("some text");
   packed[packed.size() - 2] = static_cast<char>(packed[packed.size() - 2] ^ 0x40);
   EXPECT_NE(read_all(packed).damage, "");
 }
 
-TEST(Bzip2, FindsAPatternAtEveryBit) {
+TEST(Bzip2, PatternIsFoundAtEveryBit) {
   for (int shift = 0; shift < 8; ++shift) {
     // The pattern of a block, `shift` bits into the third byte.
     const unsigned __int128 bits = static_cast<unsigned __int128>(0x314159265359ULL)

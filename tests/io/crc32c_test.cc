@@ -10,7 +10,7 @@ namespace bertha::io {
 namespace {
 
 // The test vectors of RFC 3720, appendix B.4, and the usual check value.
-TEST(Crc32c, MatchesPublishedVectors) {
+TEST(Crc32c, EqualsThePublishedVectors) {
   EXPECT_EQ(crc32c(""), 0U);
   EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);
@@ -20,13 +20,13 @@ TEST(Crc32c, MatchesPublishedVectors) {
   EXPECT_EQ(crc32c(rising), 0x46DD794EU);
 }
 
-TEST(Crc32c, GoesOnFromAPreviousSum) {
+TEST(Crc32c, ContinuesFromAPreviousCrc) {
   const std::string text = "the quick brown fox jumps over the lazy dog";
   EXPECT_EQ(crc32c(text.substr(17), crc32c(text.substr(0, 17))), crc32c(text));
 }
 
-TEST(Crc32c, TheInstructionGivesWhatTheTableGives) {
-  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "no such instruction here";
+TEST(Crc32c, InstructionAndTableAgree) {
+  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "this processor has no AVX2";
   std::string text;
   for (int i = 0; i < 100; ++i) text.push_back(static_cast<char>(i * i + 7 * i));
   for (size_t begin = 0; begin < 9; ++begin) {

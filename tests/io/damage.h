@@ -1,7 +1,7 @@
 #pragma once
 
-// Damaged copies of a small file: cut off at every length, and every byte changed. A reader must
-// say Error or give what it gave before; it must never crash or give something else.
+// Damaged copies of a small file: truncated at every length, and with every byte changed. A reader
+// must throw Error or return the original contents. It must never crash or return something else.
 
 #include <gtest/gtest.h>
 
@@ -13,13 +13,13 @@
 
 namespace bertha::test {
 
-/// Fingerprint of all that a reader found in the file at this path.
+/// Fingerprint of everything that a reader found in the file at this path.
 using Reader = std::function<std::string(const std::string& path)>;
 
 enum class Promise {
-  kError,         ///< formats with every byte under a sum
-  kErrorOrEqual,  ///< formats with sums over what matters
-  kNoCrash,       ///< formats without: changed data cannot be told from good data
+  kError,         ///< formats with a checksum over every byte
+  kErrorOrEqual,  ///< formats with checksums over the relevant data
+  kNoCrash,       ///< formats without checksums: changed data looks like valid data
 };
 
 inline void check_damaged(const std::string& contents, const std::string& name,

@@ -17,7 +17,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 Bytes zlib_inflated(std::span<const std::byte> stream, size_t size) {
-  Bytes plain(size + 1);  // never nowhere, and a stream that is too long shows
+  Bytes plain(size + 1);  // never a null pointer, and a stream that is too long is detected
   auto bytes = static_cast<uLongf>(plain.size());
   EXPECT_EQ(uncompress(reinterpret_cast<Bytef*>(plain.data()), &bytes,
                        reinterpret_cast<const Bytef*>(stream.data()), stream.size()),
@@ -38,7 +38,7 @@ Bytes libdeflate_inflated(std::span<const std::byte> stream, size_t size) {
   return plain;
 }
 
-/// Deflates with tables and room that an earlier call has used, and with fresh ones.
+/// Deflates with tables and a buffer that an earlier call has used, and with fresh ones.
 void expect_round_trip(const Bytes& plain, const std::string& what) {
   static Deflater used;
   static Bytes used_room;
@@ -60,7 +60,7 @@ Bytes integers(std::mt19937& random, size_t size, uint32_t bound) {
   return bytes;
 }
 
-TEST(Deflate, AnyLengthOfAnyBytes) {
+TEST(Deflate, AnyLengthOfAnyBytesRoundTrips) {
   std::mt19937 random(1);
   for (size_t size = 0; size < 70; ++size) {
     expect_round_trip(Bytes(size), fmt::format("{} zeros", size));
@@ -69,14 +69,14 @@ TEST(Deflate, AnyLengthOfAnyBytes) {
   }
 }
 
-TEST(Deflate, WhatCannotBeMadeSmaller) {
+TEST(Deflate, IncompressibleBytesStayWithinTheBound) {
   std::mt19937 random(2);
   for (const size_t size : {65'534U, 65'535U, 65'536U, 131'070U, 131'071U, 524'288U, 1'000'003U}) {
     expect_round_trip(integers(random, size, 0xffffffff), fmt::format("{} random bytes", size));
   }
 }
 
-TEST(Deflate, RunsOfMasksAndIds) {
+TEST(Deflate, RunsOfMasksAndIdsRoundTrip) {
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
     Bytes bytes = integers(random, 1 + random() % 40'000, 2U << (random() % 20));
@@ -86,7 +86,7 @@ TEST(Deflate, RunsOfMasksAndIds) {
       if (random() % 2 == 0) {
         std::fill(bytes.begin() + static_cast<ptrdiff_t>(begin),
                   bytes.begin() + static_cast<ptrdiff_t>(end), static_cast<std::byte>(random()));
-      } else {  // what stood somewhere before
+      } else {  // a copy of earlier bytes
         const size_t from = random() % (begin + 1);
         for (size_t i = 0; begin + i < end; ++i) bytes[begin + i] = bytes[from + i];
       }
@@ -95,7 +95,7 @@ TEST(Deflate, RunsOfMasksAndIds) {
   }
 }
 
-TEST(Deflate, IdsAndPaddingBecomeSmall) {
+TEST(Deflate, IdsAndPaddingAreCompressed) {
   std::mt19937 random(4);
   Bytes ids = integers(random, 1 << 19, 30'000);
   for (size_t row = 0; row < ids.size(); row += 512) {

@@ -27,14 +27,14 @@ std::string head(const std::string& status, const std::string& fields) {
   return "HTTP/1.1 " + status + "\r\nConnection: close\r\n" + fields + "\r\n";
 }
 
-/// 200 with a claimed length, an entity tag and the first `sent` bytes.
+/// A 200 answer with a claimed length, an entity tag and the first `sent` bytes.
 std::string whole(const std::string& text, size_t sent, const std::string& tag = "\"v1\"") {
   return head("200 OK",
               "ETag: " + tag + "\r\nContent-Length: " + std::to_string(text.size()) + "\r\n") +
          text.substr(0, sent);
 }
 
-/// 206 from where the request asks, `sent` bytes of it.
+/// A 206 answer from the requested byte on, with `sent` bytes.
 std::string rest(const std::string& text, const std::string& request, size_t sent) {
   const size_t at = request.find("Range: bytes=");
   if (at == std::string::npos) return whole(text, sent);
@@ -57,7 +57,7 @@ class DownloadTest : public testing::Test {
   void get(const Server& server, const std::string& digest = "") {
     download(server.url(), path_, digest, options_, [](const DownloadProgress&) { return true; });
   }
-  /// The line it fails with; no file may be there then.
+  /// The message with which the download fails; the file must not exist then.
   std::string failure(const Server& server, const std::string& digest = "") {
     try {
       get(server, digest);
@@ -82,7 +82,7 @@ class DownloadTest : public testing::Test {
   const std::string text_ = contents();
 };
 
-TEST_F(DownloadTest, AWholeFileArrivesAndItsSumIsChecked) {
+TEST_F(DownloadTest, FileIsDownloadedAndItsChecksumIsVerified) {
   const Server server({[&](const auto&) { return whole(text_, text_.size()); }});
   get(server);
   expect_whole();
@@ -95,7 +95,7 @@ TEST_F(DownloadTest, AWholeFileArrivesAndItsSumIsChecked) {
   EXPECT_FALSE(fs::exists(path_ + ".part"));
 }
 
-TEST_F(DownloadTest, KnownSums) {
+TEST_F(DownloadTest, DigestsEqualKnownValues) {
   test::write_all(folder_.file("abc"), "abc");
   EXPECT_EQ(file_digest(folder_.file("abc"), "md5"), "900150983cd24fb0d6963f7d28e17f72");
   EXPECT_EQ(file_digest(folder_.file("abc"), "sha1"), "a9993e364706816aba3e25717850c26c9cd0d89d");
@@ -104,7 +104,7 @@ TEST_F(DownloadTest, KnownSums) {
   EXPECT_THROW(file_digest(folder_.file("none"), "md5"), Error);
 }
 
-TEST_F(DownloadTest, ACutConnectionIsTakenUpWhereItEnded) {
+TEST_F(DownloadTest, BrokenConnectionIsContinuedWhereItEnded) {
   Server server({[&](const auto&) { return whole(text_, 10000); },
                  [&](const auto& request) { return rest(text_, request, 20000); },
                  [&](const auto& request) { return rest(text_, request, text_.size()); }});
@@ -117,7 +117,7 @@ TEST_F(DownloadTest, ACutConnectionIsTakenUpWhereItEnded) {
   EXPECT_PRED2(contains, requests[2], "Range: bytes=30000-\r\n");
 }
 
-TEST_F(DownloadTest, FurtherAttemptsAreToldOf) {
+TEST_F(DownloadTest, FurtherAttemptsAreReported) {
   std::vector<std::string> reasons;
   std::vector<int64_t> waits;
   options_.retrying = [&](const std::string& reason, int64_t wait_ms) {
@@ -135,7 +135,7 @@ TEST_F(DownloadTest, FurtherAttemptsAreToldOf) {
   EXPECT_PRED2(contains, reasons[1], "503");
 }
 
-TEST_F(DownloadTest, AStopEndsTheWaitForAnAttempt) {
+TEST_F(DownloadTest, StopEndsTheWaitForAnAttempt) {
   options_.retry_ms = 3'600'000;
   bool waiting = false;
   options_.retrying = [&](const std::string&, int64_t) { waiting = true; };
@@ -149,19 +149,19 @@ TEST_F(DownloadTest, AStopEndsTheWaitForAnAttempt) {
   EXPECT_EQ(fs::file_size(path_ + ".part"), 10000U);
 }
 
-TEST_F(DownloadTest, ALaterCallGoesOnWithThePart) {
+TEST_F(DownloadTest, LaterCallContinuesThePart) {
   Server server({[&](const auto&) { return whole(text_, 10000); },
                  [&](const auto&) { return std::string(); }});
   EXPECT_PRED2(contains, failure(server), "the same command goes on");
   EXPECT_EQ(fs::file_size(path_ + ".part"), 10000U);
-  // Another address is another file.
+  // Another address means another file.
   Server other({[&](const auto& request) { return rest(text_, request, text_.size()); }});
   get(other);
   expect_whole();
   EXPECT_FALSE(contains(other.requests()[0], "Range:"));
 }
 
-TEST_F(DownloadTest, AStalledConnectionIsGivenUp) {
+TEST_F(DownloadTest, StalledConnectionIsGivenUp) {
   Server server({[&](const auto&) { return whole(text_, 5000) + std::string(Server::kHold); },
                  [&](const auto& request) { return rest(text_, request, text_.size()); }});
   get(server);
@@ -169,13 +169,13 @@ TEST_F(DownloadTest, AStalledConnectionIsGivenUp) {
   EXPECT_PRED2(contains, server.requests()[1], "Range: bytes=5000-\r\n");
 }
 
-TEST_F(DownloadTest, ASilentServerIsGivenUp) {
+TEST_F(DownloadTest, SilentServerIsGivenUp) {
   options_.attempts = 1;
   Server server({[&](const auto&) { return whole(text_, 0) + std::string(Server::kHold); }});
   EXPECT_PRED2(contains, failure(server), "nothing came for 0.3 s");
 }
 
-TEST_F(DownloadTest, AFileThatChangedMeanwhileComesAnew) {
+TEST_F(DownloadTest, FileThatChangedOnTheServerIsReadFromTheStart) {
   const std::string old(text_.size(), 'x');
   Server server({[&](const auto&) { return whole(old, 10000, "\"v0\""); },
                  [&](const auto&) { return whole(text_, text_.size()); }});
@@ -183,8 +183,8 @@ TEST_F(DownloadTest, AFileThatChangedMeanwhileComesAnew) {
   expect_whole();
 }
 
-TEST_F(DownloadTest, ServersThatLieAreRefused) {
-  {  // more was announced than comes
+TEST_F(DownloadTest, WrongLengthsAndRangesAreRejected) {
+  {  // fewer bytes than announced
     Server server({[&](const auto&) {
                      return head("200 OK", "ETag: \"v1\"\r\nContent-Length: 999999\r\n") + text_;
                    },
@@ -196,7 +196,7 @@ TEST_F(DownloadTest, ServersThatLieAreRefused) {
     expect_whole();
     fs::remove(path_);
   }
-  {  // a range that was not asked for
+  {  // a range that was not requested
     Server server({[&](const auto&) { return whole(text_, 10000); },
                    [&](const auto&) { return rest(text_, "Range: bytes=9000-", text_.size()); }});
     EXPECT_PRED2(contains, failure(server), "asked for bytes from 10000");
@@ -207,14 +207,14 @@ TEST_F(DownloadTest, ServersThatLieAreRefused) {
          [&](const auto& request) { return rest(text_ + "more", request, text_.size()); }});
     EXPECT_PRED2(contains, failure(server), "asked for bytes from 10000");
   }
-  {  // no end
+  {  // without an end
     options_.most_bytes = 1000;
     Server server({[&](const auto&) { return head("200 OK", "") + text_; }});
     EXPECT_PRED2(contains, failure(server), "more than the 1000 bytes");
   }
 }
 
-TEST_F(DownloadTest, RedirectsAreFollowedAndBounded) {
+TEST_F(DownloadTest, RedirectsAreFollowedUpToALimit) {
   Server server({[&](const auto&) { return head("302 Found", "Location: /other\r\n"); },
                  [&](const auto&) { return whole(text_, text_.size()); }});
   get(server);
@@ -229,7 +229,7 @@ TEST_F(DownloadTest, RedirectsAreFollowedAndBounded) {
   EXPECT_PRED2(contains, failure(escape), "rotocol");
 }
 
-TEST_F(DownloadTest, RefusalsAreNamed) {
+TEST_F(DownloadTest, ErrorStatusIsNamed) {
   Server missing({[&](const auto&) { return head("404 Not Found", "") + "<html>"; }});
   EXPECT_PRED2(contains, failure(missing), missing.url() + ": the server answers with status 404");
   EXPECT_EQ(missing.requests().size(), 1U);
@@ -239,7 +239,7 @@ TEST_F(DownloadTest, RefusalsAreNamed) {
   expect_whole();
 }
 
-TEST_F(DownloadTest, StoppingKeepsThePart) {
+TEST_F(DownloadTest, StopKeepsThePart) {
   Server server({[&](const auto&) { return whole(text_, 10000) + std::string(Server::kHold); },
                  [&](const auto& request) { return rest(text_, request, text_.size()); }});
   EXPECT_THROW(download(server.url(), path_, "", options_,

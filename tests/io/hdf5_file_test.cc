@@ -1,4 +1,4 @@
-// Our reader beside libhdf5, which makes the files, and on files that nobody should trust.
+// Compares our reader with libhdf5, which makes the files, and tests it on hostile files.
 
 #include "io/hdf5/hdf5_file.h"
 
@@ -19,7 +19,7 @@
 namespace bertha::io {
 namespace {
 
-/// Rows of `width` numbers that fit in any type of integers.
+/// Rows of `width` numbers that fit every integer type.
 test::RawValues numbers(hsize_t rows, hsize_t width) {
   test::RawValues raw{{rows, width}, {}};
   for (hsize_t i = 0; i < rows * width; ++i) {
@@ -54,7 +54,8 @@ class Hdf5FileTest : public testing::Test {
     return "no error";
   }
 
-  /// `make` adds the dataset "a" to a file; reading it fails with a line that names both.
+  /// `make` adds the dataset "a" to a file. Checks that reading it fails with a message that names
+  /// both.
   void expect_refused(const std::function<void(test::RawFile&)>& make, const std::string& expected,
                       H5F_libver_t format = H5F_LIBVER_EARLIEST) {
     {
@@ -66,7 +67,7 @@ class Hdf5FileTest : public testing::Test {
     EXPECT_NE(error.find(expected), std::string::npos) << error;
   }
 
-  /// Whether a file of these bytes is an Error, or gives other values of "a".
+  /// True if a file of these bytes gives an Error or other values of "a".
   bool is_refused(const std::string& bytes, const std::vector<int32_t>& values) {
     test::write_all(path(), bytes);
     try {
@@ -95,7 +96,7 @@ TEST_F(Hdf5FileTest, EveryStorageHoldsTheSameValues) {
       {"one chunk", {.chunk = {11, 7}, .deflate = true, .shuffle = true}},
       {"split rows", {.chunk = {3, 2}, .deflate = true, .shuffle = true, .fletcher32 = true}},
       {"plain chunks", {.chunk = {2, 3}}},
-      {"odd sums", {.chunk = {1, 1}, .fletcher32 = true}},
+      {"odd checksums", {.chunk = {1, 1}, .fletcher32 = true}},
       {"shuffled", {.chunk = {5, 4}, .shuffle = true}}};
   const test::RawValues raw = numbers(11, 7);
   for (const H5F_libver_t format : {H5F_LIBVER_EARLIEST, H5F_LIBVER_V18}) {
@@ -117,7 +118,7 @@ TEST_F(Hdf5FileTest, EveryStorageHoldsTheSameValues) {
   }
 }
 
-TEST_F(Hdf5FileTest, OneDimensionIsAColumnOfWidthOne) {
+TEST_F(Hdf5FileTest, OneDimensionReadsAsWidthOne) {
   {
     test::RawFile file(path());
     file.add("a", {{5}, {5, 4, 3, 2, 1}}, {.chunk = {2}, .deflate = true});
@@ -127,8 +128,9 @@ TEST_F(Hdf5FileTest, OneDimensionIsAColumnOfWidthOne) {
   EXPECT_EQ(read("b", 5, 1), (std::vector<int32_t>{5, 4, 3, 2, 1}));
 }
 
-// 65 chunks fill a leaf of their tree, 9 names one of theirs: both trees get several levels.
-TEST_F(Hdf5FileTest, TreesOfSeveralLevels) {
+// 65 chunks fill a leaf of the chunk tree, and 9 names one of the name tree: both get several
+// levels.
+TEST_F(Hdf5FileTest, TreesOfSeveralLevelsAreRead) {
   const test::RawValues raw = numbers(100, 60);
   {
     test::RawFile file(path());
@@ -145,7 +147,7 @@ TEST_F(Hdf5FileTest, TreesOfSeveralLevels) {
   EXPECT_FALSE(Hdf5File(path()).has("name200"));
 }
 
-TEST_F(Hdf5FileTest, WhatWasNotWrittenIsTheFillValue) {
+TEST_F(Hdf5FileTest, MissingValuesAreTheFillValue) {
   test::RawValues raw = numbers(10, 4);
   for (const H5F_libver_t format : {H5F_LIBVER_EARLIEST, H5F_LIBVER_V18}) {
     {
@@ -163,7 +165,7 @@ TEST_F(Hdf5FileTest, WhatWasNotWrittenIsTheFillValue) {
   }
 }
 
-TEST_F(Hdf5FileTest, NumbersThatDoNotFitBecomeTheNearest) {
+TEST_F(Hdf5FileTest, NumbersOutOfRangeBecomeTheNearest) {
   {
     test::RawFile file(path());
     const std::array<hsize_t, 2> extent = {1, 4};
@@ -184,7 +186,7 @@ TEST_F(Hdf5FileTest, NumbersThatDoNotFitBecomeTheNearest) {
   EXPECT_EQ(read("u4", 1), (std::vector<int32_t>{most, 0, 0, 5}));
 }
 
-TEST_F(Hdf5FileTest, ChunksMayHaveSkippedFilters) {
+TEST_F(Hdf5FileTest, SkippedFiltersOfAChunkAreNotReversed) {
   const test::RawValues raw = numbers(6, 5);
   {
     test::RawFile file(path());
@@ -194,7 +196,7 @@ TEST_F(Hdf5FileTest, ChunksMayHaveSkippedFilters) {
   EXPECT_EQ(read("a", 4), raw.values);
 }
 
-TEST_F(Hdf5FileTest, LinksOutOfTheFileAreNone) {
+TEST_F(Hdf5FileTest, SoftAndExternalLinksAreIgnored) {
   {
     test::RawFile file(path());
     file.add("a", numbers(2, 2));
@@ -207,7 +209,7 @@ TEST_F(Hdf5FileTest, LinksOutOfTheFileAreNone) {
   EXPECT_FALSE(file.has("external"));
 }
 
-TEST_F(Hdf5FileTest, OtherStorageIsNamed) {
+TEST_F(Hdf5FileTest, UnsupportedStorageIsNamed) {
   const test::RawValues raw = numbers(4, 3);
   expect_refused([&](auto& file) { file.add("b", raw); }, "dataset 'a' is missing");
   expect_refused([&](auto& file) { file.add("a", raw, {.type = H5T_IEEE_F32LE}); },
@@ -256,7 +258,7 @@ TEST_F(Hdf5FileTest, OtherStorageIsNamed) {
       "a: a data layout of version 4, expected 3; `h5repack", H5F_LIBVER_LATEST);
 }
 
-TEST_F(Hdf5FileTest, ValuesElsewhereAndOtherFiltersAreNamed) {
+TEST_F(Hdf5FileTest, ExternalValuesAndUnknownFiltersAreNamed) {
   const auto add = [](const test::RawFile& file, const std::function<void(hid_t)>& set) {
     const std::array<hsize_t, 2> extent = {4, 3};
     const hid_t space = H5Screate_simple(2, extent.data(), nullptr);
@@ -282,7 +284,7 @@ TEST_F(Hdf5FileTest, ValuesElsewhereAndOtherFiltersAreNamed) {
       "a: filter 6, expected gzip, shuffle or fletcher32");
 }
 
-TEST_F(Hdf5FileTest, AFileThatIsCutOffIsNoWholeOne) {
+TEST_F(Hdf5FileTest, TruncatedFileIsRejected) {
   {
     test::RawFile file(path());
     file.add("a", numbers(8, 6), {.chunk = {4, 6}, .deflate = true});
@@ -294,8 +296,8 @@ TEST_F(Hdf5FileTest, AFileThatIsCutOffIsNoWholeOne) {
   }
 }
 
-// HDF5 1.8 keeps checksums of all metadata, and a compact dataset lies in them.
-TEST_F(Hdf5FileTest, EveryDamagedByteOfTheFormatWithSumsIsSeen) {
+// HDF5 1.8 has checksums over all metadata, which includes the data of a compact dataset.
+TEST_F(Hdf5FileTest, EveryDamagedByteOfTheFormatWithChecksumsIsDetected) {
   const test::RawValues raw = numbers(8, 6);
   {
     test::RawFile file(path(), H5F_LIBVER_V18);
@@ -310,9 +312,9 @@ TEST_F(Hdf5FileTest, EveryDamagedByteOfTheFormatWithSumsIsSeen) {
   }
 }
 
-// Whatever word becomes the address of another structure, cycles and shared nodes among them: the
-// reader ends, and within the file.
-TEST_F(Hdf5FileTest, AddressesMayLeadAnywhere) {
+// Replaces every word with the address of another structure, which also makes cycles and shared
+// nodes. The reader must end, and must stay within the file.
+TEST_F(Hdf5FileTest, WrongAddressesNeverLeadOutOfTheFile) {
   const test::RawValues raw = numbers(70, 2);
   {
     test::RawFile file(path());
@@ -344,8 +346,8 @@ TEST_F(Hdf5FileTest, AddressesMayLeadAnywhere) {
   EXPECT_GT(refused, addresses / 3);  // the others are not followed
 }
 
-// One leaf under two parents would be read for ever if levels were many.
-TEST_F(Hdf5FileTest, NodesWithTwoParentsAreRefused) {
+// A leaf under two parents would multiply the reading time at every level.
+TEST_F(Hdf5FileTest, NodesWithTwoParentsAreRejected) {
   {
     test::RawFile file(path());
     file.add("a", numbers(200, 1), {.chunk = {1, 1}});

@@ -1,4 +1,4 @@
-// What our writer writes, as libhdf5 and our reader see it.
+// Reads the files of our writer with libhdf5 and with our reader.
 
 #include "io/hdf5/hdf5_writer.h"
 
@@ -23,7 +23,7 @@ int32_t value_at(size_t column, int64_t row, int64_t place, int64_t element_byte
 
 class Hdf5WriterTest : public testing::Test {
  protected:
-  /// The values of a column, rows past the last in the last chunk apart.
+  /// The values of a column, without the rows after the last one in the last chunk.
   static test::RawValues values(const Hdf5ColumnSpec& column, size_t number, int64_t rows) {
     test::RawValues raw{{static_cast<hsize_t>(rows)}, {}};
     if (column.rank == 2) raw.extent.push_back(static_cast<hsize_t>(column.width));
@@ -79,7 +79,7 @@ class Hdf5WriterTest : public testing::Test {
   std::string path_ = folder_.file("a.hdf5");
 };
 
-TEST_F(Hdf5WriterTest, AnyWidthRankAndNumberOfDatasets) {
+TEST_F(Hdf5WriterTest, AnyWidthRankAndNumberOfDatasetsRoundTrip) {
   std::vector<Hdf5ColumnSpec> columns = {{"one", 1, 1, 1}, {"i4", 4, 5}, {"i1", 1, 3}};
   for (size_t i = 0; i < 13; ++i) columns.push_back({"z" + std::string(20 - i, 'z'), 4, 2});
   for (const int64_t rows : {1, 7, 12}) {
@@ -88,8 +88,8 @@ TEST_F(Hdf5WriterTest, AnyWidthRankAndNumberOfDatasets) {
   }
 }
 
-// 64 chunks fill a node: trees of one, two and three levels.
-TEST_F(Hdf5WriterTest, ManyChunks) {
+// A node holds 64 chunks: these are trees of one, two and three levels.
+TEST_F(Hdf5WriterTest, ManyChunksRoundTrip) {
   const std::vector<Hdf5ColumnSpec> columns = {{"flat", 1, 1, 1}, {"a", 4, 2}};
   for (const int64_t rows : {64, 65, 4096, 4097, 8200}) {
     write(columns, rows, 1);
@@ -97,7 +97,7 @@ TEST_F(Hdf5WriterTest, ManyChunks) {
   }
 }
 
-TEST_F(Hdf5WriterTest, LibraryFindsTheDatasetsByIndexAndMayChangeTheFile) {
+TEST_F(Hdf5WriterTest, LibraryFindsDatasetsByIndexAndCanChangeTheFile) {
   const std::vector<Hdf5ColumnSpec> columns = {{"b", 4, 2}, {"c", 4, 2}, {"a", 4, 2}};
   write(columns, 3, 2);
   const hid_t file = H5Fopen(path_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);

@@ -19,8 +19,8 @@
 
 namespace bertha::test {
 
-/// A server on 127.0.0.1 that answers request i with what its script's i-th entry returns, byte
-/// for byte, and then closes; the last entry serves all further requests.
+/// A server on 127.0.0.1 that answers request i with the exact bytes that the i-th entry of its
+/// script returns, and then closes the connection. The last entry answers all further requests.
 class Server {
  public:
   using Script = std::function<std::string(const std::string& request)>;
@@ -95,7 +95,7 @@ class Server {
   }
 
  public:
-  /// At the end of an answer: the connection stays open and nothing more is said.
+  /// At the end of an answer: the connection stays open, and no more bytes are sent.
   static constexpr std::string_view kHold = "<hold>";
 
  private:

@@ -8,7 +8,7 @@
 namespace bertha::io {
 namespace {
 
-/// A multistream file of `parts` streams: its bytes, its text and where the streams begin.
+/// A multistream file of `parts` streams: its bytes, its text and the offsets of the streams.
 struct Sample {
   std::string bytes;
   std::string text;
@@ -20,7 +20,7 @@ Sample make_sample(int parts) {
   const std::string noise = test::noise(250'000);
   Sample sample;
   sample.text = "<mediawiki>";
-  sample.bytes = test::bzip2(sample.text);  // the head is a stream that the index does not name
+  sample.bytes = test::bzip2(sample.text);  // the header is a stream that the index does not name
   for (int i = 0; i < parts; ++i) {
     const auto size = static_cast<size_t>(1 + i * 7919 % 200'000);
     const std::string part = noise.substr(static_cast<size_t>(i), size);
@@ -49,7 +49,7 @@ All read_all(ByteSource& source) {
   return all;
 }
 
-TEST(Multistream, GivesTheSameBytesForAnyThreads) {
+TEST(Multistream, BytesDoNotDependOnThreads) {
   const Sample sample = make_sample(20);
   for (const int64_t threads : {1, 2, 8}) {
     const All all = read_all(*open_multistream(sample.bytes, sample.streams, threads));
@@ -58,13 +58,13 @@ TEST(Multistream, GivesTheSameBytesForAnyThreads) {
   }
 }
 
-TEST(Multistream, TakesPiecesOfSeveralStreams) {
+TEST(Multistream, PiecesOfSeveralStreamsAreRead) {
   const Sample sample = make_sample(9);
   const std::vector<int64_t> some = {sample.streams[2], sample.streams[3], sample.streams[7]};
   EXPECT_TRUE(read_all(*open_multistream(sample.bytes, some, 2)).text == sample.text);
 }
 
-TEST(Multistream, GivesWhatIsSoundOfADamagedFile) {
+TEST(Multistream, DamagedFileGivesItsUndamagedStreams) {
   const Sample sample = make_sample(12);
   for (const bool cut : {true, false}) {
     std::string bytes = sample.bytes;
@@ -83,7 +83,7 @@ TEST(Multistream, GivesWhatIsSoundOfADamagedFile) {
   }
 }
 
-TEST(StreamIndex, SaysWhereStreamsBegin) {
+TEST(StreamIndex, GivesTheOffsetsOfStreams) {
   test::TemporaryFolder folder;
   const Sample sample = make_sample(5);
   test::write_all(folder.file("d.xml.bz2"), sample.bytes);
@@ -95,7 +95,7 @@ TEST(StreamIndex, SaysWhereStreamsBegin) {
   EXPECT_EQ(read_stream_index(folder.file("d-index.txt.bz2"), dump, 2), sample.streams);
 }
 
-TEST(StreamIndex, RefusesWhatDoesNotFit) {
+TEST(StreamIndex, IndexOfAnotherFileIsRejected) {
   test::TemporaryFolder folder;
   const Sample sample = make_sample(3);
   test::write_all(folder.file("d.xml.bz2"), sample.bytes);

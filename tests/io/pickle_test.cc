@@ -30,7 +30,7 @@ std::string number(T value) {
   return bytes;
 }
 
-TEST(Pickle, ReadsBackWhatItWrote) {
+TEST(Pickle, ValuesRoundTrip) {
   PickleTree tree;
   PickleValue& root = tree.dict();
   PickleValue& tuple = tree.tuple();
@@ -61,7 +61,7 @@ TEST(Pickle, ReadsBackWhatItWrote) {
   EXPECT_EQ(write_pickle(read), pickle);
 }
 
-TEST(Pickle, IntegersOfEveryLength) {
+TEST(Pickle, IntegersOfEveryLengthAreRead) {
   const std::map<std::string, int64_t> numbers = {{"\x8a\x00"s, 0},
                                                   {"\x8a\x01\xff"s, -1},
                                                   {"\x8a\x02\xff\x00"s, 255},
@@ -79,8 +79,8 @@ TEST(Pickle, IntegersOfEveryLength) {
   EXPECT_TRUE(read_pickle("\x8a\x09\0\0\0\0\0\0\0\0\1."s, tree, "x").is(Kind::kBigInteger));
 }
 
-// What a hostile file would have run if this were Python: it becomes a name, and nothing else.
-TEST(Pickle, CallsNothing) {
+// The command that a hostile file would run in Python becomes a name and has no effect.
+TEST(Pickle, CallsBecomeObjectsAndAreNotExecuted) {
   const std::string command = "X" + number(uint32_t{7}) + "touch x";
   const std::map<std::string, std::string> pickles = {
       {"cos\nsystem\n(" + command + "tR.", "os.system"},
@@ -118,7 +118,7 @@ TEST(Pickle, CallsNothing) {
   }
 }
 
-TEST(Pickle, RefusesHostileOnes) {
+TEST(Pickle, HostilePicklesAreRejected) {
   const std::vector<std::pair<std::string, std::string>> pickles = {
       {"", "needs 1 more bytes"},
       {".", "ends with 0 values"},
@@ -238,8 +238,8 @@ TEST(Pickle, RefusesHostileOnes) {
   }
 }
 
-// Brackets without end: Python's own reader and any recursive walk over the result would overflow.
-TEST(Pickle, DeepNestingCostsNoStack) {
+// Endless brackets: Python's own reader and every recursive walk over the result would overflow.
+TEST(Pickle, DeepNestingUsesNoStack) {
   constexpr size_t kDepth = 130'000;
   PickleTree tree;
   const std::string lists = std::string(kDepth, ']') + std::string(kDepth - 1, 'a') + ".";
@@ -253,7 +253,7 @@ TEST(Pickle, DeepNestingCostsNoStack) {
   EXPECT_NE(error_of(std::string(kDepth, '(')).find("needs 1 more"), std::string::npos);
 }
 
-TEST(Pickle, ALoopIsNoTrap) {
+TEST(Pickle, SelfReferenceIsReadButNotWritten) {
   const std::string loop = "]q\0h\0a."s;
   PickleTree tree;
   const PickleValue& root = read_pickle(loop, tree, "x");
@@ -261,8 +261,8 @@ TEST(Pickle, ALoopIsNoTrap) {
   EXPECT_THROW(write_pickle(root), Error);
 }
 
-TEST(Pickle, BombsAreBounded) {
-  // Each level is the level before, twice: 2^60 values as a tree, 61 in memory.
+TEST(Pickle, ExpandingPicklesAreRejected) {
+  // Each level holds the previous level twice: 2^60 values as a tree, 61 in memory.
   std::string doubling = ")q\0"s;
   for (int i = 0; i < 60; ++i)
     doubling += "h"s + static_cast<char>(i) + "\x86q" + static_cast<char>(i + 1);
@@ -270,7 +270,7 @@ TEST(Pickle, BombsAreBounded) {
   const PickleValue& root = read_pickle(doubling + ".", tree, "x");
   EXPECT_LT(tree.size(), 100);
   EXPECT_THROW(write_pickle(root), Error);
-  // One long list of pairs, made into a dict again and again by four bytes each.
+  // One long list of pairs; four bytes each turn it into a dict again and again.
   std::string dicts = "ccollections\nOrderedDict\nq\0]q\1("s;
   for (int i = 0; i < 10'000; ++i) dicts += "NN\x86";
   dicts += "e\x85q\2(";
@@ -280,7 +280,7 @@ TEST(Pickle, BombsAreBounded) {
   std::string names = "X" + number(uint32_t{2'000}) + std::string(2'000, 'x') + "q\0("s;
   for (int i = 0; i < 10'000; ++i) names += "h\0h\0\x93"s;
   EXPECT_NE(error_of(names + "t.").find("copies more"), std::string::npos);
-  // Opcodes of a byte or two, each with a place in memory.
+  // Opcodes of one or two bytes, each of which uses memory.
   const std::string marks(kMaxPickleOpcodes + kMaxPickleOpcodes / 100, '(');
   for (const std::string& flood :
        {marks, std::string(marks.size(), 'N'), std::string(marks.size(), ')'),
@@ -289,7 +289,7 @@ TEST(Pickle, BombsAreBounded) {
   }
 }
 
-TEST(Pickle, SkipsWhatAnOpaqueObjectWasToContain) {
+TEST(Pickle, ItemsOfAnOpaqueObjectAreDropped) {
   PickleTree tree;
   const PickleValue& value = read_pickle("cx\nY\n)R(NNe(NNu}b.", tree, "x");
   EXPECT_TRUE(value.is_object_of("x.Y"));
@@ -297,7 +297,7 @@ TEST(Pickle, SkipsWhatAnOpaqueObjectWasToContain) {
   EXPECT_TRUE(value.items().empty());
 }
 
-TEST(Pickle, TheLastOfTwoEqualKeysCounts) {
+TEST(Pickle, LastOfTwoEqualKeysCounts) {
   PickleTree tree;
   EXPECT_EQ(read_pickle("}(U\1aK\1U\1aK\2u.", tree, "x").at("a", "").integer(""), 2);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Data sets of HDF5 files without the product's reader and writer: to check what one wrote, and to
-// make what the other must read or refuse.
+// Datasets of HDF5 files without the program's reader and writer. Tests use them to check written
+// files, and to make files that the reader must accept or reject.
 
 #include <gtest/gtest.h>
 #include <hdf5.h>
@@ -37,7 +37,8 @@ inline RawValues read_raw(const std::string& path, const std::string& name) {
   return raw;
 }
 
-/// Stores the first chunk of a data set of 4-byte integers, which holds all its values, undeflated.
+/// Stores the first chunk of a dataset of 4-byte integers without deflate. The chunk must hold all
+/// values.
 inline void store_plain_chunk(const std::string& path, const std::string& name,
                               const RawValues& raw) {
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
@@ -50,9 +51,9 @@ inline void store_plain_chunk(const std::string& path, const std::string& name,
   H5Fclose(file);
 }
 
-/// How a data set lies in its file.
+/// How a dataset is stored in its file.
 struct RawStorage {
-  std::vector<hsize_t> chunk{};  ///< empty: in one piece
+  std::vector<hsize_t> chunk{};  ///< empty: contiguous
   hid_t type = H5T_STD_I32LE;
   bool compact = false;
   bool deflate = false;
@@ -61,7 +62,7 @@ struct RawStorage {
   int32_t fill = 0;
 };
 
-/// A file of data sets as a test wants them, in the format of HDF5 1.0 unless told otherwise.
+/// A file with the datasets that a test needs, by default in the format of HDF5 1.0.
 class RawFile {
  public:
   explicit RawFile(const std::string& path, H5F_libver_t format = H5F_LIBVER_EARLIEST) {
@@ -77,7 +78,8 @@ class RawFile {
 
   hid_t id() const { return file_; }
 
-  /// Without values nothing is stored. `rows` of them, from the first, all by default.
+  /// Adds a dataset with the first `rows` rows of values, by default all. Stores nothing if there
+  /// are no values.
   void add(const std::string& name, const RawValues& raw, const RawStorage& storage = {},
            hsize_t rows = 0) {
     const auto rank = static_cast<int>(raw.extent.size());

@@ -1,5 +1,5 @@
-// Checkpoints that the recipe's own run_pretraining.py wrote (tests/parity/README.md): every
-// tensor, group and name in them is found, in all three ways of pickling.
+// Checkpoints written by the reference's run_pretraining.py (tests/parity/README.md): every tensor,
+// group and name in them is found, for all three ways of pickling.
 
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ class RecipeCheckpoint : public testing::TestWithParam<const char*> {
   nlohmann::json expected_;
 };
 
-/// The files that hold an optimizer too.
+/// The files that also hold an optimizer.
 class RecipeOptimizer : public RecipeCheckpoint {};
 
 std::string name_of_file(const testing::TestParamInfo<const char*>& parameter) {

@@ -67,7 +67,7 @@ std::string safetensors(const std::string& header, const std::string& data) {
   return out + header + data;
 }
 
-TEST(Safetensors, ReadsBackWhatItWrote) {
+TEST(Safetensors, TensorsRoundTrip) {
   const TemporaryFolder folder;
   const std::string path = folder.file("model.safetensors");
   write_safetensors(path, {ramp("b", 3, 1), ramp("a", 2, 7), ramp("none", 0, 0)});
@@ -84,12 +84,12 @@ TEST(Safetensors, ReadsBackWhatItWrote) {
   check_damaged(read_all(path), "damaged.safetensors", fingerprint, test::Promise::kNoCrash);
 }
 
-TEST(Safetensors, RefusesHostileHeaders) {
+TEST(Safetensors, HostileHeadersAreRejected) {
   const std::string good = R"("dtype":"U8","shape":[2],"data_offsets":[0,2])";
   const std::vector<std::pair<std::string, std::string>> headers = {
       {"{", "not JSON"},
       {"{} x", "not JSON"},
-      {R"({"a":{)" + good + R"(},"a":{)" + good + "}}", "stands twice"},
+      {R"({"a":{)" + good + R"(},"a":{)" + good + "}}", "occurs twice"},
       {R"({"a":{)" + good + R"(,"dtype":"U8"}})", "unexpected key \"dtype\""},
       {R"({"a":{)" + good + R"(,"x":1}})", "unexpected key \"x\""},
       {R"({"a":{"dtype":"U8","shape":[2]}})", "expected dtype, shape and data_offsets"},
@@ -97,8 +97,8 @@ TEST(Safetensors, RefusesHostileHeaders) {
       {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,2]}})", "has 2 bytes"},
       {R"({"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}})", "negative"},
       {R"({"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}})", "fraction"},
-      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0]}})", "not two"},
-      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2,4]}})", "not two"},
+      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0]}})", "without exactly two"},
+      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2,4]}})", "without exactly two"},
       {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[2,0]}})", "begin at 0"},
       {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "begin at 0"},
       {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "the file has 2"},
@@ -131,7 +131,7 @@ TEST(Safetensors, RefusesHostileHeaders) {
   }
 }
 
-TEST(Safetensors, Sharded) {
+TEST(Safetensors, ShardsAreReadThroughTheIndex) {
   const TemporaryFolder folder;
   write_safetensors(folder.file("one.safetensors"), {ramp("a", 2, 1)});
   write_safetensors(folder.file("two.safetensors"), {ramp("b", 2, 5)});
@@ -149,7 +149,7 @@ TEST(Safetensors, Sharded) {
   }
 }
 
-TEST(OpenWeights, ShardsOfTorchFiles) {
+TEST(OpenWeights, ShardsOfTorchFilesAreReadThroughTheIndex) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2, 3};
   for (const std::string name : {"a", "b"}) {
@@ -169,10 +169,10 @@ TEST(OpenWeights, ShardsOfTorchFiles) {
   test::write_all(index, R"({"weight_map": {"a": "part-b.bin"}})");
   EXPECT_NE(error_of(index).find("tensor a is not in part-b.bin"), std::string::npos);
   test::write_all(index, R"({"weight_map": {"a": "pytorch_model.bin.index.json"}})");
-  EXPECT_NE(error_of(index).find("no weight file"), std::string::npos);
+  EXPECT_NE(error_of(index).find("not a weight file"), std::string::npos);
 }
 
-TEST(OpenWeights, PlainAndWrappedStateDicts) {
+TEST(OpenWeights, PlainAndWrappedStateDictsAreRead) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2};
   for (const char* key : {"", "model", "state_dict"}) {
@@ -194,7 +194,7 @@ TEST(OpenWeights, PlainAndWrappedStateDicts) {
   EXPECT_STREQ(open_weights(folder.path())->format(), "safetensors");
 }
 
-TEST(OpenWeights, SaysWhatItFound) {
+TEST(OpenWeights, ErrorsNameWhatWasFound) {
   const TemporaryFolder folder;
   EXPECT_NE(error_of(folder.path()).find("the folder has neither"), std::string::npos);
   EXPECT_NE(error_of(folder.file("no")).find("No such file"), std::string::npos);
@@ -210,7 +210,7 @@ TEST(OpenWeights, SaysWhatItFound) {
   EXPECT_NE(error_of(folder.file("d.pt")).find("a dict without tensors"), std::string::npos);
 }
 
-TEST(Convert, EveryHalf) {
+TEST(Convert, EveryHalfRoundTrips) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     const float sign = (bits & 0x8000U) != 0 ? -1.F : 1.F;
     const int exponent = static_cast<int>(bits >> 10U & 31U);
@@ -229,14 +229,14 @@ TEST(Convert, EveryHalf) {
   }
 }
 
-TEST(Snappy, ExpandsLiteralsAndCopies) {
+TEST(Snappy, LiteralsAndCopiesAreExpanded) {
   const auto expand = [](const std::string& block) -> std::string {
     const auto out = snappy_expand(block, 1000);
     return out ? std::string(out->begin(), out->end()) : "damaged";
   };
   EXPECT_EQ(expand("\x05\x10hello"), "hello");
   EXPECT_EQ(expand("\x0a\x04xy\x11\x02"), "xyxyxyxyxy");     // copy of 8, short form
-  EXPECT_EQ(expand("\x0a\x04xy\x1d\x02"), "damaged");        // 11, 10 said
+  EXPECT_EQ(expand("\x0a\x04xy\x1d\x02"), "damaged");        // 11 bytes, but 10 are stated
   EXPECT_EQ(expand("\x0a\x04xy\x1e\x02\0"s), "xyxyxyxyxy");  // overlapping copy of 8
   EXPECT_EQ(expand("\x06\x04xy\x01\x02"), "xyxyxy");         // copy of 4, short form
   EXPECT_EQ(expand("\x06\x04xy\x0f\x02\0\0\0"s), "xyxyxy");  // long form
@@ -266,7 +266,7 @@ std::string append_block(std::string& file, std::string block, bool snappy) {
   if (snappy) {
     std::string packed;
     append_varint(packed, block.size());
-    packed += '\xf4';  // a literal, its length less one in two bytes
+    packed += '\xf4';  // a literal; its length minus one in two bytes
     store(packed, static_cast<uint16_t>(block.size() - 1));
     block = packed + block;
   }
@@ -287,7 +287,7 @@ std::string table_entry(uint64_t shared, const std::string& key, const std::stri
   return out + key + value;
 }
 
-/// A bundle of two shards: "net/a" = {1, 2} and "net/b" = {3}, a string tensor between.
+/// A bundle of two shards: "net/a" = {1, 2} and "net/b" = {3}, with a string tensor between them.
 void write_bundle(const std::string& prefix, bool snappy) {
   const auto data = [&](const std::string& shard, const std::vector<float>& values) {
     const std::string bytes(reinterpret_cast<const char*>(values.data()), values.size() * 4);
@@ -316,7 +316,7 @@ void write_bundle(const std::string& prefix, bool snappy) {
   test::write_all(prefix + ".index", file + footer);
 }
 
-TEST(TfBundle, PlainAndSnappy) {
+TEST(TfBundle, PlainAndSnappyBlocksAreRead) {
   const TemporaryFolder folder;
   for (const bool snappy : {false, true}) {
     write_bundle(folder.file("bert_model.ckpt"), snappy);
@@ -333,11 +333,11 @@ TEST(TfBundle, PlainAndSnappy) {
   }
 }
 
-TEST(TfBundle, DamageIsSeen) {
+TEST(TfBundle, DamageIsDetected) {
   const TemporaryFolder folder;
   const std::string prefix = folder.file("x.ckpt");
   write_bundle(prefix, true);
-  // The copy under test lies in a folder of its own; its data are taken from here.
+  // The copy under test is in a folder of its own; its data is copied from this one.
   const auto reader = [&](const std::string& path) {
     for (const char* shard : {".data-00000-of-00002", ".data-00001-of-00002"}) {
       const std::string copy = path.substr(0, path.size() - 6) + shard;
@@ -357,7 +357,7 @@ TEST(TfBundle, DamageIsSeen) {
   EXPECT_NE(error_of(prefix).find("the file has 7"), std::string::npos) << error_of(prefix);
 }
 
-TEST(OpenWeights, RealTensorFlowBundle) {
+TEST(OpenWeights, RealTensorFlowBundleIsRead) {
   const std::string folder = test::real_data("checkpoints/keras-bert-toy-ckpt");
   if (folder.empty()) GTEST_SKIP() << "no real data";
   const TfBundle bundle(folder + "/bert_model.ckpt");
@@ -375,7 +375,7 @@ TEST(OpenWeights, RealTensorFlowBundle) {
   }
 }
 
-TEST(OpenWeights, RealSafetensors) {
+TEST(OpenWeights, RealSafetensorsFileIsRead) {
   const std::string folder = test::real_data("checkpoints/all-MiniLM-L6-v2");
   if (folder.empty()) GTEST_SKIP() << "no real data";
   const auto source = open_weights(folder);

@@ -151,12 +151,12 @@ INSTANTIATE_TEST_SUITE_P(Protocols, GaudiFixture,
                          testing::Values("gaudi_protocol2.pt", "gaudi_protocol4.pt",
                                          "gaudi_protocol5.pt"));
 
-TEST(TorchFile, DamageIsSeen) {
+TEST(TorchFile, DamageIsDetected) {
   check_damaged(read_all(fixture("zip_protocol2.pt")), "damaged.pt", fingerprint,
                 test::Promise::kErrorOrEqual);
 }
 
-TEST(TorchFile, DamageInTheOldFormatIsHarmless) {
+TEST(TorchFile, DamageInTheOldFormatNeverCrashes) {
   check_damaged(read_all(fixture("legacy_protocol2.pt")), "damaged.pt", fingerprint,
                 test::Promise::kNoCrash);
 }
@@ -165,7 +165,7 @@ std::span<const std::byte> bytes_of(const std::vector<float>& values) {
   return std::as_bytes(std::span(values));
 }
 
-TEST(TorchWriter, ReadsBackWhatItWrote) {
+TEST(TorchWriter, FilesRoundTrip) {
   const TemporaryFolder folder;
   const std::string path = folder.file("ckpt_7.pt");
   const std::vector<float> weights = arange(0, 12);
@@ -212,7 +212,7 @@ TEST(TorchWriter, ReadsBackWhatItWrote) {
   check_damaged(read_all(path), "damaged.pt", fingerprint, test::Promise::kError);
 }
 
-TEST(TorchWriter, TheSameTreeGivesTheSameBytes) {
+TEST(TorchWriter, EqualTreesGiveEqualBytes) {
   const TemporaryFolder folder;
   const std::vector<float> weights = arange(0, 12);
   for (const char* sub : {"a", "b"}) {
@@ -226,7 +226,7 @@ TEST(TorchWriter, TheSameTreeGivesTheSameBytes) {
   EXPECT_EQ(read_all(folder.file("a/x.pt")), read_all(folder.file("b/x.pt")));
 }
 
-TEST(TorchWriter, AFailingSourceLeavesTheOldFile) {
+TEST(TorchWriter, FailingSourceLeavesTheOldFile) {
   const TemporaryFolder folder;
   const std::string path = folder.file("x.pt");
   test::write_all(path, "old");
@@ -237,7 +237,7 @@ TEST(TorchWriter, AFailingSourceLeavesTheOldFile) {
   EXPECT_EQ(read_all(path), "old");
 }
 
-TEST(TorchFile, ReadsFilesOfTheWorld) {
+TEST(TorchFile, PublishedCheckpointsAreRead) {
   for (const char* name : {"allennlp-model_state_e1_b0.th", "allennlp-simple_tagger_elmo-best.th",
                            "allennlp-training_state_e1_b0.th", "nvidia-tacotron2-mel.pt"}) {
     const std::string path = test::real_data(std::string("checkpoints/reader-samples/") + name);

@@ -57,7 +57,7 @@ void write_archive(const std::string& path, uint64_t zip64_from = 0xffffffffU) {
 
 const std::string kContents = "a/one=first;a/empty=;a/two=" + std::string(100, 'x') + ";";
 
-TEST(Zip, ReadsBackWhatItWrote) {
+TEST(Zip, EntriesRoundTrip) {
   const TemporaryFolder folder;
   write_archive(folder.file("a.zip"));
   EXPECT_EQ(fingerprint(folder.file("a.zip")), kContents);
@@ -66,7 +66,7 @@ TEST(Zip, ReadsBackWhatItWrote) {
   for (const ZipEntry& entry : zip.entries()) EXPECT_EQ(entry.data_offset % 64, 0U);
 }
 
-TEST(Zip, Zip64RecordsHoldWhatDoesNotFit) {
+TEST(Zip, LargeSizesUseZip64Records) {
   const TemporaryFolder folder;
   for (const uint64_t from : {1U, 6U, 64U, 200U}) {
     write_archive(folder.file("a.zip"), from);
@@ -74,7 +74,7 @@ TEST(Zip, Zip64RecordsHoldWhatDoesNotFit) {
   }
 }
 
-TEST(Zip, ManyEntries) {
+TEST(Zip, ManyEntriesRoundTrip) {
   const TemporaryFolder folder;
   constexpr int kCount = 65'600;
   AtomicFile file(folder.file("a.zip"));
@@ -90,10 +90,10 @@ TEST(Zip, ManyEntries) {
   EXPECT_EQ(reader.find("65600"), nullptr);
 }
 
-TEST(Zip, DamageIsSeen) {
+TEST(Zip, DamageIsDetected) {
   const TemporaryFolder folder;
   const std::string path = folder.file("a.zip");
-  // Names have no sum: read those that must be there, and their data.
+  // Names have no checksum: read the expected names and their data.
   const auto reader = [](const std::string& damaged) {
     const MappedFile file(damaged);
     const ZipReader zip(file);
@@ -112,7 +112,7 @@ TEST(Zip, DamageIsSeen) {
   }
 }
 
-TEST(Zip, OnlyACommentAsLongAsOursIsASum) {
+TEST(Zip, OnlyACommentOfTheRightLengthIsAChecksum) {
   const TemporaryFolder folder;
   const std::string path = folder.file("a.zip");
   write_archive(path);
@@ -128,11 +128,11 @@ TEST(Zip, OnlyACommentAsLongAsOursIsASum) {
   EXPECT_EQ(with_comment(""), "");
   EXPECT_EQ(with_comment("made by hand"), "");
   EXPECT_EQ(with_comment(contents.substr(ours)), "");
-  EXPECT_NE(with_comment("another 21 bytes long").find("its comment does not say"),
+  EXPECT_NE(with_comment("another 21 bytes long").find("its comment has another"),
             std::string::npos);
 }
 
-/// An archive of one or two entries with every number of its records to be lied about.
+/// An archive of one or two entries in which every number of the records can be wrong.
 struct Raw {
   struct Entry {
     std::string name = "data";
@@ -140,9 +140,9 @@ struct Raw {
     uint16_t method = 0;
     uint16_t flags = 0;
     uint32_t size = 5;
-    uint32_t offset = 0;  ///< of the local header, as the directory has it
+    uint32_t offset = 0;  ///< of the local header, as stated in the directory
     std::string local_name = "data";
-    std::optional<uint32_t> local_crc;  ///< the true one unless given
+    std::optional<uint32_t> local_crc;  ///< the correct CRC unless set
   };
   std::vector<Entry> entries = {{}};
   uint16_t count = 1;
@@ -197,13 +197,13 @@ void expect_refused(const Raw& raw, const std::string& reason) {
   EXPECT_NE(message.find(reason), std::string::npos) << reason << ": " << message;
 }
 
-TEST(Zip, TakesTheHonestOne) {
+TEST(Zip, ConsistentArchiveIsRead) {
   const TemporaryFolder folder;
   test::write_all(folder.file("a.zip"), Raw().bytes());
   EXPECT_EQ(fingerprint(folder.file("a.zip")), "data=hello;");
 }
 
-TEST(Zip, RefusesUnsafeNames) {
+TEST(Zip, UnsafeNamesAreRejected) {
   for (const std::string name : {"/etc/passwd", "../x", "a/../x", "a/..", "a\\b", ""}) {
     Raw raw;
     raw.entries[0].name = raw.entries[0].local_name = name;
@@ -214,7 +214,7 @@ TEST(Zip, RefusesUnsafeNames) {
   expect_refused(raw, "unsafe name");
 }
 
-TEST(Zip, RefusesLies) {
+TEST(Zip, InconsistentRecordsAreRejected) {
   Raw raw;
   raw.entries[0].size = 6;
   expect_refused(raw, "two sizes of a stored entry");
@@ -226,7 +226,7 @@ TEST(Zip, RefusesLies) {
   expect_refused(raw, "compression method");
   raw = {};
   raw.entries[0].local_crc = 1;
-  expect_refused(raw, "another sum");
+  expect_refused(raw, "another checksum");
   raw = {};
   raw.entries[0].local_name = "else";
   expect_refused(raw, "another name");
@@ -247,7 +247,7 @@ TEST(Zip, RefusesLies) {
   expect_refused(raw, "does not fit");
 }
 
-TEST(Zip, RefusesOverlapsAndTwins) {
+TEST(Zip, OverlappingAndDuplicateEntriesAreRejected) {
   Raw raw;
   raw.count = 2;
   raw.entries.push_back(raw.entries[0]);
@@ -260,7 +260,7 @@ TEST(Zip, RefusesOverlapsAndTwins) {
   const TemporaryFolder folder;
   test::write_all(folder.file("a.zip"), raw.bytes());
   EXPECT_EQ(error_of(folder.file("a.zip")), "");
-  // The first entry's data hold a whole local header of their own.
+  // The data of the first entry holds a complete local header.
   Raw inner;
   inner.entries[0].name = inner.entries[0].local_name = "more";
   raw.entries[0].data = inner.bytes();
@@ -279,7 +279,7 @@ std::string deflate(const std::string& text) {
   return out;
 }
 
-TEST(Zip, RefusesBombs) {
+TEST(Zip, ExpandingArchivesAreRejected) {
   Raw raw;
   raw.entries[0].method = 8;
   raw.entries[0].data = deflate("hello");
@@ -292,7 +292,7 @@ TEST(Zip, RefusesBombs) {
   raw.entries[0].data = std::string(3'000'000, 'x');
   raw.entries[0].size = 3'000'000'000;
   expect_refused(raw, "too large");
-  // Each of two entries may be small enough where both together are not.
+  // Each of two entries may be small enough while both together are too large.
   raw = {};
   raw.count = 2;
   raw.entries[0].method = 8;
@@ -304,7 +304,7 @@ TEST(Zip, RefusesBombs) {
   expect_refused(raw, "too large");
 }
 
-TEST(Zip, RefusesWhatIsNoArchive) {
+TEST(Zip, FilesThatAreNotArchivesAreRejected) {
   const TemporaryFolder folder;
   for (const std::string& text :
        {std::string(), std::string("PK\3\4"), std::string(100'000, 'P')}) {
@@ -313,7 +313,7 @@ TEST(Zip, RefusesWhatIsNoArchive) {
   }
 }
 
-TEST(Crc32, MatchesThePublishedValue) {
+TEST(Crc32, EqualsThePublishedValue) {
   const std::string_view digits = "123456789";
   const auto bytes = std::as_bytes(std::span(digits));
   EXPECT_EQ(crc32(bytes), 0xcbf43926U);
@@ -321,7 +321,7 @@ TEST(Crc32, MatchesThePublishedValue) {
   EXPECT_EQ(crc32({}), 0U);
 }
 
-TEST(Crc32, IsTheSameHoweverManyThreadsShareTheData) {
+TEST(Crc32, DoesNotDependOnThreads) {
   std::vector<std::byte> data(5'000'003);
   PhiloxStream random(3, 0);
   for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));

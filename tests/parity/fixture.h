@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads the fixtures of this folder (README.md): what PyTorch computes from weights that both sides
-// make from a counter, kept as random projections.
+// Reads the fixtures of this folder (README.md): the values that PyTorch computes from weights that
+// both programs generate from a counter. They are stored as random projections.
 
 #include <gtest/gtest.h>
 
@@ -24,9 +24,10 @@
 
 namespace bertha::test {
 
-/// Relative distance from PyTorch allowed for gradients, and for weights after twenty steps.
+/// Relative distance from PyTorch that is allowed for gradients, and for weights after twenty
+/// steps.
 inline constexpr double kParityLimit = 1e-5;
-/// A key's bias has a gradient of exactly 0 (README.md).
+/// The bias of a key has a gradient of exactly 0 (README.md).
 inline bool is_key_bias(const std::string& name) {
   return name.ends_with("attention.self.key.bias");
 }
@@ -45,7 +46,7 @@ class ParityFixture {
   const nlohmann::json& json() const { return json_; }
   bert::Config config() const { return bert::parse_config(json_["config"].dump(), "fixture"); }
 
-  /// The weights PyTorch started from.
+  /// The initial weights of the PyTorch run.
   void fill(bert::ParameterStore& store) const {
     const auto& parameters = store.table().parameters();
     for (size_t i = 0; i < parameters.size(); ++i) {
@@ -64,7 +65,7 @@ class ParityFixture {
     return values;
   }
 
-  /// Estimate of ‖values − PyTorch's‖ from the record's 32 projections; infinite for a NaN.
+  /// Estimates ‖values − PyTorch's values‖ from the record's 32 projections; infinite for a NaN.
   double distance(std::span<const float> values, size_t tensor,
                   const nlohmann::json& record) const {
     std::array<double, 32> sums{};

@@ -1,8 +1,8 @@
 #pragma once
 
-// Comparing tensors. The measure is the error's norm over the reference's norm: one wrong sign, one
-// NaN or two swapped rows cannot hide in it, and it does not punish an element that cancels to
-// nearly nothing. Elements whose size matters one by one are compared with expect_each_close.
+// Comparison of tensors. relative_error is the norm of the error divided by the norm of the
+// reference: one wrong sign, one NaN or two swapped rows change it clearly, and it tolerates single
+// elements that cancel almost to zero. Use expect_each_close where every element matters.
 
 #include <gtest/gtest.h>
 
@@ -16,8 +16,8 @@
 
 namespace bertha::test {
 
-/// ‖actual − expected‖ / ‖expected‖ in double; infinity when the sizes differ or anything is not
-/// finite. Where ‖expected‖ is 0 the absolute norm of the error.
+/// ‖actual − expected‖ / ‖expected‖ in double, or infinity when the sizes differ or a value is not
+/// finite. If ‖expected‖ is 0, returns the absolute norm of the error.
 template <typename A, typename E>
 double relative_error(std::span<const A> actual, std::span<const E> expected) {
   if (actual.size() != expected.size()) return std::numeric_limits<double>::infinity();
@@ -34,7 +34,7 @@ double relative_error(std::span<const A> actual, std::span<const E> expected) {
 }
 
 /// Relative tolerance of an op whose result sums `terms` products of `dtype`: rounding errors of
-/// independent sign grow as the root of their number.
+/// independent sign grow as the square root of their number.
 inline double tolerance(DType dtype, double terms = 1) {
   const double epsilon = dtype == DType::kBF16 ? 0x1p-8 : 0x1p-23;
   return dtype == DType::kBF16 ? 2 * epsilon : epsilon * (4 + std::sqrt(terms));
@@ -47,7 +47,7 @@ void expect_close(const A& actual, const E& expected, double limit, const std::s
   EXPECT_LE(error, limit) << what << ": relative error of " << actual.size() << " elements";
 }
 
-/// Every |actual − expected| is at most absolute + relative · |expected|.
+/// Checks that every |actual − expected| is at most absolute + relative · |expected|.
 template <typename A, typename E>
 void expect_each_close(const A& actual, const E& expected, double absolute, double relative,
                        const std::string& what) {

@@ -1,8 +1,8 @@
 #pragma once
 
 // Dual numbers in double: f(x + ε) = f(x) + f'(x) ε gives a derivative without a step size. The
-// reference templates of ops take float, double or Dual; a backward pass is checked by seeding one
-// input at a time.
+// reference templates of ops accept float, double or Dual. A backward pass is checked by setting
+// the derivative of one input at a time.
 
 #include <cmath>
 
@@ -13,7 +13,7 @@ struct Dual {
   double derivative = 0;
 
   Dual() = default;
-  Dual(double v, double d = 0) : value(v), derivative(d) {}  // NOLINT: constants are duals
+  Dual(double v, double d = 0) : value(v), derivative(d) {}  // NOLINT: constants convert to duals
 
   Dual& operator+=(const Dual& o) { return *this = *this + o; }
   Dual& operator-=(const Dual& o) { return *this = *this - o; }

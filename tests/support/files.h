@@ -1,6 +1,6 @@
 #pragma once
 
-// Files of tests: a folder of their own, whole files as text, the real data.
+// Files of tests: temporary folders, whole files as text, and the real data.
 
 #include <cstdlib>
 #include <filesystem>
@@ -14,7 +14,7 @@
 
 namespace bertha::test {
 
-/// An empty folder that goes with the test.
+/// An empty folder that is removed at the end of the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -36,22 +36,22 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// All bytes of a file; none where it cannot be read.
+/// All bytes of a file, or an empty string when it cannot be read.
 inline std::string read_all(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// Makes the folders above. Removes first: some file systems flush a file that is cut and written
-/// again.
+/// Writes a file and creates its parent folders. Removes an old file first, because some file
+/// systems flush a file that is truncated and rewritten.
 inline void write_all(const std::filesystem::path& path, std::string_view contents) {
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << contents;
 }
 
-/// Path of a file or folder of the real data: in $BERTHA_DATA, else in ../shared/data beside the
-/// repository. Empty when it is not there: the test is then skipped.
+/// Path of a file or folder of the real data in $BERTHA_DATA, or in ../shared/data beside the
+/// repository. Empty when it does not exist; the test is then skipped.
 inline std::string real_data(const std::string& name) {
   const char* folder = std::getenv("BERTHA_DATA");
   const std::filesystem::path root = folder != nullptr

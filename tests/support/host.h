@@ -1,7 +1,7 @@
 #pragma once
 
-// A CPU device with an arena, and tensors made from and read into vectors of float: what a test of
-// an op needs.
+// For tests of ops: a CPU device with an arena, and conversion between tensors and vectors of
+// float.
 
 #include <cstdint>
 #include <vector>
@@ -35,7 +35,7 @@ class Host {
   Tensor filled(const Shape& shape, float value, DType dtype = DType::kF32) {
     return tensor(shape, std::vector<float>(static_cast<size_t>(shape.size()), value), dtype);
   }
-  /// Dropout's device scalars.
+  /// Device scalars of dropout.
   Tensor seed(int64_t seed, int64_t draw) {
     const Tensor made = context_.make({2}, DType::kI64);
     auto* words = cpu::data<int64_t>(Out(made));
@@ -60,7 +60,7 @@ class Host {
   Context context_;
 };
 
-/// `count` values uniform in [-scale, scale), the same for the same `stream`.
+/// `count` values, uniform in [-scale, scale); equal for equal `stream`.
 inline std::vector<float> uniform_values(int64_t count, uint64_t stream, float scale = 1) {
   PhiloxStream random(20221, stream);
   std::vector<float> values(static_cast<size_t>(count));
@@ -68,7 +68,7 @@ inline std::vector<float> uniform_values(int64_t count, uint64_t stream, float s
   return values;
 }
 
-/// Values as a bf16 tensor holds them; f32 values are unchanged.
+/// The values after rounding to `dtype`; f32 values are unchanged.
 inline std::vector<float> rounded_to(DType dtype, std::vector<float> values) {
   if (dtype == DType::kBF16) {
     for (float& value : values) value = static_cast<float>(BFloat16(value));

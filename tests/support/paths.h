@@ -4,7 +4,7 @@
 
 namespace bertha::test {
 
-/// The path of a file of tests/, by its name below that folder.
+/// The path of a file below tests/.
 std::string tests_path(const std::string& name);
 
 }  // namespace bertha::test

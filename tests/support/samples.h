@@ -21,7 +21,7 @@ inline std::string bzip2(std::string text) {
   return out;
 }
 
-/// Text that does not compress to nothing: numbers of a linear congruence.
+/// Text that does not compress well: numbers of a linear congruential generator.
 inline std::string noise(size_t bytes) {
   std::string text;
   for (uint32_t state = 1; text.size() < bytes;) {

@@ -8,8 +8,8 @@
 namespace bertha::tasks {
 namespace {
 
-// Expected values by hand from the confusion matrix {{2, 1}, {1, 3}}.
-TEST(ClassificationMetrics, TwoClasses) {
+// Expected values are computed by hand from the confusion matrix {{2, 1}, {1, 3}}.
+TEST(ClassificationMetrics, TwoClassesGiveTheExpectedScores) {
   const std::vector<int32_t> predicted = {0, 0, 1, 0, 1, 1, 1};
   const std::vector<int32_t> truth = {0, 0, 0, 1, 1, 1, 1};
   const ClassificationScores scores = score_classes(predicted, truth, 2);
@@ -18,7 +18,7 @@ TEST(ClassificationMetrics, TwoClasses) {
   EXPECT_NEAR(scores.matthews, (3.0 * 2 - 1 * 1) / 12, 1e-15);
 }
 
-TEST(ClassificationMetrics, ThreeClasses) {
+TEST(ClassificationMetrics, ThreeClassesGiveTheExpectedScores) {
   const std::vector<int32_t> predicted = {0, 1, 2, 2, 1, 0};
   const std::vector<int32_t> truth = {0, 1, 2, 1, 1, 2};
   const ClassificationScores scores = score_classes(predicted, truth, 3);
@@ -28,14 +28,14 @@ TEST(ClassificationMetrics, ThreeClasses) {
   EXPECT_NEAR(scores.matthews, 12 / std::sqrt(24.0 * 22.0), 1e-15);
 }
 
-TEST(ClassificationMetrics, OneClassAlonePredictsNothing) {
+TEST(ClassificationMetrics, ConstantPredictionScoresZero) {
   const std::vector<int32_t> predicted = {1, 1, 1};
   const std::vector<int32_t> truth = {1, 0, 1};
   EXPECT_EQ(score_classes(predicted, truth, 2).matthews, 0);
   EXPECT_EQ(score_classes(std::vector<int32_t>{0}, std::vector<int32_t>{0}, 2).f1, 0);
 }
 
-TEST(ClassificationMetrics, Pearson) {
+TEST(ClassificationMetrics, PearsonGivesTheExpectedCorrelation) {
   const std::vector<double> a = {1, 2, 3, 5};
   const std::vector<double> opposite = {-1, -2, -3, -5};
   const std::vector<double> flat = {2, 2, 2, 2};

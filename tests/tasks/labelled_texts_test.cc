@@ -7,7 +7,7 @@
 namespace bertha::tasks {
 namespace {
 
-TEST(LabelledTexts, ReadsTheColumnsOfGlueByName) {
+TEST(LabelledTexts, ColumnsOfGlueAreFoundByName) {
   const LabelledTexts single =
       parse_labelled_texts("sentence\tlabel\r\nso good\t1\r\n\r\nso bad\t0\r\n", "sst", {});
   ASSERT_EQ(single.rows.size(), 2U);
@@ -21,7 +21,7 @@ TEST(LabelledTexts, ReadsTheColumnsOfGlueByName) {
   EXPECT_EQ(pairs.rows[0].pair, "He.");
 }
 
-TEST(LabelledTexts, ReadsColumnsByNumberWithoutAHeader) {
+TEST(LabelledTexts, ColumnsAreFoundByNumberWithoutAHeader) {
   const LabelledTexts cola = parse_labelled_texts("gj04\t1\t\tOur friends won.\n", "cola",
                                                   {.text = "4", .pair = "", .label = "2"});
   ASSERT_EQ(cola.rows.size(), 1U);
@@ -29,10 +29,10 @@ TEST(LabelledTexts, ReadsColumnsByNumberWithoutAHeader) {
   EXPECT_EQ(cola.rows[0].label, "1");
 }
 
-TEST(LabelledTexts, CountsShortRowsAndRefusesOtherFiles) {
+TEST(LabelledTexts, ShortRowsAreCountedAndOtherFilesRejected) {
   const LabelledTexts file = parse_labelled_texts("label\tsentence\n1\ta\n0\n1\tb\n", "f", {});
   EXPECT_EQ(file.rows.size(), 2U);
-  EXPECT_EQ(file.problems.lines()[0], "row with too few columns, left out: 1, the first at line 3");
+  EXPECT_EQ(file.problems.lines()[0], "row with too few columns, skipped: 1, the first at line 3");
   EXPECT_THROW(parse_labelled_texts("x\ty\n1\t2\n", "f", {}), Error);
   EXPECT_THROW(parse_labelled_texts("sentence\tlabel\n", "f", {}), Error);
   EXPECT_THROW(parse_labelled_texts("", "f", {}), Error);
@@ -41,7 +41,7 @@ TEST(LabelledTexts, CountsShortRowsAndRefusesOtherFiles) {
                Error);
 }
 
-TEST(LabelledTexts, CutsTheLongerOfTwoTexts) {
+TEST(LabelledTexts, LongerOfTwoTextsIsTruncated) {
   const text::Vocabulary vocabulary =
       text::Vocabulary::parse("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n");
   const text::Tokenizer tokenizer(vocabulary);

@@ -14,7 +14,7 @@ namespace {
 
 const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
-// [predicted, original, lower case, what the recipe's get_final_text gave].
+// [predicted, original, lower case, result of the reference's get_final_text].
 const char* const kTexts = R"([["steve smith", "Steve Smith's", true, "Steve Smith"], [
 "1895", "(1895-1943).", true, "1895"], ["cafe", "Caf\u00e9, the", true, "Caf\u00e9"], [
 "cafe the", "Caf\u00e9, the", true, "Caf\u00e9, the"], [
@@ -33,7 +33,7 @@ const char* const kTexts = R"([["steve smith", "Steve Smith's", true, "Steve Smi
 "\ud55c\uad6d", "\ud55c\uad6d\uc5b4", true, "\ud55c\uad6d\uc5b4"], [
 "\u2028", "a\u2028b", true, "a\u2028b"], ["a b", "a\u2028b", true, "a\u2028b"]])";
 
-TEST(AnswerText, RecoversAsTheRecipe) {
+TEST(AnswerText, EqualsTheReference) {
   for (const auto& entry : nlohmann::json::parse(kTexts)) {
     const AnswerText text(entry[2].get<bool>(), text::TokenRules::kRecipe);
     EXPECT_EQ(text.recover(entry[0].get<std::string>(), entry[1].get<std::string>()),
@@ -78,14 +78,14 @@ class SquadAnswersTest : public testing::Test {
       file_, tokenizer_, {.max_seq_length = 64, .doc_stride = 24, .max_query_length = 16}};
 };
 
-TEST_F(SquadAnswersTest, FilesAreByteForByteTheRecipes) {
+TEST_F(SquadAnswersTest, FilesEqualTheReferencesByteForByte) {
   const SquadAnswerer answerer(features_, tokenizer_, {.n_best_size = 6});
   const std::vector<QuestionAnswers> answers = answerer.merge(read(answerer));
   EXPECT_EQ(predictions_json(answers), io::MappedFile(kFixtures + "predictions.json").text());
   EXPECT_EQ(nbest_json(answers), io::MappedFile(kFixtures + "nbest_predictions.json").text());
 }
 
-TEST_F(SquadAnswersTest, NoCandidateGivesTheLiteralEmpty) {
+TEST_F(SquadAnswersTest, QuestionWithoutCandidatesGivesTheTextEmpty) {
   const SquadAnswerer answerer(features_, tokenizer_, {.n_best_size = 1});
   std::vector<WindowAnswers> windows(features_.windows().size());
   const std::vector<QuestionAnswers> answers = answerer.merge(windows);
@@ -94,7 +94,7 @@ TEST_F(SquadAnswersTest, NoCandidateGivesTheLiteralEmpty) {
   EXPECT_EQ(answers.size(), 12U);  // the empty passage has no window and no answer
 }
 
-TEST_F(SquadAnswersTest, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
+TEST_F(SquadAnswersTest, NullScoreOfVersionTwoIsPerQuestion) {
   const auto answer = [&](double threshold) {
     const SquadAnswerer answerer(features_, tokenizer_,
                                  {.version_2 = true, .null_threshold = threshold});
@@ -104,7 +104,7 @@ TEST_F(SquadAnswersTest, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
       window.null_end = 2;
       window.candidates = {{.text = "ship", .start_logit = 2, .end_logit = 2}};
     }
-    windows[0].null_start = -4;  // least of the first question alone
+    windows[0].null_start = -4;  // the lowest score of the first question only
     return answerer.merge(windows);
   };
   EXPECT_EQ(answer(0)[0].text, "ship");
@@ -113,7 +113,7 @@ TEST_F(SquadAnswersTest, TheNullScoreOfVersionTwoIsTheQuestionsOwn) {
   EXPECT_EQ(answer(0)[1].best[0].candidate.text, "");
 }
 
-TEST_F(SquadAnswersTest, LogitsThatAreNoNumbersEndInNoCrash) {
+TEST_F(SquadAnswersTest, NanLogitsDoNotCrash) {
   const SquadAnswerer answerer(features_, tokenizer_, {});
   const int64_t length = features_.length_of(features_.windows()[0]);
   const std::vector<float> nan(static_cast<size_t>(length),
@@ -123,7 +123,7 @@ TEST_F(SquadAnswersTest, LogitsThatAreNoNumbersEndInNoCrash) {
   EXPECT_EQ(answerer.merge(windows).size(), 12U);
 }
 
-TEST_F(SquadAnswersTest, PlacesAreCodePointsOfTheContext) {
+TEST_F(SquadAnswersTest, PositionsAreCodePointsOfTheContext) {
   const SquadAnswerer answerer(features_, tokenizer_, {});
   for (const QuestionAnswers& question : answerer.merge(read(answerer))) {
     const Candidate& best = question.best[0].candidate;
@@ -136,7 +136,7 @@ TEST_F(SquadAnswersTest, PlacesAreCodePointsOfTheContext) {
   }
 }
 
-TEST(SquadAnswers, NothingIsAnEmptyObject) {
+TEST(SquadAnswers, NoAnswersGiveAnEmptyObject) {
   EXPECT_EQ(predictions_json({}), "{}\n");
   EXPECT_EQ(nbest_json({}), "{}\n");
 }

@@ -16,7 +16,7 @@ namespace {
 
 const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
-/// Digest of all windows, as fixtures/squad/README.md describes it.
+/// Digest of all windows; fixtures/squad/README.md describes it.
 std::string digest(const SquadFeatures& features, bool training) {
   std::string stream;
   const auto put = [&stream](int64_t value) {
@@ -59,7 +59,7 @@ class SquadFeaturesTest : public testing::Test {
   SquadFile file_ = read_squad(kFixtures + "small.json");
 };
 
-TEST_F(SquadFeaturesTest, PredictionFeaturesAreTheRecipes) {
+TEST_F(SquadFeaturesTest, PredictionFeaturesEqualTheReferences) {
   const SquadFeatures features(file_, tokenizer_, options(false));
   EXPECT_EQ(features.examples().size(), 13U);
   EXPECT_EQ(features.windows().size(), 119U);
@@ -67,28 +67,28 @@ TEST_F(SquadFeaturesTest, PredictionFeaturesAreTheRecipes) {
             "88146e6e7c4b5540ed94c68296730ce70fbcc8e43c1e2952ef2c961c86997ef3");
   EXPECT_EQ(
       features.problems().lines(),
-      std::vector<std::string>{"question about an empty passage, not asked: 1, the first at d1"});
+      std::vector<std::string>{"question about an empty passage, skipped: 1, the first at d1"});
 }
 
-TEST_F(SquadFeaturesTest, TrainingFeaturesAreTheRecipes) {
+TEST_F(SquadFeaturesTest, TrainingFeaturesEqualTheReferences) {
   const SquadFeatures features(file_, tokenizer_, options(true));
   EXPECT_EQ(features.windows().size(), 116U);
   EXPECT_EQ(digest(features, true),
             "99df8d20d0a4eaedf6ea18d4fa349a9a6aa3ba4008d3199eb29af753601cc7d9");
   EXPECT_EQ(features.problems().lines(),
             (std::vector<std::string>{
-                "answer not found in its passage, question left out: 1, the first at b5",
-                "answer outside its passage, question left out: 1, the first at d1"}));
+                "answer not found in its passage, question skipped: 1, the first at b5",
+                "answer outside its passage, question skipped: 1, the first at d1"}));
 }
 
-TEST_F(SquadFeaturesTest, ThreadsChangeNothing) {
+TEST_F(SquadFeaturesTest, FeaturesDoNotDependOnThreads) {
   SquadFeatureOptions threaded = options(true);
   threaded.threads = 4;
   EXPECT_EQ(digest(SquadFeatures(file_, tokenizer_, threaded), true),
             digest(SquadFeatures(file_, tokenizer_, options(true)), true));
 }
 
-TEST_F(SquadFeaturesTest, TokensAreThoseOfTheBatch) {
+TEST_F(SquadFeaturesTest, TokensEqualThoseOfTheBatch) {
   const SquadFeatures features(file_, tokenizer_, options(false));
   for (const SquadWindow& window : features.windows()) {
     RaggedBatch batch;
@@ -112,7 +112,7 @@ TEST_F(SquadFeaturesTest, TrainingNeedsExactlyOneAnswer) {
   }
 }
 
-TEST_F(SquadFeaturesTest, ImpossibleQuestionsOfVersionTwoPointAtTheFirstToken) {
+TEST_F(SquadFeaturesTest, ImpossibleQuestionsPointAtTheFirstToken) {
   file_.questions[1].answers.clear();
   file_.questions[1].impossible = true;
   SquadFeatureOptions version_2 = options(true);
@@ -135,14 +135,14 @@ TEST_F(SquadFeaturesTest, HostileQuestionsAndAnswersAreCounted) {
   for (const SquadWindow& window : features.windows()) EXPECT_LE(features.length_of(window), 64);
 }
 
-TEST(SquadFeatures, LengthsThatLeaveNoRoomAreRefused) {
+TEST(SquadFeatures, LengthsWithoutTokensForThePassageAreRejected) {
   EXPECT_THROW(check({.max_seq_length = 67, .max_query_length = 64}), Error);
   EXPECT_NO_THROW(check({.max_seq_length = 68, .max_query_length = 64}));
   EXPECT_THROW(check({.doc_stride = 0}), Error);
   EXPECT_THROW(check({.max_query_length = -1}), Error);
 }
 
-TEST(SquadFeatures, RealFilesAreTheRecipes) {
+TEST(SquadFeatures, FeaturesOfRealFilesEqualTheReferences) {
   const std::filesystem::path data = test::real_data("");
   if (!std::filesystem::exists(data / "squad")) GTEST_SKIP() << "no " << data / "squad";
   struct Case {

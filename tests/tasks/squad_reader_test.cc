@@ -16,7 +16,7 @@ std::string error_of(const std::string& text) {
   return "no error";
 }
 
-TEST(SquadReader, NamesFileAndPlaceOfWhatIsNoSquadFile) {
+TEST(SquadReader, InvalidFileIsNamedWithThePlace) {
   EXPECT_NE(error_of("{\"data\": [").find("some.json: not JSON at byte 11"), std::string::npos)
       << error_of("{\"data\": [");
   EXPECT_NE(error_of("").find("some.json"), std::string::npos);
@@ -27,7 +27,7 @@ TEST(SquadReader, NamesFileAndPlaceOfWhatIsNoSquadFile) {
   EXPECT_NE(error_of("\"\\\"" + std::string(300, '[')).find("byte 304"), std::string::npos);
 }
 
-TEST(SquadReader, CountsAndNamesEntriesThatLackSomething) {
+TEST(SquadReader, IncompleteEntriesAreCountedAndNamed) {
   const SquadFile file = parse_squad(
       R"({"data": [7, {"paragraphs": [{"qas": []}, {"context": "c"}, {"context": "d", "qas": [
         {"question": "no id"}, {"id": "a"}, {"id": 3, "question": "id is a number"},
@@ -45,7 +45,7 @@ TEST(SquadReader, CountsAndNamesEntriesThatLackSomething) {
   EXPECT_EQ(lines[3], "question without an id: 2, the first at data[1].paragraphs[2].qas[0]");
 }
 
-TEST(SquadReader, ReadsBrokenUtf8AsTheReplacementCharacter) {
+TEST(SquadReader, InvalidUtf8IsReadAsTheReplacementCharacter) {
   const SquadFile file = parse_squad(
       "{\"data\": [{\"paragraphs\": [{\"context\": \"a\xFF"
       "b\xC3\", \"qas\": []}]}]}",
@@ -54,10 +54,10 @@ TEST(SquadReader, ReadsBrokenUtf8AsTheReplacementCharacter) {
             "a\xEF\xBF\xBD"
             "b\xEF\xBF\xBD");
   EXPECT_EQ(file.problems.lines()[0],
-            "stretch of bytes that are not UTF-8, read as U+FFFD: 2, the first at byte 40");
+            "byte sequence that is not UTF-8, read as U+FFFD: 2, the first at byte 40");
 }
 
-TEST(SquadReader, KnowsVersionTwo) {
+TEST(SquadReader, VersionTwoIsDetected) {
   EXPECT_TRUE(parse_squad(R"({"version": "v2.0", "data": []})", "f").version_2());
   EXPECT_FALSE(parse_squad(R"({"version": "1.1", "data": []})", "f").version_2());
   EXPECT_TRUE(parse_squad(R"({"data": [{"paragraphs": [{"context": "", "qas": [

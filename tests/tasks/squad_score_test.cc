@@ -14,7 +14,7 @@
 namespace bertha::tasks {
 namespace {
 
-// What evaluate-v1.1.py's functions gave for these texts under Python 3.11.
+// Results of the functions of evaluate-v1.1.py for these texts under Python 3.11.
 const char* const kNormalized =
     R"([["The  Cat, a dog & an owl!", "cat dog owl"], ["a-an-the", "aanthe"], [
 "A\u00a0b\u2003the\u3000c", "b c"], [
@@ -34,14 +34,14 @@ const char* const kF1 = R"([["the quick brown fox", "a quick fox jumped", 0.6666
 "one two three", "one two three", 1.0], ["a", "the", 0], [
 "1 2 3 4 5 6 7", "3 7 9", 0.4]])";
 
-TEST(SquadScore, NormalizesAsTheOfficialScript) {
+TEST(SquadScore, NormalizationEqualsTheOfficialScripts) {
   for (const auto& entry : nlohmann::json::parse(kNormalized)) {
     EXPECT_EQ(normalize_answer(entry[0].get<std::string>()), entry[1].get<std::string>())
         << entry[0];
   }
 }
 
-TEST(SquadScore, F1IsThatOfTheOfficialScript) {
+TEST(SquadScore, F1EqualsTheOfficialScripts) {
   for (const auto& entry : nlohmann::json::parse(kF1)) {
     EXPECT_EQ(answer_f1(entry[0].get<std::string>(), entry[1].get<std::string>(), false),
               entry[2].get<double>())
@@ -55,7 +55,7 @@ const char* const kGold = R"({"version": "1.1", "data": [{"paragraphs": [{"conte
           {"id": "2", "question": "Colour?", "answers": [{"text": "red", "answer_start": 2}]},
           {"id": "3", "question": "Where?", "answers": []}]}]}]})";
 
-TEST(SquadScore, TakesTheBestTruthAndCountsTheUnanswered) {
+TEST(SquadScore, BestTruthCountsAndMissingAnswersAreCounted) {
   const SquadFile gold = parse_squad(kGold, "gold");
   const SquadScores scores = score_squad(gold, {{"1", "the red fox"}, {"2", "blue"}}, false);
   EXPECT_EQ(scores.all.questions, 3);
@@ -64,7 +64,7 @@ TEST(SquadScore, TakesTheBestTruthAndCountsTheUnanswered) {
   EXPECT_EQ(scores.all.f1, 100.0 * 1 / 3);
 }
 
-TEST(SquadScore, VersionTwoRewardsSilence) {
+TEST(SquadScore, VersionTwoScoresEmptyAnswersOfUnanswerableQuestions) {
   const SquadFile gold = parse_squad(kGold, "gold");
   const SquadScores silent = score_squad(gold, {{"1", ""}, {"2", "Red."}, {"3", ""}}, true);
   EXPECT_EQ(silent.unanswerable.questions, 1);
@@ -73,7 +73,7 @@ TEST(SquadScore, VersionTwoRewardsSilence) {
   EXPECT_EQ(score_squad(gold, {{"3", "here"}}, true).unanswerable.f1, 0);
 }
 
-TEST(SquadScore, PublishedPredictionsScoreToTheLastDigit) {
+TEST(SquadScore, PublishedPredictionsGiveThePublishedScores) {
   const std::filesystem::path data = test::real_data("");
   const std::filesystem::path folder = data / "squad" / "predictions";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;

@@ -1,4 +1,4 @@
-// The tokenizer on real text: Hugging Face's vectors and the digests over all of SQuAD.
+// The tokenizer on real text: Hugging Face's test vectors, and digests over all of SQuAD.
 
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ using nlohmann::json;
 
 class Vectors : public testing::TestWithParam<const char*> {};
 
-TEST_P(Vectors, EqualHuggingFace) {
+TEST_P(Vectors, EqualHuggingFacesIds) {
   const std::string data = test::real_data("");
   const std::string model = GetParam();
   const std::string vectors = data + "/tokenizer/hf-tokenizers-0.22.2-bert-base-" + model;
@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Vectors,
                            return name;
                          });
 
-// Token count and digest of many texts, ids as 16-bit little-endian numbers.
+// Token count and digest over many texts; ids are 16-bit little-endian numbers.
 class IdDigest {
  public:
   explicit IdDigest(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
@@ -85,8 +85,8 @@ class IdDigest {
   int64_t tokens_ = 0;
 };
 
-// SQuAD is English with some accents: both sets of rules give the same ids on all of it.
-TEST(Squad, EqualsTheDigestsOfHuggingFace) {
+// SQuAD is English with some accents, so both sets of rules give equal ids for all of it.
+TEST(Squad, DigestsEqualHuggingFaces) {
   const std::string data = test::real_data("");
   if (data.empty()) GTEST_SKIP() << "no real data";
   const json expected =
@@ -116,7 +116,7 @@ TEST(Squad, EqualsTheDigestsOfHuggingFace) {
   }
 }
 
-TEST(Sha256, EqualsTheStandardsExample) {
+TEST(Sha256, EqualsTheExampleInTheStandard) {
   test::Sha256 sha256;
   sha256.add("a");
   sha256.add("bc");

@@ -1,6 +1,6 @@
 #pragma once
 
-// SHA-256 (FIPS 180-4), for comparing with published digests.
+// SHA-256 (FIPS 180-4), to compare with published digests.
 
 #include <array>
 #include <bit>
@@ -21,7 +21,7 @@ class Sha256 {
     }
   }
 
-  /// Ends the message; call once.
+  /// Finishes the message; call it once.
   std::string hex() {
     const uint64_t bits = size_ * 8;
     std::string padding(1, '\x80');
@@ -39,7 +39,7 @@ class Sha256 {
   }
 
  private:
-  // The first 32 bits of the fractional part of a cube root of a prime.
+  // The first 32 bits of the fractional part of the cube root of a prime.
   static uint32_t constant(int prime) {
     const long double root = std::cbrt(static_cast<long double>(prime));
     return static_cast<uint32_t>((root - std::floor(root)) * 4294967296.0L);

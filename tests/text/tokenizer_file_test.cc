@@ -28,7 +28,7 @@ class TokenizerFiles : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(TokenizerFiles, JsonIsTheVocabularyAgain) {
+TEST_F(TokenizerFiles, VocabularyIsEqualAfterWritingAndReadingJson) {
   const Vocabulary vocabulary = Vocabulary::parse(kVocabulary);
   const std::string json =
       tokenizer_json(vocabulary, {.lower_case = false, .max_input_chars_per_word = 77});
@@ -38,23 +38,23 @@ TEST_F(TokenizerFiles, JsonIsTheVocabularyAgain) {
   EXPECT_EQ(file.max_input_chars_per_word, 77);
 }
 
-TEST_F(TokenizerFiles, ConfigBesideAVocabularySaysTheCase) {
+TEST_F(TokenizerFiles, ConfigBesideVocabularySetsLowerCase) {
   const std::string path = write("vocab.txt", kVocabulary);
   EXPECT_FALSE(load_tokenizer(path).lower_case.has_value());
   write("tokenizer_config.json", tokenizer_config_json({.lower_case = false}, 512));
   EXPECT_EQ(load_tokenizer(path).lower_case, false);
 }
 
-TEST_F(TokenizerFiles, HostileOnesAreRefused) {
+TEST_F(TokenizerFiles, InvalidTokenizersAreRejected) {
   const auto vocab = [](const std::string& inner) {
     return "{\"model\": {\"vocab\": " + inner + "}}";
   };
   EXPECT_NE(error_of(vocab("{\"a\": 0, \"b\": 2}")).find("id 2"), std::string::npos);
-  EXPECT_NE(error_of(vocab("{\"a\": 0, \"b\": 0}")).find("one id"), std::string::npos);
+  EXPECT_NE(error_of(vocab("{\"a\": 0, \"b\": 0}")).find("same id"), std::string::npos);
   EXPECT_NE(error_of(vocab("{\"a\": -1}")).find("id -1"), std::string::npos);
   EXPECT_NE(error_of(vocab("{\"a\": 1e300}")).find("has id"), std::string::npos);
   EXPECT_NE(error_of(vocab("{\"a\\nb\": 0}")).find("line break"), std::string::npos);
-  EXPECT_NE(error_of(vocab("{\" a\": 0}")).find("blanks"), std::string::npos);
+  EXPECT_NE(error_of(vocab("{\" a\": 0}")).find("white space"), std::string::npos);
   EXPECT_NE(error_of(vocab("[1, 2]")).find("model.vocab"), std::string::npos);
   EXPECT_NE(error_of(vocab("{}")).find("model.vocab"), std::string::npos);
   EXPECT_NE(error_of("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}}}").find("BPE"),

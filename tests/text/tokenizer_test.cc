@@ -29,8 +29,8 @@ Ids encode(const Tokenizer& tokenizer, std::string_view text) {
   return ids;
 }
 
-// fixtures/README.md says how the cases came to be.
-TEST(Tokenizer, GivesTheIdsOfBothReferences) {
+// fixtures/README.md describes how the cases were made.
+TEST(Tokenizer, IdsEqualBothReferences) {
   const Vocabulary vocabulary = small_vocabulary();
   const auto cases = nlohmann::json::parse(test::read_all(test::fixture("cases.json")));
   ASSERT_GE(cases.size(), 200U);
@@ -51,9 +51,10 @@ TEST(Tokenizer, GivesTheIdsOfBothReferences) {
   }
 }
 
-// A soft hyphen is dropped by the rules and sends a stretch through the general path: the fast path
-// must agree with it wherever words end, sixteen bytes being its stride.
-TEST(Tokenizer, AgreesOnBothPaths) {
+// A soft hyphen is dropped by the rules but moves its segment to the general path. The fast path
+// must agree with the general path wherever words end, in particular around its stride of sixteen
+// bytes.
+TEST(Tokenizer, FastPathEqualsGeneralPath) {
   const Vocabulary vocabulary = small_vocabulary();
   std::mt19937 random(5);
   const std::string alphabet = "abcaabbccHelowrd123xz.,!-[]#'  ";
@@ -73,18 +74,18 @@ TEST(Tokenizer, AgreesOnBothPaths) {
   }
 }
 
-TEST(Tokenizer, ReadsNothingBeyondTheText) {
+TEST(Tokenizer, DoesNotReadPastTheText) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
   for (size_t length = 0; length <= 40; ++length) {
-    const std::vector<char> exact(length, 'a');  // a sanitizer sees a byte too many
+    const std::vector<char> exact(length, 'a');  // a sanitizer detects an access past the end
     const Ids ids = encode(tokenizer, std::string_view(exact.data(), length));
     const std::string longer = std::string(length, 'a') + std::string(32, ' ');
     EXPECT_EQ(ids, encode(tokenizer, longer));
   }
 }
 
-TEST(Tokenizer, AppendsAndKeepsWhatWasThere) {
+TEST(Tokenizer, EncodeAppendsToTheIds) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
   Ids ids = {7};
@@ -94,7 +95,7 @@ TEST(Tokenizer, AppendsAndKeepsWhatWasThere) {
   EXPECT_EQ(offsets, (std::vector<TokenOffset>{{1, 2}, {0, 3}, {4, 6}}));
 }
 
-TEST(Tokenizer, ReadsBrokenUtf8AsReplacementCharacters) {
+TEST(Tokenizer, InvalidUtf8IsReadAsReplacementCharacters) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
   Ids ids;
@@ -104,7 +105,7 @@ TEST(Tokenizer, ReadsBrokenUtf8AsReplacementCharacters) {
   EXPECT_EQ(offsets, (std::vector<TokenOffset>{{0, 1}, {4, 5}}));
 }
 
-TEST(Tokenizer, BoundsTheLengthOfWords) {
+TEST(Tokenizer, WordsOverTheLimitBecomeUnknown) {
   const Vocabulary vocabulary = small_vocabulary();
   const int32_t unk = vocabulary.id("[UNK]");
   for (const int32_t most : {1, 3, 15, 16, 17, 200}) {
@@ -116,7 +117,7 @@ TEST(Tokenizer, BoundsTheLengthOfWords) {
   EXPECT_THROW(Tokenizer(vocabulary, {.max_input_chars_per_word = 0}), Error);
 }
 
-TEST(Tokenizer, NeedsAnUnknownPiece) {
+TEST(Tokenizer, VocabularyWithoutUnknownPieceIsRejected) {
   const Vocabulary vocabulary = Vocabulary::parse("a\nb\n", "v.txt");
   EXPECT_THROW(Tokenizer{vocabulary}, Error);
 }
@@ -128,8 +129,8 @@ TEST(Tokenizer, WorksWithoutContinuingPiecesAndWithoutSpecials) {
   EXPECT_EQ(encode(recipe, "a [CLS] [CLS]."), (Ids{1, 0, 0, 0, 0, 0}));
 }
 
-// One base letter and a long run of accents out of order, and one stretch without a blank.
-TEST(Tokenizer, TakesLongStretches) {
+// One base letter with a long run of accents out of order, and one segment without white space.
+TEST(Tokenizer, LongSegmentsAreEncoded) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
   std::string accents = "a";
@@ -141,7 +142,7 @@ TEST(Tokenizer, TakesLongStretches) {
   EXPECT_EQ(encode(tokenizer, commas + "\xC2\xAD").size(), 400000U);
 }
 
-TEST(Tokenizer, MayBeSharedByThreads) {
+TEST(Tokenizer, ThreadsMayShareATokenizer) {
   const Vocabulary vocabulary = small_vocabulary();
   const Tokenizer tokenizer(vocabulary);
   const auto cases = nlohmann::json::parse(test::read_all(test::fixture("cases.json")));

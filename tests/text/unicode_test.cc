@@ -12,7 +12,7 @@
 namespace bertha::text {
 namespace {
 
-TEST(Utf8, ReadsWhatItWrote) {
+TEST(Utf8, DecodeReversesEncode) {
   for (char32_t c = 0; c < 0x110000; ++c) {
     if (c >= 0xD800 && c < 0xE000) continue;
     std::string text;
@@ -24,8 +24,8 @@ TEST(Utf8, ReadsWhatItWrote) {
   }
 }
 
-// Lengths of the parts that become U+FFFD, as Python's bytes.decode("utf-8", "replace") has them.
-TEST(Utf8, ReplacesBrokenBytesAsPythonDoes) {
+// Lengths of the parts that become U+FFFD, from Python's bytes.decode("utf-8", "replace").
+TEST(Utf8, InvalidBytesAreReplacedAsInPython) {
   const struct {
     std::string bytes;
     std::vector<int> lengths;
@@ -62,7 +62,7 @@ TEST(Utf8, ReplacesBrokenBytesAsPythonDoes) {
   }
 }
 
-// Words of a text, each with the rules' changes.
+// The words of a text after the changes of the rules.
 std::vector<std::string> words_of(const std::string& text, TokenRules token_rules, bool lower) {
   const CharacterRules& rules = CharacterRules::of(token_rules);
   TextCursor at{text.data(), text.data() + text.size(), 0};
@@ -102,18 +102,18 @@ uint64_t digest_of_all_code_points(TokenRules rules, bool lower) {
   return digest;
 }
 
-// Expected values: fixtures/make_fixtures.py, from Hugging Face and from the recipe.
-TEST(Unicode, TreatsEveryCodePointAsHuggingFaceDoes) {
+// Expected values come from fixtures/make_fixtures.py, which runs Hugging Face and the reference.
+TEST(Unicode, EveryCodePointIsTreatedAsByHuggingFace) {
   EXPECT_EQ(digest_of_all_code_points(TokenRules::kHf, true), 0x1289e57d991854bbU);
   EXPECT_EQ(digest_of_all_code_points(TokenRules::kHf, false), 0x3b9bd9862f65935eU);
 }
 
-TEST(Unicode, TreatsEveryCodePointAsTheRecipeDoes) {
+TEST(Unicode, EveryCodePointIsTreatedAsByTheReference) {
   EXPECT_EQ(digest_of_all_code_points(TokenRules::kRecipe, true), 0x41abff424c6304f4U);
   EXPECT_EQ(digest_of_all_code_points(TokenRules::kRecipe, false), 0xa6f85303e1c56845U);
 }
 
-TEST(Unicode, ParsesTheNamesOfRules) {
+TEST(Unicode, NamesOfTokenRulesAreParsed) {
   EXPECT_EQ(parse_token_rules("hf"), TokenRules::kHf);
   EXPECT_EQ(parse_token_rules("recipe"), TokenRules::kRecipe);
   EXPECT_THROW(parse_token_rules("HF"), Error);

@@ -22,7 +22,7 @@ std::string message_of(const std::string& contents) {
   return "";
 }
 
-TEST(Vocabulary, GivesIdsByLine) {
+TEST(Vocabulary, IdsAreLineNumbers) {
   const Vocabulary vocabulary = Vocabulary::parse("a\nb\r\n##c\rd");
   ASSERT_EQ(vocabulary.size(), 4);
   EXPECT_EQ(vocabulary.find("a"), 0);
@@ -33,7 +33,7 @@ TEST(Vocabulary, GivesIdsByLine) {
   EXPECT_EQ(vocabulary.piece(2), "##c");
 }
 
-TEST(Vocabulary, CountsARepeatedLineOnceWithItsLastId) {
+TEST(Vocabulary, RepeatedLineCountsOnceWithItsLastId) {
   const Vocabulary vocabulary = Vocabulary::parse("a\nb\na\nc\n");
   EXPECT_EQ(vocabulary.size(), 4);
   EXPECT_EQ(vocabulary.id("a"), 2);
@@ -43,7 +43,7 @@ TEST(Vocabulary, CountsARepeatedLineOnceWithItsLastId) {
   EXPECT_EQ(vocabulary.piece(0), "a");
 }
 
-TEST(Vocabulary, StripsBlanksAsPythonDoes) {
+TEST(Vocabulary, WhiteSpaceIsStrippedAsInPython) {
   const Vocabulary vocabulary =
       Vocabulary::parse(" a \n\tb\x1c\n\xC2\xA0\xC3\xA9\xE2\x80\xA8\n\n\xE2\x80\x8Bz\n");
   EXPECT_EQ(vocabulary.piece(0), "a");
@@ -53,25 +53,25 @@ TEST(Vocabulary, StripsBlanksAsPythonDoes) {
   EXPECT_EQ(vocabulary.piece(4), "\xE2\x80\x8Bz") << "U+200B is no blank";
 }
 
-TEST(Vocabulary, SurvivesAMove) {
+TEST(Vocabulary, IsValidAfterAMove) {
   Vocabulary first = Vocabulary::parse("a\nb\n");
   const Vocabulary second = std::move(first);
   EXPECT_EQ(second.piece(1), "b");
   EXPECT_EQ(second.find("a"), 0);
 }
 
-TEST(Vocabulary, NamesAMissingSpecial) {
+TEST(Vocabulary, MissingSpecialPieceIsNamed) {
   EXPECT_EQ(Vocabulary::parse(kSpecials).specials().mask, 4);
   const Vocabulary vocabulary = Vocabulary::parse("[PAD]\n[UNK]\n[CLS]\n", "v.txt");
   try {
     vocabulary.specials();
-    FAIL() << "no [SEP], no error";
+    FAIL() << "expected an error: there is no [SEP]";
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()), "v.txt: no [SEP] among its 3 pieces");
   }
 }
 
-TEST(Vocabulary, RefusesWhatIsNoVocabulary) {
+TEST(Vocabulary, InvalidVocabulariesAreRejected) {
   EXPECT_NE(message_of("").find("v.txt: empty"), std::string::npos);
   EXPECT_NE(message_of("a\n\xFFz\n").find("v.txt: line 2, byte 0 is not UTF-8"), std::string::npos);
   EXPECT_NE(message_of(std::string("a\nb\0c\n", 6)).find("v.txt: line 2 holds a NUL"),

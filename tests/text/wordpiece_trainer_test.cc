@@ -22,7 +22,7 @@ WordCounts count(const std::string& text, bool lower_case = true) {
   return words;
 }
 
-TEST(WordCounts, CountsTheTokenizersWords) {
+TEST(WordCounts, WordsAreSplitAsByTheTokenizer) {
   const WordCounts words = count("Über UBER, uber\n中国 [MASK]");
   EXPECT_EQ(words.counts().at("uber"), 3);
   EXPECT_EQ(words.counts().at(","), 1);
@@ -32,15 +32,15 @@ TEST(WordCounts, CountsTheTokenizersWords) {
   EXPECT_EQ(count("Über UBER", false).counts().at("Über"), 1);
 }
 
-TEST(WordCounts, AddsAndLeavesOutWhatIsNoWord) {
+TEST(WordCounts, CountsAreAddedAndOverlongWordsSkipped) {
   WordCounts words = count("a b");
   words.add(count("b " + std::string(2000, 'x')));
   EXPECT_EQ(words.counts().at("b"), 2);
   EXPECT_EQ(words.counts().size(), 2U);
 }
 
-// "##x" pieces get their ids from a random hash map there, so the order is given here.
-TEST(WordPieceTrainer, LearnsTheVocabularyOfHuggingFace) {
+// Hugging Face gives "##x" pieces ids from a random hash map, so the fixture fixes the order.
+TEST(WordPieceTrainer, VocabularyEqualsHuggingFaces) {
   const auto expected = nlohmann::json::parse(test::read_all(test::fixture("trainer.json")));
   const auto pieces = expected.at("pieces").get<Pieces>();
   TrainerOptions options;
@@ -50,7 +50,7 @@ TEST(WordPieceTrainer, LearnsTheVocabularyOfHuggingFace) {
   EXPECT_EQ(train_wordpieces(count(test::read_all(test::fixture("corpus.txt"))), options), pieces);
 }
 
-TEST(WordPieceTrainer, MergesTheMostFrequentPairFirst) {
+TEST(WordPieceTrainer, MostFrequentPairIsMergedFirst) {
   TrainerOptions options;
   options.initial_pieces = {"[UNK]"};
   EXPECT_EQ(train_wordpieces(count("abc abc abd xb"), options),
@@ -64,20 +64,20 @@ TEST(WordPieceTrainer, MergesTheMostFrequentPairFirst) {
   EXPECT_NE(std::find(all.begin(), all.end(), "abd"), all.end());
 }
 
-TEST(WordPieceTrainer, KeepsTheMostFrequentCharacters) {
+TEST(WordPieceTrainer, AlphabetLimitKeepsTheMostFrequentCharacters) {
   TrainerOptions options;
   options.initial_pieces = {};
   options.limit_alphabet = 2;
   EXPECT_EQ(train_wordpieces(count("aaa bb b c d"), options), (Pieces{"a", "b", "##a", "##b"}));
 }
 
-TEST(WordPieceTrainer, DoesNotDependOnTheOrderOfText) {
+TEST(WordPieceTrainer, VocabularyDoesNotDependOnTheOrderOfTheText) {
   const std::string one = "the cat sat on the mat with the other cat\n";
   const std::string two = "mathematics is the art of the other that sat\n";
   EXPECT_EQ(train_wordpieces(count(one + two), {}), train_wordpieces(count(two + one), {}));
 }
 
-TEST(WordPieceTrainer, RefusesNonsense) {
+TEST(WordPieceTrainer, OptionsOutOfRangeAreRejected) {
   EXPECT_THROW(train_wordpieces(count(" \n"), {}), Error);
   EXPECT_THROW(train_wordpieces(count("a"), {.vocab_size = 0}), Error);
   EXPECT_THROW(train_wordpieces(count("a"), {.min_frequency = -1}), Error);

@@ -48,7 +48,7 @@ void BucketSums::begin(std::span<float> values, const ReduceOptions& options) {
     check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), mpi_count(std::ssize(values)), MPI_FLOAT,
                          MPI_SUM, scatters_, &next.request));
   } else {
-    next.exchange.of_even_shares(std::ssize(values), ranks_, rank_);
+    next.exchange.of_even_partitions(std::ssize(values), ranks_, rank_);
     begin_scatter(next);
   }
   advance();
@@ -72,8 +72,8 @@ void BucketSums::begin_scatter(Bucket& bucket) {
                        MPI_UINT16_T, scatters_, &bucket.request));
 }
 
-/// The sum of this rank's share, in f32.
-float* BucketSums::sum_share(Bucket& bucket) {
+/// Sums this rank's partition in f32.
+float* BucketSums::sum_partition(Bucket& bucket) {
   if (bucket.rounded) {
     std::ranges::transform(bucket.narrow_pieces, bucket.pieces.begin(), widened);
   }
@@ -83,7 +83,7 @@ float* BucketSums::sum_share(Bucket& bucket) {
 
 void BucketSums::begin_gather(Bucket& bucket) {
   const Exchange& plan = bucket.exchange;
-  const float* const share = sum_share(bucket);
+  const float* const share = sum_partition(bucket);
   const int at = plan.begin[static_cast<size_t>(rank_)];
   if (bucket.rounded) {
     std::transform(share, share + plan.mine[0], bucket.narrow.data() + at, narrowed);
@@ -116,7 +116,7 @@ void BucketSums::step(int64_t number) {
 void BucketSums::advance() {
   for (int64_t number = finished_; number < begun_; ++number) {
     Bucket& now = bucket(number);
-    // A scatter that is complete out of turn waits for those before it.
+    // A scatter that completes early waits for the scatters before it.
     if (now.phase == Phase::kScatter && number != gathering_) continue;
     if (now.phase == Phase::kDone) continue;
     int done = 0;
@@ -143,7 +143,7 @@ void BucketSums::finish(int64_t count) {
 
 void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bounds,
                          const ReduceOptions& options) {
-  BERTHA_CHECK(idle(), "sums are under way");
+  BERTHA_CHECK(idle(), "all-reduces are in flight");
   int64_t longest = 0;
   for (size_t r = 0; r + 1 < bounds.size(); ++r) {
     longest = std::max(longest, bounds[r + 1] - bounds[r]);
@@ -156,7 +156,7 @@ void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bound
     only.exchange.of_slices(bounds, rank_, from, from + slice);
     begin_scatter(only);
     check(MPI_Wait(&only.request, MPI_STATUS_IGNORE));
-    std::copy_n(sum_share(only), only.exchange.mine[0],
+    std::copy_n(sum_partition(only), only.exchange.mine[0],
                 values.data() + only.exchange.begin[static_cast<size_t>(rank_)]);
   }
 }

@@ -1,8 +1,9 @@
 #pragma once
 
-// Sums of buckets over ranks that go on while this rank computes. A bucket goes one of two ways:
-// MPI's own sum; or, where the order of additions or bf16 on the wire matters, each rank sums a
-// share of it in the order of pairwise.h and gives it to all, which moves the bytes of a ring.
+// All-reduces of buckets that progress while this rank computes. A bucket uses MPI's own
+// all-reduce; or, where the order of additions or bf16 transfers matter, each rank sums one
+// partition of it in the order of pairwise.h and sends the result to all, which moves as many bytes
+// as a ring.
 
 #include <mpi.h>
 
@@ -23,21 +24,21 @@ class BucketSums {
   BucketSums& operator=(const BucketSums&) = delete;
   ~BucketSums();
 
-  /// Begins a bucket; waits for the oldest when kUnderWay are under way.
+  /// Starts a bucket. Waits for the oldest when kMostInFlight are in flight.
   void begin(std::span<float> values, const ReduceOptions& options);
-  /// Takes every bucket as far as it goes without waiting.
+  /// Advances every bucket as far as possible without waiting.
   void advance();
-  /// Waits for the oldest `count`; all by default.
-  void finish(int64_t count = kUnderWay);
+  /// Waits for the oldest `count` buckets; by default for all.
+  void finish(int64_t count = kMostInFlight);
   bool idle() const { return finished_ == begun_; }
-  bool full() const { return begun_ - finished_ == kUnderWay; }
+  bool full() const { return begun_ - finished_ == kMostInFlight; }
 
-  /// This rank's share becomes the sum over ranks; waits.
+  /// Reduces this rank's partition over all ranks; waits for the result.
   void scatter(std::span<float> values, std::span<const int64_t> bounds,
                const ReduceOptions& options);
 
  private:
-  static constexpr int64_t kUnderWay = 32;
+  static constexpr int64_t kMostInFlight = 32;
   enum class Phase : uint8_t { kScatter, kGather, kDone };
   struct Bucket {
     std::span<float> values;
@@ -45,28 +46,29 @@ class BucketSums {
     bool by_library = false;
     Phase phase = Phase::kDone;
     Exchange exchange;
-    std::vector<float> pieces;  ///< every rank's version of this rank's share
+    std::vector<float> pieces;  ///< every rank's values of this rank's partition
     std::vector<uint16_t> narrow;
     std::vector<uint16_t> narrow_pieces;
     MPI_Request request = MPI_REQUEST_NULL;
   };
-  Bucket& bucket(int64_t number) { return buckets_[static_cast<size_t>(number % kUnderWay)]; }
+  Bucket& bucket(int64_t number) { return buckets_[static_cast<size_t>(number % kMostInFlight)]; }
   void begin_scatter(Bucket& bucket);
-  float* sum_share(Bucket& bucket);
+  float* sum_partition(Bucket& bucket);
   void begin_gather(Bucket& bucket);
   void end(Bucket& bucket) const;
   /// Moves a bucket whose request is complete to its next phase.
   void step(int64_t number);
 
-  // All ranks must begin collectives of one communicator in the same order. Scatters follow the
-  // calls; gathers begin when scatters are complete, in the order of buckets, on their own.
+  // All ranks must start the collectives of one communicator in the same order. Scatters start in
+  // the order of the calls. Gathers start when scatters are complete, in the order of buckets, on a
+  // communicator of their own.
   MPI_Comm scatters_ = MPI_COMM_NULL;
   MPI_Comm gathers_ = MPI_COMM_NULL;
   int rank_ = 0;
   int ranks_ = 1;
-  std::array<Bucket, kUnderWay> buckets_;
+  std::array<Bucket, kMostInFlight> buckets_;
   int64_t begun_ = 0;
-  int64_t gathering_ = 0;  ///< buckets before it have begun their gather
+  int64_t gathering_ = 0;  ///< first bucket whose gather has not started
   int64_t finished_ = 0;
 };
 

@@ -6,11 +6,11 @@
 
 namespace bertha::comm {
 
-void Exchange::of_shares(std::span<const int64_t> bounds, int rank) {
+void Exchange::of_partitions(std::span<const int64_t> bounds, int rank) {
   of_slices(bounds, rank, 0, bounds.back() - bounds.front());
 }
 
-void Exchange::of_even_shares(int64_t size, int ranks, int rank) {
+void Exchange::of_even_partitions(int64_t size, int ranks, int rank) {
   begin.clear();
   counts.clear();
   for (int64_t r = 0; r < ranks; ++r) {

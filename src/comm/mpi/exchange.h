@@ -6,18 +6,18 @@
 
 namespace bertha::comm {
 
-/// What MPI_Alltoallv and MPI_Allgatherv want to know of shares of something flat.
+/// Arguments of MPI_Alltoallv and MPI_Allgatherv for partitions of a flat buffer.
 struct Exchange {
-  std::vector<int> begin;         ///< where each rank's share begins
-  std::vector<int> counts;        ///< its values
-  std::vector<int> mine;          ///< values of this rank's share, for each rank
-  std::vector<int> mine_offsets;  ///< where each rank's version of it is put
+  std::vector<int> begin;         ///< start of each rank's partition
+  std::vector<int> counts;        ///< number of values in each rank's partition
+  std::vector<int> mine;          ///< number of values of this rank's partition, once per rank
+  std::vector<int> mine_offsets;  ///< where each rank's values of this rank's partition are stored
 
-  /// Of the shares [bounds[r], bounds[r + 1]).
-  void of_shares(std::span<const int64_t> bounds, int rank);
-  /// Of `size` values shared out evenly.
-  void of_even_shares(int64_t size, int ranks, int rank);
-  /// Of the elements [from, to) of each share of `bounds`, as far as it has them.
+  /// For the partitions [bounds[r], bounds[r + 1]).
+  void of_partitions(std::span<const int64_t> bounds, int rank);
+  /// For `size` values in even partitions.
+  void of_even_partitions(int64_t size, int ranks, int rank);
+  /// For the elements [from, to) of each partition of `bounds`, as far as they exist.
   void of_slices(std::span<const int64_t> bounds, int rank, int64_t from, int64_t to);
 
  private:

@@ -14,14 +14,14 @@ namespace bertha::comm {
 namespace {
 
 constexpr double kBeatSeconds = 0.5;
-// A launcher that ends us after a rank has died kills us a few seconds after it has asked: the
-// others must have said by then which rank it was.
+// When a rank has died, the launcher asks this process to stop and kills it a few seconds later.
+// The other ranks must report the dead rank before that.
 constexpr double kSilenceWhileStopping = 2.5;
-// Rank 0 sees all and speaks first; when it is the silent one, rank 1 speaks for all.
+// Rank 0 sees all ranks and reports first. When rank 0 is silent, rank 1 reports for the others.
 constexpr double kRank1Delay = 0.25;
 constexpr double kDeputyDelay = 5;
 constexpr double kDeputyDelayWhileStopping = 0.5;
-// Who was not running for a while takes in first what others have said meanwhile.
+// A process that was suspended first reads the beats that arrived meanwhile.
 constexpr double kAsleep = 1;
 constexpr double kWakingUp = 2;
 constexpr std::chrono::milliseconds kTick{50};
@@ -54,7 +54,7 @@ Heartbeat::Heartbeat(MPI_Comm communicator, const std::vector<std::string>& host
       settings_(settings),
       activity_(activity),
       rank_(rank_in(communicator)),
-      talked_(now_seconds()),
+      last_exchange_(now_seconds()),
       monitor_(hosts, watched_by(rank_, hosts.size()), now_seconds()) {
   if (rank_ != 0) {
     peers_.push_back({.rank = 0, .sent = {}, .received = {}});
@@ -103,16 +103,16 @@ void Heartbeat::talk() {
   while (true) {
     const bool leaving = leaving_;
     const double now = now_seconds();
-    talked_ = now;
+    last_exchange_ = now;
     const bool due = leaving || now >= next_beat;
     if (due) next_beat = now + kBeatSeconds;
-    if (take_and_tell(now, leaving, due)) return;
+    if (exchange_beats(now, leaving, due)) return;
     std::this_thread::sleep_for(leaving ? kTick / 10 : kTick);
   }
 }
 
-/// True when this rank leaves and all know of all others that they do.
-bool Heartbeat::take_and_tell(double now, bool leaving, bool due) {
+/// Sends and receives beats. Returns true when this rank leaves and all ranks know that all leave.
+bool Heartbeat::exchange_beats(double now, bool leaving, bool due) {
   bool all_parted = leaving;
   for (Peer& peer : peers_) {
     receive(peer, now);
@@ -131,19 +131,19 @@ void Heartbeat::receive(Peer& peer, double now) {
       const std::lock_guard lock(monitor_mutex_);
       monitor_.take(peer.rank, peer.received, now);
     }
-    if (peer.received.left) return;  // its last: nothing more is expected
+    if (peer.received.left) return;  // its last beat: nothing more is expected
     MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
               &peer.receiving);
   }
 }
 
-/// One beat under way at most: a rank that takes none in is not flooded.
+/// At most one beat is in flight, so that a rank that receives nothing is not flooded.
 void Heartbeat::send(Peer& peer, bool leaving) {
   int done = 1;
   MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
-  if (done == 0 || peer.told_of_leaving) return;
+  if (done == 0 || peer.sent_leaving) return;
   peer.sent = beat(leaving);
-  peer.told_of_leaving = leaving;
+  peer.sent_leaving = leaving;
   MPI_Isend(&peer.sent, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_, &peer.sending);
 }
 
@@ -151,7 +151,7 @@ bool Heartbeat::parted(Peer& peer) {
   int done = 0;
   MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
   const std::lock_guard lock(monitor_mutex_);
-  return done != 0 && peer.told_of_leaving && monitor_.left(peer.rank);
+  return done != 0 && peer.sent_leaving && monitor_.left(peer.rank);
 }
 
 void Heartbeat::judge() {
@@ -177,15 +177,17 @@ std::optional<std::string> Heartbeat::verdict(double now) {
   const std::lock_guard lock(monitor_mutex_);
   if (rank_ == 0) monitor_.take(0, beat(leaving_), now);
   std::optional<std::string> line = monitor_.verdict(now, silence);
-  const double kept = now - talked_;
+  const double kept = now - last_exchange_;
   if (!line || kept < kAsleep) return line;
-  return fmt::format("MPI has kept rank {} for {:.0f} s, as it may when a host has gone; {}", rank_,
-                     kept, *line);
+  return fmt::format(
+      "MPI has blocked the watchdog of rank {} for {:.0f} s, as it may when a host is lost; {}",
+      rank_, kept, *line);
 }
 
 void Heartbeat::end(const std::string& line) {
   if (settings_.on_failure) settings_.on_failure(line);
-  // MPI_Abort talks to the launcher, which may be out of reach: the alarm ends what hangs in it.
+  // MPI_Abort contacts the launcher, which may be unreachable: the alarm ends the process if it
+  // hangs.
   std::signal(SIGALRM, SIG_DFL);
   alarm(kAbortSeconds);
   release();

@@ -1,11 +1,10 @@
 #pragma once
 
-// The watchdog: a thread of each rank says "alive, and here" twice a second and takes in what
-// others say; a second thread ends the job when a rank falls silent or all wait for each other. A
-// stopped process is noticed by no launcher (a dead one is). Beats go to rank 0, which sees all;
-// the others watch rank 0. The thread that judges calls MPI for nothing but the end: when a host
-// has gone, Open MPI may keep the one that talks for ever (it waits for its daemon to take a
-// warning).
+// The watchdog. In each rank, one thread sends a heartbeat twice a second and receives those of
+// others. A second thread ends the job when a rank falls silent or all ranks wait for each other.
+// Launchers notice a dead process but not a stopped one. Beats go to rank 0, which sees all ranks;
+// the others watch rank 0. The second thread calls MPI only to end the job: when a host is lost,
+// Open MPI may block the first thread for ever (it waits for its daemon to accept a warning).
 
 #include <mpi.h>
 
@@ -22,7 +21,7 @@
 
 namespace bertha::comm {
 
-/// Where the main thread is; written by it, read by the watchdog.
+/// The state of the main thread, which writes it; the watchdog reads it.
 struct Activity {
   std::atomic<int64_t> step{0};
   std::atomic<int64_t> waits{0};
@@ -32,33 +31,33 @@ struct Activity {
 
 class Heartbeat {
  public:
-  /// `communicator` is this thread's own, with MPI_THREAD_MULTIPLE.
+  /// `communicator` is used by this thread only and needs MPI_THREAD_MULTIPLE.
   Heartbeat(MPI_Comm communicator, const std::vector<std::string>& hosts,
             const WorldSettings& settings, const Activity& activity);
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
-  /// Tells the others that this rank leaves in order, and waits until they leave too.
+  /// Announces to the others that this rank ends normally, and waits until they end too.
   ~Heartbeat();
 
-  /// What release() calls.
+  /// Sets the function that release() calls.
   void on_abort(std::function<void()> release);
-  /// Before this process ends out of order, on any thread.
+  /// Called on any thread before this process ends abnormally.
   void release();
 
  private:
-  /// One message under way in each direction with a rank.
+  /// One message in flight in each direction with a rank.
   struct Peer {
     int rank = 0;
     Beat sent;
     Beat received;
     MPI_Request sending = MPI_REQUEST_NULL;
     MPI_Request receiving = MPI_REQUEST_NULL;
-    bool told_of_leaving = false;
+    bool sent_leaving = false;
   };
 
   void talk();
   void judge();
-  bool take_and_tell(double now, bool leaving, bool due);
+  bool exchange_beats(double now, bool leaving, bool due);
   void receive(Peer& peer, double now);
   void send(Peer& peer, bool leaving);
   bool parted(Peer& peer);
@@ -70,10 +69,10 @@ class Heartbeat {
   const WorldSettings& settings_;
   const Activity& activity_;
   int rank_ = 0;
-  std::atomic<double> talked_;  ///< when the thread that talks last came round
+  std::atomic<double> last_exchange_;  ///< when the heartbeat thread last finished a round
   std::mutex monitor_mutex_;
   RankMonitor monitor_;
-  std::vector<Peer> peers_;  ///< of the thread that talks
+  std::vector<Peer> peers_;  ///< used by the heartbeat thread only
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
   std::mutex release_mutex_;

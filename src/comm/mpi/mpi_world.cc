@@ -18,7 +18,7 @@ constexpr int64_t kMostBytes = int64_t{1} << 30;  // counts of MPI 3 are int
 
 }  // namespace
 
-/// Says where the main thread waits, for as long as a call lasts.
+/// Reports the stage in which the main thread waits, for the duration of a call.
 class MpiWorld::Waiting {
  public:
   Waiting(Activity& activity, Stage stage) : activity_(activity), before_(activity.stage) {
@@ -42,7 +42,7 @@ MpiWorld::MpiWorld(const WorldSettings& settings) : settings_(settings) {
   int provided = 0;
   check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided));
   if (provided < MPI_THREAD_MULTIPLE) {
-    fail("this MPI library does not let threads communicate (MPI_THREAD_MULTIPLE)");
+    fail("this MPI library does not support calls from several threads (MPI_THREAD_MULTIPLE)");
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
@@ -108,7 +108,7 @@ void MpiWorld::broadcast(std::span<std::byte> data, Stage stage) {
   }
 }
 
-/// Gathers and adds in order of rank: a library may add in another order on each rank.
+/// Gathers and adds in order of rank, because a library may use another order on each rank.
 void MpiWorld::all_reduce(std::span<double> values, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<double> all(values.size() * static_cast<size_t>(ranks_));
@@ -144,7 +144,7 @@ void MpiWorld::wait_for_all(Stage stage) {
 }
 
 void MpiWorld::vote(bool stop) {
-  BERTHA_CHECK(voting_ == MPI_REQUEST_NULL, "a vote is under way");
+  BERTHA_CHECK(voting_ == MPI_REQUEST_NULL, "a vote is in flight");
   ballot_ = stop ? 1 : 0;
   check(MPI_Iallreduce(&ballot_, &result_, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD, &voting_));
 }
@@ -165,8 +165,8 @@ std::span<float> host_values(InOut tensor) {
 
 }  // namespace
 
-/// 1 MiB: on one host 110 million values took 0.25 s so, and 0.51 s in sums of 32 MiB, which leave
-/// a core's cache.
+/// Buckets of 1 MiB: on one host, 110 million values took 0.25 s, against 0.51 s with buckets of 32
+/// MiB, which exceed a core's cache.
 int64_t MpiWorld::bucket_elements(const ReduceOptions& options) const {
   return std::min(options.bucket_elements, int64_t{1} << 18);
 }
@@ -198,7 +198,7 @@ void MpiWorld::reduce_scatter(InOut values, std::span<const int64_t> bounds,
 void MpiWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
-  plan.of_shares(bounds, rank_);
+  plan.of_partitions(bounds, rank_);
   check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, host_values(values).data(),
                        plan.counts.data(), plan.begin.data(), MPI_FLOAT, MPI_COMM_WORLD));
 }
@@ -206,7 +206,7 @@ void MpiWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage s
 void MpiWorld::all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
-  plan.of_shares(bounds, rank_);
+  plan.of_partitions(bounds, rank_);
   check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values.data(), plan.counts.data(),
                        plan.begin.data(), MPI_DOUBLE, MPI_COMM_WORLD));
 }
@@ -215,7 +215,7 @@ void MpiWorld::gather(std::span<const float> mine, std::span<float> all,
                       std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
-  plan.of_shares(bounds, rank_);
+  plan.of_partitions(bounds, rank_);
   check(MPI_Gatherv(mine.data(), mpi_count(std::ssize(mine)), MPI_FLOAT, all.data(),
                     plan.counts.data(), plan.begin.data(), MPI_FLOAT, 0, MPI_COMM_WORLD));
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// The world that mpirun makes. Host memory goes over MPI; a tensor's memory is taken to be host
-// memory (a device's own communicator has its own for tensors).
+// The world that mpirun makes. Host memory is sent over MPI. Tensors are assumed to be in host
+// memory; devices with their own communicator handle their tensors themselves.
 
 #include <mpi.h>
 

@@ -6,10 +6,10 @@
 
 namespace bertha::comm {
 
-/// Throws Error with MPI's own text when a call did not succeed; `where` names what was under way.
+/// Throws Error with MPI's message unless the call succeeded. `where` names the operation.
 void check_mpi(int status, const char* where);
 
-/// Counts of MPI 3 are int.
+/// Converts a count to int, the type of counts in MPI 3.
 int mpi_count(int64_t size);
 
 }  // namespace bertha::comm

@@ -16,8 +16,8 @@ void check(ncclResult_t status, const char* call) {
   fail("NCCL: {}: {}: {}", call, ncclGetErrorString(status), ncclGetLastError(nullptr));
 }
 
-/// The size of every rank's share where all are equal, else 0.
-int64_t equal_share(std::span<const int64_t> bounds) {
+/// The number of elements of each partition if all are equal, else 0.
+int64_t equal_partition_size(std::span<const int64_t> bounds) {
   const int64_t size = bounds[1] - bounds[0];
   for (size_t r = 1; r + 1 < bounds.size(); ++r) {
     if (bounds[r + 1] - bounds[r] != size) return 0;
@@ -29,8 +29,8 @@ size_t count_of(std::span<const int64_t> bounds, size_t rank) {
   return static_cast<size_t>(bounds[rank + 1] - bounds[rank]);
 }
 
-/// NCCL may register the memory that a captured collective names, all ranks together; here one rank
-/// captures a step that another replays, and would wait for it.
+/// NCCL may register the memory of a captured collective, which all ranks must do together. Here
+/// one rank may capture a step while another replays it, so the registration would wait for ever.
 void forbid_registration() {
   constexpr int kKeepTheUsers = 0;
   setenv("NCCL_GRAPH_REGISTER", "0", kKeepTheUsers);
@@ -38,7 +38,7 @@ void forbid_registration() {
 
 }  // namespace
 
-/// Evaluates a call of NCCL once; throws Error with its text unless it succeeded.
+/// Evaluates an NCCL call once. Throws Error with NCCL's message unless it succeeded.
 #define BERTHA_NCCL(call) check((call), #call)
 
 NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host), device_(device) {
@@ -53,37 +53,36 @@ NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host)
 
 NcclWorld::~NcclWorld() {
   host_.on_abort({});
-  // An orderly end waits for the other ranks: not for this one to hang on when it leaves by an
-  // error.
+  // The normal end waits for the other ranks. A rank that leaves by an error must not wait.
   if (std::uncaught_exceptions() > exceptions_before_) release();
   if (released_.exchange(true)) return;
   ncclCommFinalize(communicator_);
   ncclCommDestroy(communicator_);
 }
 
-/// Kernels that wait for a rank that is gone end, and with them whoever waits for the card.
+/// Ends the kernels that wait for a lost rank, so that threads that wait for the GPU continue.
 void NcclWorld::release() {
   if (!released_.exchange(true)) ncclCommAbort(communicator_);
 }
 
 NcclWorld::Wire NcclWorld::to_wire(const Tensor& values, const ReduceOptions& options,
                                    cuda::Stream stream) {
-  if (options.fixed_order) fail("--deterministic sums gradients between CPU ranks alone");
+  if (options.fixed_order) fail("--deterministic sums gradients between CPU ranks only");
   auto* const own = cuda::data<float>(InOut(values));
   if (options.wire_dtype == DType::kF32) return {own, ncclFloat32, size_of(DType::kF32)};
   const int64_t size = values.size() * size_of(DType::kBF16);
-  // Grows in the first run of a segment alone: captured ones meet the same pieces.
+  // Grows only in the first run of a segment: captured runs have the same pieces.
   if (rounded_.size_bytes() < size) rounded_ = device_.allocate(size);
   auto* const rounded = reinterpret_cast<BFloat16*>(rounded_.base());
-  round_on_card(device_, own, rounded, values.size(), stream);
+  round_on_gpu(device_, own, rounded, values.size(), stream);
   return {rounded, ncclBfloat16, size_of(DType::kBF16)};
 }
 
 void NcclWorld::from_wire(const Wire& wire, const Tensor& values, int64_t begin, int64_t end,
                           cuda::Stream stream) const {
   if (wire.type == ncclFloat32) return;
-  widen_on_card(device_, static_cast<const BFloat16*>(wire.data) + begin,
-                cuda::data<float>(InOut(values)) + begin, end - begin, stream);
+  widen_on_gpu(device_, static_cast<const BFloat16*>(wire.data) + begin,
+               cuda::data<float>(InOut(values)) + begin, end - begin, stream);
 }
 
 void NcclWorld::all_reduce_async(InOut piece, const ReduceOptions& options) {
@@ -104,7 +103,7 @@ void NcclWorld::reduce_scatter(InOut values, std::span<const int64_t> bounds,
   const cuda::Stream stream = device_.fork();
   const Wire wire = to_wire(values.tensor(), options, stream);
   const auto own = static_cast<size_t>(rank());
-  if (equal_share(bounds) > 0) {
+  if (equal_partition_size(bounds) > 0) {
     BERTHA_NCCL(ncclReduceScatter(wire.at(bounds[0]), wire.at(bounds[own]), count_of(bounds, own),
                                   wire.type, ncclSum, communicator_, stream));
   } else {
@@ -123,7 +122,7 @@ void NcclWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage 
   const cuda::Stream stream = device_.fork();
   auto* const data = cuda::data<float>(values);
   const auto own = static_cast<size_t>(rank());
-  if (equal_share(bounds) > 0) {
+  if (equal_partition_size(bounds) > 0) {
     BERTHA_NCCL(ncclAllGather(data + bounds[own], data + bounds[0], count_of(bounds, own),
                               ncclFloat32, communicator_, stream));
   } else {

@@ -1,8 +1,8 @@
 #pragma once
 
-// One card a rank: NCCL moves and sums what lies on cards, the world underneath (MPI's) brings the
-// ranks together and does the rest. Collectives are queued on the device's second stream, so that
-// sums go on beside the backward pass, in a captured segment too; nothing here waits on the host.
+// One GPU per rank. NCCL moves and reduces tensors on GPUs; the MPI world underneath starts the
+// ranks and handles everything else. Collectives are queued on the device's second stream, so they
+// overlap with the backward pass, also in a captured segment. No call waits on the host.
 
 #include <nccl.h>
 
@@ -48,8 +48,9 @@ class NcclWorld final : public Communicator {
     std::_Exit(status);
   }
 
-  /// NCCL adds in an order of its own, the same on all ranks and in every run of as many; with bf16
-  /// on the wire each of its sums is rounded. Throws Error for ReduceOptions::fixed_order.
+  /// NCCL uses its own order of additions, which is the same on all ranks and in every run with the
+  /// same number of ranks. With bf16 transfers each partial sum is rounded. Throws Error for
+  /// ReduceOptions::fixed_order.
   void all_reduce_async(InOut piece, const ReduceOptions& options) override;
   void wait_all_reduces() override;
   void reduce_scatter(InOut values, std::span<const int64_t> bounds,
@@ -57,7 +58,7 @@ class NcclWorld final : public Communicator {
   void all_gather(InOut values, std::span<const int64_t> bounds, Stage stage) override;
 
  private:
-  /// Memory and type of what goes over the wire.
+  /// Memory and type of the transferred values.
   struct Wire {
     void* data;
     ncclDataType_t type;
@@ -76,7 +77,7 @@ class NcclWorld final : public Communicator {
   ncclComm_t communicator_ = nullptr;
   std::atomic<bool> released_{false};
   int exceptions_before_ = std::uncaught_exceptions();
-  Buffer rounded_;  ///< bf16, of the largest piece so far
+  Buffer rounded_;  ///< bf16 values of the largest piece so far
 };
 
 }  // namespace bertha::comm

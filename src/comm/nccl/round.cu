@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-/// Pieces of a flat buffer begin anywhere: element by element, in steps of the whole grid.
+/// Pieces of a flat buffer may have any alignment, so the kernel works element by element with a
+/// grid-stride loop.
 template <typename From, typename To>
 __global__ void __launch_bounds__(kThreads)
     convert_kernel(const From* from, To* to, int64_t count) {
@@ -33,13 +34,13 @@ void convert(const cuda::CudaDevice& device, const From* from, To* to, int64_t c
 
 }  // namespace
 
-void round_on_card(const cuda::CudaDevice& device, const float* from, BFloat16* to, int64_t count,
-                   cuda::Stream stream) {
+void round_on_gpu(const cuda::CudaDevice& device, const float* from, BFloat16* to, int64_t count,
+                  cuda::Stream stream) {
   convert(device, from, to, count, stream);
 }
 
-void widen_on_card(const cuda::CudaDevice& device, const BFloat16* from, float* to, int64_t count,
-                   cuda::Stream stream) {
+void widen_on_gpu(const cuda::CudaDevice& device, const BFloat16* from, float* to, int64_t count,
+                  cuda::Stream stream) {
   convert(device, from, to, count, stream);
 }
 

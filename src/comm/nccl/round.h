@@ -7,11 +7,11 @@
 
 namespace bertha::comm {
 
-/// to[i] = from[i] rounded to nearest even, queued on `stream`; all on the card.
-void round_on_card(const cuda::CudaDevice& device, const float* from, BFloat16* to, int64_t count,
-                   cuda::Stream stream);
-/// The way back.
-void widen_on_card(const cuda::CudaDevice& device, const BFloat16* from, float* to, int64_t count,
-                   cuda::Stream stream);
+/// Queues to[i] = from[i], rounded to nearest even, on `stream`. Both arrays are on the GPU.
+void round_on_gpu(const cuda::CudaDevice& device, const float* from, BFloat16* to, int64_t count,
+                  cuda::Stream stream);
+/// Queues the conversion from bf16 to f32.
+void widen_on_gpu(const cuda::CudaDevice& device, const BFloat16* from, float* to, int64_t count,
+                  cuda::Stream stream);
 
 }  // namespace bertha::comm

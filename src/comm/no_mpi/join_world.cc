@@ -1,4 +1,4 @@
-// Stands in for mpi/ where MPI was absent when this program was built.
+// Replaces mpi/ when this program is built without MPI.
 
 #include "comm/communicator.h"
 #include "comm/launch.h"

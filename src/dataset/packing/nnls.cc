@@ -6,32 +6,33 @@
 
 #include "core/error.h"
 
-// The matrix has a column a strategy: 22,102 for rows of 512 tokens and three slots, 24 million for
-// five. It is never made. A column's gradient is a sum of prices, one a slot, so the column with
-// the largest is found by dynamic programming over the row's length, and only the chosen ones
-// (at most one a length) are kept, with the Cholesky factor of their normal equations.
+// The matrix has one column per strategy: 22,102 for rows of 512 tokens and three slots, 24 million
+// for five slots. It is never stored. The gradient of a column is a sum of prices, one per slot, so
+// dynamic programming over the row's length finds the column with the largest gradient. Only the
+// chosen columns (at most one per length) are kept, with the Cholesky factor of their normal
+// equations.
 
 namespace bertha::dataset {
 namespace {
 
-/// Gradients under this share of the first one are rounding errors.
+/// Gradients below this fraction of the first gradient are rounding errors.
 constexpr double kGradientTolerance = 1e-10;
-/// A column whose part outside the span of the others is smaller than this belongs to the span.
+/// A column depends on the others if its part outside their span is smaller than this.
 constexpr double kIndependence = 1e-6;
 constexpr int64_t kStepsPerLength = 20;
 
-/// The strategy with the largest sum of prices.
+/// Finds the strategy with the largest sum of prices.
 class BestStrategy {
  public:
   BestStrategy(int64_t row_length, int64_t most_slots)
       : row_length_(static_cast<size_t>(row_length)),
         sums_(static_cast<size_t>(most_slots), std::vector<double>(row_length_ + 1)) {}
 
-  /// `prices[l]` for every length l in [1, row_length].
+  /// `prices[l]` is the price of length l, for l in [1, row_length].
   std::pair<Strategy, double> find(const std::vector<double>& prices) {
     sums_[0] = prices;
     for (size_t slots = 1; slots + 1 < sums_.size(); ++slots) add_slot(prices, slots);
-    if (sums_.size() > 1) {  // of the last ones the whole row's alone is asked for
+    if (sums_.size() > 1) {  // the last slot count needs only the total of a whole row
       const std::vector<double>& fewer = sums_[sums_.size() - 2];
       double& most = sums_.back()[row_length_];
       most = fewer[row_length_];
@@ -43,14 +44,14 @@ class BestStrategy {
   }
 
  private:
-  /// The best sums of one slot more than sums_[slots - 1] has, for all totals.
+  /// The best sums with one more slot than sums_[slots - 1], for all totals.
   void add_slot(const std::vector<double>& prices, size_t slots) {
     const std::vector<double>& fewer = sums_[slots - 1];
     std::vector<double>& sums = sums_[slots];
     sums = fewer;
     for (size_t length = 1; length < row_length_; ++length) {
       const double price = prices[length];
-      const size_t first = slots == 1 ? length : 1;  // of two slots either may be the longer
+      const size_t first = slots == 1 ? length : 1;  // with two slots, either may be the longer one
       for (size_t rest = first; rest + length <= row_length_; ++rest) {
         const double sum = price + fewer[rest];
         sums[rest + length] = sum > sums[rest + length] ? sum : sums[rest + length];
@@ -58,7 +59,7 @@ class BestStrategy {
     }
   }
 
-  /// The slots behind the best sum: the same additions give the same doubles.
+  /// The slots of the best sum. Repeating the same additions gives equal doubles.
   Strategy trace(const std::vector<double>& prices) const {
     Strategy slots;
     size_t left = row_length_;
@@ -76,10 +77,10 @@ class BestStrategy {
   }
 
   size_t row_length_;
-  std::vector<std::vector<double>> sums_;  ///< [slots at most − 1][total length]
+  std::vector<std::vector<double>> sums_;  ///< [at most slots − 1][total length]
 };
 
-/// Columns in use and the upper triangular R with RᵀR = AᵀWA over them.
+/// The active columns, and the upper triangular R with RᵀR = AᵀWA over them.
 class Factor {
  public:
   explicit Factor(std::span<const double> weights) : weights_(weights) {}
@@ -87,7 +88,7 @@ class Factor {
   size_t size() const { return columns_.size(); }
   const Strategy& operator[](size_t i) const { return columns_[i]; }
 
-  /// False, and nothing changes, when the column depends on those in use.
+  /// Returns false and changes nothing when the column depends on the active columns.
   bool append(const Strategy& column) {
     std::vector<double> products;
     for (const Strategy& other : columns_) products.push_back(product(other, column));
@@ -102,7 +103,7 @@ class Factor {
     return true;
   }
 
-  /// Takes column `at` out; Givens rotations make the factor triangular again.
+  /// Removes column `at`; Givens rotations make the factor triangular again.
   void remove(size_t at) {
     columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(at));
     triangle_.erase(triangle_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -120,7 +121,7 @@ class Factor {
     }
   }
 
-  /// AᵀW · `values`, over lengths.
+  /// AᵀW · `values`, indexed by length.
   std::vector<double> gradient(const std::vector<double>& values) const {
     std::vector<double> result;
     for (const Strategy& column : columns_) {
@@ -207,9 +208,9 @@ class MixtureSolver {
     return left;
   }
 
-  /// The least squares solution over the columns in use. The second solve, of what the first left
-  /// over, makes up for the normal equations' squared condition (Björck, "Stability analysis of
-  /// the method of seminormal equations", 1987).
+  /// The least squares solution over the active columns. A second solve for the residual corrects
+  /// for the squared condition number of the normal equations (Björck, "Stability analysis of the
+  /// method of seminormal equations", 1987).
   std::vector<double> unconstrained() const {
     std::vector<double> solution = used_.gradient(wanted_);
     used_.solve(solution);
@@ -223,8 +224,8 @@ class MixtureSolver {
     return solution;
   }
 
-  /// Goes to the solution over the columns in use, on the way dropping those that would turn
-  /// negative. False when the newest column itself would: then nothing is left to gain.
+  /// Moves to the solution over the active columns and drops columns that would turn negative.
+  /// Returns false when the newest column would turn negative: then no improvement is left.
   bool settle() {
     bool first = true;
     while (true) {

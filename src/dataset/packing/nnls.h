@@ -1,8 +1,8 @@
 #pragma once
 
-// The mixture of packing strategies, by non-negative least squares (Krell, Kosec, Perez,
-// Fitzgibbon: "Efficient sequence packing without cross-contamination", 2021, NNLSHP), solved with
-// the active set method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23).
+// Computes the mixture of packing strategies by non-negative least squares (Krell, Kosec, Perez,
+// Fitzgibbon: "Efficient sequence packing without cross-contamination", 2021, NNLSHP), with the
+// active set method of Lawson and Hanson ("Solving least squares problems", 1974, chapter 23).
 
 #include <cstdint>
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace bertha::dataset {
 
-/// A way to fill a row: lengths of its slots, rising, their sum the row's length.
+/// A way to fill a row: ascending lengths of its slots, whose sum is the length of the row.
 using Strategy = std::vector<int32_t>;
 
 struct WeightedStrategy {
@@ -18,10 +18,10 @@ struct WeightedStrategy {
   double rows = 0;  ///< > 0
 };
 
-/// The strategies of at most `most_slots` slots, and how many rows of each, that minimise
+/// The strategies of at most `most_slots` slots, and the number of rows of each, that minimize
 ///   sum over lengths l of weights[l] · (slots of length l − wanted[l])².
-/// `wanted` and `weights` have S + 1 entries, S being the row's length; entry 0 is not used. At
-/// most S strategies come back, in an order that depends on the input alone.
+/// `wanted` and `weights` have S + 1 entries, where S is the length of a row; entry 0 is not used.
+/// Returns at most S strategies, in an order that depends on the input alone.
 std::vector<WeightedStrategy> solve_mixture(std::span<const double> wanted,
                                             std::span<const double> weights, int64_t most_slots);
 

@@ -17,19 +17,20 @@
 #include "dataset/spill.h"
 #include "io/atomic_folder.h"
 
-// A row takes its sequences from anywhere, and all sequences need not fit in memory. So: lengths
-// alone decide which row each sequence goes to; then every shard is read once, its sequences going
-// to the spill file of the run of output files they belong to; then each run is read back, brought
-// into order and written. Memory: 15 bytes a sequence for the plan, one run, one shard a thread.
+// A row takes sequences from any file, and memory need not hold all sequences. So there are three
+// steps. Lengths alone decide the row of each sequence. Then every shard is read once, and its
+// sequences are appended to the spill file of a run, which is a range of output files. Then each
+// run is read back, sorted and written. Memory holds 15 bytes per sequence for the plan, one run,
+// and one shard per thread.
 
 namespace bertha::dataset {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMostRuns = 200;               // open files
-constexpr size_t kFlushBytes = size_t{1} << 20;  // a thread collects for a run
-constexpr int64_t kTokenBytes = 3;               // of a sequence in memory, its labels shared out
+constexpr int64_t kMostRuns = 200;               // limits the number of open files
+constexpr size_t kFlushBytes = size_t{1} << 20;  // bytes that a thread collects for a run
+constexpr int64_t kTokenBytes = 3;  // bytes of memory per token of a sequence, including its labels
 constexpr int32_t kNarrowIds = 1 << 15;
 
 std::string part_name(int64_t file) {
@@ -47,7 +48,7 @@ std::vector<uint32_t> assign_rows(const SequenceLengths& lengths, const Packing&
                                   uint64_t seed) {
   PhiloxStream random(seed, 0);
   const std::vector<int64_t> histogram = lengths.histogram();
-  std::vector<size_t> next(histogram.size() + 1, 0);  // in `sequences`, by length
+  std::vector<size_t> next(histogram.size() + 1, 0);  // index into `sequences`, by length
   for (size_t l = 0; l < histogram.size(); ++l) {
     next[l + 1] = next[l] + static_cast<size_t>(histogram[l]);
   }
@@ -77,8 +78,8 @@ std::vector<uint32_t> assign_rows(const SequenceLengths& lengths, const Packing&
   return row_of;
 }
 
-/// What precedes a sequence in a spill file. Then follow its tokens, id · 2 + segment in 2 or 4
-/// bytes, its masked positions in 2 and their labels in 4.
+/// The header of a sequence in a spill file. Its tokens follow as id · 2 + segment in 2 or 4 bytes,
+/// then its masked positions in 2 bytes and their labels in 4 bytes.
 struct Record {
   uint32_t row;
   uint32_t sequence;
@@ -107,7 +108,7 @@ T value_at(const std::byte* bytes, size_t index) {
   return value;
 }
 
-/// Appends sequence `at` of a shard, which is number `sequence` of all.
+/// Appends sequence `at` of a shard; its number over all shards is `sequence`.
 void append_record(const RaggedShard& shard, size_t at, uint32_t sequence, uint32_t row,
                    std::vector<std::byte>& bytes) {
   const auto begin = static_cast<size_t>(shard.sequence_start[at]);
@@ -133,7 +134,7 @@ void append_record(const RaggedShard& shard, size_t at, uint32_t sequence, uint3
   for (size_t i = first_masked; i < last_masked; ++i) append_value(bytes, shard.masked_labels[i]);
 }
 
-/// Sequences read back, by row.
+/// The sequences of a run, read back and ordered by row.
 class Run {
  public:
   Run(std::vector<std::byte> bytes, int64_t first_row, int64_t rows)
@@ -163,10 +164,10 @@ class Run {
       const std::byte* values = bytes_.data() + places_[i] + sizeof(Record);
       fill_tokens(sequence, values, slot, offset, out);
       values += size_t{sequence.length} * sequence.token_bytes;
-      // One place stays free: a zero ends the masked entries.
+      // One place stays unused: a zero ends the masked entries.
       if (masked + sequence.masked >= out.masked_lm_ids.size()) {
         fail(
-            "packing: a row would have {} masked tokens or more, the files have room for {}; "
+            "packing: a row would have {} masked tokens or more, the files can hold {}; "
             "raise --max_predictions_per_sequence",
             masked + sequence.masked, out.masked_lm_ids.size() - 1);
       }
@@ -198,10 +199,10 @@ class Run {
   std::vector<std::byte> bytes_;
   int64_t first_row_;
   std::vector<size_t> places_;     ///< of records, by row, length and number
-  std::vector<size_t> row_start_;  ///< in places_
+  std::vector<size_t> row_start_;  ///< index into places_
 };
 
-/// One run of packing.
+/// One packing job.
 class Packer {
  public:
   Packer(const std::vector<std::string>& files, const SequenceLengths& lengths,
@@ -241,7 +242,7 @@ class Packer {
       const int64_t first = run * rows_a_run;
       const int64_t rows = std::min(rows_a_run, packing_.rows - first);
       const Run own(spills_.front().read_all(), first, rows);
-      spills_.pop_front();  // gives its room back
+      spills_.pop_front();  // frees its disk space
       for (int64_t begin = first; begin < first + rows; begin += kPackedRowsPerFile) {
         const int64_t count = std::min(kPackedRowsPerFile, first + rows - begin);
         written.push_back((fs::path(folder_) / part_name(begin / kPackedRowsPerFile)).string());
@@ -263,7 +264,7 @@ class Packer {
   }
 
   void scatter_file(int64_t file) {
-    // Positions of all masked tokens are kept: a row ends where the file says, not at P.
+    // Keeps the positions of all masked tokens: a row ends where the file states, not at P.
     const std::string& path = files_[static_cast<size_t>(file)];
     const ShardShape shape = read_shard_shape(path);
     const RaggedShard shard = read_shard(path, {.vocab_size = int64_t{1} << 30,
@@ -299,8 +300,8 @@ class Packer {
   std::string folder_;
   std::vector<uint32_t> row_of_;
   int64_t files_a_run_ = 1;
-  int64_t runs_ = 0;          ///< of output files, every so many-th of them this part's
-  std::deque<Spill> spills_;  ///< one for each of those
+  int64_t runs_ = 0;          ///< runs of output files; this part writes every `parts`-th of them
+  std::deque<Spill> spills_;  ///< one per run of this part
   std::optional<ProgressCounter> done_;
 };
 

@@ -15,10 +15,10 @@
 namespace bertha::dataset {
 namespace {
 
-// The recipe's constants.
+// Constants of the reference.
 constexpr int64_t kRounds = 20;
-constexpr int64_t kFewLeft = 100;     // sequences, from which the rounds end
-constexpr int64_t kLightLengths = 8;  // short sequences cost little when left over
+constexpr int64_t kFewLeft = 100;     // the rounds end when fewer sequences than this are left
+constexpr int64_t kLightLengths = 8;  // short sequences that are left over cost little
 constexpr size_t kTopStrategies = 8;
 
 using Histogram = std::vector<int64_t>;  // [S+1], by length
@@ -34,14 +34,14 @@ int64_t rows_of(const Packs& packs) {
   return rows;
 }
 
-/// The recipe's rounding: a mixture's small parts may be rounded up, the others lose less than one
-/// row each.
+/// The reference's rounding: small parts of a mixture may be rounded up, the others lose less than
+/// one row each.
 int64_t rounded(double rows) {
   return static_cast<int64_t>(rows < 2 ? std::nearbyint(rows) : std::floor(rows));
 }
 
-/// Rounds of least squares. `left` are the sequences still to pack; a slot that no sequence is
-/// left for is a hole.
+/// Rounds of least squares. `left` are the sequences still to pack. A slot without a sequence left
+/// for it is a hole.
 class Rounds {
  public:
   Rounds(std::span<const int64_t> histogram, int64_t most_slots)
@@ -63,7 +63,8 @@ class Rounds {
   }
 
   const Histogram& left() const { return left_; }
-  /// Every strategy's rows, those with holes apart, holes taken out.
+  /// The rows of every strategy without holes, and, separately, the rows with holes, whose holes
+  /// are removed.
   Packs whole_rows() const { return whole_; }
   Packs rows_with_holes() const { return with_holes_; }
 
@@ -72,7 +73,7 @@ class Rounds {
   }
 
  private:
-  /// False when rounding leaves nothing.
+  /// Returns false when rounding leaves no rows.
   bool add_round() {
     const std::vector<double> wanted(left_.begin(), left_.end());
     int64_t added = 0;
@@ -90,7 +91,7 @@ class Rounds {
     return added > 0;
   }
 
-  /// Takes from the strategy's rows as many slots as have holes still to be placed.
+  /// Removes as many slots from the strategy's rows as there are holes still to place.
   void split(const Strategy& slots, int64_t rows) {
     Packs pieces = {{slots, rows}};
     for (const int32_t slot : slots) {
@@ -122,10 +123,10 @@ class Rounds {
   Packs with_holes_;
 };
 
-/// Best fit, longest first: a sequence joins the row with the least room that takes it.
+/// Best fit, longest first: a sequence joins the row with the least free space that can hold it.
 Packs best_fit(const Histogram& histogram, int64_t most_sequences) {
   const size_t row_length = histogram.size() - 1;
-  std::vector<std::vector<std::vector<int32_t>>> open(row_length);  // rows by room left
+  std::vector<std::vector<std::vector<int32_t>>> open(row_length);  // rows by free space
   std::map<std::vector<int32_t>, int64_t> closed;
   const auto put = [&](std::vector<int32_t> row, size_t room) {
     if (room == 0 || std::ssize(row) == most_sequences) {
@@ -163,7 +164,7 @@ void append(Packs& packs, const Packs& more) {
   packs.insert(packs.end(), more.begin(), more.end());
 }
 
-/// Equal packs become one; the order is that of their lengths.
+/// Merges equal packs and sorts them by their lengths.
 Packs merged(const Packs& packs) {
   std::map<std::vector<int32_t>, int64_t> rows;
   for (const Pack& pack : packs) rows[pack.lengths] += pack.rows;
@@ -172,8 +173,8 @@ Packs merged(const Packs& packs) {
   return result;
 }
 
-/// The recipe's name for a row's kind: its lengths, and one hole for the room left where the number
-/// of slots allows. Empty when it does not.
+/// The reference's name for a kind of row: its lengths, plus one hole for the free space if the
+/// number of slots allows it. Empty when it does not.
 Strategy strategy_of(const Pack& pack, const Packing& packing) {
   const int64_t used = std::accumulate(pack.lengths.begin(), pack.lengths.end(), int64_t{0});
   Strategy slots = pack.lengths;
@@ -184,7 +185,7 @@ Strategy strategy_of(const Pack& pack, const Packing& packing) {
   return slots;
 }
 
-/// Rows of every strategy, most first.
+/// The number of rows of every strategy, largest first.
 std::vector<std::pair<int64_t, int64_t>> rows_by_strategy(const Packing& packing) {
   std::map<Strategy, int64_t> rows;
   for (const Pack& pack : packing.packs) {
@@ -239,7 +240,7 @@ int64_t strategy_index(const Strategy& strategy, int64_t row_length, int64_t seq
   for (size_t j = 1; j <= most; ++j) {
     for (size_t n = j; n <= length; ++n) parts[j][n] = parts[j - 1][n - 1] + parts[j][n - j];
   }
-  /// Ways to split n into at most `slots` parts of `least` or more.
+  /// The number of ways to split n into at most `slots` parts of `least` or more.
   const auto ways = [&parts](int64_t n, int64_t least, size_t slots) {
     int64_t sum = 0;
     for (size_t j = 1; j <= slots; ++j) {

@@ -31,7 +31,7 @@ class PlainSource : public ByteSource {
   std::string_view rest_;
 };
 
-/// RFC 1952, any number of members end to end.
+/// Gzip files (RFC 1952) with any number of members end to end.
 class GzipSource : public ByteSource {
  public:
   explicit GzipSource(std::string_view bytes) : rest_(bytes), size_(bytes.size()) {
@@ -54,20 +54,20 @@ class GzipSource : public ByteSource {
  private:
   void step() {
     const std::string_view chunk = rest_.substr(0, kChunkBytes);
-    // zlib takes its input as non-const and does not write to it.
+    // zlib declares its input as non-const but does not write to it.
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(chunk.data()));
     stream_.avail_in = static_cast<uInt>(chunk.size());
-    const uInt room = stream_.avail_out;
+    const uInt available = stream_.avail_out;
     const int status = inflate(&stream_, Z_NO_FLUSH);
     const size_t taken = chunk.size() - stream_.avail_in;
     rest_.remove_prefix(taken);
     if (status == Z_STREAM_END) {
-      // What follows the last member and is no member is padding, as gzip itself has it.
+      // Data after the last member that is not a member is padding; gzip treats it the same way.
       finished_ = !rest_.starts_with("\x1f\x8b");
       inflateReset(&stream_);
     } else if (status != Z_OK && status != Z_BUF_ERROR) {
       stop(fmt::format("damaged gzip data at byte {}", size_ - rest_.size()));
-    } else if (taken == 0 && room == stream_.avail_out) {
+    } else if (taken == 0 && available == stream_.avail_out) {
       stop(fmt::format("the gzip data is cut off at byte {}", size_));
     }
   }

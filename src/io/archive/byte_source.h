@@ -1,7 +1,7 @@
 #pragma once
 
-// The bytes of a file, decompressed: plain, gzip or bzip2, told apart by their first bytes. Memory
-// does not grow with the file.
+// The decompressed bytes of a plain, gzip or bzip2 file; the first bytes of the file show its
+// format. Memory does not grow with the file.
 
 #include <cstdint>
 #include <memory>
@@ -18,13 +18,14 @@ class ByteSource {
   ByteSource& operator=(const ByteSource&) = delete;
   virtual ~ByteSource() = default;
 
-  /// The next bytes, empty at the end. They stay valid until the next call.
+  /// The next bytes, or nothing at the end. They stay valid until the next call.
   virtual std::string_view next() = 0;
-  /// Why the bytes ended before the file was whole ("cut off …", "damaged …"); empty when they did
-  /// not. What was handed out before is sound.
+  /// Why the bytes ended before the end of the file ("cut off …", "damaged …"), or empty. All bytes
+  /// that next() returned are correct.
   const std::string& damage() const { return damage_; }
-  /// Bytes of the file that are read, of all it has. The size is 0 where there is no file.
+  /// Bytes of the file read so far.
   int64_t read_bytes() const { return read_bytes_; }
+  /// Size of the file, or 0 when there is no file.
   int64_t size_bytes() const { return size_bytes_; }
 
  protected:
@@ -33,14 +34,15 @@ class ByteSource {
   int64_t size_bytes_ = 0;
 };
 
-/// Opens `path`. `threads` decompress a bzip2 file, whose blocks need not be of several streams;
-/// the bytes are the same for any number. `streams` (multistream.h) say where the streams of a
-/// multistream file begin, which spares the search for its blocks; empty where that is not known.
-/// Throws Error when the file cannot be read or is empty.
+/// Opens `path`. `threads` threads decompress a bzip2 file, even if it has only one stream; the
+/// bytes do not depend on their number. `streams` (multistream.h) holds the byte offsets where the
+/// streams of a multistream file begin, which avoids the search for blocks; it is empty when they
+/// are unknown. Throws Error when the file cannot be read or is empty.
 std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads,
                                         std::vector<int64_t> streams = {});
 
-/// The same for bytes in memory that outlive the source; `name` stands for the file in messages.
+/// The same for bytes in memory, which must outlive the source. Messages use `name` as the file
+/// name.
 std::unique_ptr<ByteSource> open_memory(std::string_view bytes, const std::string& name,
                                         int64_t threads);
 

@@ -20,12 +20,12 @@ constexpr uint64_t kEndPattern = 0x177245385090;    // its square root
 constexpr int kPatternBits = 48;
 constexpr int kSumBits = 32;
 constexpr int kHeaderBits = 32;  // "BZh9"
-/// A block holds 900,000 bytes, five of which can stand for a run of 259.
+/// A block holds 900,000 bytes; five bytes can encode a run of 259.
 constexpr size_t kMaxBlockText = 900'000 / 5 * 259 + 1024;
-/// Chance patterns in a row that are put up with.
+/// The number of consecutive chance patterns that are tolerated.
 constexpr size_t kMaxFalseMarks = 3;
 
-/// `count` <= 56 bits from bit `at`, which with them must lie inside.
+/// Reads `count` <= 56 bits from bit `at`. All of them must lie inside `bytes`.
 uint64_t read_bits(std::string_view bytes, int64_t at, int count) {
   uint64_t window = 0;
   const auto first = static_cast<size_t>(at / 8);
@@ -40,8 +40,8 @@ int64_t bit_size(std::string_view bytes) {
   return static_cast<int64_t>(bytes.size()) * 8;
 }
 
-/// For each value of a byte the shifts (bits 0 to 7: block, 8 to 15: end of stream) at which it is
-/// the second byte of a pattern that began `shift` bits into the byte before.
+/// For each value of a byte: the shifts at which it is the second byte of a pattern that began
+/// `shift` bits into the byte before. Bits 0 to 7 are for blocks, bits 8 to 15 for ends of stream.
 constexpr std::array<uint16_t, 256> second_byte_shifts() {
   std::array<uint16_t, 256> shifts{};
   for (int shift = 0; shift < 8; ++shift) {
@@ -52,7 +52,7 @@ constexpr std::array<uint16_t, 256> second_byte_shifts() {
   return shifts;
 }
 
-/// The mark that begins in the byte before `second`, at `from` or later.
+/// The mark that begins in the byte before `second`, at bit `from` or later.
 std::optional<Bzip2Mark> mark_at(std::string_view bytes, size_t second, uint16_t shifts,
                                  int64_t from) {
   for (int shift = 0; shift < 8; ++shift) {
@@ -101,11 +101,11 @@ class BitWriter {
   int used_ = 0;
 };
 
-/// Decompresses one whole stream of one block; nothing when it is not sound.
+/// Decompresses one whole stream of one block. Returns nothing when the stream is damaged.
 std::optional<std::string> expand_stream(std::string& stream) {
   bz_stream state{};
   if (BZ2_bzDecompressInit(&state, 0, 0) != BZ_OK) fail("bzip2: out of memory");
-  // What a block of text mostly needs: 900 kB from 200.
+  // The size that most blocks of text need: 200 kB expand to 900 kB.
   std::string text(std::clamp(6 * stream.size(), size_t{1} << 12, size_t{1} << 20), '\0');
   size_t filled = 0;
   state.next_in = stream.data();
@@ -126,7 +126,8 @@ std::optional<std::string> expand_stream(std::string& stream) {
   return text;
 }
 
-/// The block at bits [begin, end), made a stream of its own: the sum over one block is the block's.
+/// Expands the block at bits [begin, end), wrapped as a stream of its own. The checksum of a stream
+/// with one block is the block's checksum.
 std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, int64_t end) {
   if (end - begin < kPatternBits + kSumBits) return std::nullopt;
   BitWriter writer;
@@ -138,7 +139,7 @@ std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, i
   return expand_stream(stream);
 }
 
-/// A mark and those after it, one of which ends its block.
+/// A mark and the marks after it, one of which ends its block.
 struct Job {
   Bzip2Mark mark;
   std::vector<int64_t> ends;
@@ -146,10 +147,10 @@ struct Job {
 
 struct Block {
   Bzip2Mark mark;
-  int64_t end = 0;  ///< the bit behind it
+  int64_t end = 0;  ///< one past the block's last bit
   uint32_t sum = 0;
-  bool last = false;                ///< no mark after it
-  std::optional<std::string> text;  ///< nothing: not sound
+  bool last = false;                ///< no mark follows
+  std::optional<std::string> text;  ///< nothing: the block is damaged
 };
 
 class Bzip2Source : public ByteSource {
@@ -164,7 +165,7 @@ class Bzip2Source : public ByteSource {
       std::optional<Block> block = workers_.next();
       if (!block) {
         if (in_stream_ || expected_mark() >= 0) {
-          damage_ = fmt::format("the bzip2 data is cut off behind byte {}", position_ / 8);
+          damage_ = fmt::format("the bzip2 data is cut off after byte {}", position_ / 8);
         }
         finished_ = true;
       } else if (block->mark.bit >= position_) {
@@ -174,7 +175,7 @@ class Bzip2Source : public ByteSource {
           text_ = std::move(*block->text);
           return text_;
         }
-      }  // else: a chance pattern inside the block before
+      }  // else: a chance pattern inside the previous block
     }
     finished_ = true;
     return {};
@@ -211,7 +212,7 @@ class Bzip2Source : public ByteSource {
     return block;
   }
 
-  /// Checks that the block or stream end follows what came before; false ends the data.
+  /// Checks that the block or stream end continues the accepted data. False ends the data.
   bool accept(const Block& block) {
     if (block.mark.bit != expected_mark()) return refuse(block);
     in_stream_ = true;
@@ -228,7 +229,7 @@ class Bzip2Source : public ByteSource {
     return true;
   }
 
-  /// Where the next mark must be: at once inside a stream, behind a header between two.
+  /// The position of the next mark: immediately inside a stream, or after a header between streams.
   int64_t expected_mark() const {
     if (in_stream_) return position_;
     if (position_ + kHeaderBits > bit_size(bytes_)) return -1;
@@ -244,17 +245,17 @@ class Bzip2Source : public ByteSource {
   }
 
   std::string_view bytes_;
-  // Of the producer:
+  // State of the producer:
   int64_t scan_ = kHeaderBits;
   bool scanned_ = false;
   std::deque<Bzip2Mark> marks_;
-  // Of the consumer:
-  int64_t position_ = 0;  ///< the bit behind what was accepted
+  // State of the consumer:
+  int64_t position_ = 0;  ///< one past the last accepted bit
   bool in_stream_ = false;
   uint32_t stream_sum_ = 0;
   bool finished_ = false;
   std::string text_;
-  OrderedWorkers<Job, Block> workers_;  // last: its threads use the above
+  OrderedWorkers<Job, Block> workers_;  // last member: its threads use the members above
 };
 
 }  // namespace

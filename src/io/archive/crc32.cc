@@ -9,8 +9,9 @@
 
 namespace bertha::io {
 
-// libdeflate multiplies without carry where the processor can: zlib's sum would take longer than
-// writing the checkpoint. zlib knows how two sums make one, so that threads share large data.
+// libdeflate uses carry-less multiplication where the processor has it; zlib's CRC would take
+// longer than writing the checkpoint. zlib can combine two CRCs into one, so several threads share
+// large data.
 uint32_t crc32(std::span<const std::byte> data, uint32_t previous) {
   constexpr int64_t kGrain = 1 << 20;
   if (data.empty()) return previous;

@@ -1,6 +1,6 @@
 #pragma once
 
-// CRC-32 (IEEE 802.3), the sum that zip archives carry.
+// CRC-32 (IEEE 802.3), the checksum of zip archives.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace bertha::io {
 
-/// CRC-32 of `data`; `previous` is the sum of the bytes before it, 0 at the start.
+/// CRC-32 of `data`. `previous` is the CRC of the bytes before `data`, or 0 at the start.
 uint32_t crc32(std::span<const std::byte> data, uint32_t previous = 0);
 
 }  // namespace bertha::io

@@ -34,7 +34,7 @@ uint32_t detail::crc32c_by_table(const char* data, size_t size, uint32_t state) 
   return state;
 }
 
-// By the table the sum of a large TensorFlow checkpoint takes seconds.
+// The table method takes seconds for a large TensorFlow checkpoint.
 uint32_t crc32c(std::string_view data, uint32_t previous) {
   static const auto advance =
       __builtin_cpu_supports("avx2") != 0 ? detail::crc32c_by_instruction : detail::crc32c_by_table;

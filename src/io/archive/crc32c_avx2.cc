@@ -1,4 +1,4 @@
-// CRC-32C by the processor's own instruction (SSE 4.2, which every processor with AVX2 has).
+// CRC-32C by the processor's instruction (SSE 4.2, which every processor with AVX2 has).
 
 #include "io/archive/crc32c_state.h"
 

@@ -1,16 +1,16 @@
 #pragma once
 
-// The two ways to move the register of a CRC-32C over bytes, without the complements at its ends.
-// The file for the processor's instruction includes nothing else of ours.
+// Two ways to update the CRC-32C register over bytes, without the complements at its start and end.
+// The file for the processor's instruction includes no other header of this project.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace bertha::io::detail {
 
-/// Anywhere.
+/// Works on every processor.
 uint32_t crc32c_by_table(const char* data, size_t size, uint32_t state);
-/// Where there is AVX2.
+/// Needs a processor with AVX2.
 uint32_t crc32c_by_instruction(const char* data, size_t size, uint32_t state);
 
 }  // namespace bertha::io::detail

@@ -11,8 +11,8 @@
 
 #include "core/error.h"
 
-// One block of dynamic codes, made of the bytes' own counts; where that would not be smaller,
-// stored blocks. Names of the format are those of RFC 1951.
+// Writes one block of dynamic codes, built from the counts of the bytes, or stored blocks when the
+// dynamic block would not be smaller. Names of the format are those of RFC 1951.
 
 namespace bertha::io {
 namespace {
@@ -21,17 +21,17 @@ static_assert(std::endian::native == std::endian::little, "bits are written as 6
 
 constexpr size_t kWord = 4;            // bytes
 constexpr size_t kWindow = 32768;      // bytes: the longest distance
-constexpr size_t kLongestMatch = 256;  // bytes, whole words of the format's 258
-// A match of two words takes hardly fewer bits than the words do, and where matches are many, their
-// lengths cannot be foretold by the processor: most of the time went there.
+constexpr size_t kLongestMatch = 256;  // bytes; whole words, below the format's 258
+// A match of two words hardly takes fewer bits than the words themselves. Where matches are
+// frequent, the processor mispredicts their lengths, and this took most of the time.
 constexpr uint32_t kFewestWords = 3;
-constexpr int kHashBits = 11;           // 8 KiB of places: with the columns they stay in L1
-constexpr size_t kStoredBytes = 65535;  // of a stored block
+constexpr int kHashBits = 11;  // a table of 8 KiB: together with the columns it stays in L1
+constexpr size_t kStoredBytes = 65535;  // most bytes of a stored block
 constexpr size_t kEndOfBlock = 256;
 constexpr size_t kFirstLength = 257;
-constexpr int kMostBits = 14;  // of a code, so that four of them and 7 bits fit into 64
+constexpr int kMostBits = 14;  // longest code in bits: four codes and 7 bits fit into 64 bits
 constexpr int kMostCodeLengthBits = 7;
-constexpr size_t kSlackBytes = 8;  // the last 64-bit store may pass the end
+constexpr size_t kSlackBytes = 8;  // the last 64-bit store may write past the end
 
 uint64_t load64(const std::byte* from) {
   uint64_t value = 0;
@@ -45,14 +45,14 @@ uint32_t load32(const std::byte* from) {
   return value;
 }
 
-/// What a length or a distance becomes: a symbol and bits that follow its code.
+/// The encoding of a length or a distance: a symbol and the extra bits that follow its code.
 struct Symbol {
   uint16_t symbol = 0;
   uint8_t extra_bits = 0;
   uint16_t extra = 0;
 };
 
-/// Lengths of 3 to 257.
+/// Symbol for lengths of 3 to 257.
 constexpr Symbol length_symbol(size_t length) {
   const size_t above = length - 3;
   if (above < 8) return {static_cast<uint16_t>(kFirstLength + above), 0, 0};
@@ -63,7 +63,7 @@ constexpr Symbol length_symbol(size_t length) {
 }
 static_assert(length_symbol(11).symbol == 265 && length_symbol(256).symbol == 284);
 
-/// Distances of 3 to 32768, less 1.
+/// Symbol for distances of 3 to 32768, passed as distance - 1.
 constexpr Symbol distance_symbol(uint32_t less_one) {
   const auto extra_bits = static_cast<uint32_t>(std::bit_width(less_one)) - 2;
   return {static_cast<uint16_t>(2 * extra_bits + (less_one >> extra_bits)),
@@ -72,7 +72,7 @@ constexpr Symbol distance_symbol(uint32_t less_one) {
 }
 static_assert(distance_symbol(3).symbol == 3 && distance_symbol(32767).symbol == 29);
 
-/// Bits to be written, the lowest first.
+/// Bits to write, lowest first.
 struct Bits {
   uint64_t bits = 0;
   unsigned count = 0;
@@ -80,11 +80,11 @@ struct Bits {
   Bits operator+(const Bits& next) const { return {bits | next.bits << count, count + next.count}; }
 };
 
-/// A code of Huffman's; a symbol that is not used has no bits.
+/// A Huffman code; a symbol that is not used has no bits.
 class Code {
  public:
-  /// For symbols with these counts, none of them longer than `most_bits`. At least two symbols get
-  /// a code: some inflaters take no other.
+  /// Builds the code for symbols with these counts; no code is longer than `most_bits`. At least
+  /// two symbols get a code, because some inflaters reject a code with fewer.
   Code(std::span<const uint32_t> counts, int most_bits) : codes_(counts.size()) {
     std::vector<std::pair<uint64_t, size_t>> used;  // count and symbol, rarest first
     for (size_t i = 0; i < counts.size(); ++i) {
@@ -109,11 +109,12 @@ class Code {
   size_t size() const { return codes_.size(); }
 
  private:
-  /// How many symbols get a code of each length.
+  /// Number of symbols per code length.
   static std::vector<size_t> count_lengths(std::span<const std::pair<uint64_t, size_t>> used,
                                            size_t most_bits);
 
-  /// Codes of a length follow each other; their bits are written from the top, hence reversed.
+  /// Codes of one length are consecutive. Their highest bit is written first, hence they are
+  /// reversed.
   void assign(const std::vector<size_t>& of_length) {
     std::vector<size_t> next(of_length.size() + 1, 0);
     for (size_t length = 1; length < of_length.size(); ++length) {
@@ -130,7 +131,7 @@ class Code {
 
 std::vector<size_t> Code::count_lengths(std::span<const std::pair<uint64_t, size_t>> used,
                                         size_t most_bits) {
-  // Leaves stand first, rarest first, then the inner nodes as they are made: both rise.
+  // Leaves come first, rarest first, then inner nodes in the order of their creation; both ascend.
   const size_t leaves = used.size();
   std::vector<uint64_t> weight(2 * leaves - 1);
   std::vector<size_t> parent(2 * leaves - 1);
@@ -151,12 +152,13 @@ std::vector<size_t> Code::count_lengths(std::span<const std::pair<uint64_t, size
     depth[node] = depth[parent[node]] + 1;
     if (node < leaves) ++of_length[std::min(depth[node], most_bits)];
   }
-  // What was too long and is cut takes room: a longest code goes, and a shorter one becomes two.
-  size_t room = 0;  // taken, in longest codes
+  // Codes that were too long and are cut use too much of the code space: each step removes one
+  // longest code and lengthens a shorter code, which becomes two.
+  size_t code_space = 0;  // in units of the longest codes
   for (size_t length = 1; length <= most_bits; ++length) {
-    room += of_length[length] << (most_bits - length);
+    code_space += of_length[length] << (most_bits - length);
   }
-  for (; room > size_t{1} << most_bits; --room) {
+  for (; code_space > size_t{1} << most_bits; --code_space) {
     size_t shorter = most_bits - 1;
     while (of_length[shorter] == 0) --shorter;
     --of_length[most_bits];
@@ -166,7 +168,7 @@ std::vector<size_t> Code::count_lengths(std::span<const std::pair<uint64_t, size
   return of_length;
 }
 
-/// Writes bits from the lowest up. After flush() there is room for 57 more.
+/// Writes bits, lowest first. After flush() there is space for 57 more.
 class BitWriter {
  public:
   explicit BitWriter(std::byte* at) : at_(at) {}
@@ -182,7 +184,7 @@ class BitWriter {
     pending_bits_ &= 7;
   }
   void put(const Bits& code) { put(code.bits, code.count); }
-  /// Ends at a whole byte.
+  /// Pads to a whole byte and returns the end.
   std::byte* finish() {
     flush();
     return at_ + (pending_bits_ > 0 ? 1 : 0);
@@ -194,7 +196,8 @@ class BitWriter {
   unsigned pending_bits_ = 0;
 };
 
-/// Lengths of codes as the format sends them: 16 repeats the last, 17 and 18 are runs of zeros.
+/// Code lengths as the format encodes them: 16 repeats the last length, 17 and 18 are runs of
+/// zeros.
 struct PackedLengths {
   std::vector<Symbol> symbols;
   std::array<uint32_t, 19> counts{};
@@ -233,14 +236,14 @@ struct PackedLengths {
   }
 };
 
-/// The counts of what a block holds.
+/// Symbol counts of a block.
 struct Counts {
   std::array<uint32_t, 286> symbols{};  ///< bytes, end of block, lengths
   std::array<uint32_t, 30> distances{};
   size_t extra_bits = 0;
 };
 
-/// A block's codes and what goes before its data.
+/// The codes of a block and the header before its data.
 class Block {
  public:
   explicit Block(const Counts& counts)
@@ -267,8 +270,8 @@ class Block {
   size_t size_bytes() const { return (bits_ + 7) / 8; }
 
   void write_head(BitWriter& out) const {
-    out.put(1, 1);  // the last block
-    out.put(2, 2);  // with codes of its own
+    out.put(1, 1);  // this is the last block
+    out.put(2, 2);  // with dynamic codes
     out.put(symbols_.size() - 257, 5);
     out.put(distances_.size() - 1, 5);
     out.put(sent_ - 4, 4);
@@ -288,7 +291,7 @@ class Block {
     const size_t words = bytes.size() / kWord;
     for (size_t i = 0; i < words; ++i) {
       const uint32_t word = load32(bytes.data() + kWord * i);
-      // One sum first: what a word becomes does not wait for what was written.
+      // Builds the code first, so that the encoding of a word does not wait for the previous store.
       Bits code = symbols_[word & 0xff];
       if (word >> 16 == 0) [[likely]] {
         code = code + last_of_word_[word >> 8];
@@ -338,12 +341,12 @@ class Block {
   Code distances_;
   PackedLengths lengths_;
   Code length_code_;
-  std::array<Bits, 256> last_of_word_;  ///< a word's second byte and two zeros
-  size_t sent_ = 0;                     ///< of the lengths of length_code_
+  std::array<Bits, 256> last_of_word_;  ///< the second byte of a word and its two zero bytes
+  size_t sent_ = 0;                     ///< number of lengths of length_code_ to send
   size_t bits_ = 0;
 };
 
-/// Counts bytes, in two tables so that equal neighbours do not wait for each other.
+/// Counts bytes in two tables, so that the counts of equal neighbours do not wait for each other.
 void count_literals(std::span<const std::byte> bytes, std::array<uint32_t, 256>& second,
                     Counts& counts) {
   const size_t words = bytes.size() / kWord;
@@ -405,7 +408,7 @@ std::byte* write_stored(std::span<const std::byte> plain, std::byte* at) {
   do {
     const auto count = static_cast<uint16_t>(std::min(plain.size(), kStoredBytes));
     const auto inverse = static_cast<uint16_t>(~count);
-    *at++ = std::byte{plain.size() == count};  // the last block
+    *at++ = std::byte{plain.size() == count};  // this is the last block
     std::memcpy(at, &count, 2);
     std::memcpy(at + 2, &inverse, 2);
     if (count > 0) std::memcpy(at + 4, plain.data(), count);
@@ -415,7 +418,7 @@ std::byte* write_stored(std::span<const std::byte> plain, std::byte* at) {
   return at;
 }
 
-/// The sum a zlib stream ends with, highest byte first.
+/// Writes the Adler-32 checksum that ends a zlib stream, highest byte first.
 std::byte* write_sum(std::span<const std::byte> plain, std::byte* at) {
   const uint32_t sum = libdeflate_adler32(1, plain.data(), plain.size());
   for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<std::byte>(sum >> shift);
@@ -425,7 +428,7 @@ std::byte* write_sum(std::span<const std::byte> plain, std::byte* at) {
 }  // namespace
 
 void Deflater::find_matches(std::span<const std::byte> plain) {
-  constexpr uint32_t kNowhere = 1U << 31;  // further than the window from any word
+  constexpr uint32_t kNowhere = 1U << 31;  // further away from any word than the window
   latest_.assign(size_t{1} << kHashBits, kNowhere);
   steps_.clear();
   const std::byte* const begin = plain.data();
@@ -463,20 +466,21 @@ void Deflater::find_matches(std::span<const std::byte> plain) {
 }
 
 std::span<const std::byte> Deflater::deflate(std::span<const std::byte> plain,
-                                             std::vector<std::byte>& room) {
+                                             std::vector<std::byte>& buffer) {
   BERTHA_CHECK(plain.size() < uint64_t{1} << 32);
   find_matches(plain);
   const Block block(count(plain, steps_));
   const bool stored = block.size_bytes() >= stored_size(plain.size());
   constexpr size_t kHeadAndSum = 6;
-  room.resize(std::max(room.size(), kHeadAndSum + kSlackBytes +
-                                        (stored ? stored_size(plain.size()) : block.size_bytes())));
-  room[0] = std::byte{0x78};  // deflate, a window of 32 KiB
-  room[1] = std::byte{0x01};  // a fast level
-  std::byte* end = room.data() + 2;
+  buffer.resize(std::max(
+      buffer.size(),
+      kHeadAndSum + kSlackBytes + (stored ? stored_size(plain.size()) : block.size_bytes())));
+  buffer[0] = std::byte{0x78};  // deflate with a window of 32 KiB
+  buffer[1] = std::byte{0x01};  // level: fast
+  std::byte* end = buffer.data() + 2;
   end = stored ? write_stored(plain, end) : write_block(plain, steps_, block, end);
   end = write_sum(plain, end);
-  return std::span(room).first(static_cast<size_t>(end - room.data()));
+  return std::span(buffer).first(static_cast<size_t>(end - buffer.data()));
 }
 
 }  // namespace bertha::io

@@ -1,6 +1,6 @@
 #pragma once
 
-// Check sums of files, by libcrypto.
+// Checksums of files, computed by libcrypto.
 
 #include <cstddef>
 #include <span>
@@ -8,14 +8,14 @@
 
 namespace bertha::io {
 
-/// Which sum a text of hexadecimal digits is, by its length: md5, sha1 or sha256.
+/// The name of the checksum with as many hexadecimal digits as `expected`: md5, sha1 or sha256.
 /// Throws LogicError for another length.
 const char* digest_name(const std::string& expected);
 
-/// The sum of a file, in lower case hexadecimal digits; `name` is "md5", "sha1" or "sha256".
+/// The checksum of a file in lower-case hexadecimal digits; `name` is "md5", "sha1" or "sha256".
 /// Throws Error when the file cannot be read.
 std::string file_digest(const std::string& path, const char* name);
-/// The sum of bytes in memory.
+/// The checksum of bytes in memory.
 std::string bytes_digest(std::span<const std::byte> bytes, const char* name);
 
 }  // namespace bertha::io

@@ -20,10 +20,10 @@ namespace {
 constexpr std::string_view kDumpEnding = ".xml.bz2";
 constexpr std::string_view kIndexEnding = "-index.txt.bz2";
 constexpr size_t kMostLineBytes = size_t{1} << 16;
-/// 100 pages of 2 MiB at most, and their tags. What is larger is no stream of a dump.
+/// At most 100 pages of 2 MiB and their tags. A larger stream is not one of a dump.
 constexpr size_t kMostStreamText = size_t{1} << 28;
 
-/// "BZh1" to "BZh9", and a block or the end of the stream.
+/// True for "BZh1" to "BZh9" followed by a block or the end of the stream.
 bool begins_stream(std::string_view bytes) {
   constexpr std::string_view kBlock = "\x31\x41\x59\x26\x53\x59";
   constexpr std::string_view kEnd = "\x17\x72\x45\x38\x50\x90";
@@ -31,7 +31,7 @@ bool begins_stream(std::string_view bytes) {
          (bytes.substr(4).starts_with(kBlock) || bytes.substr(4).starts_with(kEnd));
 }
 
-/// Collects the bytes that lines of an index begin with.
+/// Collects the byte offsets at the start of each line of an index.
 class IndexReader {
  public:
   explicit IndexReader(const std::string& name) : name_(name) {}
@@ -72,7 +72,7 @@ class IndexReader {
   std::vector<int64_t> streams_;
 };
 
-/// Bytes of the dump that hold whole streams.
+/// A part of the dump that holds whole streams.
 struct Piece {
   int64_t begin = 0;
   std::string_view bytes;
@@ -85,11 +85,11 @@ struct Text {
   bool sound = true;
 };
 
-/// Feeds one stream; takes its bytes off `bytes`. False when it is not sound.
+/// Decompresses one stream and removes its bytes from `bytes`. Returns false when it is damaged.
 bool expand_one(std::string_view& bytes, std::string& text) {
   bz_stream state{};
   if (BZ2_bzDecompressInit(&state, 0, 0) != BZ_OK) fail("bzip2: out of memory");
-  // bzlib takes its input as non-const and does not write to it.
+  // bzlib declares its input as non-const but does not write to it.
   state.next_in = const_cast<char*>(bytes.data());
   state.avail_in = static_cast<unsigned>(std::min<size_t>(bytes.size(), UINT32_MAX));
   size_t filled = text.size();
@@ -129,7 +129,7 @@ class Multistream : public ByteSource {
     while (!rest_) {
       std::optional<Text> text = workers_.next();
       if (!text) return {};
-      if (!text->sound) {  // block by block, so that what is sound is handed out
+      if (!text->sound) {  // read block by block, so that undamaged blocks are returned
         rest_begin_ = text->begin;
         rest_ = open_bzip2(bytes_.substr(static_cast<size_t>(rest_begin_)), 1);
       } else if (!text->text.empty()) {
@@ -141,7 +141,7 @@ class Multistream : public ByteSource {
     const std::string_view part = rest_->next();
     read_bytes_ = rest_begin_ + rest_->read_bytes();
     if (!rest_->damage().empty()) {
-      damage_ = fmt::format("behind byte {}: {}", rest_begin_, rest_->damage());
+      damage_ = fmt::format("after byte {}: {}", rest_begin_, rest_->damage());
     }
     return part;
   }
@@ -160,12 +160,12 @@ class Multistream : public ByteSource {
 
   std::string_view bytes_;
   std::vector<int64_t> streams_;
-  size_t begin_ = 0;  ///< of the next piece
+  size_t begin_ = 0;  ///< start of the next piece
   size_t next_ = 0;
   std::string text_;
-  std::unique_ptr<ByteSource> rest_;  ///< from a piece on that is damaged or too large
+  std::unique_ptr<ByteSource> rest_;  ///< reads from the first damaged or too large piece on
   int64_t rest_begin_ = 0;
-  OrderedWorkers<Piece, Text> workers_;  // last: its threads use the above
+  OrderedWorkers<Piece, Text> workers_;  // last member: its threads use the members above
 };
 
 }  // namespace

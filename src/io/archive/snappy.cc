@@ -5,7 +5,7 @@
 namespace bertha::io {
 namespace {
 
-/// Takes `size` bytes as a little-endian number.
+/// Removes a little-endian number of `size` bytes from the front of `text`.
 std::optional<size_t> take_number(std::string_view& text, size_t size) {
   if (text.size() < size) return std::nullopt;
   size_t value = 0;
@@ -14,7 +14,7 @@ std::optional<size_t> take_number(std::string_view& text, size_t size) {
   return value;
 }
 
-/// A literal: 60 and up say that the length follows in 1 to 4 bytes.
+/// Expands a literal. Lengths of 60 and more mean that the length follows in 1 to 4 bytes.
 bool expand_literal(uint8_t tag, std::string_view& block, std::vector<char>& out, size_t limit) {
   size_t length = tag >> 2U;
   if (length >= 60) {
@@ -29,7 +29,7 @@ bool expand_literal(uint8_t tag, std::string_view& block, std::vector<char>& out
   return true;
 }
 
-/// A copy of bytes put out before, which may overlap what it writes.
+/// Copies earlier output, which may overlap the destination.
 bool expand_copy(uint8_t tag, std::string_view& block, std::vector<char>& out, size_t limit) {
   size_t length = (tag >> 2U) + size_t{1};
   std::optional<size_t> offset;

@@ -7,8 +7,8 @@
 
 namespace bertha::io {
 
-/// Expands one block of raw Snappy (google/snappy, format_description.txt). Nothing when the block
-/// is damaged or expands to more than `limit_bytes`.
+/// Decompresses one block of raw Snappy (google/snappy, format_description.txt). Returns nothing
+/// when the block is damaged or expands to more than `limit_bytes`.
 std::optional<std::vector<char>> snappy_expand(std::string_view block, size_t limit_bytes);
 
 }  // namespace bertha::io

@@ -31,7 +31,7 @@ constexpr uint64_t kDataAlignment = 64;
 constexpr uint16_t kZip64Extra = 0x0001;
 constexpr uint16_t kPaddingExtra = 0x4246;  // "FB", as PyTorch marks its padding
 constexpr uint16_t kUtf8Name = 0x0800;
-constexpr uint16_t kDate = 0x0021;  // 1980-01-01: the same contents give the same bytes
+constexpr uint16_t kDate = 0x0021;  // 1980-01-01, so that equal contents give equal bytes
 constexpr uint16_t kVersion = 20;
 constexpr uint16_t kVersionZip64 = 45;
 constexpr uint32_t kIn64 = 0xffffffff;
@@ -41,16 +41,16 @@ constexpr uint16_t kEncryptedFlag = 0x0001;
 constexpr uint16_t kDescriptorFlag = 0x0008;
 constexpr uint16_t kStored = 0;
 constexpr uint16_t kDeflated = 8;
-// Deflate cannot do better than 1032 : 1. torch.save never deflates, and who repacks a model gains
-// little: weights are noise. What all deflated entries of an archive may need together is bounded,
-// so that a bomb is refused before anything is inflated.
+// Deflate compresses by at most 1032 : 1. torch.save never deflates, and compression gains little
+// because weights are close to random. The total size of all deflated entries is bounded, so that a
+// decompression bomb is rejected before anything is inflated.
 constexpr uint64_t kMaxEntries = 100'000;
 constexpr uint64_t kMaxRatio = 1032;
 constexpr uint64_t kMaxTotalRatio = 4;
 constexpr uint64_t kFreeInflatedBytes = uint64_t{1} << 25;
 
-// "bertha crc32 0123abcd". A comment of this size is always taken for a sum, so that damage cannot
-// pass one off as another's comment; torch.save writes none.
+// Comment "bertha crc32 0123abcd". Every comment of this length is treated as a checksum, so that
+// damage cannot make it look like another comment. torch.save writes no comment.
 constexpr std::string_view kCommentStart = "bertha crc32 ";
 constexpr uint64_t kCommentBytes = kCommentStart.size() + 8;
 
@@ -58,8 +58,8 @@ std::string frame_comment(uint32_t crc) {
   return fmt::format("{}{:08x}", kCommentStart, crc);
 }
 
-/// Refuses names that an extractor might write outside its folder: an archive with one was made
-/// to harm.
+/// False for names that an extractor might write outside its folder. Only a hostile archive has
+/// them.
 bool is_safe_name(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.size() > 4096) return false;
   if (name.find('\0') != name.npos || name.find('\\') != name.npos) return false;
@@ -72,7 +72,7 @@ bool is_safe_name(std::string_view name) {
   return true;
 }
 
-/// The numbers of a zip64 extra field, given out in the order APPNOTE.TXT 4.5.3 fixes.
+/// The numbers of a zip64 extra field, returned in the order that APPNOTE.TXT 4.5.3 defines.
 class Zip64Fields {
  public:
   explicit Zip64Fields(std::span<const std::byte> extra) {
@@ -87,7 +87,7 @@ class Zip64Fields {
       extra = extra.subspan(4 + size_t{size});
     }
   }
-  /// `value` itself, or the next number of the field where `value` says "see zip64".
+  /// `value` itself, or the next number of the field when `value` is the zip64 marker.
   std::optional<uint64_t> resolve(uint32_t value) {
     if (value != kIn64) return value;
     if (field_.size() < 8) return std::nullopt;
@@ -117,7 +117,7 @@ void ZipWriter::begin(std::string_view name, int64_t size_bytes) {
   store(header, kStored);
   store(header, uint16_t{0});  // time
   store(header, kDate);
-  store(header, uint32_t{0});  // the sum, known at end()
+  store(header, uint32_t{0});  // the CRC, known at end()
   store(header, wide ? kIn64 : static_cast<uint32_t>(size));
   store(header, wide ? kIn64 : static_cast<uint32_t>(size));
   store(header, static_cast<uint16_t>(name.size()));
@@ -253,8 +253,8 @@ const ZipEntry* ZipReader::find(const std::string& name) const {
   return found == by_name_.end() ? nullptr : &entries_[found->second];
 }
 
-// The end record is searched backwards, over a comment of at most 65,535 bytes that must reach
-// exactly to the end of the file.
+// Searches the end record backwards over a comment of at most 65,535 bytes. The comment must end
+// exactly at the end of the file.
 ZipReader::Directory ZipReader::find_directory() const {
   const std::span<const std::byte> bytes = file_.bytes();
   const uint64_t size = bytes.size();
@@ -356,7 +356,7 @@ void ZipReader::check_frame(const Directory& directory,
   }
   crc = crc32(file_.bytes().subspan(position, directory.comment_offset - position), crc);
   if (comment != frame_comment(crc)) {
-    fail("{}: damaged zip archive: its headers sum to {:08x}, which its comment does not say",
+    fail("{}: damaged zip archive: the checksum of its headers is {:08x}, its comment has another",
          file_.path(), crc);
   }
 }
@@ -418,7 +418,7 @@ void ZipReader::locate_data(ZipEntry& entry, uint64_t header, uint64_t directory
       bad("other sizes in the local header");
     }
     if (load<uint32_t>(local.data() + kCrcInLocal) != entry.crc) {
-      bad("another sum in the local header");
+      bad("another checksum in the local header");
     }
   }
   entry.data_offset = header + kLocalBytes + name_size + extra_size;
@@ -436,7 +436,7 @@ std::span<const std::byte> ZipReader::read(const ZipEntry& entry,
     const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater(
         libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
     BERTHA_CHECK(inflater != nullptr, "no memory to inflate {}", entry.name);
-    std::byte nothing{};  // an empty vector may have no address
+    std::byte nothing{};  // an empty vector may have a null address
     const auto result = libdeflate_deflate_decompress(inflater.get(), data.data(), data.size(),
                                                       buffer.empty() ? &nothing : buffer.data(),
                                                       buffer.size(), nullptr);

@@ -54,8 +54,8 @@ void convert(Hdf5Integer type, const std::byte* from, size_t count, int32_t* to)
   }
 }
 
-/// Fletcher's checksum over big-endian words of 16 bits, sums folded to 16 bits; an odd last byte
-/// is the high one of a word.
+/// Fletcher's checksum over big-endian words of 16 bits; the sums are folded to 16 bits. An odd
+/// last byte is the high byte of a word.
 uint32_t fletcher32(std::span<const std::byte> bytes) {
   uint64_t sum = 0;
   uint64_t sum_of_sums = 0;
@@ -68,8 +68,8 @@ uint32_t fletcher32(std::span<const std::byte> bytes) {
   return static_cast<uint32_t>(fold(sum_of_sums) << 16 | fold(sum));
 }
 
-/// The first bytes of all elements lie first, then the second ones, and so on; what is left over of
-/// a whole element lies at the end as it was.
+/// Reverses the shuffle filter: the input has the first bytes of all elements, then all second
+/// bytes, and so on. Bytes left over at the end are not shuffled.
 void unshuffle(std::span<const std::byte> from, size_t element_bytes, std::byte* to) {
   const size_t elements = from.size() / element_bytes;
   for (size_t byte = 0; byte < element_bytes; ++byte) {
@@ -109,7 +109,7 @@ void Column::read(int64_t first, int64_t count, std::vector<int32_t>& values) {
   }
 }
 
-/// Values of rows [begin, end) of those chunks that lie side by side as number `band`.
+/// Reads rows [begin, end) of the chunks that lie side by side in row `band` of the chunk grid.
 void Column::read_band(int64_t band, int64_t begin, int64_t end, int32_t* values) {
   const int64_t across = dataset_.chunks_across();
   const int64_t chunk_width = dataset_.chunk_extent[1];
@@ -137,7 +137,7 @@ void Column::read_band(int64_t band, int64_t begin, int64_t end, int32_t* values
   }
 }
 
-/// The values of a chunk, in `kept` unless the file has them plain.
+/// The unfiltered values of a chunk, in `kept` unless the file stores them without filters.
 const std::byte* Column::plain(const Hdf5Chunk& chunk, Plain& kept) {
   if (kept.number == chunk.number) return kept.values.data();
   kept.number = -1;
@@ -145,7 +145,7 @@ const std::byte* Column::plain(const Hdf5Chunk& chunk, Plain& kept) {
   for (size_t i = dataset_.filters.size(); i-- > 0;) {
     if ((chunk.skipped_filters >> i & 1) != 0) continue;
     const std::span<const std::byte> undone = undo(dataset_.filters[i], kept.values);
-    if (!scratch_.empty() && undone.data() == scratch_.data()) kept.room.swap(scratch_);
+    if (!scratch_.empty() && undone.data() == scratch_.data()) kept.buffer.swap(scratch_);
     kept.values = undone;
   }
   if (std::ssize(kept.values) < chunk_bytes_) {
@@ -156,13 +156,14 @@ const std::byte* Column::plain(const Hdf5Chunk& chunk, Plain& kept) {
   return kept.values.data();
 }
 
-/// What `filter` was applied to, in scratch_ or in `stored`.
+/// Returns the input of `filter` in scratch_, or a view into `stored`.
 std::span<const std::byte> Column::undo(Hdf5Filter filter, std::span<const std::byte> stored) {
   if (filter == Hdf5Filter::kFletcher32) {
-    if (stored.size() < kChecksumBytes) fail("{}: {}: a damaged chunk", file_.path(), name_);
+    if (stored.size() < kChecksumBytes)
+      fail("{}: {}: a chunk is damaged: too short for its checksum", file_.path(), name_);
     const std::span<const std::byte> summed = stored.first(stored.size() - kChecksumBytes);
     if (io::load<uint32_t>(summed.data() + summed.size()) == fletcher32(summed)) return summed;
-    fail("{}: {}: the checksum of a chunk differs", file_.path(), name_);
+    fail("{}: {}: a chunk is damaged: its checksum differs", file_.path(), name_);
   }
   if (filter == Hdf5Filter::kShuffle) {
     scratch_.resize(std::max(scratch_.size(), stored.size()));
@@ -171,14 +172,14 @@ std::span<const std::byte> Column::undo(Hdf5Filter filter, std::span<const std::
   }
   const size_t most_bytes = static_cast<size_t>(chunk_bytes_) + kChecksumBytes;
   if (most_bytes / kMaxDeflateRatio > stored.size()) {
-    fail("{}: {}: a deflated chunk of {} bytes, too short for {}", file_.path(), name_,
+    fail("{}: {}: a deflated chunk has {} bytes, too few for {}", file_.path(), name_,
          stored.size(), chunk_bytes_);
   }
   scratch_.resize(std::max(scratch_.size(), most_bytes));
   size_t inflated_bytes = 0;
   if (libdeflate_zlib_decompress(inflater_.get(), stored.data(), stored.size(), scratch_.data(),
                                  most_bytes, &inflated_bytes) != LIBDEFLATE_SUCCESS) {
-    fail("{}: {}: a chunk that cannot be inflated", file_.path(), name_);
+    fail("{}: {}: a chunk is damaged: it cannot be inflated", file_.path(), name_);
   }
   return std::span(scratch_).first(inflated_bytes);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// The values of a dataset in an HDF5 file as int32, rows first. For hdf5_*.cc only.
+// Reads the values of a dataset in an HDF5 file as int32, row by row. For hdf5_*.cc only.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,25 +17,25 @@ namespace bertha::io {
 
 class Column {
  public:
-  /// Throws Error, with file and name, unless there is a dataset of integers with `rank`
-  /// dimensions. `file` must outlive it.
+  /// Throws Error that names file and dataset unless it is a dataset of integers with `rank`
+  /// dimensions. `file` must outlive this object.
   Column(const Hdf5File& file, const char* name, int rank);
 
   int64_t rows() const { return dataset_.extent[0]; }
   int64_t width() const { return dataset_.extent[1]; }
   const char* name() const { return name_; }
 
-  /// Values of rows [first, first + count), count * width() of them. Integers of any size and byte
-  /// order become int32; what does not fit becomes the nearest int32. Rows read in turn undo the
-  /// filters of each chunk once. Throws Error for a damaged chunk.
+  /// Reads rows [first, first + count): count * width() values. Integers of any size and byte order
+  /// become int32; values out of range become the nearest int32. When rows are read in sequence,
+  /// the filters of each chunk are reversed once. Throws Error for a damaged chunk.
   void read(int64_t first, int64_t count, std::vector<int32_t>& values);
 
  private:
-  /// A chunk's values and the bytes they may lie in.
+  /// The values of a chunk and the buffer that may hold them.
   struct Plain {
     int64_t number = -1;
     std::span<const std::byte> values;
-    std::vector<std::byte> room;
+    std::vector<std::byte> buffer;
   };
 
   void read_band(int64_t band, int64_t begin, int64_t end, int32_t* values);
@@ -45,10 +45,10 @@ class Column {
   const Hdf5File& file_;
   const char* name_;
   Hdf5Dataset dataset_;
-  int64_t chunk_bytes_ = 0;  ///< of plain values
+  int64_t chunk_bytes_ = 0;  ///< size of the unfiltered values
   int32_t fill_value_ = 0;
-  std::vector<Plain> kept_;         ///< written chunks of the band last read
-  std::vector<std::byte> scratch_;  ///< what a filter makes
+  std::vector<Plain> kept_;         ///< chunks of the band read last
+  std::vector<std::byte> scratch_;  ///< output of a filter
   std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> inflater_;
 };
 

@@ -12,12 +12,13 @@ namespace {
 
 constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
 constexpr std::string_view kRemedy = "`h5repack -l CONTI OLD NEW` rewrites such a file";
-constexpr int64_t kMaxDeflateRatio = 1032;         // of the deflate format
-constexpr int64_t kSlackBytes = int64_t{1} << 20;  // a last, partly used chunk
+constexpr int64_t kMaxDeflateRatio = 1032;         // largest ratio of the deflate format
+constexpr int64_t kSlackBytes = int64_t{1} << 20;  // for a last, partly used chunk
 constexpr uint64_t kMaxExtent = uint64_t{1} << 31;
-constexpr uint64_t kNumberBytes = 8;  // of addresses and lengths
+constexpr uint64_t kNumberBytes = 8;  // size of addresses and lengths
 
-/// The address of the root group's object header; the file ends where its superblock says (II.A).
+/// Returns the address of the root group's object header. Also checks the file's end against the
+/// superblock (II.A).
 uint64_t read_superblock(const io::MappedFile& file) {
   const std::string owner = file.path() + ": not a whole HDF5 file";
   Hdf5Parts parts(file, owner);
@@ -41,13 +42,13 @@ uint64_t read_superblock(const io::MappedFile& file) {
   return fields.address();
 }
 
-/// Follows the links of the root group until the one called `name`.
+/// Follows the links of the root group to the one named `name`.
 class LinkSearch {
  public:
   LinkSearch(const io::MappedFile& file, std::string_view name)
       : parts_(file, file.path() + ": the root group"), name_(name) {}
 
-  /// The address of an object header, or kHdf5Undefined.
+  /// The address of the object header, or kHdf5Undefined.
   uint64_t run(uint64_t group_header) {
     visit_hdf5_messages(parts_, group_header, [this](const Hdf5Message& message) {
       Hdf5Fields fields(message.data, parts_.owner());
@@ -59,7 +60,7 @@ class LinkSearch {
   }
 
  private:
-  /// A group of the first format: a B-tree of nodes of symbols, whose names lie in a heap (III.A.1,
+  /// A group of the first format: a B-tree of symbol nodes, whose names lie in a heap (III.A.1,
   /// III.B, III.D).
   void search_symbol_table(Hdf5Fields fields) {
     const uint64_t tree = fields.address();
@@ -97,7 +98,7 @@ class LinkSearch {
     return std::memcmp(name, name_.data(), name_.size()) == 0 && name[name_.size()] == std::byte{0};
   }
 
-  /// IV.A.2.g
+  /// Link message, IV.A.2.g.
   void look_at_link(Hdf5Fields fields) {
     constexpr uint64_t kHard = 0;
     fields.skip(1);
@@ -112,22 +113,23 @@ class LinkSearch {
     }
   }
 
-  /// IV.A.2.c: many links lie in a heap of their own.
+  /// Link info message, IV.A.2.c: groups with many links keep them in a separate heap.
   void check_link_info(Hdf5Fields fields) const {
     fields.skip(1);
     if ((fields.number(1) & 1) != 0) fields.skip(8);  // creation order
     if (fields.address() != kHdf5Undefined) {
-      fail("{}: its links are in a fractal heap, which is not read; {}", parts_.owner(), kRemedy);
+      fail("{}: its links are in a fractal heap, which is not supported; {}", parts_.owner(),
+           kRemedy);
     }
   }
 
   Hdf5Parts parts_;
   std::string_view name_;
-  std::span<const std::byte> names_;  ///< of a symbol table
+  std::span<const std::byte> names_;  ///< names of a symbol table
   uint64_t found_ = kHdf5Undefined;
 };
 
-/// What an object header tells of a dataset.
+/// The description of a dataset, read from its object header.
 class DatasetReader {
  public:
   DatasetReader(const io::MappedFile& file, std::string_view name)
@@ -139,7 +141,7 @@ class DatasetReader {
     visit_hdf5_messages(parts_, header, [&](const Hdf5Message& message) {
       if (message.type >= messages.size()) return;
       if ((message.flags & Hdf5Message::kShared) != 0) {
-        fail_with("a type or space shared with other objects is not read");
+        fail_with("a type or space shared with other objects is not supported");
       }
       messages[message.type] = message.data;
     });
@@ -164,7 +166,7 @@ class DatasetReader {
     fail("{}: {}", parts_.owner(), fmt::format(format, std::forward<Args>(args)...));
   }
 
-  /// IV.A.2.d, class 0
+  /// Datatype message, IV.A.2.d, class 0.
   void read_type(Hdf5Fields fields) {
     constexpr uint64_t kFixedPoint = 0;
     if ((fields.number(1) & 15) != kFixedPoint) fail_with("expected integers");
@@ -179,7 +181,8 @@ class DatasetReader {
     dataset_.type = {static_cast<int64_t>(bytes), (bits & 8) != 0, (bits & 1) != 0};
   }
 
-  /// IV.A.2.b. An extent is believed up to what a file of this size can hold when deflated.
+  /// Dataspace message, IV.A.2.b. Extents are limited to what a file of this size can hold with
+  /// deflate.
   void read_space(Hdf5Fields fields) {
     const uint64_t version = fields.number(1);
     const uint64_t rank = fields.number(1);
@@ -197,7 +200,7 @@ class DatasetReader {
     }
   }
 
-  /// IV.A.2.f
+  /// Fill value message, IV.A.2.f.
   void read_fill(Hdf5Fields fields) {
     const uint64_t version = fields.number(1);
     const uint64_t first = fields.number(1);
@@ -214,7 +217,7 @@ class DatasetReader {
     dataset_.fill_value = fields.bytes(bytes);
   }
 
-  /// IV.A.2.l
+  /// Filter pipeline message, IV.A.2.l.
   void read_filters(Hdf5Fields fields) {
     const uint64_t version = fields.number(1);
     const uint64_t count = fields.number(1);
@@ -246,7 +249,7 @@ class DatasetReader {
     dataset_.filters.push_back(filter);
   }
 
-  /// IV.A.2.i, versions 3 and 4
+  /// Data layout message, IV.A.2.i, versions 3 and 4.
   void read_layout(Hdf5Fields fields) {
     enum : uint64_t { kCompact, kContiguous, kChunked };
     const uint64_t version = fields.number(1);
@@ -315,7 +318,7 @@ class DatasetReader {
   }
 
   Hdf5Parts parts_;
-  int64_t most_bytes_;  ///< that a file of this size holds when deflated
+  int64_t most_bytes_;  ///< most bytes that a file of this size can hold with deflate
   Hdf5Dataset dataset_;
 };
 

@@ -15,12 +15,12 @@ namespace {
 
 constexpr size_t kChecksumBytes = 4;
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-constexpr bool kChecksSums = false;  // a fuzzer would get no further
+constexpr bool kVerifyChecksums = false;  // a fuzzer would always stop at the checksums
 #else
-constexpr bool kChecksSums = true;
+constexpr bool kVerifyChecksums = true;
 #endif
 
-/// Bob Jenkins' lookup3, hashlittle() begun with 0, which all checksums of metadata are.
+/// Bob Jenkins' lookup3, hashlittle() with initial value 0: the checksum of all HDF5 metadata.
 uint32_t lookup3(std::span<const std::byte> bytes) {
   uint32_t a = 0xdeadbeef + static_cast<uint32_t>(bytes.size());
   uint32_t b = a;
@@ -58,7 +58,7 @@ uint32_t lookup3(std::span<const std::byte> bytes) {
   return c;
 }
 
-/// An object header and the blocks that continue it.
+/// An object header and its continuation blocks.
 class ObjectHeader {
  public:
   using Visit = std::function<void(const Hdf5Message&)>;
@@ -129,7 +129,7 @@ class ObjectHeader {
     if (is_version_2_) blocks_.back().expect("OCHK");
   }
 
-  /// The largest number instead of one that does not fit: no file has so many bytes.
+  /// The sum, or the largest number on overflow, which exceeds the size of every file.
   static uint64_t checked_sum(uint64_t a, uint64_t b) { return a + std::min(b, ~a); }
 
   Hdf5Parts& parts_;
@@ -138,7 +138,7 @@ class ObjectHeader {
   std::vector<Hdf5Fields> blocks_;
 };
 
-/// Visits the node at `address`, which lies `above` levels over the leaves (none: the root).
+/// Visits the node at `address`, which is `above` levels above the leaves (nothing for the root).
 void visit_node(Hdf5Parts& parts, uint64_t address, Hdf5Tree type, size_t key_bytes,
                 std::optional<uint64_t> above,
                 const std::function<void(Hdf5Fields key, uint64_t child)>& visit) {
@@ -199,7 +199,7 @@ Hdf5Fields Hdf5Parts::summed_fields(uint64_t address, uint64_t size) {
   if (size < kChecksumBytes) fail("{}: a part of {} bytes", owner_, size);
   const std::span<const std::byte> all = bytes(address, size);
   const std::span<const std::byte> summed = all.first(size - kChecksumBytes);
-  if (kChecksSums && io::load<uint32_t>(all.data() + summed.size()) != lookup3(summed)) {
+  if (kVerifyChecksums && io::load<uint32_t>(all.data() + summed.size()) != lookup3(summed)) {
     fail("{}: the checksum at offset {} differs", owner_, address + summed.size());
   }
   return {summed, owner_};

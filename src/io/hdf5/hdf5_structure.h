@@ -1,6 +1,6 @@
 #pragma once
 
-// What HDF5 files are made of: fields, object headers and B-trees ("HDF5 File Format Specification
+// The elements of HDF5 files: fields, object headers and B-trees ("HDF5 File Format Specification
 // Version 3.0"). For hdf5_*.cc only.
 
 #include <cstddef>
@@ -15,10 +15,10 @@
 
 namespace bertha::io {
 
-inline constexpr uint64_t kHdf5Undefined = ~uint64_t{0};  ///< an address that is none
+inline constexpr uint64_t kHdf5Undefined = ~uint64_t{0};  ///< the undefined address
 
-/// Fields of one structure, little-endian numbers one after the other. What is not there is an
-/// Error that names the owner.
+/// Reads the fields of one structure: consecutive little-endian numbers. Throws Error that names
+/// the owner when the structure is too short.
 class Hdf5Fields {
  public:
   Hdf5Fields(std::span<const std::byte> bytes, const std::string& owner)
@@ -30,7 +30,7 @@ class Hdf5Fields {
   uint64_t address() { return number(8); }
   std::span<const std::byte> bytes(uint64_t count);
   void skip(uint64_t count) { bytes(count); }
-  /// Fails unless the next bytes are these.
+  /// Throws Error unless the next bytes are these.
   void expect(std::string_view signature);
 
  private:
@@ -38,19 +38,19 @@ class Hdf5Fields {
   const std::string* owner_;
 };
 
-/// The parts of one object of the file while its addresses are followed. Parts do not overlap in a
-/// sound file, so together they are no longer than the file: that is what ends cycles, and trees
-/// whose nodes share children.
+/// The parts of one object in the file, read while addresses are followed. The parts of a valid
+/// file do not overlap, so together they are no larger than the file. This limit ends cycles and
+/// trees whose nodes share children.
 class Hdf5Parts {
  public:
-  /// `owner`, the file and what is read of it, begins all errors.
+  /// Every error begins with `owner`: the file and the object in it.
   Hdf5Parts(const io::MappedFile& file, std::string owner)
       : file_(file), owner_(std::move(owner)), left_(file.bytes().size()) {}
 
   const std::string& owner() const { return owner_; }
   std::span<const std::byte> bytes(uint64_t address, uint64_t size);
   Hdf5Fields fields(uint64_t address, uint64_t size) { return {bytes(address, size), owner_}; }
-  /// Those of a part whose last four bytes are the checksum of the others; without it.
+  /// Fields of a part whose last four bytes are a checksum of the others; the checksum is excluded.
   Hdf5Fields summed_fields(uint64_t address, uint64_t size);
 
  private:
@@ -59,7 +59,7 @@ class Hdf5Parts {
   uint64_t left_;
 };
 
-/// A message of an object header, IV.A.2.
+/// A message of an object header (IV.A.2).
 struct Hdf5Message {
   enum Type : uint64_t {
     kDataspace = 0x01,
@@ -73,22 +73,22 @@ struct Hdf5Message {
     kContinuation = 0x10,
     kSymbolTable = 0x11,
   };
-  static constexpr uint64_t kShared = 2;  ///< flag: the data tell where the message is
+  static constexpr uint64_t kShared = 2;  ///< flag: the data gives the location of the message
 
   uint64_t type = 0;
   uint64_t flags = 0;
   std::span<const std::byte> data;
 };
 
-/// Visits the messages of the object header at `address`, of version 1 or 2 (IV.A.1).
+/// Visits the messages of the object header at `address`, version 1 or 2 (IV.A.1).
 void visit_hdf5_messages(Hdf5Parts& parts, uint64_t address,
                          const std::function<void(const Hdf5Message&)>& visit);
 
-/// What the nodes of a B-tree of version 1 point to (III.A.1).
+/// The children of a B-tree of version 1 (III.A.1).
 enum class Hdf5Tree : uint64_t { kGroup = 0, kChunks = 1 };
 
-/// Visits the keys of all leaves of the tree at `address`, in order, each with the address it
-/// stands before.
+/// Visits the keys of all leaves of the tree at `address` in order, each with the child address
+/// that follows it.
 void visit_hdf5_tree(Hdf5Parts& parts, uint64_t address, Hdf5Tree type, size_t key_bytes,
                      const std::function<void(Hdf5Fields key, uint64_t child)>& visit);
 

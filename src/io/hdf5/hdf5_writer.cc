@@ -14,9 +14,10 @@ namespace {
 
 using io::store;
 
-constexpr uint16_t kGroupLeafK = 8;  // half of the names that a node of the root group holds
+constexpr uint16_t kGroupLeafK = 8;  // half of the number of names in a node of the root group
 constexpr uint16_t kGroupInternalK = 16;
-constexpr size_t kChunkEntries = 64;  // of a node of a chunk tree, by the superblock's version
+constexpr size_t kChunkEntries =
+    64;  // entries of a node of a chunk tree, by the superblock's version
 constexpr size_t kAlignment = 8;
 constexpr size_t kSuperblockBytes = 96;
 constexpr size_t kSymbolBytes = 40;
@@ -30,7 +31,7 @@ size_t aligned(size_t size_bytes) {
   return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-/// An object header of version 1 (IV.A.1.a) in the making.
+/// Builds an object header of version 1 (IV.A.1.a).
 class Header {
  public:
   void add(Hdf5Message::Type type, std::string data, bool is_constant) {
@@ -59,12 +60,12 @@ class Header {
   uint16_t count_ = 0;
 };
 
-/// IV.A.2.b; no extent may grow.
+/// Dataspace message, IV.A.2.b. No extent may grow.
 std::string dataspace(std::span<const uint64_t> extent) {
   std::string data;
   store<uint8_t>(data, 1);  // version
   store<uint8_t>(data, static_cast<uint8_t>(extent.size()));
-  store<uint8_t>(data, 1);  // with the largest extents
+  store<uint8_t>(data, 1);  // maximum extents follow
   data.append(5, '\0');
   for (int twice = 0; twice < 2; ++twice) {
     for (const uint64_t length : extent) store(data, length);
@@ -72,7 +73,7 @@ std::string dataspace(std::span<const uint64_t> extent) {
   return data;
 }
 
-/// IV.A.2.d, class 0: fixed-point.
+/// Datatype message, IV.A.2.d, class 0: fixed-point.
 std::string datatype(int64_t element_bytes) {
   std::string data;
   store<uint32_t>(data, 0x0810);  // version 1, signed
@@ -82,24 +83,25 @@ std::string datatype(int64_t element_bytes) {
   return data;
 }
 
-/// IV.A.2.f, version 2: zero, which is the default, where anything was not written.
+/// Fill value message, IV.A.2.f, version 2: values that were not written are zero, the default.
 std::string fill_value() {
   return {"\2\3\2\1\0\0\0\0", 8};
 }
 
-/// IV.A.2.l, version 1. What it says of the level is the recipe's gzip 4; an inflater reads any.
+/// Filter pipeline message, IV.A.2.l, version 1. It states the reference's gzip level 4; inflaters
+/// accept any level.
 std::string deflate_pipeline() {
   std::string data("\1\1\0\0\0\0\0\0", 8);  // version, filters
-  store<uint16_t>(data, 1);                 // deflate's number
-  store<uint16_t>(data, 8);                 // bytes of its name
-  store<uint16_t>(data, 1);                 // may be skipped
-  store<uint16_t>(data, 1);                 // values
+  store<uint16_t>(data, 1);                 // number of the deflate filter
+  store<uint16_t>(data, 8);                 // size of its name
+  store<uint16_t>(data, 1);                 // the filter may be skipped
+  store<uint16_t>(data, 1);                 // number of parameters
   data.append("deflate\0", 8);
   store<uint32_t>(data, 4);
   return data;
 }
 
-/// IV.A.2.i, version 3, class 2: chunked.
+/// Data layout message, IV.A.2.i, version 3, class 2: chunked.
 std::string chunked_layout(std::span<const uint64_t> chunk, int64_t element_bytes, uint64_t tree) {
   std::string data;
   store<uint8_t>(data, 3);
@@ -111,7 +113,7 @@ std::string chunked_layout(std::span<const uint64_t> chunk, int64_t element_byte
   return data;
 }
 
-/// The head of a node of a version 1 B-tree (III.A.1).
+/// The header of a node of a version 1 B-tree (III.A.1).
 std::string tree_node(Hdf5Tree type, int level, size_t entries, uint64_t left, uint64_t right) {
   std::string node = "TREE";
   store<uint8_t>(node, static_cast<uint8_t>(type));
@@ -122,7 +124,7 @@ std::string tree_node(Hdf5Tree type, int level, size_t entries, uint64_t left, u
   return node;
 }
 
-/// The names of the root group (III.D), the empty one first, and where each begins.
+/// The names of the root group (III.D), the empty name first, and their offsets.
 struct Names {
   std::string bytes = std::string(kAlignment, '\0');
   std::vector<uint64_t> offset;
@@ -157,7 +159,7 @@ void Hdf5Writer::add_chunk(size_t column, std::span<const std::byte> deflated) {
   file_.write(deflated);
 }
 
-/// The address of `bytes`.
+/// Writes `bytes` and returns their address.
 uint64_t Hdf5Writer::append(const std::string& bytes) {
   const auto end = static_cast<size_t>(file_.size_bytes());
   file_.write(std::string(aligned(end) - end, '\0'));
@@ -171,7 +173,7 @@ uint64_t Hdf5Writer::write_chunk_tree(size_t column) {
   return places.front().address;
 }
 
-/// The nodes over what is `below`, one behind the other.
+/// Writes the nodes above `below`, one after the other.
 std::vector<Hdf5Writer::Place> Hdf5Writer::write_level(size_t column, int level,
                                                        std::span<const Place> below) {
   const auto rank = static_cast<size_t>(columns_[column].rank);
@@ -181,7 +183,7 @@ std::vector<Hdf5Writer::Place> Hdf5Writer::write_level(size_t column, int level,
   const uint64_t begin = aligned(static_cast<size_t>(file_.size_bytes()));
   const auto add_key = [&](std::string& node, uint64_t row, uint32_t bytes) {
     store(node, bytes);
-    store<uint32_t>(node, 0);  // filters that were skipped
+    store<uint32_t>(node, 0);  // mask of skipped filters
     store(node, row);
     for (size_t i = 0; i < rank; ++i) store<uint64_t>(node, 0);
   };
@@ -229,7 +231,7 @@ void Hdf5Writer::finish() {
   write_root_group(headers);
 }
 
-/// A group of the first format: a tree of one node of symbols, in the order of their names.
+/// A group of the first format: a tree with one symbol node, sorted by name.
 void Hdf5Writer::write_root_group(std::span<const uint64_t> headers) {
   const Names names(columns_);
   std::vector<std::pair<std::string_view, size_t>> by_name;
@@ -239,7 +241,7 @@ void Hdf5Writer::write_root_group(std::span<const uint64_t> headers) {
   std::string heap = "HEAP";  // III.D
   store<uint32_t>(heap, 0);   // version
   store<uint64_t>(heap, names.bytes.size());
-  store<uint64_t>(heap, 1);  // nothing in it is free
+  store<uint64_t>(heap, 1);  // no free block in the heap
   store<uint64_t>(heap, append(names.bytes));
   const uint64_t heap_address = append(heap);
 
@@ -254,7 +256,7 @@ void Hdf5Writer::write_root_group(std::span<const uint64_t> headers) {
   pad(symbols, 8 + 2 * kGroupLeafK * kSymbolBytes);
 
   std::string tree = tree_node(Hdf5Tree::kGroup, 0, 1, kHdf5Undefined, kHdf5Undefined);
-  store<uint64_t>(tree, 0);  // the empty name is before all
+  store<uint64_t>(tree, 0);  // the empty name sorts first
   store(tree, append(symbols));
   store(tree, names.offset[by_name.back().second]);
   pad(tree, 24 + 2 * kGroupInternalK * 8 + (2 * kGroupInternalK + 1) * 8);
@@ -268,7 +270,7 @@ void Hdf5Writer::write_root_group(std::span<const uint64_t> headers) {
   write_superblock(append(root.bytes()), tree_address, heap_address);
 }
 
-/// II.A, version 0
+/// Superblock, II.A, version 0.
 void Hdf5Writer::write_superblock(uint64_t root_header, uint64_t group_tree, uint64_t heap) {
   std::string block = "\x89HDF\r\n\x1a\n";
   block.append(5, '\0');        // versions
@@ -282,7 +284,7 @@ void Hdf5Writer::write_superblock(uint64_t root_header, uint64_t group_tree, uin
   store(block, kHdf5Undefined);
   store<uint64_t>(block, 0);  // the root group's name
   store(block, root_header);
-  store<uint64_t>(block, 1);  // what follows tells of a group
+  store<uint64_t>(block, 1);  // a group's B-tree and heap follow
   store(block, group_tree);
   store(block, heap);
   BERTHA_CHECK(block.size() == kSuperblockBytes);

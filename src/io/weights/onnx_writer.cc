@@ -16,7 +16,7 @@ using protobuf::append_bytes;
 using protobuf::append_float;
 using protobuf::append_integer;
 
-// Field numbers of onnx/onnx.proto3.
+// Field numbers from onnx/onnx.proto3.
 constexpr uint32_t kModelIrVersion = 1;
 constexpr uint32_t kModelProducer = 2;
 constexpr uint32_t kModelProducerVersion = 3;
@@ -56,7 +56,7 @@ constexpr uint32_t kShapeDim = 1;
 constexpr uint32_t kDimValue = 1;
 constexpr uint32_t kDimParam = 2;
 
-constexpr int64_t kIrVersion = 8;  // what opset 17 came with
+constexpr int64_t kIrVersion = 8;  // the IR version of opset 17
 
 std::string encode(const OnnxGraph::Attribute& attribute) {
   std::string out;
@@ -99,7 +99,7 @@ std::string value_info(const std::string& name, DType dtype,
   return info;
 }
 
-/// A TensorProto up to its data.
+/// A TensorProto without its data.
 std::string tensor_head(const std::string& name, DType dtype, const std::vector<int64_t>& shape) {
   std::string out;
   for (const int64_t extent : shape) append_integer(out, kTensorDims, extent);
@@ -108,7 +108,7 @@ std::string tensor_head(const std::string& name, DType dtype, const std::vector<
   return out;
 }
 
-/// Key and length of a field of bytes, without the bytes.
+/// Key and length of a bytes field, without the bytes.
 std::string field_head(uint32_t field, int64_t size_bytes) {
   std::string out;
   protobuf::append_key(out, field, protobuf::Wire::kBytes);
@@ -242,7 +242,7 @@ void OnnxGraph::save(const std::string& path, int64_t opset, int64_t most_inline
   save_inline(path, opset);
 }
 
-// A field of bytes starts with its length: the lengths of all parts come first, then the parts.
+// A bytes field starts with its length, so the lengths of all parts are computed before the parts.
 void OnnxGraph::save_inline(const std::string& path, int64_t opset) const {
   std::vector<std::string> heads;
   int64_t weights_bytes = 0;
@@ -281,7 +281,7 @@ void OnnxGraph::save_external(const std::string& path, int64_t opset) const {
     append_bytes(graph, kGraphInitializer,
                  external_tensor(tensor_head(weight.name, weight.dtype, weight.shape), location,
                                  offset, weight.size_bytes));
-    // Loaders map the file: tensors start at multiples of a page, as the format advises.
+    // Loaders map the file: tensors start at multiples of a page, as the format recommends.
     constexpr int64_t kPage = 4096;
     const auto gap = static_cast<size_t>((kPage - data.size_bytes() % kPage) % kPage);
     data.write(std::string(gap, '\0'));

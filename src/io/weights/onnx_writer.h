@@ -1,7 +1,7 @@
 #pragma once
 
-// ONNX models (onnx/onnx.proto3, IR version 8), written with data that are asked for one tensor at
-// a time.
+// Writes ONNX models (onnx/onnx.proto3, IR version 8). The data of the weights is read one tensor
+// at a time.
 
 #include <cstdint>
 #include <string>
@@ -13,10 +13,10 @@
 
 namespace bertha::io {
 
-/// A graph in the order its nodes run. Values have names; a node makes one.
+/// A graph whose nodes are in execution order. Values have names; each node makes one value.
 class OnnxGraph {
  public:
-  /// A fixed extent, or the name of a free one.
+  /// A fixed extent, or the name of a dynamic one.
   using Extent = std::variant<int64_t, std::string>;
   struct Attribute {
     std::string name;
@@ -27,19 +27,19 @@ class OnnxGraph {
 
   std::string input(const std::string& name, DType dtype, const std::vector<Extent>& shape);
   void output(const std::string& name, DType dtype, const std::vector<Extent>& shape);
-  /// A tensor whose bytes are asked for when the model is written. Returns its name.
+  /// Adds a tensor whose bytes `source` gives when the model is written. Returns its name.
   std::string weight(const std::string& name, DType dtype, std::vector<int64_t> shape,
                      ByteSource source);
-  /// Small tensors: a number, a list of integers. Equal ones are one.
+  /// Small tensors: a number, or a list of integers. Equal ones are stored once.
   std::string scalar(float value);
   std::string integers(const std::vector<int64_t>& values);
   std::string integer(int64_t value);
-  /// Appends a node and returns the value it makes: `result`, or a name made up.
+  /// Appends a node and returns its value: `result`, or a generated name.
   std::string node(const std::string& op, const std::vector<std::string>& inputs,
                    const std::vector<Attribute>& attributes = {}, const std::string& result = "");
 
-  /// Writes the model for `opset`. Weights of more than `most_inline_bytes` together lie in
-  /// `path`.data, which protobuf's limit of 2 GB asks for; that file is written first.
+  /// Writes the model for `opset`. If the weights together exceed `most_inline_bytes`, they are
+  /// written to `path`.data, before the model, because protobuf messages are limited to 2 GB.
   void save(const std::string& path, int64_t opset,
             int64_t most_inline_bytes = int64_t{2'000'000'000}) const;
 
@@ -66,7 +66,7 @@ class OnnxGraph {
   int64_t made_ = 0;
 };
 
-/// The element type's number in TensorProto.DataType.
+/// Number of the element type in TensorProto.DataType.
 int64_t onnx_type(DType dtype);
 
 }  // namespace bertha::io

@@ -10,13 +10,13 @@ using Kind = PickleValue::Kind;
 
 namespace {
 
-/// Bytes of names and elements of dicts that one pickle may copy.
+/// Limit on the bytes of names and elements of dicts that one pickle may copy.
 constexpr size_t kMaxCopied = size_t{1} << 20;
 constexpr size_t kMaxNameBytes = 4096;
 
 }  // namespace
 
-/// The pickle machine: a stack, marks in it, and a memo. All three are bounded by the opcodes run.
+/// The pickle machine: a stack, marks on it, and a memo. The number of opcodes bounds all three.
 class PickleReader {
  public:
   PickleReader(std::string_view data, PickleTree& tree, const std::string& where)
@@ -83,7 +83,7 @@ class PickleReader {
     stack_.pop_back();
     return value;
   }
-  /// Values below the last mark are out of reach.
+  /// Values below the last mark cannot be reached.
   size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
   size_t pop_mark() {
     if (marks_.empty()) bad("takes a mark that is not there");
@@ -92,7 +92,7 @@ class PickleReader {
     return mark;
   }
 
-  /// A few bytes of a pickle may copy much that stands elsewhere; this bounds the sum.
+  /// A few bytes of a pickle may copy large data from elsewhere; this bounds the total.
   void count_copied(size_t amount) {
     copied_ += amount;
     if (copied_ > kMaxCopied) bad("copies more than a checkpoint does");
@@ -132,7 +132,7 @@ bool PickleReader::run_constant(uint8_t opcode) {
       if (protocol < 2 || protocol > 5) bad("protocol {}, expected 2 to 5", protocol);
       return true;
     }
-    case 0x95: {  // FRAME: a hint for readers of streams
+    case 0x95: {  // FRAME: a hint for stream readers
       const auto size = number<uint64_t>();
       if (size > data_.size() - position_) bad("a frame of {} bytes goes past the end", size);
       return true;
@@ -181,7 +181,7 @@ void PickleReader::push_long(uint64_t size) {
 bool PickleReader::run_text(uint8_t opcode) {
   switch (opcode) {
     case 'X':
-    case 'T':  // Python 2's str: names, as a rule
+    case 'T':  // Python 2's str: usually names
       push_text(Kind::kString, take(number<uint32_t>()));
       return true;
     case 'U':
@@ -206,7 +206,7 @@ bool PickleReader::run_text(uint8_t opcode) {
   }
 }
 
-/// Makes a container of the values from `begin` on.
+/// Makes a container from the values from `begin` on.
 void PickleReader::collect(Kind kind, size_t begin) {
   if (begin < floor() || begin > stack_.size()) bad("takes values that are not there");
   if (kind == Kind::kDict && (stack_.size() - begin) % 2 != 0) bad("a key without a value");
@@ -216,8 +216,8 @@ void PickleReader::collect(Kind kind, size_t begin) {
   push(value);
 }
 
-/// Adds the values from `begin` on to the container below them. What an opaque object was to
-/// contain is dropped with it.
+/// Adds the values from `begin` on to the container below them. Values added to an opaque object
+/// are dropped.
 void PickleReader::extend(size_t begin, bool pairs) {
   if (begin > stack_.size() || begin <= floor()) bad("takes values that are not there");
   if (pairs && (stack_.size() - begin) % 2 != 0) bad("a key without a value");
@@ -280,14 +280,15 @@ bool PickleReader::run_container(uint8_t opcode) {
   }
 }
 
-/// `extra_opcode`: keyword arguments that NEWOBJ_EX has on top are dropped.
+/// `extra_opcode` is the opcode whose keyword arguments are on top of the stack and dropped:
+/// NEWOBJ_EX.
 void PickleReader::make_object(std::string_view extra_opcode) {
   if (!extra_opcode.empty()) pop();
   const PickleValue& arguments = pop();
   const PickleValue& callable = pop();
   if (callable.is(Kind::kGlobal) && (callable.text_ == "collections.OrderedDict" ||
                                      callable.text_ == "collections.defaultdict")) {
-    // OrderedDict may be given its pairs: Python 2 wrote it so.
+    // OrderedDict may receive its pairs as arguments; Python 2 wrote it so.
     PickleValue& dict = tree_.ordered_dict();
     const auto given = arguments.items();
     if (callable.text_ == "collections.OrderedDict" && given.size() == 1) {
@@ -349,7 +350,7 @@ bool PickleReader::run_object(uint8_t opcode) {
   }
 }
 
-/// Python counts memo entries from 0, so an index is always less than the bytes that made it.
+/// Python numbers memo entries from 0, so an index is always less than the current position.
 void PickleReader::put(uint64_t index) {
   if (index >= position_) bad("memo entry {} is out of order", index);
   if (index >= memo_.size()) memo_.resize(index + 1);
@@ -381,7 +382,7 @@ bool PickleReader::run_memo(uint8_t opcode) {
       return true;
     case '0':
       if (stack_.size() == floor() && !marks_.empty()) {
-        marks_.pop_back();  // Python's POP takes a mark where there is no value
+        marks_.pop_back();  // Python's POP removes a mark when no value is above it
       } else {
         pop();
       }

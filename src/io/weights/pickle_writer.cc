@@ -12,7 +12,8 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-/// Writes values from a stack of what is still to come, so that nesting costs heap, not stack.
+/// Writes values from an explicit stack of pending work, so that nesting uses heap memory, not the
+/// call stack.
 class Writer {
  public:
   std::string run(const PickleValue& root) {
@@ -32,7 +33,7 @@ class Writer {
   }
 
  private:
-  /// A value, or opcodes as they stand.
+  /// A value, or opcodes to copy unchanged.
   using Step = std::variant<const PickleValue*, std::string_view>;
 
   void write(const PickleValue& value) {
@@ -90,7 +91,7 @@ class Writer {
     }
   }
 
-  void write_real(double value) {  // big-endian, alone in the format
+  void write_real(double value) {  // the only big-endian number in the format
     out_ += 'G';
     store(out_, static_cast<int64_t>(__builtin_bswap64(std::bit_cast<uint64_t>(value))));
   }

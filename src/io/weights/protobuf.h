@@ -1,7 +1,7 @@
 #pragma once
 
-// The wire format of Protocol Buffers, as far as this program writes it
-// (protobuf.dev, "Encoding"): fields appended to a string.
+// The part of the Protocol Buffers wire format that this program writes (protobuf.dev, "Encoding").
+// The functions append fields to a string.
 
 #include <cstdint>
 #include <string>

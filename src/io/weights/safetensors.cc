@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// The reference implementation allows 100 MB; a model of this kind has some 50 KB, and what a
-// header takes in memory is several times its size.
+// The reference implementation allows 100 MB. A BERT model has about 50 KB, and a header takes
+// several times its size in memory.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{1} << 22;
 constexpr size_t kMaxMetadata = 1000;
 constexpr uint64_t kLengthBytes = 8;
@@ -42,8 +42,8 @@ std::string_view type_name(DType dtype) {
   BERTHA_CHECK(false, "dtype {} has no name in safetensors", name_of(dtype));
 }
 
-/// Fills entries from the parser's events: no document is built, so a header takes no more memory
-/// than its tensors, and what does not belong there ends the reading at once.
+/// Fills entries from the parser's events. No document is built, so a header takes no more memory
+/// than its tensors, and unexpected content stops the parser at once.
 class HeaderHandler : public nlohmann::json_sax<Json> {
  public:
   HeaderHandler(std::string path, std::vector<SafetensorsFile::Entry>& entries,
@@ -68,7 +68,7 @@ class HeaderHandler : public nlohmann::json_sax<Json> {
   }
   bool key(string_t& key) override {
     if (depth_ == 1) {
-      if (!names_.insert(key).second) bad(fmt::format("\"{}\" stands twice", key));
+      if (!names_.insert(key).second) bad(fmt::format("\"{}\" occurs twice", key));
       name_ = key;
     } else if (name_ != kMetadata && ((key != "dtype" && key != "shape" && key != "data_offsets") ||
                                       !seen_.insert(key).second)) {
@@ -103,7 +103,7 @@ class HeaderHandler : public nlohmann::json_sax<Json> {
     if (key_ == "shape") {
       entry.shape = numbers_;
     } else {
-      if (numbers_.size() != 2) bad("data_offsets that are not two");
+      if (numbers_.size() != 2) bad("data_offsets without exactly two numbers");
       entry.begin = static_cast<uint64_t>(numbers_[0]);
       entry.end = static_cast<uint64_t>(numbers_[1]);
     }
@@ -178,7 +178,7 @@ void SafetensorsFile::check_layout() {
     position = entry.end;
   }
   if (position != available) {
-    fail("{}: the header tells of {} bytes of data, the file has {} (is it cut off?)", path(),
+    fail("{}: the header describes {} bytes of data, the file has {} (is it cut off?)", path(),
          position, available);
   }
 }
@@ -201,7 +201,7 @@ void write_safetensors(const std::string& path, const std::vector<NamedSource>& 
     offset = end;
   }
   std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');  // data at a multiple of eight bytes
+  text.append((8 - text.size() % 8) % 8, ' ');  // data starts at a multiple of eight bytes
   std::string length;
   store(length, static_cast<uint64_t>(text.size()));
   AtomicFile file(path);

@@ -1,7 +1,7 @@
 #pragma once
 
-// safetensors: eight bytes of header length, a JSON header (name → dtype, shape, data_offsets),
-// then the data, without gaps (huggingface/safetensors, README "Format").
+// safetensors files: eight bytes of header length, a JSON header (name → dtype, shape,
+// data_offsets), then the data without gaps (huggingface/safetensors, README "Format").
 
 #include <map>
 #include <string>
@@ -18,20 +18,20 @@ class SafetensorsFile {
     std::string name;
     DType dtype;
     std::vector<int64_t> shape;
-    uint64_t begin;  ///< in the data
+    uint64_t begin;  ///< offset in the data
     uint64_t end;
   };
 
   /// Opens the file and checks the whole header: lengths, element types, shapes against lengths,
-  /// overlaps and gaps, names that stand twice. Throws Error.
+  /// overlaps and gaps, duplicate names. Throws Error.
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
-  /// In the order of the data.
+  /// Entries in the order of the data.
   const std::vector<Entry>& entries() const { return entries_; }
-  /// "__metadata__".
+  /// The contents of "__metadata__".
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// A view that must not outlive the file.
+  /// A view that must not outlive this object.
   TensorData tensor(const Entry& entry) const;
 
  private:
@@ -43,7 +43,7 @@ class SafetensorsFile {
   uint64_t data_offset_ = 0;
 };
 
-/// A tensor to be written.
+/// A tensor to write.
 struct NamedSource {
   std::string name;
   DType dtype;
@@ -51,7 +51,7 @@ struct NamedSource {
   ByteSource source;
 };
 
-/// Writes the tensors in the order given, with {"format": "pt"} as transformers expects.
+/// Writes the tensors in the given order, with {"format": "pt"} as transformers expects.
 void write_safetensors(const std::string& path, const std::vector<NamedSource>& tensors);
 
 }  // namespace bertha::io

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 16;
 
-/// `number` is inlined, so that the loop runs many elements at a time.
+/// `number` is inlined, so that the compiler can vectorize the loop.
 template <typename T, typename Number>
 void convert(std::span<const std::byte> from, std::span<float> to, const Number& number) {
   parallel_ranges(std::ssize(to), kGrain, [&](int64_t begin, int64_t end, int) {
@@ -70,9 +70,10 @@ uint16_t float_to_half(float value) {
   const uint32_t sign = wide >> 16 & 0x8000U;
   const uint32_t magnitude = wide & 0x7fffffffU;
   if (magnitude > 0x7f800000U) return static_cast<uint16_t>(sign | 0x7e00U);
-  if (magnitude >= 0x477ff000U) return static_cast<uint16_t>(sign | 0x7c00U);  // from 65520 on
-  if (magnitude < 0x38800000U) {  // below 2^-14: a multiple of 2^-24
-    // Adding 0.5 leaves the last bit of the sum worth 2^-24, so that the sum rounds.
+  if (magnitude >= 0x477ff000U)
+    return static_cast<uint16_t>(sign | 0x7c00U);  // 65520 and above round to infinity
+  if (magnitude < 0x38800000U) {                   // below 2^-14: a multiple of 2^-24
+    // After adding 0.5, the last bit of the sum is worth 2^-24, so the addition rounds.
     const float sum = std::bit_cast<float>(magnitude) + 0.5F;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(sum) - 0x3f000000U));
   }

@@ -18,11 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_there(const fs::path& path) {
-  std::error_code ignored;  // what cannot be looked at fails when it is opened
+  std::error_code ignored;  // files without access fail later, when they are opened
   return fs::exists(path, ignored);
 }
 
-/// Weight files of a Hugging Face folder, the best first.
+/// Weight files of a Hugging Face folder, in order of preference.
 constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
                                      "pytorch_model.bin.index.json", "pytorch_model.bin"};
 constexpr std::string_view kModule = "module.";
@@ -69,8 +69,8 @@ class TorchSource : public TensorSource {
     }
     return root;
   }
-  /// Two names may share a tensor, and a tensor may repeat its elements; a small file that makes
-  /// much of little this way was made to keep its reader busy.
+  /// Two names may share a tensor, and a tensor may repeat its elements. A small file that expands
+  /// to a very large amount of data is hostile.
   void refuse_repetition() const {
     constexpr int64_t kMaxRatio = 4;
     constexpr int64_t kFreeBytes = int64_t{1} << 25;
@@ -124,7 +124,8 @@ class TfSource : public TensorSource {
   TfBundle bundle_;
 };
 
-/// {"weight_map": {tensor: file}}; files are names beside the index. Returns file by tensor.
+/// Reads {"weight_map": {tensor: file}}, where files are names beside the index. Returns file by
+/// tensor.
 std::map<std::string, std::string> read_index(const std::string& path) {
   const MappedFile file(path);
   if (file.size_bytes() > kMaxIndexBytes) fail("{}: an index of {} bytes", path, file.size_bytes());
@@ -138,14 +139,14 @@ std::map<std::string, std::string> read_index(const std::string& path) {
     if (!value.is_string()) fail("{}: tensor {}: expected a file name", path, name);
     const std::string shard = value.get<std::string>();
     if (shard.empty() || fs::path(shard).filename() != shard || shard == "..") {
-      fail("{}: tensor {}: \"{}\" is no file name beside the index", path, name, shard);
+      fail("{}: tensor {}: \"{}\" is not the name of a file beside the index", path, name, shard);
     }
     names[name] = shard;
   }
   return names;
 }
 
-/// The files of an index together, of either kind.
+/// The files of an index as one source, torch or safetensors.
 class ShardedSource : public TensorSource {
  public:
   explicit ShardedSource(const std::string& path) : TensorSource(path) {
@@ -168,9 +169,9 @@ class ShardedSource : public TensorSource {
   void open(const std::string& shard) {
     const std::string file = (fs::path(path()).parent_path() / shard).string();
     std::error_code ignored;
-    // A folder or an index here could lead on for ever.
+    // A folder or an index here could recurse without end.
     if (!fs::is_regular_file(file, ignored) || shard.ends_with(".json")) {
-      fail("{}: {} is no weight file", path(), file);
+      fail("{}: {} is not a weight file", path(), file);
     }
     files_.push_back(open_weights(file));
     for (const TensorInfo& info : files_.back()->tensors()) {
@@ -230,7 +231,7 @@ void TensorSource::add(TensorInfo info) {
     fail("{}: a tensor's name of {} bytes", path_, info.name.size());
   }
   if (!by_name_.emplace(info.name, tensors_.size()).second) {
-    fail("{}: tensor {} stands twice", path_, info.name);
+    fail("{}: tensor {} occurs twice", path_, info.name);
   }
   tensors_.push_back(std::move(info));
 }
@@ -255,7 +256,7 @@ std::unique_ptr<TensorSource> open_weights(const std::string& path) {
     return std::make_unique<TfSource>(path.substr(0, path.size() - kIndex.size()));
   }
   if (path.ends_with(".json")) return std::make_unique<ShardedSource>(path);
-  fail("{}: expected weights: a file of torch.save, safetensors or a TensorFlow checkpoint", path);
+  fail("{}: expected weights: a torch.save or safetensors file or a TensorFlow checkpoint", path);
 }
 
 }  // namespace bertha::io

@@ -1,7 +1,7 @@
 #pragma once
 
-// One door to every kind of weight file: named tensors with their shapes, under the names of the
-// file. What the names mean is the model's affair.
+// One interface for every kind of weight file: named tensors with their shapes, under the file's
+// names. The model interprets the names.
 
 #include <memory>
 #include <span>
@@ -20,31 +20,32 @@ struct TensorInfo {
   std::vector<int64_t> shape;
 };
 
-/// An open weight file or set of files, for one thread at a time.
+/// An open weight file or set of files. One thread at a time may use it.
 class TensorSource {
  public:
   TensorSource(const TensorSource&) = delete;
   TensorSource& operator=(const TensorSource&) = delete;
   virtual ~TensorSource() = default;
 
-  /// What was opened, for messages: the path.
+  /// The opened path, for messages.
   const std::string& path() const { return path_; }
   /// "torch", "safetensors" or "tensorflow".
   virtual const char* format() const = 0;
-  /// All tensors, in the order of the file. A leading "module.", which data-parallel training
-  /// puts before every name, is removed.
+  /// All tensors in the order of the file. A leading "module.", which data-parallel training adds
+  /// to every name, is removed.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   /// The tensor of this name, or null.
   const TensorInfo* find(std::string_view name) const;
-  /// The tensor, its sum checked where the format has one; the view must not outlive the source.
-  /// Throws Error when there is none of this name or it is damaged.
+  /// Reads a tensor and checks its checksum if the format has one. The view must not outlive the
+  /// source. Throws Error when there is no tensor of this name or it is damaged.
   TensorData read(std::string_view name) const;
-  /// Reads and converts to f32. `to` must have the tensor's size, else Error names both.
+  /// Reads a tensor and converts it to f32. Throws Error with both sizes when `to` has another
+  /// size.
   void read_f32(std::string_view name, std::span<float> to) const;
 
  protected:
   explicit TensorSource(std::string path) : path_(std::move(path)) {}
-  /// Adds a tensor; throws Error when the name is taken.
+  /// Adds a tensor. Throws Error when the name exists.
   void add(TensorInfo info);
   virtual TensorData read_at(size_t index) const = 0;
 
@@ -54,13 +55,13 @@ class TensorSource {
   std::unordered_map<std::string, size_t> by_name_;
 };
 
-/// Opens weights, by what lies at `path`:
+/// Opens weights; the kind of `path` decides:
 ///   a folder: model.safetensors.index.json with its shards, model.safetensors, the same two of
 ///     pytorch_model.bin, or a bert_model.ckpt of TensorFlow, in this order;
 ///   a file of torch.save: the state dict under "model" or "state_dict", or the file's own;
 ///   a safetensors file, or the index of several files;
 ///   a TensorFlow bundle: its prefix, as in "bert_model.ckpt", or its .index.
-/// Throws Error that says what was found instead.
+/// Throws Error that states what was found instead.
 std::unique_ptr<TensorSource> open_weights(const std::string& path);
 
 }  // namespace bertha::io

@@ -15,10 +15,11 @@ namespace {
 
 constexpr uint64_t kFooterBytes = 48;
 constexpr uint64_t kTableMagic = 0xdb4775248b80fb57U;
-constexpr uint64_t kTrailerBytes = 5;                   // compression, CRC
-constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 24;  // expanded, too; TensorFlow writes 256 KiB
-constexpr size_t kMaxSnappyRatio = 32;                  // a copy of 64 bytes takes three
-constexpr size_t kMaxEntries = 100'000;  // BERT-Large with its optimizer has some 1,200
+constexpr uint64_t kTrailerBytes = 5;  // compression, CRC
+constexpr uint64_t kMaxBlockBytes = uint64_t{1}
+                                    << 24;  // also when expanded; TensorFlow writes 256 KiB
+constexpr size_t kMaxSnappyRatio = 32;      // a copy of 64 bytes takes three bytes
+constexpr size_t kMaxEntries = 100'000;     // BERT-Large with its optimizer has about 1,200
 constexpr size_t kMaxKeyBytes = 1024;
 constexpr int64_t kMaxShards = 10000;
 
@@ -26,7 +27,7 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// A block of the table: where it is.
+/// The location of a block of the table.
 struct BlockHandle {
   uint64_t offset = 0;
   uint64_t size = 0;
@@ -45,13 +46,13 @@ class Table {
   using Visitor = std::function<void(std::string_view key, std::string_view value)>;
   explicit Table(const MappedFile& file) : file_(file) {}
 
-  /// Calls `visit` for every entry, in order.
+  /// Calls `visit` for every entry in order.
   void visit_all(const Visitor& visit) const {
     if (file_.bytes().size() < kFooterBytes) bad("no footer", 0);
     const uint64_t at = file_.bytes().size() - kFooterBytes;
     std::string_view footer = text_of(file_.slice(at, kFooterBytes, "the footer"));
     if (load<uint64_t>(file_.bytes().data() + at + 40) != kTableMagic) bad("no table footer", at);
-    take_handle(footer);  // the meta index: filters, unused here
+    take_handle(footer);  // the meta index with filters, unused here
     const auto index = take_handle(footer);
     if (!index) bad("a damaged footer", at);
     uint64_t next = 0;
@@ -59,7 +60,7 @@ class Table {
       const auto data = take_handle(value);
       if (!data || data->offset < next) bad("a damaged index", index->offset);
       visit_block(*data, visit);
-      next = data->offset + data->size;  // blocks follow each other: none is read twice
+      next = data->offset + data->size;  // offsets must ascend, so that no block is read twice
     });
   }
 
@@ -89,8 +90,8 @@ class Table {
     visit_entries(block, handle.offset, visit);
   }
 
-  /// Entries share the start of their key with the one before; restart points, which the end of
-  /// the block lists, serve searches alone.
+  /// An entry shares the start of its key with the previous entry. The restart points at the end of
+  /// the block are needed for searches only.
   void visit_entries(std::string_view block, uint64_t offset, const Visitor& visit) const {
     if (block.size() < 4) bad("a block without restart points", offset);
     const auto* end = reinterpret_cast<const std::byte*>(block.data()) + block.size();
@@ -117,14 +118,14 @@ class Table {
   const MappedFile& file_;
 };
 
-/// One field of a protocol buffer: its number, and its value or its bytes.
+/// One field of a protocol buffer: its number and its value or bytes.
 struct Field {
   uint64_t number = 0;
   uint64_t value = 0;
   std::string_view bytes;
 };
 
-/// Takes the next field; nothing when the message is damaged.
+/// Removes the next field from the message. Returns nothing when the message is damaged.
 std::optional<Field> take_field(std::string_view& message) {
   const auto tag = take_varint(message);
   if (!tag) return std::nullopt;
@@ -161,7 +162,7 @@ std::optional<Field> take_field(std::string_view& message) {
   return field;
 }
 
-/// Calls visit(field) for each field; false when the message is damaged.
+/// Calls visit(field) for each field. Returns false when the message is damaged.
 template <typename Visit>
 bool for_each_field(std::string_view message, const Visit& visit) {
   while (!message.empty()) {

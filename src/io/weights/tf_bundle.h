@@ -1,8 +1,9 @@
 #pragma once
 
-// TensorFlow's checkpoint bundle, as Google published BERT: <prefix>.index is a LevelDB table
-// (name → BundleEntryProto; blocks plain or Snappy, each with a CRC-32C), <prefix>.data-i-of-n hold
-// the bytes (tensorflow/core/util/tensor_bundle, leveldb/doc/table_format.md).
+// TensorFlow's checkpoint bundle, the format in which Google published BERT. <prefix>.index is a
+// LevelDB table (name → BundleEntryProto; blocks are plain or Snappy, each with a CRC-32C), and
+// <prefix>.data-i-of-n hold the bytes (tensorflow/core/util/tensor_bundle,
+// leveldb/doc/table_format.md).
 
 #include <string>
 #include <string_view>
@@ -25,15 +26,15 @@ class TfBundle {
     uint32_t masked_crc = 0;
   };
 
-  /// `prefix` is the path without ".index". Checks the whole index; throws Error.
+  /// `prefix` is the path without ".index". Checks the whole index. Throws Error.
   explicit TfBundle(const std::string& prefix);
 
   const std::string& prefix() const { return prefix_; }
-  /// By name, optimizer slots among them.
+  /// Entries by name, including optimizer slots.
   const std::vector<Entry>& entries() const { return entries_; }
-  /// Names of entries that are no numeric tensors: strings, resources.
+  /// Names of entries that are not numeric tensors: strings, resources.
   const std::vector<std::string>& skipped() const { return skipped_; }
-  /// A view that must not outlive the bundle, its CRC checked.
+  /// A view that must not outlive the bundle. Its CRC is checked.
   TensorData tensor(const Entry& entry) const;
 
  private:

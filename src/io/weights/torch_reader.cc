@@ -9,8 +9,8 @@
 namespace bertha::io {
 namespace {
 
-// Files before PyTorch 1.6: five pickles (magic number, protocol, system, the value, the keys of
-// the storages), then for each key the element count and the data.
+// Files from before PyTorch 1.6 have five pickles (magic number, protocol, system, the value, the
+// keys of the storages) and then, for each key, the element count and the data.
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyProtocol = 1001;
 constexpr size_t kLegacyMagicWithin = 32;
@@ -43,7 +43,8 @@ void TorchFile::read_zip() {
     if (pickle != nullptr) fail("{}: two entries data.pkl, expected one", path());
     pickle = &entry;
   }
-  if (pickle == nullptr) fail("{}: a zip archive without data.pkl, not of torch.save", path());
+  if (pickle == nullptr)
+    fail("{}: a zip archive without data.pkl, which torch.save would not write", path());
   const std::string prefix = pickle->name.substr(0, pickle->name.size() - kPickleName.size()) + "/";
   const std::string storages = prefix + "data/";
   for (const ZipEntry& entry : zip_->entries()) {
@@ -60,9 +61,9 @@ void TorchFile::read_zip() {
                        path() + ": data.pkl");
 }
 
-/// The byte order and other short entries of the archive, whose sums are checked too.
+/// Reads the byte order and other short entries of the archive, and checks their checksums.
 void TorchFile::read_note(const ZipEntry& entry, const std::string& prefix) const {
-  constexpr uint64_t kMostBytes = 1 << 20;  // TorchScript keeps whole programs beside the tensors
+  constexpr uint64_t kMostBytes = 1 << 20;  // TorchScript stores whole programs beside the tensors
   if (entry.size > kMostBytes) return;
   std::vector<std::byte> buffer;
   const auto text = zip_->read(entry, buffer);
@@ -119,7 +120,7 @@ void TorchFile::read_legacy_storages(const PickleValue& keys, std::string_view r
            count, element, rest.size());
     }
     Storage& storage = storages_[std::string(name)];
-    if (storage.checked) fail("{}: storage {} stands twice", path(), name);
+    if (storage.checked) fail("{}: storage {} occurs twice", path(), name);
     storage.bytes = std::as_bytes(std::span(rest.substr(0, count * element)));
     storage.size_bytes = count * element;
     storage.checked = true;

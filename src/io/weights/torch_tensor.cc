@@ -15,8 +15,8 @@ using Kind = PickleValue::Kind;
 using Strides = std::vector<int64_t>;
 
 constexpr size_t kMaxRank = 16;
-// A tensor larger than its storage repeats elements (expand): small ones happen, large ones would
-// be a way to fill the memory.
+// A tensor that is larger than its storage repeats elements (expand). Small ones occur in practice;
+// large ones would let a file exhaust the memory.
 constexpr int64_t kMaxExpanded = int64_t{1} << 22;  // elements
 
 struct NamedDType {
@@ -63,7 +63,7 @@ DType find_dtype(const std::array<NamedDType, N>& types, std::string_view name,
 constexpr auto kTensors = std::to_array<std::string_view>({"torch._utils._rebuild_tensor",
                                                            "torch._utils._rebuild_tensor_v2",
                                                            "torch._utils._rebuild_tensor_v3"});
-// Each has the tensor or array it wraps as its first argument.
+// The first argument of each of these is the tensor or array that it wraps.
 constexpr auto kWrappers = std::to_array<std::string_view>(
     {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
      "torch._utils._rebuild_device_tensor_from_numpy",
@@ -78,7 +78,7 @@ bool is_one_of(const PickleValue& value, std::span<const std::string_view> names
          std::find(names.begin(), names.end(), value.text()) != names.end();
 }
 
-/// Items of a tuple that must have `least` of them.
+/// Items of a tuple that must have at least `least` items.
 std::span<const PickleValue* const> fields(const PickleValue* tuple, size_t least,
                                            const std::string& where) {
   if (tuple == nullptr || !tuple->is(Kind::kTuple) || tuple->items().size() < least) {
@@ -88,7 +88,7 @@ std::span<const PickleValue* const> fields(const PickleValue* tuple, size_t leas
   return tuple->items();
 }
 
-/// A tuple of extents or strides, or torch.Size of one.
+/// A tuple of extents or strides, or a torch.Size made from one.
 std::vector<int64_t> extents_of(const PickleValue& value, const std::string& where) {
   const PickleValue* tuple = &value;
   if (value.is_object_of("torch.Size")) tuple = fields(value.arguments(), 1, where)[0];
@@ -115,7 +115,8 @@ Strides column_major(std::span<const int64_t> shape) {
   return strides;
 }
 
-/// Copies a strided tensor into row-major order; the caller has checked its reach.
+/// Copies a strided tensor into row-major order. The caller has checked that it lies in its
+/// storage.
 void gather(const std::byte* from, std::span<const int64_t> shape, const Strides& strides,
             size_t element, std::span<std::byte> to) {
   std::vector<int64_t> index(shape.size(), 0);
@@ -131,7 +132,7 @@ void gather(const std::byte* from, std::span<const int64_t> shape, const Strides
   }
 }
 
-/// Text that stands for bytes, one code point each, as Python 2's protocol has them.
+/// Text that stands for bytes, one code point per byte, as in Python 2's protocol.
 std::vector<std::byte> decode_latin1(std::string_view text, const std::string& where) {
   std::vector<std::byte> bytes;
   bytes.reserve(text.size());
@@ -148,7 +149,8 @@ std::vector<std::byte> decode_latin1(std::string_view text, const std::string& w
   return bytes;
 }
 
-/// Elements from `first` on of `strides` steps that a tensor touches must be in a storage.
+/// Checks that the elements that a tensor touches, from `first` on with these strides, are in its
+/// storage.
 void check_reach(std::span<const int64_t> shape, const Strides& strides, int64_t first,
                  int64_t elements, const std::string& where) {
   if (shape.size() != strides.size()) {
@@ -235,7 +237,7 @@ class TensorDecoder {
     return data;
   }
 
-  /// Sets data's bytes: a view where they are in order, else a copy.
+  /// Sets the bytes of `data`: a view if they are in row-major order, else a copy.
   void fill(TensorData& data, std::span<const std::byte> storage, const Strides& strides,
             int64_t first) const {
     const int64_t count = element_count(data.shape);

@@ -1,6 +1,6 @@
 #pragma once
 
-// How torch.save and numpy write a tensor into a pickle. Private to torch_*.cc.
+// How torch.save and numpy represent a tensor in a pickle. Private to torch_*.cc.
 
 #include <optional>
 #include <string>
@@ -15,10 +15,10 @@ namespace bertha::io {
 struct StorageId {
   DType dtype = DType::kU8;
   std::string_view key;
-  int64_t first = 0;  ///< element of the storage that a view of the old format starts at
+  int64_t first = 0;  ///< element at which a view of the older format starts
 };
 
-/// Throws Error, naming `where`, for an id of another form or an element type unknown here.
+/// Throws Error that names `where` for an id of another form or an unknown element type.
 StorageId storage_id(const PickleValue& value, const std::string& where);
 
 }  // namespace bertha::io

@@ -30,7 +30,7 @@ const char* storage_class(DType dtype) {
   BERTHA_CHECK(false, "dtype {} has no storage", static_cast<int>(dtype));
 }
 
-/// The folder inside the archive: torch.save takes the file's name without its ending.
+/// The folder inside the archive. Like torch.save, uses the file's name without its extension.
 std::string archive_name(const std::string& path) {
   const std::string stem = std::filesystem::path(path).stem().string();
   return stem.empty() || stem == ".." || stem.find('\\') != stem.npos ? "archive" : stem;

@@ -6,8 +6,8 @@
 
 namespace bertha::io {
 
-/// Takes a base-128 number, low part first, from the front of `text`; nothing when it is cut off or
-/// longer than 64 bits.
+/// Removes a base-128 number, low part first, from the front of `text`. Returns nothing when it is
+/// cut off or longer than 64 bits.
 inline std::optional<uint64_t> take_varint(std::string_view& text) {
   uint64_t value = 0;
   for (unsigned shift = 0; shift < 64 && !text.empty(); shift += 7) {

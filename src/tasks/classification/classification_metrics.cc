@@ -12,7 +12,7 @@ double quotient(double a, double b) {
   return b == 0 ? 0 : a / b;
 }
 
-/// How often each class was predicted, true, and both.
+/// How often each class was predicted, was true, and both.
 struct Counts {
   std::vector<double> predicted, truth, both;
 };

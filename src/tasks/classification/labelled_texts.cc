@@ -37,7 +37,7 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-/// Index of the column, -1 when it is not there. `names` are tried where none was chosen.
+/// Index of the column, or -1 when it is absent. Tries `names` when no column was chosen.
 int64_t find_column(const Fields& header, const std::string& chosen,
                     std::span<const std::string_view> names) {
   const auto index_of = [&](std::string_view name) -> int64_t {
@@ -51,7 +51,7 @@ int64_t find_column(const Fields& header, const std::string& chosen,
   return -1;
 }
 
-/// "3" as 2; -1 for what is no number from 1.
+/// "3" becomes 2. Returns -1 when the text is not a number from 1 on.
 int64_t column_number(const std::string& text) {
   int64_t number = 0;
   const char* const end = text.data() + text.size();
@@ -63,7 +63,7 @@ struct Columns {
   int64_t text = -1;
   int64_t pair = -1;
   int64_t label = -1;
-  bool header = true;  ///< the first line has names
+  bool header = true;  ///< the first line has column names
 };
 
 Columns find_columns(const Fields& header, const ColumnChoice& choice, const std::string& path) {
@@ -85,7 +85,7 @@ Columns find_columns(const Fields& header, const ColumnChoice& choice, const std
   check(choice.label, columns.label, "label_column");
   if (columns.text < 0) {
     fail(
-        "{}: the first line names no column of texts that is known; name or number it with "
+        "{}: the first line has no known column of texts; name or number it with "
         "--text_column",
         path);
   }
@@ -120,7 +120,7 @@ LabelledTexts parse_labelled_texts(std::string_view contents, const std::string&
     if (text.empty()) continue;
     const Fields fields = split_tabs(text);
     if (std::ssize(fields) < needed) {
-      result.problems.add("row with too few columns, left out", fmt::format("line {}", line));
+      result.problems.add("row with too few columns, skipped", fmt::format("line {}", line));
       continue;
     }
     const auto field = [&](int64_t column) {

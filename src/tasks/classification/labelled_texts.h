@@ -1,7 +1,7 @@
 #pragma once
 
-// Sentence classification files: tab separated, as the GLUE benchmark keeps its tasks (Wang et al.
-// 2019). Columns are found by the names of the first line.
+// Sentence classification files: tab-separated, in the format of the GLUE benchmark's tasks (Wang
+// et al. 2019). The first line names the columns.
 
 #include <cstdint>
 #include <optional>
@@ -15,18 +15,18 @@
 
 namespace bertha::tasks {
 
-/// Which columns are read: names of the first line, or numbers from 1 in a file without such a
-/// line. Empty: the names that GLUE's tasks have.
+/// The columns to read: names from the first line, or numbers from 1 in a file without such a line.
+/// Empty: the column names of GLUE's tasks.
 struct ColumnChoice {
   std::string text;
-  std::string pair;   ///< second text; tasks of one text have none
-  std::string label;  ///< may be absent: a file to be predicted
+  std::string pair;   ///< second text; empty for tasks with one text
+  std::string label;  ///< may be absent, for a file to predict
 };
 
 struct LabelledText {
   std::string text;
   std::string pair;
-  std::string label;  ///< empty: none
+  std::string label;  ///< empty: no label
 };
 
 struct LabelledTexts {
@@ -34,20 +34,20 @@ struct LabelledTexts {
   bool pairs = false;
   bool labelled = false;
   std::vector<LabelledText> rows;
-  /// The second text of a row of this file; none in a file of single texts.
+  /// The second text of a row of this file; nothing in a file of single texts.
   std::optional<std::string_view> pair_of(const LabelledText& row) const {
     return pairs ? std::optional<std::string_view>(row.pair) : std::nullopt;
   }
-  Problems problems;  ///< rows with too few columns, left out
+  Problems problems;  ///< rows with too few columns, which are skipped
 };
 
-/// Throws Error naming the file when it has no rows or not the columns.
+/// Throws Error that names the file when it has no rows or lacks a column.
 LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& columns);
 LabelledTexts parse_labelled_texts(std::string_view contents, const std::string& path,
                                    const ColumnChoice& columns);
 
-/// Appends [CLS] text [SEP] (pair [SEP]) as a sequence; of two texts that are too long together the
-/// longer loses its end, token by token.
+/// Appends [CLS] text [SEP] (pair [SEP]) as a sequence. If two texts are too long together, tokens
+/// are removed from the end of the longer one until both fit.
 void append_text(std::string_view text, std::optional<std::string_view> pair,
                  const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch);
 

@@ -32,7 +32,7 @@ std::u32string decode(std::string_view text) {
   return result;
 }
 
-/// Indices of the characters that are no blanks.
+/// Indices of the characters that are not white space.
 std::vector<size_t> solid_places(std::u32string_view text) {
   std::vector<size_t> places;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -76,7 +76,7 @@ std::string AnswerText::recover(std::string_view predicted, std::string_view ori
   const std::vector<size_t> source_places = solid_places(source);
   const std::vector<size_t> token_places = solid_places(tokens);
   if (source_places.size() != token_places.size()) return std::string(original);
-  // The n-th solid character of one is the n-th of the other.
+  // The n-th non-space character of one text is the n-th of the other.
   const auto place_of = [&](size_t token_place) {
     const auto found = std::lower_bound(token_places.begin(), token_places.end(), token_place);
     return source_places[static_cast<size_t>(found - token_places.begin())];

@@ -7,15 +7,15 @@
 
 namespace bertha::tasks {
 
-/// Finds what a predicted stretch of tokens was in the original text, as run_squad.py of BERT does:
-/// tokens "steve smith" of the words "Steve Smith's" give "Steve Smith".
+/// Maps a predicted range of tokens back to the original text, as run_squad.py of BERT does: the
+/// tokens "steve smith" from the words "Steve Smith's" give "Steve Smith".
 class AnswerText {
  public:
   AnswerText(bool lower_case, text::TokenRules rules)
       : rules_(text::CharacterRules::of(rules)), lower_case_(lower_case) {}
 
-  /// `predicted`: the tokens' text, one blank between words; `original`: the words they came from.
-  /// `original` itself where the two cannot be aligned character by character.
+  /// `predicted` is the text of the tokens with one space between words; `original` is the words
+  /// that contain them. Returns `original` when the two cannot be aligned character by character.
   std::string recover(std::string_view predicted, std::string_view original) const;
 
  private:

@@ -14,12 +14,12 @@
 namespace bertha::tasks {
 namespace {
 
-/// A logit that orders: NaN is worse than all else.
+/// Makes logits sortable: NaN orders below all other values.
 float ordered(float logit) {
   return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
 }
 
-/// Indices of the `count` largest, largest first, the lower index first of equals.
+/// Indices of the `count` largest logits, largest first; equal logits are ordered by index.
 std::vector<int32_t> best_indices(std::span<const float> logits, int64_t count) {
   std::vector<int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);

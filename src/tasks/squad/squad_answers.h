@@ -1,7 +1,8 @@
 #pragma once
 
-// From logits to answers, as get_answers of NVIDIA's run_squad.py: the best pairs of start and end
-// of each window, their texts, the windows of a question merged, probabilities over the best.
+// From logits to answers, as get_answers of NVIDIA's run_squad.py: takes the best pairs of start
+// and end of each window and their texts, merges the windows of a question, and computes
+// probabilities over the best answers.
 
 #include <cstdint>
 #include <map>
@@ -16,24 +17,24 @@
 namespace bertha::tasks {
 
 struct AnswerOptions {
-  int64_t n_best_size = 20;        ///< starts and ends a window, and answers a question
+  int64_t n_best_size = 20;        ///< starts and ends per window, and answers per question
   int64_t max_answer_length = 30;  ///< in tokens
   bool version_2 = false;
   double null_threshold = 0;  ///< version 2: "" when the null score is better by more than this
 };
 
-/// A stretch of a window as an answer.
+/// A range of a window as an answer.
 struct Candidate {
   std::string text{};
   float start_logit = 0;
   float end_logit = 0;
-  int64_t window = -1;  ///< -1: stands for no answer
+  int64_t window = -1;  ///< -1: represents "no answer"
   int64_t start = 0;    ///< positions in the window
   int64_t end = 0;
   double score() const { return double{start_logit} + double{end_logit}; }
 };
 
-/// What one window says.
+/// The candidates of one window.
 struct WindowAnswers {
   std::vector<Candidate> candidates;  ///< best first, distinct texts
   float null_start = 0;               ///< logits of [CLS]
@@ -45,7 +46,7 @@ struct RankedAnswer {
   double probability = 0;
 };
 
-/// A question's answers: `text` is the one given.
+/// The answers to a question; `text` is the final one.
 struct QuestionAnswers {
   std::string id;
   std::string text;
@@ -54,19 +55,19 @@ struct QuestionAnswers {
 
 class SquadAnswerer {
  public:
-  /// `features` must outlive it.
+  /// `features` must outlive this object.
   SquadAnswerer(const SquadFeatures& features, const text::Tokenizer& tokenizer,
                 const AnswerOptions& options);
 
-  /// Reads off window `window` from its logits, one start and one end for each position. May be
-  /// called from several threads.
+  /// Reads the candidates of window `window` from its logits, one start and one end per position.
+  /// Several threads may call it.
   WindowAnswers read_window(int64_t window, std::span<const float> start,
                             std::span<const float> end) const;
 
-  /// Merges what all windows say, by question id, in the order of first windows.
+  /// Merges the candidates of all windows by question id, in the order of the first windows.
   std::vector<QuestionAnswers> merge(const std::vector<WindowAnswers>& windows) const;
 
-  /// The answer's place in the context, in code points: first and one past the last.
+  /// The answer's range in the context, in code points: first and one past the last.
   std::pair<int64_t, int64_t> place_of(const Candidate& candidate) const;
 
  private:
@@ -84,7 +85,7 @@ class SquadAnswerer {
 /// Texts of predictions.json and nbest_predictions.json, byte for byte as json.dumps(indent=4).
 std::string predictions_json(const std::vector<QuestionAnswers>& answers);
 std::string nbest_json(const std::vector<QuestionAnswers>& answers);
-/// For score_squad.
+/// The answers in the form that score_squad takes.
 SquadAnswers by_id(const std::vector<QuestionAnswers>& answers);
 
 }  // namespace bertha::tasks

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kTaskQuestions = 64;
 
-/// Where BERT splits passages: fewer characters than the tokenizer knows as blanks.
+/// True where BERT splits passages: at fewer characters than the tokenizer treats as white space.
 bool splits_words(char32_t c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0x202F;
 }
@@ -65,7 +65,8 @@ int64_t count_code_points(std::string_view text) {
   return count;
 }
 
-/// The word that has byte `at` of the context, or the one before where that is a blank; -1: none.
+/// The word with byte `at` of the context, or the previous word if that byte is white space; -1:
+/// none.
 int64_t word_at(const SquadPassage& passage, std::string_view context, int64_t at) {
   const auto after = std::upper_bound(
       passage.words.begin(), passage.words.end(), context.data() + at,
@@ -82,8 +83,8 @@ std::string join_words(const SquadPassage& passage, int64_t first, int64_t last)
   return text;
 }
 
-/// "The answer 1895 of the word (1895-1943)": the first stretch of tokens in [first, last] that is
-/// the answer's own tokens, else [first, last].
+/// For the answer 1895 and the word "(1895-1943)": the first range of tokens in [first, last] that
+/// equals the answer's own tokens, else [first, last].
 std::pair<int64_t, int64_t> improve_span(const std::vector<int32_t>& passage, int64_t first,
                                          int64_t last, const std::vector<int32_t>& answer) {
   const int64_t length = std::ssize(answer);
@@ -104,7 +105,7 @@ void check(const SquadFeatureOptions& options) {
   if (options.doc_stride < 1) fail("--doc_stride is {}; expected 1 or more", options.doc_stride);
   if (options.max_seq_length < options.max_query_length + 4) {
     fail(
-        "--max_seq_length {} leaves no room for the passage: a question may take {} "
+        "--max_seq_length {} leaves no token for the passage: a question may take {} "
         "(--max_query_length), [CLS] and [SEP] take 3",
         options.max_seq_length, options.max_query_length);
   }
@@ -184,7 +185,7 @@ bool SquadFeatures::make_example(int64_t question, SquadExample& example, Answer
   const Asked& asked = asked_[at];
   const SquadPassage& passage = passages_[static_cast<size_t>(asked.passage)];
   if (options_.training && !find_answer(file_->questions[at], answer, problems)) return false;
-  if (passage.ids.empty()) problems.add("question about an empty passage, not asked", asked.id);
+  if (passage.ids.empty()) problems.add("question about an empty passage, skipped", asked.id);
   example.question = question;
   example.passage = asked.passage;
   tokenizer_.encode(asked.text, example.ids);
@@ -195,7 +196,8 @@ bool SquadFeatures::make_example(int64_t question, SquadExample& example, Answer
   return true;
 }
 
-// A start of -1 says that the question has no answer; false that it cannot be trained on.
+// A start of -1 means that the question has no answer. Returns false when the question cannot be
+// used for training.
 bool SquadFeatures::find_answer(const SquadQuestion& question, Answer& answer,
                                 Problems& problems) const {
   if (options_.version_2 && question.impossible) return true;
@@ -212,7 +214,7 @@ bool SquadFeatures::find_answer(const SquadQuestion& question, Answer& answer,
   const int64_t last_byte = first_byte < 0 ? -1 : byte_of(context, truth.start + length - 1);
   const int64_t first = last_byte < 0 ? -1 : word_at(passage, context, first_byte);
   if (first < 0) {
-    problems.add("answer outside its passage, question left out", question.id);
+    problems.add("answer outside its passage, question skipped", question.id);
     return false;
   }
   const int64_t last = word_at(passage, context, last_byte);
@@ -222,7 +224,7 @@ bool SquadFeatures::find_answer(const SquadQuestion& question, Answer& answer,
     cleaned += word;
   }
   if (join_words(passage, first, last).find(cleaned) == std::string::npos) {
-    problems.add("answer not found in its passage, question left out", question.id);
+    problems.add("answer not found in its passage, question skipped", question.id);
     return false;
   }
   const bool last_word = last + 1 >= std::ssize(passage.words);

@@ -1,9 +1,9 @@
 #pragma once
 
 // From questions to model inputs, as run_squad.py of BERT does it (Devlin et al. 2018, section
-// 4.2): [CLS] question [SEP] part of the passage [SEP]. A passage that is too long is cut into
-// overlapping windows. Passages are tokenised once for all their questions, and a window is three
-// numbers; its ids are put together when a batch is made.
+// 4.2): [CLS] question [SEP] part of the passage [SEP]. A passage that is too long is split into
+// overlapping windows. Passages are tokenized once for all their questions. A window is stored as
+// three numbers; its ids are assembled when a batch is made.
 
 #include <cstdint>
 #include <span>
@@ -20,56 +20,55 @@ namespace bertha::tasks {
 struct SquadFeatureOptions {
   int64_t max_seq_length = 384;
   int64_t doc_stride = 128;
-  int64_t max_query_length = 64;  ///< the question's tokens beyond this are cut off
+  int64_t max_query_length = 64;  ///< longer questions are truncated to this number of tokens
   bool training = false;          ///< find the answers; every question needs exactly one
   bool version_2 = false;         ///< questions without an answer are allowed
   int64_t threads = 1;
 };
 
-/// Throws Error naming the option where lengths leave no room for the passage.
+/// Throws Error that names the option when the lengths leave no token for the passage.
 void check(const SquadFeatureOptions& options);
 
-/// A question about a passage that comes from no file.
+/// A question about a passage that is not from a file.
 struct PassageQuestion {
   std::string_view question;
   std::string_view passage;
 };
 
-/// A passage as words, split at blanks, and their tokens.
+/// A passage as words, split at white space, and their tokens.
 struct SquadPassage {
   std::vector<std::string_view> words;  ///< views into the file's context
-  std::vector<int32_t> ids;             ///< of all tokens
+  std::vector<int32_t> ids;             ///< ids of all tokens
   std::vector<int32_t> word_of_token;
   std::vector<int32_t> token_of_word;  ///< first token, or that of the next word if it has none
 };
 
-/// A question that is asked: those that are skipped are not here.
+/// A question to answer. Skipped questions are not included.
 struct SquadExample {
   int64_t question = 0;  ///< index in the file
   int64_t passage = 0;
-  std::vector<int32_t> ids;  ///< of the question, cut
+  std::vector<int32_t> ids;  ///< of the question, truncated
   int64_t first_window = 0;
   int64_t windows = 0;
 };
 
-/// Part of a passage under one question. Positions count from [CLS] = 0.
+/// A part of a passage for one question. Positions count from [CLS] = 0.
 struct SquadWindow {
   int32_t example = 0;
   int32_t begin = 0;           ///< first token of the passage
   int32_t length = 0;          ///< tokens of the passage
-  int32_t start_position = 0;  ///< training: first and last token of the answer, 0 ([CLS]) where
-  int32_t end_position = 0;    ///< the window does not have it whole
+  int32_t start_position = 0;  ///< training: first and last token of the answer, or 0 ([CLS])
+  int32_t end_position = 0;    ///< if the window does not contain all of it
 };
 
 class SquadFeatures {
  public:
-  /// `file` must outlive the features. Throws Error for a training question that has not exactly
-  /// one answer. Questions whose answer is not in the passage are left out and counted in
-  /// problems().
+  /// `file` must outlive the features. Throws Error for a training question without exactly one
+  /// answer. Questions whose answer is not in the passage are skipped and counted in problems().
   SquadFeatures(const SquadFile& file, const text::Tokenizer& tokenizer,
                 const SquadFeatureOptions& options);
-  /// Features for questions that come from no file; the texts must outlive them. A question's id is
-  /// its index. Equal passages are tokenized once. The options must not ask for training.
+  /// Features for questions that are not from a file; the texts must outlive them. A question's id
+  /// is its index. Equal passages are tokenized once. The options must not ask for training.
   SquadFeatures(std::span<const PassageQuestion> questions, const text::Tokenizer& tokenizer,
                 const SquadFeatureOptions& options);
   SquadFeatures(const SquadFeatures&) = delete;
@@ -98,14 +97,14 @@ class SquadFeatures {
   int64_t passage_offset(const SquadWindow& window) const {
     return std::ssize(example_of(window).ids) + 2;
   }
-  /// Tokens with [CLS] and both [SEP].
+  /// Number of tokens, including [CLS] and both [SEP].
   int64_t length_of(const SquadWindow& window) const {
     return passage_offset(window) + window.length + 1;
   }
   /// Id of the token at a position.
   int32_t token_at(const SquadWindow& window, int64_t position) const;
-  /// Whether of all windows that have the passage token at `position` this one shows most around
-  /// it: the highest min(left, right) + 0.01 · length, the first of equals.
+  /// True if, of all windows with the passage token at `position`, this one shows the most context
+  /// around it: the highest min(left, right) + 0.01 · length, and the first of equals.
   bool is_max_context(const SquadWindow& window, int64_t position) const;
 
   /// Appends the window as a sequence.

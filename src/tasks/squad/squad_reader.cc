@@ -107,7 +107,7 @@ class Reader {
     std::sort(ids.begin(), ids.end());
     for (size_t i = 1; i < ids.size(); ++i) {
       if (ids[i] == ids[i - 1]) {
-        file_.problems.add("question with an id that another has too", std::string(ids[i]));
+        file_.problems.add("question with a duplicate id", std::string(ids[i]));
       }
     }
   }
@@ -138,7 +138,7 @@ SquadFile parse_squad(std::string_view contents, const std::string& path) {
   file.path = path;
   const text::JsonText json = text::parse_json_text(contents, path);
   if (json.repaired > 0) {
-    file.problems.add("stretch of bytes that are not UTF-8, read as U+FFFD",
+    file.problems.add("byte sequence that is not UTF-8, read as U+FFFD",
                       fmt::format("byte {}", json.first_repair), json.repaired);
   }
   Reader(file).read(json.root);

@@ -1,8 +1,8 @@
 #pragma once
 
-// Files of the Stanford Question Answering Dataset (Rajpurkar et al. 2016, 2018): articles of
-// paragraphs of questions. An entry that lacks a field is left out, counted and named; what is no
-// SQuAD file at all is an error.
+// Files of the Stanford Question Answering Dataset (Rajpurkar et al. 2016, 2018): articles with
+// paragraphs and questions. An entry without a required field is skipped, counted and reported; a
+// file that is not a SQuAD file is an error.
 
 #include <cstdint>
 #include <string>
@@ -15,7 +15,7 @@ namespace bertha::tasks {
 
 struct SquadAnswer {
   std::string text;
-  int64_t start = -1;  ///< in code points of the context; -1: the file does not say
+  int64_t start = -1;  ///< in code points of the context; -1: not in the file
 };
 
 struct SquadQuestion {
@@ -28,19 +28,19 @@ struct SquadQuestion {
 
 struct SquadFile {
   std::string path;
-  std::string version;  ///< as the file says: "1.1", "v2.0"
+  std::string version;  ///< from the file: "1.1", "v2.0"
   std::vector<std::string> contexts;
   std::vector<SquadQuestion> questions;  ///< in file order
   Problems problems;
 
-  /// True where the file says that it is of version 2, or has a question without an answer.
+  /// True when the file states version 2 or has a question without an answer.
   bool version_2() const;
 };
 
-/// Reads a file. Bytes that are not UTF-8 become U+FFFD and are counted. Throws Error naming the
-/// file, and the byte where it is not JSON, or what is missing of its outer form.
+/// Reads a file. Invalid UTF-8 becomes U+FFFD and is counted. Throws Error that names the file and
+/// the byte where it is not JSON, or the missing part of its outer structure.
 SquadFile read_squad(const std::string& path);
-/// The same from memory; `path` stands in messages.
+/// The same from memory. Messages use `path` as the file name.
 SquadFile parse_squad(std::string_view contents, const std::string& path);
 
 }  // namespace bertha::tasks

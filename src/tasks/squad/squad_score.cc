@@ -21,8 +21,8 @@ bool is_article(std::string_view word) {
   return word == "a" || word == "an" || word == "the";
 }
 
-/// `text` with a blank for every article that stands between characters that are no letters or
-/// digits: re.sub(r"\b(a|an|the)\b", " ", text).
+/// `text` with every article replaced by a space if no letter or digit is next to it:
+/// re.sub(r"\b(a|an|the)\b", " ", text).
 std::string without_articles(const std::vector<text::Letter>& letters) {
   std::string result;
   for (size_t begin = 0; begin < letters.size();) {
@@ -40,7 +40,7 @@ std::string without_articles(const std::vector<text::Letter>& letters) {
   return result;
 }
 
-/// Words that both have, as often as both have them.
+/// The size of the intersection of two bags of words.
 int64_t shared_words(std::vector<std::string_view> a, std::vector<std::string_view> b) {
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
@@ -49,8 +49,8 @@ int64_t shared_words(std::vector<std::string_view> a, std::vector<std::string_vi
   return std::ssize(both);
 }
 
-/// What a question is scored against. Version 2: answers that are nothing after normalization do
-/// not count, and no answer at all means that "" is right.
+/// The true answers of a question. Version 2: answers that are empty after normalization do not
+/// count, and a question without any answer has the true answer "".
 std::vector<std::string_view> truths_of(const SquadQuestion& question, bool version_2) {
   std::vector<std::string_view> truths;
   for (const SquadAnswer& answer : question.answers) {
@@ -60,7 +60,7 @@ std::vector<std::string_view> truths_of(const SquadQuestion& question, bool vers
   return truths;
 }
 
-/// Sums until finish().
+/// Adds sums; finish() turns them into means.
 void add(SquadMeans& means, double exact, double f1) {
   means.exact_match += exact;
   means.f1 += f1;
@@ -133,7 +133,7 @@ SquadAnswers read_squad_predictions(const std::string& path, Problems& problems)
   const text::JsonText json = text::parse_json_text(file.text(), path);
   if (!json.root.is_object()) fail("{}: expected an object, question id to answer", path);
   if (json.repaired > 0) {
-    problems.add("stretch of bytes that are not UTF-8, read as U+FFFD",
+    problems.add("byte sequence that is not UTF-8, read as U+FFFD",
                  fmt::format("byte {}", json.first_repair), json.repaired);
   }
   SquadAnswers answers;
@@ -141,7 +141,7 @@ SquadAnswers read_squad_predictions(const std::string& path, Problems& problems)
     if (const auto* text = answer.get_ptr<const std::string*>()) {
       answers.emplace(id, *text);
     } else {
-      problems.add("prediction that is no text", id);
+      problems.add("prediction that is not a string", id);
     }
   }
   return answers;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the benchmarks share that run on either device.
+// Shared code of the benchmarks that run on a CPU or a GPU.
 
 #include <algorithm>
 #include <chrono>
@@ -34,8 +34,8 @@ inline std::unique_ptr<Device> open_device(const std::string& name) {
   return std::make_unique<cpu::CpuDevice>();
 }
 
-/// GFLOP/s of the card's square product, the mean of ten: what its steps are measured against.
-inline double card_ceiling(Device& device, DType dtype) {
+/// GFLOP/s of a square matrix product on the GPU, the mean of ten. Steps are compared with it.
+inline double gpu_ceiling(Device& device, DType dtype) {
   constexpr int64_t kSide = 8192;
   constexpr int kRounds = 10;
   Arena arena(device, 4 * kSide * kSide * size_of(dtype));
@@ -43,7 +43,7 @@ inline double card_ceiling(Device& device, DType dtype) {
   const Tensor x = context.make({kSide, kSide}, dtype);
   const Tensor w = context.make({kSide, kSide}, dtype);
   const Tensor y = context.make({kSide, kSide}, dtype);
-  // Random bits of ordinary numbers: zeros would draw less power and run faster.
+  // Random bits of finite numbers: zeros would need less power and run faster.
   std::vector<uint16_t> values(static_cast<size_t>(x.size_bytes() / 2));
   PhiloxStream random(3, 0);
   for (uint16_t& value : values) {

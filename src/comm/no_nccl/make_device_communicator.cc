@@ -1,4 +1,4 @@
-// Stands in for nccl/ where NCCL or CUDA was absent when this program was built.
+// Replaces nccl/ when this program is built without NCCL or CUDA.
 
 #include "comm/device_communicator.h"
 #include "core/error.h"
@@ -7,7 +7,7 @@ namespace bertha::comm {
 
 std::unique_ptr<Communicator> make_device_communicator(Communicator& host, Device& device) {
   fail(
-      "{} ranks on {}: this program was built without NCCL, which sums between cards; start one "
+      "{} ranks on {}: this program was built without NCCL, which reduces between GPUs; start one "
       "rank, or add --device cpu",
       host.ranks(), device.description());
 }
