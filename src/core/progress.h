@@ -7,11 +7,11 @@
 
 namespace bertha {
 
-/// Told how far a long piece of work is: what is done and all there is, in the work's own unit
-/// (bytes, files). Called by one thread at a time; may be empty.
+/// A long piece of work calls it with the amount that is done and the whole amount, in a unit of
+/// its own (bytes, files). One thread calls it at a time. It may be empty.
 using ReportProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Adds up what several threads get done.
+/// Reports the sum of what several threads have done.
 class ProgressCounter {
  public:
   ProgressCounter(int64_t total, ReportProgress report)

@@ -1,7 +1,7 @@
 #pragma once
 
-// A file of records that grows while a run lasts. Each record goes out in one write, so a run that
-// is killed leaves whole records, and a reader that follows the file sees no half one.
+// A file of records that grows during a run. Each record is one write to the system, so that a run
+// that is killed leaves whole records, and a reader that follows the file sees whole records.
 
 #include <filesystem>
 #include <functional>
@@ -14,8 +14,8 @@ namespace bertha::runlog {
 class AppendFile {
  public:
   enum class Start {
-    kEmpty,     ///< what the file held before is dropped
-    kContinue,  ///< records are added after what is there
+    kEmpty,     ///< the old contents are dropped
+    kContinue,  ///< records are added after the old contents
   };
 
   /// Creates the file and the folders above it. Throws Error that names the path.
@@ -24,9 +24,9 @@ class AppendFile {
   AppendFile& operator=(const AppendFile&) = delete;
   ~AppendFile();
 
-  /// Adds a record; it is with the operating system when this returns. Throws Error.
+  /// Adds a record. It is in the hands of the operating system when this returns. Throws Error.
   void write(std::string_view record);
-  /// False when the file holds bytes and the last one is not a line end: a writer was cut off.
+  /// False where the last byte of the file is not a line end: a writer was interrupted.
   bool ends_a_line() const;
   const std::filesystem::path& path() const { return path_; }
 
@@ -35,8 +35,8 @@ class AppendFile {
   int descriptor_ = -1;
 };
 
-/// A file of lines that an earlier run began: it is rewritten with `header` and those of its lines
-/// for which `keep` is true, and goes on from there.
+/// Opens the file of lines of an earlier run, or a new one. It is rewritten with `header` as its
+/// first line and with those of its lines for which `keep` is true. New records follow.
 std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
                                            const std::function<bool(const std::string&)>& keep);
 

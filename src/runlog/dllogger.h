@@ -1,13 +1,14 @@
 #pragma once
 
-// The run's log, `dllogger.json`, line by line what NVIDIA's dllogger writes at the commit that the
-// recipe pins, so that scripts and dashboards made for the recipe read it unchanged:
+// The run's log `dllogger.json`. Each line has the bytes that NVIDIA's dllogger writes at the
+// commit that the recipe pins, so that scripts and dashboards for the recipe can read it:
 //
 //   DLLL {"timestamp": "1570716921.842053", "datetime": "2019-10-10 16:15:21.842053",
 //         "elapsedtime": "5.69", "type": "LOG", "step": [0, 5], "data": {"average_loss": 11.2}}
 //
-// (one line). Numbers, strings and separators are those of Python's json.dumps; what is not finite
-// is written NaN, Infinity, -Infinity, as Python does and JSON does not know.
+// (on one line). Numbers, strings and separators have the form of Python's json.dumps. A number
+// that is not finite is NaN, Infinity or -Infinity, which Python accepts and the JSON standard does
+// not.
 
 #include <cstdint>
 #include <filesystem>
@@ -25,21 +26,21 @@
 namespace bertha::runlog {
 
 using LogValue = std::variant<bool, int64_t, double, std::string, std::vector<std::string>>;
-/// Names and values in the order in which they are written.
+/// Names and values, in the order in which they are written.
 using LogData = std::vector<std::pair<std::string, LogValue>>;
 
 class DlLogger {
  public:
-  /// Gets the line, without its end, that the recipe prints on standard output for each record.
+  /// Receives the line, without its end, that the recipe prints on standard output for a record.
   using Print = std::function<void(const std::string& line)>;
 
-  /// Writes nothing: the logger of every rank but the first.
+  /// A logger that writes nothing.
   DlLogger() = default;
-  /// Creates file and folder. With kContinue, as a resumed run asks for, records are added.
+  /// Creates the file and its folder. A resumed run passes kContinue, so that records are added.
   DlLogger(const std::filesystem::path& path, AppendFile::Start start, Print print,
            WallClock clock = wall_now);
 
-  /// A record of the run's settings and marks: "step": "PARAMETER".
+  /// A record of a setting or a mark: "step": "PARAMETER".
   void parameter(const std::string& name, const LogValue& value);
   /// A record of training: "step": [epoch, step].
   void step(int64_t epoch, int64_t step, const LogData& data);

@@ -21,7 +21,7 @@ constexpr double kLeft = 72;
 constexpr double kRight = 880;
 constexpr double kTop = 104;
 constexpr double kBottom = 484;
-constexpr int kStretches = 200;  ///< points a line has at most
+constexpr int kSections = 200;  ///< of a curve, at most
 constexpr double kLabelGap = 15;
 
 constexpr const char* kStyle =
@@ -40,7 +40,7 @@ const char* name_of(LossKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-/// Colours that stay apart for colour-blind readers (Okabe and Ito).
+/// Colours that colour-blind readers can tell apart (Okabe and Ito).
 const char* color_of(LossKind kind) {
   constexpr std::array<const char*, 3> kColors = {"#0072b2", "#d55e00", "#009e73"};
   return kColors[static_cast<size_t>(kind)];
@@ -59,7 +59,7 @@ std::string number(double value) {
   return fmt::format("{:.10g}", value);
 }
 
-/// Values from low to high mapped to pixels, with the values that get a grid line.
+/// Maps the values from low to high to pixels. The ticks are the values that have a grid line.
 struct Axis {
   double low = 0;
   double high = 1;
@@ -78,7 +78,7 @@ struct Axis {
 std::vector<double> ticks_between(double low, double high, double step) {
   std::vector<double> ticks;
   for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) {
-    ticks.push_back(i == 0 ? 0 : i * step);  // -0 would be shown as such
+    ticks.push_back(i == 0 ? 0 : i * step);  // -0 would be shown as "-0"
   }
   return ticks;
 }
@@ -116,7 +116,8 @@ Axis step_axis(const LossPlot& plot) {
   return axis;
 }
 
-/// From a 1-2-5 number under the least loss to one over the greatest; a tick at each.
+/// The axis goes from a number of the series 1, 2, 5, 10, 20, 50, ... below the least loss to one
+/// above the greatest. Each number of the series has a tick.
 void scale_log(Axis& axis, const Range& range) {
   double power = std::pow(10, std::floor(std::log10(range.low)));
   std::vector<double> ticks;
@@ -152,27 +153,27 @@ Axis loss_axis(const LossPlot& plot) {
   return axis;
 }
 
-/// A stretch of a curve: mean place, least and greatest loss.
-struct Stretch {
+/// A section of a curve: the means of step and loss, and the least and the greatest loss.
+struct Section {
   double step = 0;
   double mean = 0;
   double least = 0;
   double greatest = 0;
 };
 
-/// Runs of stretches between gaps. Each stretch averages `width` neighbouring points.
-std::vector<std::vector<Stretch>> stretches(const LossCurve& curve, bool log) {
-  const size_t width = std::max<size_t>(1, (curve.points.size() + kStretches - 1) / kStretches);
-  std::vector<std::vector<Stretch>> runs(1);
+/// The sections of a curve, grouped by the gaps between them. A section averages `width` points.
+std::vector<std::vector<Section>> sections_of(const LossCurve& curve, bool log) {
+  const size_t width = std::max<size_t>(1, (curve.points.size() + kSections - 1) / kSections);
+  std::vector<std::vector<Section>> runs(1);
   for (size_t begin = 0; begin < curve.points.size(); begin += width) {
     const size_t end = std::min(begin + width, curve.points.size());
-    Stretch stretch;
+    Section section;
     Range range;
     double count = 0;
     for (size_t i = begin; i < end; ++i) {
       if (!drawable(curve.points[i], log)) continue;
-      stretch.step += curve.points[i].step;
-      stretch.mean += curve.points[i].loss;
+      section.step += curve.points[i].step;
+      section.mean += curve.points[i].loss;
       range.add(curve.points[i].loss);
       ++count;
     }
@@ -180,14 +181,13 @@ std::vector<std::vector<Stretch>> stretches(const LossCurve& curve, bool log) {
       if (!runs.back().empty()) runs.emplace_back();
       continue;
     }
-    runs.back().push_back({stretch.step / count, stretch.mean / count, range.low, range.high});
+    runs.back().push_back({section.step / count, section.mean / count, range.low, range.high});
   }
   if (runs.back().empty()) runs.pop_back();
   return runs;
 }
 
-/// Points in the colour of their curve, one for each held-out loss.
-constexpr double kPointRadius = 4.2;
+constexpr double kPointRadius = 4.2;  ///< of a held-out loss
 
 class Picture {
  public:
@@ -268,10 +268,10 @@ class Picture {
   }
 
   void draw_line(const LossCurve& curve) {
-    for (const auto& run : stretches(curve, plot_.log_axis)) {
+    for (const auto& run : sections_of(curve, plot_.log_axis)) {
       SvgPath means;
       SvgPath band;
-      for (const Stretch& s : run) {
+      for (const Section& s : run) {
         const double x = x_.pixel(s.step);
         means.line_to({x, y_.pixel(s.mean)});
         band.line_to({x, y_.pixel(s.greatest)});
@@ -306,7 +306,7 @@ class Picture {
     std::vector<Last> lasts;
     for (const LossCurve& curve : plot_.curves) {
       if (curve.held_out) continue;
-      const auto runs = stretches(curve, plot_.log_axis);
+      const auto runs = sections_of(curve, plot_.log_axis);
       if (runs.empty()) continue;
       const double loss = runs.back().back().mean;
       lasts.push_back({y_.pixel(loss), loss, curve.kind});

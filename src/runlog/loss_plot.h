@@ -1,6 +1,6 @@
 #pragma once
 
-// The picture of a run: its loss curves as one SVG file that any browser shows.
+// The loss curves of a run as an SVG picture.
 
 #include <cstdint>
 #include <string>
@@ -12,23 +12,23 @@ enum class LossKind : uint8_t { kTotal, kMaskedWords, kNextSentence };
 
 struct LossPoint {
   double step = 0;
-  double loss = 0;  ///< a point that is not finite leaves a gap
+  double loss = 0;  ///< a value that is not finite leaves a gap
 };
 
 struct LossCurve {
   LossKind kind = LossKind::kTotal;
-  bool held_out = false;          ///< drawn as points in the colour of its kind
-  std::vector<LossPoint> points;  ///< by rising step
+  bool held_out = false;          ///< drawn as points, in the colour of the kind
+  std::vector<LossPoint> points;  ///< in ascending order of step
 };
 
-/// A stretch of the steps under a label of its own: "phase 1, length 128".
+/// A range of steps with a label: "phase 1, length 128".
 struct PhaseSpan {
   std::string label;
   double begin_step = 0;
   double end_step = 0;
 };
 
-/// A word at a step: what an evaluation gave.
+/// A text at a step: the result of an evaluation.
 struct PlotNote {
   double step = 0;
   std::string text;
@@ -43,9 +43,9 @@ struct LossPlot {
   bool log_axis = false;  ///< losses on a logarithmic axis
 };
 
-/// The picture, 960 by 540. A long curve is drawn as the mean of a few hundred equal stretches,
-/// with their least and greatest values as a pale band. Curves without a drawable point are left
-/// out.
+/// The picture, 960 by 540 pixels. A long curve is cut into at most 200 equal sections. The line
+/// shows their means, and a pale band their least and greatest values. Curves without a point that
+/// can be drawn are left out.
 std::string loss_svg(const LossPlot& plot);
 
 }  // namespace bertha::runlog

@@ -1,8 +1,8 @@
 #pragma once
 
-// Scalars in TensorBoard's event files, written by hand: TFRecord framing (little-endian length,
-// masked CRC-32C of the length, data, masked CRC-32C of the data) around tensorflow.Event messages
-// of Protocol Buffers.
+// Writes scalars to TensorBoard's event files. An event file is a sequence of TFRecords (length in
+// little-endian order, masked CRC-32C of the length, data, masked CRC-32C of the data). The data of
+// each are a tensorflow.Event message of Protocol Buffers.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,11 +19,11 @@ class TensorBoardWriter {
  public:
   using Scalars = std::vector<std::pair<std::string, double>>;
 
-  /// Starts `folder`/events.out.tfevents.<seconds>.<host>.<process>, a new file for every run, as
-  /// TensorBoard expects of a resumed one. Throws Error when it cannot be written.
+  /// Starts `folder`/events.out.tfevents.<seconds>.<host>.<process>. Every start of a run has a
+  /// file of its own; TensorBoard joins them. Throws Error when the file cannot be written.
   explicit TensorBoardWriter(const std::filesystem::path& folder, WallClock clock = wall_now);
 
-  /// One event: the value of each tag ("loss/total") at a step. Values are kept as float.
+  /// Writes one event: the value of each tag ("loss/total") at a step, rounded to float.
   void write(int64_t step, const Scalars& scalars);
   const std::filesystem::path& path() const { return file_.path(); }
 

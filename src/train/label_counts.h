@@ -7,8 +7,8 @@
 
 namespace bertha::train {
 
-/// How often each masked token is the answer. Their entropy is the loss of a model that knows the
-/// frequencies of words and reads no sentence: what a trained one must be well below.
+/// Counts how often each token is the label of a masked position. The entropy of the counts is the
+/// loss of a model that knows only the frequencies of tokens. A trained model must be well below.
 class LabelCounts {
  public:
   explicit LabelCounts(int64_t vocab_size) : counts_(static_cast<size_t>(vocab_size)) {}
@@ -18,7 +18,7 @@ class LabelCounts {
     total_ += static_cast<int64_t>(labels.size());
   }
 
-  /// In nats; 0 without labels.
+  /// In nats. 0 where no label was added.
   double entropy() const {
     double sum = 0;
     for (const int64_t count : counts_) {

@@ -7,7 +7,6 @@
 #include <ctime>
 #include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "core/error.h"
 #include "support/files.h"
@@ -25,7 +24,7 @@ WallTime at(int64_t microseconds) {
   return WallTime(std::chrono::microseconds(microseconds));
 }
 
-/// Local time is that of a zone with summer time while the object lives.
+/// Sets the time zone of the process during the life of the object.
 class Zone {
  public:
   explicit Zone(const char* name) {
@@ -38,15 +37,8 @@ class Zone {
   }
 };
 
-std::string content(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// The records below, and what dllogger 26a0f8f wrote and printed for them with this clock in this
-// zone, with the recipe's step format.
+// What dllogger 26a0f8f writes and prints for the records of the first test, with the same clock,
+// time zone and step format.
 constexpr const char* kConfig =
     "Namespace(bert_model='bert-large-uncased', lr=6e-05, name=\"Zo\xc3\xab\")";
 
@@ -70,7 +62,7 @@ constexpr const char* kPrinted =
     "DLL 2019-10-10 07:15:23.000001 -  e2e_train_time : 123.0  raw_train_time : 0.0001  note : "
     "tab\t\xf0\x9f\x98\x80 \x7f \n";
 
-TEST(DlLogger, WritesAndPrintsWhatTheRecipeDoes) {
+TEST(DlLogger, BytesAndPrintedLinesAreThoseOfDllogger) {
   const Zone zone("PST8PDT,M3.2.0,M11.1.0");
   const test::TemporaryFolder folder;
   WallTime now = at(kBase - 5690000);
@@ -97,15 +89,15 @@ TEST(DlLogger, WritesAndPrintsWhatTheRecipeDoes) {
                {"raw_train_time", 0.0001},
                {"note", "tab\t\xf0\x9f\x98\x80 \x7f"}});
   // Read while the logger is open: each record must be in the file by now.
-  EXPECT_EQ(content(folder.path() / "results" / "dllogger.json"), kFile);
+  EXPECT_EQ(test::read_all(folder.path() / "results" / "dllogger.json"), kFile);
   EXPECT_EQ(printed, kPrinted);
 }
 
-TEST(DlLogger, AppendsOnResumeAndTruncatesOtherwise) {
+TEST(DlLogger, ResumedRunAppendsAndNewRunTruncates) {
   const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   const auto lines = [&] {
-    const std::string text = content(path);
+    const std::string text = test::read_all(path);
     return std::count(text.begin(), text.end(), '\n');
   };
   for (int run = 1; run <= 2; ++run) {
@@ -116,21 +108,21 @@ TEST(DlLogger, AppendsOnResumeAndTruncatesOtherwise) {
   EXPECT_EQ(lines(), 1);
 }
 
-TEST(DlLogger, StartsANewLineAfterARecordThatWasCutOff) {
+TEST(DlLogger, RecordAfterACutOffOneStartsANewLine) {
   const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   std::ofstream(path) << "DLLL {\"timest";
   DlLogger(path, AppendFile::Start::kContinue, nullptr).parameter("SEED", 1);
-  EXPECT_TRUE(content(path).starts_with("DLLL {\"timest\nDLLL {\"timestamp\": "));
+  EXPECT_TRUE(test::read_all(path).starts_with("DLLL {\"timest\nDLLL {\"timestamp\": "));
 }
 
-TEST(DlLogger, WithoutAFileWritesNothing) {
+TEST(DlLogger, LoggerWithoutAFileWritesNothing) {
   DlLogger log;
   log.parameter("SEED", 1);
   log.step(0, 1, {{"average_loss", 1.0}});
 }
 
-TEST(DlLogger, SaysWhichPathCannotBeWritten) {
+TEST(DlLogger, PathThatCannotBeWrittenIsNamed) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   try {

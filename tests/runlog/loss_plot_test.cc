@@ -10,15 +10,15 @@
 namespace bertha::runlog {
 namespace {
 
-/// What a picture is made of: elements by name and class, texts in order.
+/// The contents of a picture: its elements by name and class, and its texts in order.
 struct Parsed {
   bool well_formed = false;
   std::map<std::string, int> count;  ///< "circle.held"
   std::vector<std::string> paths;    ///< d of "path.line"
-  std::string text;                  ///< all texts, one a line
+  std::string text;                  ///< all texts, each on a line of its own
 };
 
-/// The value of an attribute in the text between < and >, "" when it is not there.
+/// The value of an attribute in the text between < and >; "" where the attribute is missing.
 std::string attribute(const std::string& tag, const std::string& name) {
   const size_t at = tag.find(" " + name + "=\"");
   if (at == std::string::npos) return "";
@@ -42,7 +42,7 @@ std::string unescaped(std::string text) {
   return out;
 }
 
-/// Reads the XML that loss_svg writes; every tag must be closed in turn.
+/// Reads the XML that loss_svg writes. It is well formed only if every tag is closed in order.
 Parsed parse(const std::string& svg) {
   Parsed parsed;
   std::vector<std::string> open;
@@ -83,7 +83,7 @@ LossPlot two_phases() {
   return plot;
 }
 
-TEST(LossSvg, HoldsCurvesPhasesAndLegend) {
+TEST(LossSvg, PictureHasCurvesPhasesAndLegend) {
   const Parsed picture = parse(loss_svg(two_phases()));
   ASSERT_TRUE(picture.well_formed);
   EXPECT_EQ(picture.count.at("path.line"), 1);
@@ -95,7 +95,7 @@ TEST(LossSvg, HoldsCurvesPhasesAndLegend) {
   }
 }
 
-TEST(LossSvg, PlacesPointsOnTheirAxes) {
+TEST(LossSvg, PointsStandAtTheirValuesOnBothAxes) {
   LossPlot plot;
   plot.curves = {{LossKind::kTotal, false, {{0, 10}, {100, 5}, {200, 1}}}};
   // The frame runs from 72 to 880 and, upwards, from 484 to 104; losses from 0 to 10.
@@ -104,7 +104,7 @@ TEST(LossSvg, PlacesPointsOnTheirAxes) {
   EXPECT_EQ(parse(loss_svg(plot)).paths.at(0), "M72.0 104.0L476.0 218.4L880.0 484.0");
 }
 
-TEST(LossSvg, AveragesLongCurves) {
+TEST(LossSvg, LongCurveIsAveraged) {
   LossPlot plot;
   LossCurve line{LossKind::kTotal, false, {}};
   for (int step = 0; step < 100000; ++step) line.points.push_back({1.0 * step, 1.0 + step % 2});
@@ -114,7 +114,7 @@ TEST(LossSvg, AveragesLongCurves) {
   EXPECT_NE(svg.find(">1.500<"), std::string::npos) << "the mean of 1 and 2";
 }
 
-TEST(LossSvg, LeavesAGapWhereALossIsNotFinite) {
+TEST(LossSvg, LossThatIsNotFiniteLeavesAGap) {
   LossPlot plot;
   const double nan = std::numeric_limits<double>::quiet_NaN();
   plot.curves = {{LossKind::kTotal, false, {{1, 2}, {2, 2}, {3, nan}, {4, 1}, {5, 1}}}};
@@ -124,7 +124,7 @@ TEST(LossSvg, LeavesAGapWhereALossIsNotFinite) {
   EXPECT_EQ(picture.text.find("nan"), std::string::npos);
 }
 
-TEST(LossSvg, DrawsAnEmptyOrFlatRun) {
+TEST(LossSvg, EmptyAndFlatRunsAreDrawn) {
   LossPlot plot;
   for (const bool log_axis : {false, true}) {
     plot.log_axis = log_axis;

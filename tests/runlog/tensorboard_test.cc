@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
+#include <string>
 
 #include "support/files.h"
 
@@ -16,13 +15,6 @@ std::string hex(const std::string& bytes) {
   return text;
 }
 
-std::string content(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return bytes.str();
-}
-
 // The bytes that the `tensorboard` package 2.21 wrote for the same events at the same times.
 constexpr const char* kExpected =
     "1800000000000000a37f4b22090000603ecf67d7411a0d627261696e2e4576656e743a32983417fe2000000000"
@@ -30,7 +22,7 @@ constexpr const char* kExpected =
     "000000000000a3797d57090000b03ecf67d74110f0a2042a290a110a0a6c6f73732f746f74616c15cdcccc3d0a"
     "140a0d6c6561726e696e675f726174651582a87b382e5b30e5";
 
-TEST(TensorBoardWriter, WritesTheBytesOfTheTensorboardPackage) {
+TEST(TensorBoardWriter, BytesAreThoseOfTheTensorboardPackage) {
   const test::TemporaryFolder folder;
   WallTime now{std::chrono::milliseconds(1570716921500)};
   TensorBoardWriter writer(folder.path() / "events", [&] { return now; });
@@ -39,10 +31,10 @@ TEST(TensorBoardWriter, WritesTheBytesOfTheTensorboardPackage) {
   writer.write(1, {{"loss/total", 10.5}});
   now += std::chrono::seconds(1);
   writer.write(70000, {{"loss/total", 0.1}, {"learning_rate", 6e-05}});
-  EXPECT_EQ(hex(content(writer.path())), kExpected);
+  EXPECT_EQ(hex(test::read_all(writer.path())), kExpected);
 }
 
-TEST(TensorBoardWriter, DoesNotOverwriteAFileOfTheSameSecond) {
+TEST(TensorBoardWriter, FileOfTheSameSecondIsKept) {
   const test::TemporaryFolder folder;
   const auto clock = [] { return WallTime(std::chrono::seconds(1)); };
   TensorBoardWriter first(folder.path(), clock);

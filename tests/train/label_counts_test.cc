@@ -5,7 +5,7 @@
 namespace bertha::train {
 namespace {
 
-TEST(LabelCounts, EntropyOfFrequencies) {
+TEST(LabelCounts, EntropyIsThatOfTheFrequencies) {
   LabelCounts counts(4);
   EXPECT_EQ(counts.entropy(), 0);
   counts.add(std::vector<int32_t>{0, 0, 1, 3});

@@ -1,0 +1,147 @@
+#include "runlog/run_log.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "support/files.h"
+
+namespace bertha::runlog {
+namespace {
+
+constexpr const char* kPretrainingHeader =
+    "phase\tstep\tset\tmlm_loss\tnsp_loss\tmlm_accuracy\tnsp_accuracy\tlearning_rate\n";
+
+PretrainingRecord record(int64_t step) {
+  return {.step = step,
+          .masked = 10.5,
+          .next_sentence = 0.25,
+          .masked_accuracy = 0.125,
+          .next_sentence_accuracy = 0.5,
+          .rate = 1e-4,
+          .gradient_norm = 2};
+}
+
+class RunLogTest : public testing::Test {
+ protected:
+  template <typename Log>
+  void open(Log& log, int64_t last_record = 0) {
+    log.open_dllogger(file("dllogger.json"), AppendFile::Start::kEmpty,
+                      [this](const std::string& line) { printed_ += line + "\n"; });
+    log.open_training({.folder = folder_.path().string(),
+                       .last_record = last_record,
+                       .tensorboard_dir = file("events"),
+                       .status_line = false});
+  }
+  std::string file(const std::string& name) const { return folder_.file(name); }
+  std::string losses() const { return test::read_all(file("losses.tsv")); }
+  /// The one event file.
+  std::string events() const {
+    return test::read_all(std::filesystem::directory_iterator(file("events"))->path());
+  }
+
+  test::TemporaryFolder folder_;
+  std::string printed_;
+};
+
+TEST_F(RunLogTest, LogThatIsNotOpenedWritesNothing) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  PretrainingLog log;
+  log.parameter("SEED", 1);
+  log.step({.step = 1}, record(1));
+  log.averages(0, 1, {{"average_loss", 1.0}});
+  log.evaluation(0, 1, record(1));
+  log.checkpoint(1);
+  log.clear_status_line();
+  log.finish();
+  log.summary({{"final_loss", 1.0}});
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+}
+
+TEST_F(RunLogTest, StepGoesToLossesAndTensorBoard) {
+  PretrainingLog log;
+  open(log);
+  log.step({.step = 7}, record(7));
+  EXPECT_EQ(losses(),
+            std::string(kPretrainingHeader) + "1\t7\ttrain\t10.5\t0.25\t0.125\t0.5\t0.0001\n");
+  for (const char* tag : {"loss/total", "loss/mlm", "loss/nsp", "accuracy/mlm", "accuracy/nsp",
+                          "optimizer/learning_rate", "optimizer/gradient_norm"}) {
+    EXPECT_NE(events().find(tag), std::string::npos) << tag;
+  }
+  EXPECT_EQ(printed_, "");
+}
+
+TEST_F(RunLogTest, EvaluationGoesToAllFiles) {
+  PretrainingLog log;
+  open(log);
+  PretrainingRecord held_out = record(7);
+  held_out.held_out = true;
+  held_out.rate = 0;
+  log.evaluation(1, 7, held_out);
+  EXPECT_EQ(losses(),
+            std::string(kPretrainingHeader) + "1\t7\theld-out\t10.5\t0.25\t0.125\t0.5\t0\n");
+  EXPECT_NE(events().find("held_out/mlm_loss"), std::string::npos);
+  EXPECT_NE(printed_.find("Training Epoch: 1 Training Iteration: 7  eval_mlm_loss : 10.5  "
+                          "eval_mlm_accuracy : 0.125  eval_nsp_loss : 0.25  "
+                          "eval_nsp_accuracy : 0.5"),
+            std::string::npos)
+      << printed_;
+  EXPECT_TRUE(std::filesystem::exists(file("loss.svg")));
+}
+
+TEST_F(RunLogTest, CheckpointIsMarkedAndTheLossesAreDrawn) {
+  PretrainingLog log;
+  open(log);
+  log.step({.step = 7}, record(7));
+  log.checkpoint(7);
+  EXPECT_NE(printed_.find("PARAMETER checkpoint_step : 7"), std::string::npos) << printed_;
+  EXPECT_NE(test::read_all(file("loss.svg")).find(folder_.path().string()), std::string::npos)
+      << "the subtitle is the folder";
+}
+
+TEST_F(RunLogTest, RowsPastTheResumedStepAndFaultyRowsAreDropped) {
+  {
+    PretrainingLog log;
+    open(log);
+    for (int64_t step = 1; step <= 3; ++step) log.step({.step = step}, record(step));
+  }
+  std::ofstream(file("losses.tsv"), std::ios::app) << "not a row\n";
+  PretrainingLog log;
+  open(log, 2);
+  log.step({.step = 3}, record(9));
+  const std::string end = "\ttrain\t10.5\t0.25\t0.125\t0.5\t0.0001\n";
+  EXPECT_EQ(losses(), kPretrainingHeader + ("1\t1" + end) + "1\t2" + end + "1\t9" + end);
+}
+
+TEST_F(RunLogTest, FineTuningHasARowForEachScore) {
+  FineTuningLog log;
+  open(log);
+  log.step({.step = 5}, {.step = 5, .loss = 1.5, .rate = 3e-5});
+  log.evaluation(0, 5, {.step = 5, .loss = {}, .scores = {{"exact_match", 80.5}, {"F1", 88.25}}});
+  EXPECT_EQ(losses(),
+            "step\twhat\tvalue\tlearning_rate\n5\tloss\t1.5\t3e-05\n"
+            "5\texact_match\t80.5\t0\n5\tF1\t88.25\t0\n");
+  EXPECT_NE(printed_.find("eval_exact_match : 80.5  eval_F1 : 88.25"), std::string::npos);
+  EXPECT_NE(events().find("evaluation/F1"), std::string::npos);
+}
+
+TEST_F(RunLogTest, ResumedFineTuningDrawsTheLastScoreOfAnEvaluation) {
+  {
+    FineTuningLog log;
+    open(log);
+    log.step({.step = 5}, {.step = 5, .loss = 1.5, .rate = 3e-5});
+    log.evaluation(0, 5, {.step = 5, .loss = {}, .scores = {{"exact_match", 80.5}, {"F1", 88.2}}});
+  }
+  const std::string picture = test::read_all(file("loss.svg"));
+  EXPECT_NE(picture.find(">F1 88.2<"), std::string::npos);
+  EXPECT_EQ(picture.find("exact_match"), std::string::npos);
+  FineTuningLog log;
+  open(log, 5);
+  log.finish();
+  EXPECT_EQ(test::read_all(file("loss.svg")), picture);
+}
+
+}  // namespace
+}  // namespace bertha::runlog
