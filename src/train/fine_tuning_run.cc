@@ -103,7 +103,7 @@ bool FineTuningRun::finished() const {
          (job_.max_updates > 0 && updates_ >= job_.max_updates);
 }
 
-/// Many ranks vote without waiting for each other: a vote cast before a micro-batch counts after
+/// Ranks vote without waiting for each other: a vote that is cast before a micro-batch counts after
 /// it.
 bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
   return world_.ranks() == 1 ? stop.load() : world_.stop_agreed();
@@ -168,7 +168,7 @@ void FineTuningRun::update() {
   tokens_ = rows_ = 0;
 }
 
-/// What follows an update once its loss is logged.
+/// What is due once an update is logged.
 void FineTuningRun::after_update(int64_t epoch) {
   const int64_t check = job_.weight_check_interval;
   if (check > 0 && (finished() || updates_ % check == 0)) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// What surrounds the steps of any fine-tuning: the order of rows, rates, evaluation, log, the state
-// of a run that was stopped, and going on from it bit for bit.
+// A run of fine-tuning, of any task: the order of rows, learning rates, evaluation, the log, and
+// the saved state from which a stopped run continues bit for bit.
 
 #include <atomic>
 #include <cstdint>
@@ -20,9 +20,9 @@
 
 namespace bertha::train {
 
-/// What is asked of a fine-tuning, whatever its task.
+/// The settings of a fine-tuning of any task.
 struct FineTuningJob {
-  int64_t rows = 0;  ///< that there are to train on
+  int64_t rows = 0;  ///< of the training data
   /// Appends a row with its labels.
   std::function<void(int64_t row, TaskBatch& batch)> append;
   int64_t max_tokens_a_row = 0;
@@ -44,7 +44,7 @@ struct FineTuningJob {
   bool progress = true;
 
   int64_t eval_steps = 0;  ///< updates between evaluations; 0: none
-  /// Scores by name, the most telling one last; called on all ranks, read on rank 0.
+  /// All ranks call it. Rank 0 uses the result.
   std::function<runlog::Scores()> evaluate;
 
   int64_t log_freq = 0;    ///< micro-batches between log lines; 0: none
@@ -64,9 +64,9 @@ class FineTuningRun {
   /// the same command goes on. Throws Error after five updates in a row without a finite gradient.
   RunEnd run(const std::atomic<bool>& stop);
 
-  /// Mean loss since the last log line but one.
+  /// The mean loss since the last log line, or in that line where no loss followed it.
   double final_loss() const { return final_loss_; }
-  /// Of the steps that are timed.
+  /// Duration of the steps that are timed.
   double seconds() const { return seconds_; }
   int64_t updates() const { return updates_; }
   /// Rows trained on before this start, where a stopped run went on.
@@ -74,7 +74,7 @@ class FineTuningRun {
 
   /// Whether a stopped run left its state in a folder.
   static bool has_state(const std::string& folder);
-  /// Takes away the saved state: the model is written, nothing is left to go on with.
+  /// Removes the saved state. The model is written, so that there is nothing to continue.
   void discard_state() const;
 
  private:

@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kKeptCheckpoints = 3;
 constexpr int64_t kSkipsBeforeStop = 5;
 
-/// Names the run in its checkpoints; chance alone decides it, the training does not see it.
+/// A random name of the run, for its checkpoints. Training does not depend on it.
 std::string make_run_id() {
   std::random_device device;
   return fmt::format("{:08x}{:08x}", device(), device());
@@ -84,7 +84,7 @@ void PretrainingRun::open_data() {
   }
 }
 
-/// The data decide whether a run is packed; the option may say what is expected of them.
+/// The data decide whether a run is packed. Where the option is given, it must agree with them.
 void PretrainingRun::settle_packing() {
   const bool packed = loader_->packed();
   if (options_.packed && *options_.packed != packed) {
@@ -171,7 +171,7 @@ void PretrainingRun::load_start() {
   }
 }
 
-/// Where there is a checkpoint of this data, its epoch goes on in its own order of shards.
+/// After a checkpoint of the same data, its epoch continues in its own order of shards.
 void PretrainingRun::seek_data() {
   const CheckpointState& state = plan_.state;
   const bool goes_on = plan_.kind == StartKind::kContinue || plan_.kind == StartKind::kOtherOrder;
@@ -237,13 +237,13 @@ RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
   return RunEnd::kFinished;
 }
 
-/// The last vote of a step, cast after its micro-batches, counts once the step is done.
+/// The ranks cast the last vote of a step after its micro-batches. It counts after the step.
 bool PretrainingRun::agreed_to_stop(const std::atomic<bool>& stop) {
   return world_.ranks() == 1 ? stop.load() : world_.stop_agreed();
 }
 
-/// Whether to drop a step of which `done` micro-batches are done. Many ranks vote without waiting
-/// for each other: a vote is counted after the next micro-batch.
+/// Whether to drop a step after `done` of its micro-batches. Ranks vote without waiting for each
+/// other, so a vote counts after the next micro-batch.
 bool PretrainingRun::asked_to_drop(const std::atomic<bool>& stop, int64_t done) {
   const bool last = done == options_.gradient_accumulation_steps;
   if (world_.ranks() == 1) return stop && !last;
@@ -252,7 +252,7 @@ bool PretrainingRun::asked_to_drop(const std::atomic<bool>& stop, int64_t done) 
   return false;
 }
 
-/// Forward and backward passes of this rank's part of a step; false when it was dropped.
+/// The forward and backward passes of a step on this rank. False when the step was dropped.
 bool PretrainingRun::micro_batches(const std::atomic<bool>& stop, StepSums& sums) {
   const int64_t count = options_.gradient_accumulation_steps;
   const int64_t begin = loader_->position();
