@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/cpu_device.h"
-#include "backend/cuda/cuda_device.h"
+#include "backend/devices.h"
 #include "core/context.h"
 #include "core/error.h"
 #include "core/philox.h"
@@ -29,9 +28,9 @@ inline double median(std::vector<double> values) {
 }
 
 inline std::unique_ptr<Device> open_device(const std::string& name) {
-  if (name == "cuda") return cuda::open_device();
-  if (name != "cpu") fail("--device {}: expected cpu or cuda", name);
-  return std::make_unique<cpu::CpuDevice>();
+  const DeviceEntry* const entry = find_device(name);
+  if (entry == nullptr) fail("--device {}: expected {}", name, device_names());
+  return entry->open(0);
 }
 
 /// GFLOP/s of a square matrix product on the GPU, the mean of ten. Steps are compared with it.
@@ -51,9 +50,7 @@ inline double gpu_ceiling(Device& device, DType dtype) {
   }
   device.write(out(x), values.data());
   device.write(out(w), values.data());
-  const auto product = [&] {
-    ops::linear(context, x, w, Tensor(), ops::Activation::kNone, out(y), Out());
-  };
+  const auto product = [&] { ops::linear(context, {.x = x, .w = w, .y = out(y)}); };
   for (int i = 0; i < 3; ++i) product();
   device.synchronize();
   const auto start = std::chrono::steady_clock::now();

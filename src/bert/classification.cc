@@ -1,14 +1,14 @@
 #include "bert/classification.h"
 
+#include "ops/convert.h"
 #include "ops/cross_entropy.h"
 #include "ops/linear.h"
-#include "ops/optimizer.h"
 #include "ops/rows.h"
+#include "ops/zero.h"
 
 namespace bertha::bert {
 
 using ops::Activation;
-using ops::Write;
 
 ClassificationModel::ClassificationModel(const Config& config, const ParameterStore& parameters)
     : parameters_(parameters),
@@ -24,43 +24,55 @@ ClassificationModel::HeadContext ClassificationModel::pool(Context& context,
   const ModelIndices& i = parameters_.table().indices();
   HeadContext saved;
   saved.first = context.make(shape, dtype);
-  ops::gather_rows(context, saved_.y, inputs.seq_start.rows(0, sequences), out(saved.first));
+  ops::gather_rows(
+      context, {.x = saved_.y, .rows = inputs.seq_start.rows(0, sequences), .y = out(saved.first)});
   saved.pooled = context.make(shape, dtype);
-  ops::linear(context, saved.first, parameters_.matrix(i.pooler_weight),
-              parameters_.weight(i.pooler_bias), Activation::kTanh, out(saved.pooled), Out());
+  ops::linear(context, {.x = saved.first,
+                        .w = parameters_.matrix(i.pooler_weight),
+                        .b = parameters_.weight(i.pooler_bias),
+                        .activation = Activation::kTanh,
+                        .y = out(saved.pooled)});
   saved.wide = saved.pooled;
   if (dtype != DType::kF32) {
     saved.wide = context.make(shape, DType::kF32);
-    ops::convert(context, saved.pooled, out(saved.wide));
+    ops::convert(context, {.from = saved.pooled, .to = out(saved.wide)});
   }
   return saved;
 }
 
 void ClassificationModel::classify(Context& context, const HeadContext& saved, Out logits) const {
   const ModelIndices& i = parameters_.table().indices();
-  ops::linear(context, saved.wide, parameters_.weight(i.classifier_weight),
-              parameters_.weight(i.classifier_bias), Activation::kNone, logits, Out());
+  ops::linear(context, {.x = saved.wide,
+                        .w = parameters_.weight(i.classifier_weight),
+                        .b = parameters_.weight(i.classifier_bias),
+                        .y = logits});
 }
 
 void ClassificationModel::head_backward(Context& context, const HeadContext& saved,
                                         const Tensor& rows, InOut d_logits, InOut d_hidden) const {
   const ModelIndices& i = parameters_.table().indices();
   const Tensor d_wide = context.make(saved.wide.shape(), DType::kF32);
-  ops::linear_backward(context, saved.wide, parameters_.weight(i.classifier_weight), Tensor(),
-                       Activation::kNone, d_logits, inout(d_wide), Write::kSet,
-                       inout(parameters_.gradient(i.classifier_weight)),
-                       inout(parameters_.gradient(i.classifier_bias)));
+  ops::linear_backward(context, {.x = saved.wide,
+                                 .w = parameters_.weight(i.classifier_weight),
+                                 .d_y = d_logits,
+                                 .d_x = inout(d_wide),
+                                 .d_w = inout(parameters_.gradient(i.classifier_weight)),
+                                 .d_b = inout(parameters_.gradient(i.classifier_bias))});
   Tensor d_pooled = d_wide;
   if (saved.pooled.dtype() != DType::kF32) {
     d_pooled = context.make(saved.pooled.shape(), saved.pooled.dtype());
-    ops::convert(context, d_wide, out(d_pooled));
+    ops::convert(context, {.from = d_wide, .to = out(d_pooled)});
   }
   const Tensor d_first = context.make(saved.first.shape(), saved.first.dtype());
-  ops::linear_backward(context, saved.first, parameters_.matrix(i.pooler_weight), saved.pooled,
-                       Activation::kTanh, inout(d_pooled), inout(d_first), Write::kSet,
-                       inout(parameters_.gradient(i.pooler_weight)),
-                       inout(parameters_.gradient(i.pooler_bias)));
-  ops::gather_rows_backward(context, d_first, rows, d_hidden);
+  ops::linear_backward(context, {.x = saved.first,
+                                 .w = parameters_.matrix(i.pooler_weight),
+                                 .saved = saved.pooled,
+                                 .activation = Activation::kTanh,
+                                 .d_y = inout(d_pooled),
+                                 .d_x = inout(d_first),
+                                 .d_w = inout(parameters_.gradient(i.pooler_weight)),
+                                 .d_b = inout(parameters_.gradient(i.pooler_bias))});
+  ops::gather_rows_backward(context, {.d_y = d_first, .rows = rows, .d_x = d_hidden});
 }
 
 void ClassificationModel::train(Context& context, const TaskInputs& inputs, bool recompute,
@@ -70,12 +82,14 @@ void ClassificationModel::train(Context& context, const TaskInputs& inputs, bool
   const Keep keep = recompute ? Keep::kInputs : Keep::kAll;
   encoder_.forward(context, inputs.encoder, keep, saved_);
   const Tensor d = context.make(saved_.y.shape(), parameters_.compute_dtype());
-  if (!context.dry()) context.device().zero(out(d));
+  ops::zero(context, {.to = out(d)});
   const HeadContext head = pool(context, inputs.encoder);
   const Tensor logits = context.make({sequences, classes_}, DType::kF32);
   classify(context, head, out(logits));
-  ops::cross_entropy(context, inout(logits), inputs.labels.reshape({sequences}), inputs.scale,
-                     result);
+  ops::cross_entropy(context, {.logits = inout(logits),
+                               .labels = inputs.labels.reshape({sequences}),
+                               .scale = inputs.scale,
+                               .result = result});
   head_backward(context, head, inputs.encoder.seq_start.rows(0, sequences), inout(logits),
                 inout(d));
   encoder_.backward(context, inputs.encoder, keep, saved_, inout(d));

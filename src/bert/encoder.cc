@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
+#include "ops/zero.h"
 
 namespace bertha::bert {
 namespace {
@@ -51,13 +52,18 @@ Tensor Encoder::embed(Context& context, const EncoderInputs& inputs,
   saved.z = context.make({tokens, config_.hidden_size}, parameters_.compute_dtype());
   saved.mean = context.make({tokens}, DType::kF32);
   saved.rstd = context.make({tokens}, DType::kF32);
-  ops::embedding(context, inputs.ids,
-                 {.word = parameters_.weight(i.word),
-                  .position = parameters_.weight(i.position),
-                  .segment = parameters_.weight(i.segment)},
-                 parameters_.weight(i.embedding_gamma), parameters_.weight(i.embedding_beta),
-                 static_cast<float>(config_.layer_norm_eps), hidden_dropout(inputs, kEmbeddingSite),
-                 out(saved.z), out(y), out(saved.mean), out(saved.rstd));
+  ops::embedding(context, {.ids = inputs.ids,
+                           .tables = {.word = parameters_.weight(i.word),
+                                      .position = parameters_.weight(i.position),
+                                      .segment = parameters_.weight(i.segment)},
+                           .gamma = parameters_.weight(i.embedding_gamma),
+                           .beta = parameters_.weight(i.embedding_beta),
+                           .eps = static_cast<float>(config_.layer_norm_eps),
+                           .dropout = hidden_dropout(inputs, kEmbeddingSite),
+                           .z = out(saved.z),
+                           .y = out(y),
+                           .mean = out(saved.mean),
+                           .rstd = out(saved.rstd)});
   return y;
 }
 
@@ -69,22 +75,35 @@ void Encoder::attention_block(Context& context, const EncoderInputs& inputs, int
   const LayerIndices& i = indices(layer);
 
   saved.qkv = context.make({tokens, 3 * hidden}, dtype);
-  ops::linear(context, saved.x, parameters_.qkv_matrix(i), parameters_.qkv_bias(i),
-              Activation::kNone, out(saved.qkv), Out());
+  ops::linear(context, {.x = saved.x,
+                        .w = parameters_.qkv_matrix(i),
+                        .b = parameters_.qkv_bias(i),
+                        .y = out(saved.qkv)});
   saved.attended = context.make({tokens, hidden}, dtype);
   saved.lse = context.make({tokens, config_.num_attention_heads}, DType::kF32);
-  ops::attention(context, saved.qkv, inputs.seq_start, attention_shape(),
-                 attention_dropout(inputs, layer), out(saved.attended), out(saved.lse));
+  ops::attention(context, {.qkv = saved.qkv,
+                           .seq_start = inputs.seq_start,
+                           .shape = attention_shape(),
+                           .dropout = attention_dropout(inputs, layer),
+                           .y = out(saved.attended),
+                           .lse = out(saved.lse)});
   saved.z1 = context.make({tokens, hidden}, dtype);
-  ops::linear(context, saved.attended, parameters_.matrix(i.output_weight),
-              parameters_.weight(i.output_bias), Activation::kNone, out(saved.z1), Out());
+  ops::linear(context, {.x = saved.attended,
+                        .w = parameters_.matrix(i.output_weight),
+                        .b = parameters_.weight(i.output_bias),
+                        .y = out(saved.z1)});
   saved.h = context.make({tokens, hidden}, dtype);
   saved.mean1 = context.make({tokens}, DType::kF32);
   saved.rstd1 = context.make({tokens}, DType::kF32);
-  ops::layer_norm(context, inout(saved.z1), saved.x, parameters_.weight(i.attention_gamma),
-                  parameters_.weight(i.attention_beta), static_cast<float>(config_.layer_norm_eps),
-                  hidden_dropout(inputs, site_of(layer, kAttentionOutputSite)), out(saved.h),
-                  out(saved.mean1), out(saved.rstd1));
+  ops::layer_norm(context, {.z = inout(saved.z1),
+                            .residual = saved.x,
+                            .gamma = parameters_.weight(i.attention_gamma),
+                            .beta = parameters_.weight(i.attention_beta),
+                            .eps = static_cast<float>(config_.layer_norm_eps),
+                            .dropout = hidden_dropout(inputs, site_of(layer, kAttentionOutputSite)),
+                            .y = out(saved.h),
+                            .mean = out(saved.mean1),
+                            .rstd = out(saved.rstd1)});
 }
 
 void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, int64_t layer,
@@ -95,18 +114,28 @@ void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, 
 
   saved.intermediate = context.make({tokens, config_.intermediate_size}, dtype);
   saved.activated = context.make({tokens, config_.intermediate_size}, dtype);
-  ops::linear(context, saved.h, parameters_.matrix(i.intermediate_weight),
-              parameters_.weight(i.intermediate_bias), Activation::kGelu, out(saved.activated),
-              out(saved.intermediate));
+  ops::linear(context, {.x = saved.h,
+                        .w = parameters_.matrix(i.intermediate_weight),
+                        .b = parameters_.weight(i.intermediate_bias),
+                        .activation = Activation::kGelu,
+                        .y = out(saved.activated),
+                        .saved = out(saved.intermediate)});
   saved.z2 = context.make({tokens, config_.hidden_size}, dtype);
-  ops::linear(context, saved.activated, parameters_.matrix(i.down_weight),
-              parameters_.weight(i.down_bias), Activation::kNone, out(saved.z2), Out());
+  ops::linear(context, {.x = saved.activated,
+                        .w = parameters_.matrix(i.down_weight),
+                        .b = parameters_.weight(i.down_bias),
+                        .y = out(saved.z2)});
   saved.mean2 = context.make({tokens}, DType::kF32);
   saved.rstd2 = context.make({tokens}, DType::kF32);
-  ops::layer_norm(context, inout(saved.z2), saved.h, parameters_.weight(i.gamma),
-                  parameters_.weight(i.beta), static_cast<float>(config_.layer_norm_eps),
-                  hidden_dropout(inputs, site_of(layer, kLayerOutputSite)), out(y),
-                  out(saved.mean2), out(saved.rstd2));
+  ops::layer_norm(context, {.z = inout(saved.z2),
+                            .residual = saved.h,
+                            .gamma = parameters_.weight(i.gamma),
+                            .beta = parameters_.weight(i.beta),
+                            .eps = static_cast<float>(config_.layer_norm_eps),
+                            .dropout = hidden_dropout(inputs, site_of(layer, kLayerOutputSite)),
+                            .y = out(y),
+                            .mean = out(saved.mean2),
+                            .rstd = out(saved.rstd2)});
 }
 
 void Encoder::layer_forward(Context& context, const EncoderInputs& inputs, int64_t layer, Tensor y,
@@ -150,20 +179,32 @@ void Encoder::feed_forward_backward(Context& context, const EncoderInputs& input
   const Dropout dropout = hidden_dropout(inputs, site_of(layer, kLayerOutputSite));
   const Tensor d_down =
       dropout.active() ? context.make({tokens, config_.hidden_size}, dtype) : d.tensor();
-  ops::layer_norm_backward(context, saved.z2, saved.mean2, saved.rstd2, parameters_.weight(i.gamma),
-                           dropout, d, dropout.active() ? out(d_down) : Out(),
-                           inout(parameters_.gradient(i.gamma)),
-                           inout(parameters_.gradient(i.beta)));
+  ops::layer_norm_backward(context, {.z = saved.z2,
+                                     .mean = saved.mean2,
+                                     .rstd = saved.rstd2,
+                                     .gamma = parameters_.weight(i.gamma),
+                                     .dropout = dropout,
+                                     .d = d,
+                                     .d_x = dropout.active() ? out(d_down) : Out(),
+                                     .d_gamma = inout(parameters_.gradient(i.gamma)),
+                                     .d_beta = inout(parameters_.gradient(i.beta))});
   const Tensor d_activated = context.make({tokens, config_.intermediate_size}, dtype);
-  ops::linear_backward(context, saved.activated, parameters_.matrix(i.down_weight), Tensor(),
-                       Activation::kNone, inout(d_down), inout(d_activated), Write::kSet,
-                       inout(parameters_.gradient(i.down_weight)),
-                       inout(parameters_.gradient(i.down_bias)));
+  ops::linear_backward(context, {.x = saved.activated,
+                                 .w = parameters_.matrix(i.down_weight),
+                                 .d_y = inout(d_down),
+                                 .d_x = inout(d_activated),
+                                 .d_w = inout(parameters_.gradient(i.down_weight)),
+                                 .d_b = inout(parameters_.gradient(i.down_bias))});
   // d holds the residual's gradient; the block's is added to it.
-  ops::linear_backward(context, saved.h, parameters_.matrix(i.intermediate_weight),
-                       saved.intermediate, Activation::kGelu, inout(d_activated), d, Write::kAdd,
-                       inout(parameters_.gradient(i.intermediate_weight)),
-                       inout(parameters_.gradient(i.intermediate_bias)));
+  ops::linear_backward(context, {.x = saved.h,
+                                 .w = parameters_.matrix(i.intermediate_weight),
+                                 .saved = saved.intermediate,
+                                 .activation = Activation::kGelu,
+                                 .d_y = inout(d_activated),
+                                 .d_x = d,
+                                 .d_x_write = Write::kAdd,
+                                 .d_w = inout(parameters_.gradient(i.intermediate_weight)),
+                                 .d_b = inout(parameters_.gradient(i.intermediate_bias))});
 }
 
 void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
@@ -175,25 +216,41 @@ void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, 
 
   const Dropout dropout = hidden_dropout(inputs, site_of(layer, kAttentionOutputSite));
   const Tensor d_output = dropout.active() ? context.make(shape, dtype) : d.tensor();
-  ops::layer_norm_backward(
-      context, saved.z1, saved.mean1, saved.rstd1, parameters_.weight(i.attention_gamma), dropout,
-      d, dropout.active() ? out(d_output) : Out(), inout(parameters_.gradient(i.attention_gamma)),
-      inout(parameters_.gradient(i.attention_beta)));
+  ops::layer_norm_backward(context, {.z = saved.z1,
+                                     .mean = saved.mean1,
+                                     .rstd = saved.rstd1,
+                                     .gamma = parameters_.weight(i.attention_gamma),
+                                     .dropout = dropout,
+                                     .d = d,
+                                     .d_x = dropout.active() ? out(d_output) : Out(),
+                                     .d_gamma = inout(parameters_.gradient(i.attention_gamma)),
+                                     .d_beta = inout(parameters_.gradient(i.attention_beta))});
   const Tensor d_attended = context.make(shape, dtype);
-  ops::linear_backward(context, saved.attended, parameters_.matrix(i.output_weight), Tensor(),
-                       Activation::kNone, inout(d_output), inout(d_attended), Write::kSet,
-                       inout(parameters_.gradient(i.output_weight)),
-                       inout(parameters_.gradient(i.output_bias)));
+  ops::linear_backward(context, {.x = saved.attended,
+                                 .w = parameters_.matrix(i.output_weight),
+                                 .d_y = inout(d_output),
+                                 .d_x = inout(d_attended),
+                                 .d_w = inout(parameters_.gradient(i.output_weight)),
+                                 .d_b = inout(parameters_.gradient(i.output_bias))});
   const Tensor d_qkv = context.make({inputs.tokens(), 3 * config_.hidden_size}, dtype);
-  ops::attention_backward(context, saved.qkv, inputs.seq_start, attention_shape(),
-                          attention_dropout(inputs, layer), saved.attended, saved.lse, d_attended,
-                          out(d_qkv));
-  ops::linear_backward(context, saved.x, parameters_.qkv_matrix(i), Tensor(), Activation::kNone,
-                       inout(d_qkv), d, Write::kAdd, inout(parameters_.d_qkv_matrix(i)),
-                       inout(parameters_.d_qkv_bias(i)));
+  ops::attention_backward(context, {.qkv = saved.qkv,
+                                    .seq_start = inputs.seq_start,
+                                    .shape = attention_shape(),
+                                    .dropout = attention_dropout(inputs, layer),
+                                    .y = saved.attended,
+                                    .lse = saved.lse,
+                                    .d_y = d_attended,
+                                    .d_qkv = out(d_qkv)});
+  ops::linear_backward(context, {.x = saved.x,
+                                 .w = parameters_.qkv_matrix(i),
+                                 .d_y = inout(d_qkv),
+                                 .d_x = d,
+                                 .d_x_write = Write::kAdd,
+                                 .d_w = inout(parameters_.d_qkv_matrix(i)),
+                                 .d_b = inout(parameters_.d_qkv_bias(i))});
   // A key's bias adds the same to every score of a row, which softmax does not see: its gradient is
   // exactly 0. The sum holds rounding errors, which Adam would divide by their own size.
-  if (!context.dry()) context.device().zero(out(parameters_.gradient(i.key_bias)));
+  ops::zero(context, {.to = out(parameters_.gradient(i.key_bias))});
 }
 
 void Encoder::layer_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
@@ -225,14 +282,19 @@ void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
   }
   final_from(parameters_.table().layer_begin(0));
   const ModelIndices& i = parameters_.table().indices();
-  ops::embedding_backward(context, inputs.ids, saved.embedding.z, saved.embedding.mean,
-                          saved.embedding.rstd, parameters_.weight(i.embedding_gamma),
-                          hidden_dropout(inputs, kEmbeddingSite), d,
-                          {.word = parameters_.gradient(i.word),
-                           .position = parameters_.gradient(i.position),
-                           .segment = parameters_.gradient(i.segment)},
-                          inout(parameters_.gradient(i.embedding_gamma)),
-                          inout(parameters_.gradient(i.embedding_beta)));
+  ops::embedding_backward(context,
+                          {.ids = inputs.ids,
+                           .z = saved.embedding.z,
+                           .mean = saved.embedding.mean,
+                           .rstd = saved.embedding.rstd,
+                           .gamma = parameters_.weight(i.embedding_gamma),
+                           .dropout = hidden_dropout(inputs, kEmbeddingSite),
+                           .d = d,
+                           .d_tables = {.word = inout(parameters_.gradient(i.word)),
+                                        .position = inout(parameters_.gradient(i.position)),
+                                        .segment = inout(parameters_.gradient(i.segment))},
+                           .d_gamma = inout(parameters_.gradient(i.embedding_gamma)),
+                           .d_beta = inout(parameters_.gradient(i.embedding_beta))});
   final_from(0);
 }
 

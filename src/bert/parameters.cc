@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/threads.h"
+#include "ops/convert.h"
 
 namespace bertha::bert {
 namespace {
@@ -161,7 +162,7 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   const int64_t size = table_.flat_size();
   weights_ = device.allocate(size * size_of(DType::kF32));
   if (trainable) gradients_ = device.allocate(size * size_of(DType::kF32));
-  if (compute == DType::kBF16) shadow_ = device.allocate(size * size_of(DType::kBF16));
+  if (compute == DType::kBF16) bf16_weights_ = device.allocate(size * size_of(DType::kBF16));
 }
 
 namespace {
@@ -235,7 +236,7 @@ void ParameterStore::weights_changed() {
   if (compute_ == DType::kBF16) {
     Arena minimal(device_, kAlignmentBytes);
     Context context(device_, minimal);
-    ops::convert(context, flat_weights(), out(flat_shadow()));
+    ops::convert(context, {.from = flat_weights(), .to = out(flat_bf16_weights())});
   }
   device_.parameters_changed();
 }
@@ -250,7 +251,7 @@ Tensor ParameterStore::weight(int index) const {
 
 Tensor ParameterStore::matrix(int index) const {
   if (compute_ == DType::kF32) return weight(index);
-  return view(shadow_, DType::kBF16, index, table_[index].shape);
+  return view(bf16_weights_, DType::kBF16, index, table_[index].shape);
 }
 
 Tensor ParameterStore::gradient(int index) const {
@@ -268,7 +269,7 @@ Shape stacked(const Shape& one) {
 Tensor ParameterStore::qkv_matrix(const LayerIndices& layer) const {
   const Shape shape = stacked(table_[layer.query_weight].shape);
   return compute_ == DType::kF32 ? view(weights_, DType::kF32, layer.query_weight, shape)
-                                 : view(shadow_, DType::kBF16, layer.query_weight, shape);
+                                 : view(bf16_weights_, DType::kBF16, layer.query_weight, shape);
 }
 
 Tensor ParameterStore::qkv_bias(const LayerIndices& layer) const {
@@ -292,9 +293,9 @@ Tensor ParameterStore::flat_gradients() const {
   return Tensor(&gradients_, 0, DType::kF32, {table_.flat_size()});
 }
 
-Tensor ParameterStore::flat_shadow() const {
+Tensor ParameterStore::flat_bf16_weights() const {
   if (compute_ == DType::kF32) return Tensor();
-  return Tensor(&shadow_, 0, DType::kBF16, {table_.flat_size()});
+  return Tensor(&bf16_weights_, 0, DType::kBF16, {table_.flat_size()});
 }
 
 }  // namespace bertha::bert

@@ -101,7 +101,7 @@ class ParameterTable {
 /// next to each other, so one view [3H, H] is all three.
 class ParameterStore {
  public:
-  /// Weights f32; with compute dtype bf16 also a rounded shadow that products read. Gradients only
+  /// Weights f32; with compute dtype bf16 also a rounded copy that products read. Gradients only
   /// when `trainable`.
   ParameterStore(Device& device, const Config& config, const Heads& heads, DType compute,
                  bool trainable);
@@ -117,7 +117,7 @@ class ParameterStore {
   /// Copies one parameter's f32 elements in or out (host order as in the table's shape).
   void write(int index, const float* values);
   void read(int index, float* values) const;
-  /// Must follow write() or initialise(): renews the shadow and prepared weights.
+  /// Must follow write() or initialise(): renews the bf16 weights and prepared ones.
   void weights_changed();
 
   /// f32 view of a parameter, for norms, biases and tables.
@@ -135,7 +135,7 @@ class ParameterStore {
   Tensor flat_weights() const;
   Tensor flat_gradients() const;
   /// bf16 [P]; absent when computing in f32.
-  Tensor flat_shadow() const;
+  Tensor flat_bf16_weights() const;
 
  private:
   Tensor view(const Buffer& buffer, DType dtype, int index, Shape shape) const;
@@ -145,7 +145,7 @@ class ParameterStore {
   DType compute_;
   Buffer weights_;
   Buffer gradients_;
-  Buffer shadow_;
+  Buffer bf16_weights_;
 };
 
 }  // namespace bertha::bert

@@ -44,7 +44,7 @@ class PretrainingModel {
   void masked_logits(Context& context, const EncoderInputs& inputs, const Tensor& rows, Out logits);
 
  private:
-  /// What the language model head keeps.
+  /// What a head keeps. The next sentence head has x, y and logits alone.
   struct HeadContext {
     Tensor x, before, z, mean, rstd, y, logits;
   };
@@ -58,6 +58,8 @@ class PretrainingModel {
                             InOut d_hidden) const;
   void next_sentence_loss(Context& context, const Tensor& hidden, const PretrainingInputs& inputs,
                           Out result, InOut d_hidden) const;
+  void next_sentence_backward(Context& context, const HeadContext& saved, const Tensor& rows,
+                              InOut d_hidden) const;
 
   Config config_;
   const ParameterStore& parameters_;

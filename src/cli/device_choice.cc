@@ -2,15 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
-#include "backend/cpu/cpu_device.h"
-#include "backend/cuda/cuda_device.h"
+#include "backend/devices.h"
 #include "core/error.h"
 
 namespace bertha::cli {
 
 void DeviceChoice::declare(Options& options) {
   options.heading("device and arithmetic");
-  options.value("device", device, "cpu or cuda");
+  options.value("device", device, device_names());
   options.flag("use_habana", use_habana,
                "use the best accelerator present, as the recipe's command lines ask; without one "
                "the CPU is used and said");
@@ -31,25 +30,39 @@ void DeviceChoice::declare(Options& options) {
   options.accepted("no_cuda", false, "--device says which device is used");
 }
 
-std::unique_ptr<Device> DeviceChoice::open(int64_t card) const {
-  if (device != "cpu" && device != "cuda") fail("--device {}: expected cpu or cuda", device);
-  const std::string why_no_cuda = cuda::absence(card);
-  std::unique_ptr<Device> result;
-  if (device == "cuda") {
-    if (!why_no_cuda.empty()) fail("--device cuda: {}", why_no_cuda);
-    result = cuda::open_device(card);
-  } else if (use_habana && why_no_cuda.empty()) {
-    result = cuda::open_device(card);
-    spdlog::warn("--use_habana: there is no Gaudi backend; the NVIDIA card is used");
-  } else {
-    if (use_habana && strict) {
-      fail("--use_habana --strict-device: no accelerator is present ({})", why_no_cuda);
-    }
-    if (use_habana) {
-      spdlog::warn("--use_habana: no accelerator is present ({}); running on the CPU", why_no_cuda);
-    }
-    result = std::make_unique<cpu::CpuDevice>();
+namespace {
+
+/// The best accelerator that can be used, for --use_habana; null when there is none, with the
+/// reasons in `why`.
+const DeviceEntry* best_accelerator(int64_t number, std::string& why) {
+  for (const DeviceEntry& entry : devices()) {
+    if (!entry.accelerator) continue;
+    const std::string absence = entry.absence(number);
+    if (absence.empty()) return &entry;
+    why += (why.empty() ? "" : "; ") + absence;
   }
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
+  const DeviceEntry* entry = find_device(device);
+  if (entry == nullptr) fail("--device {}: expected {}", device, device_names());
+  if (use_habana && !entry->accelerator) {
+    std::string why;
+    if (const DeviceEntry* best = best_accelerator(number, why); best != nullptr) {
+      entry = best;
+      spdlog::warn("--use_habana: there is no Gaudi backend; the {} device is used", entry->name);
+    } else if (strict) {
+      fail("--use_habana --strict-device: no accelerator is present ({})", why);
+    } else {
+      spdlog::warn("--use_habana: no accelerator is present ({}); running on the CPU", why);
+    }
+  } else if (const std::string why = entry->absence(number); !why.empty()) {
+    fail("--device {}: {}", device, why);
+  }
+  std::unique_ptr<Device> result = entry->open(number);
   spdlog::info("device: {}", result->description());
   return result;
 }

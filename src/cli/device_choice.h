@@ -11,7 +11,7 @@ namespace bertha::cli {
 /// Which device a command runs on and in which arithmetic; declared once for every command that
 /// computes.
 struct DeviceChoice {
-  std::string device = "cpu";  ///< cpu, cuda
+  std::string device = "cpu";  ///< a name of backend/devices.h
   bool use_habana = false;     ///< the recipe's flag: the best accelerator present
   bool strict = false;         ///< a missing accelerator is an error
   std::string precision;       ///< "", fp32, bf16
@@ -20,9 +20,9 @@ struct DeviceChoice {
 
   /// Declares the options.
   void declare(Options& options);
-  /// Makes the device and says, in one line, which it is; `card` is the number of the card, where
-  /// it is one.
-  std::unique_ptr<Device> open(int64_t card = 0) const;
+  /// Opens the device and logs, in one line, which it is. Of several GPUs it is the one of this
+  /// number.
+  std::unique_ptr<Device> open(int64_t number = 0) const;
   /// True for bf16 arithmetic. Throws Error when flags exclude each other; warns and answers false
   /// on a device without bf16.
   bool bf16(const Device& device) const;

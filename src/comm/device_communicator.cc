@@ -13,7 +13,8 @@ std::unique_ptr<Communicator> choose_device_communicator(Communicator& host, Dev
     fail("rank {} on {} has another kind of device than {}; give --device to all ranks", rank,
          host.host(static_cast<int64_t>(rank)), device.description());
   }
-  return device.kind() == DeviceKind::kCpu ? nullptr : make_device_communicator(host, device);
+  // The host's own communicator reads and writes the tensors where they lie.
+  return device.memory() == Memory::kHost ? nullptr : make_device_communicator(host, device);
 }
 
 }  // namespace bertha::comm

@@ -11,7 +11,7 @@ namespace bertha::comm {
 GradientTree::GradientTree(Device& device, int64_t flat_size, int64_t accumulation)
     : accumulation_(accumulation), run_(odd_part(accumulation)) {
   BERTHA_CHECK(accumulation > 0);
-  if (device.kind() != DeviceKind::kCpu) fail("--deterministic sums gradients on CPUs only");
+  if (device.memory() != Memory::kHost) fail("--deterministic sums gradients on CPUs only");
   for (int64_t leaves = accumulation / run_; leaves > 1; leaves /= 2) {
     levels_.push_back(device.allocate(flat_size * size_of(DType::kF32)));
   }

@@ -9,7 +9,8 @@
 namespace bertha::comm {
 
 /// Sums a rank's micro-batches incrementally as the tree of pairwise.h. Needs the memory of
-/// log2(accumulation) gradients and at most one addition of a gradient per micro-batch. CPU only.
+/// log2(accumulation) gradients and at most one addition of a gradient per micro-batch. For devices
+/// in host memory.
 class GradientTree {
  public:
   GradientTree(Device& device, int64_t flat_size, int64_t accumulation);

@@ -5,14 +5,23 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "core/tensor.h"
 
 namespace bertha {
 
 class Profile;
+namespace ops {
+class Kernels;
+}
 
-enum class DeviceKind : uint8_t { kCpu, kCuda };
+/// kOther: a device of a plan or of a test, which brings its kernels along (set_kernels).
+enum class DeviceKind : uint8_t { kCpu, kCuda, kOther };
+
+/// Where a device keeps its tensors. The program itself may read and write kHost memory at the
+/// tensor's address, at any time; all other memory is reached through the device alone.
+enum class Memory : uint8_t { kHost, kDevice };
 
 /// A callable borrowed for the length of a call; copies nothing, allocates nothing.
 class BodyRef {
@@ -41,13 +50,14 @@ struct Segment {
 /// Where tensors live and ops run. Ops are queued in order; host reads wait for them.
 class Device {
  public:
-  Device() = default;
+  explicit Device(Memory memory) : memory_(memory) {}
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
   virtual ~Device() = default;
 
   virtual DeviceKind kind() const = 0;
-  /// For the log: processor or card, threads, instruction sets.
+  Memory memory() const { return memory_; }
+  /// For the log: processor or GPU, threads, instruction sets.
   virtual std::string description() const = 0;
   /// True when bf16 products run in hardware.
   virtual bool has_bf16() const = 0;
@@ -71,11 +81,19 @@ class Device {
   /// Says that parameter buffers were written: prepared copies of weights are no longer valid.
   virtual void parameters_changed() = 0;
 
+  /// What runs the ops on this device. Null until ops::kernels_of() gives the device the kernels
+  /// of its kind, which it does at the first op.
+  ops::Kernels* kernels() const { return kernels_.get(); }
+  void set_kernels(std::shared_ptr<ops::Kernels> kernels) { kernels_ = std::move(kernels); }
+
   /// Where ops note their time (core/profile.h); null: nowhere. It must outlive its use.
   Profile* profile() const { return profile_; }
   void set_profile(Profile* profile) { profile_ = profile; }
 
  private:
+  Memory memory_;
+  /// Shared, because a shared pointer deletes a class that core does not know.
+  std::shared_ptr<ops::Kernels> kernels_;
   Profile* profile_ = nullptr;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
 // Where the time of a device goes, op by op. A device without a profile pays one comparison an op.
-// For devices that are done when an op returns (the CPU); not for several threads at once.
+// The times are those until a call returns: on a device that queues its work (CUDA) they are the
+// times that queuing takes. Not for several threads at once.
 
 #include <chrono>
 #include <cstdint>
@@ -24,9 +25,9 @@ class Profile {
   struct Entry {
     std::string_view name;
     int64_t calls = 0;
-    double seconds = 0;  ///< without those of ops inside it
-    double flops = 0;
-    double bytes = 0;
+    double seconds = 0;  ///< without those of ops and parts inside it
+    double flops = 0;    ///< without those of parts inside it
+    double bytes = 0;    ///< without those of parts inside it
   };
 
   Profile() { entries_.reserve(kRoom); }
@@ -42,16 +43,21 @@ class Profile {
   void add(std::string_view name, double seconds, Cost cost);
 
   std::vector<Entry> entries_;
-  double inner_seconds_ = 0;  ///< of the ops done inside the one under way
+  double inner_seconds_ = 0;  ///< of the ops and parts done inside the op under way
+  Cost part_cost_;            ///< of the parts done inside the op under way
 };
 
 /// Notes the time from its making to its end in the device's profile, if that has one.
 class Timed {
  public:
+  /// kOp: work of its own, also where it happens inside another op. kPart: a part of the op under
+  /// way, whose cost holds the part's and which gives it up to the part's entry.
+  enum class Work : uint8_t { kOp, kPart };
+
   /// `cost()` gives the op's Cost and is asked for a profile alone; `name` outlives the profile.
   template <typename CostOf>
-  Timed(const Device& device, std::string_view name, const CostOf& cost)
-      : profile_(device.profile()), name_(name) {
+  Timed(const Device& device, std::string_view name, const CostOf& cost, Work work = Work::kOp)
+      : profile_(device.profile()), name_(name), work_(work) {
     if (profile_ == nullptr) return;
     cost_ = cost();
     begin();
@@ -68,7 +74,9 @@ class Timed {
 
   Profile* profile_;
   std::string_view name_;
+  Work work_;
   Cost cost_;
+  Cost outer_part_cost_;
   double outer_seconds_ = 0;
   std::chrono::steady_clock::time_point start_;
 };

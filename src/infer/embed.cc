@@ -6,7 +6,8 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "ops/optimizer.h"
+#include "ops/convert.h"
+#include "ops/copy.h"
 
 namespace bertha::infer {
 namespace {
@@ -45,9 +46,9 @@ const EmbedSettings& checked(const EmbedSettings& settings, const bert::Config& 
 void EmbedTask::EncoderPass::run(Context& context, const PassInputs& inputs, Out result) {
   encoder_.forward(context, inputs.encoder, bert::Keep::kNothing, saved_);
   if (saved_.y.dtype() != DType::kF32) {
-    ops::convert(context, saved_.y, result);
-  } else if (!context.dry()) {
-    context.device().copy(saved_.y, result);
+    ops::convert(context, {.from = saved_.y, .to = result});
+  } else {
+    ops::copy(context, {.from = saved_.y, .to = result});
   }
 }
 

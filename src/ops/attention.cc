@@ -1,9 +1,9 @@
 #include "ops/attention.h"
 
-#include "core/profile.h"
-#include "ops/cpu/attention_cpu.h"
-#include "ops/cuda/attention_cuda.h"
-#include "ops/device_of.h"
+#include <vector>
+
+#include "core/error.h"
+#include "ops/dispatch.h"
 
 namespace bertha::ops {
 namespace {
@@ -27,45 +27,58 @@ void check_operands(const Tensor& qkv, const Tensor& seq_start, const AttentionS
   BERTHA_CHECK(!dropout.active() || dropout.seed.size() == 2, "dropout without a seed");
 }
 
+/// Σ length² over the sequences. Where the lengths are not in host memory, reading them would wait
+/// for the device's queue: the sequences then count as equally long.
+int64_t token_pairs(const Tensor& seq_start, int64_t tokens) {
+  const int64_t sequences = seq_start.dim(0) - 1;
+  Device& device = *seq_start.buffer()->device();
+  if (device.memory() != Memory::kHost) {
+    return sequences == 0 ? 0 : tokens * (tokens / sequences);
+  }
+  std::vector<int32_t> start(static_cast<size_t>(sequences + 1));
+  device.read(seq_start, start.data());
+  int64_t pairs = 0;
+  for (size_t i = 1; i < start.size(); ++i) {
+    const int64_t length = int64_t{start[i]} - start[i - 1];
+    pairs += length * length;
+  }
+  return pairs;
+}
+
 /// `products` matrix products over the pairs of tokens of every sequence.
 Cost cost_of(const Tensor& qkv, const Tensor& seq_start, int64_t products, int64_t bytes) {
-  return {.flops = products * 2 * token_pairs_cpu(seq_start) * (qkv.dim(1) / 3), .bytes = bytes};
+  return {.flops = products * 2 * token_pairs(seq_start, qkv.dim(0)) * (qkv.dim(1) / 3),
+          .bytes = bytes};
 }
 
 }  // namespace
 
-void attention(Context& context, const Tensor& qkv, const Tensor& seq_start,
-               const AttentionShape& shape, const Dropout& dropout, Out y, Out lse) {
+void Attention::check() const {
   check_operands(qkv, seq_start, shape, dropout, y.tensor(), lse.tensor());
-  if (context.dry()) return;
-  if (on_cuda(context)) {
-    return attention_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse);
-  }
-  const Timed timed(context.device(), "attention", [&] {
-    return cost_of(qkv, seq_start, 2, bytes_of(qkv, y.tensor(), lse.tensor()));
-  });
-  attention_cpu(qkv, seq_start, shape, dropout, y, lse);
 }
 
-void attention_backward(Context& context, const Tensor& qkv, const Tensor& seq_start,
-                        const AttentionShape& shape, const Dropout& dropout, const Tensor& y,
-                        const Tensor& lse, const Tensor& d_y, Out d_qkv) {
+Cost Attention::cost() const {
+  return cost_of(qkv, seq_start, 2, bytes_of(qkv, y.tensor(), lse.tensor()));
+}
+
+void attention(Context& context, const Attention& op) {
+  dispatch(context, op);
+}
+
+void AttentionBackward::check() const {
   check_operands(qkv, seq_start, shape, dropout, y, lse);
   BERTHA_CHECK(d_y.dtype() == y.dtype() && d_y.shape() == y.shape(), "d_y {}",
                d_y.shape().to_string());
   BERTHA_CHECK(d_qkv.tensor().dtype() == qkv.dtype() && d_qkv.tensor().shape() == qkv.shape(),
                "d_qkv {}", d_qkv.tensor().shape().to_string());
-  const Context::Scope scope = context.scope();
-  const Tensor delta = on_cuda(context) ? context.make(lse.shape(), DType::kF32) : Tensor();
-  if (context.dry()) return;
-  if (on_cuda(context)) {
-    return attention_backward_cuda(cuda_of(context), qkv, seq_start, shape, dropout, y, lse, d_y,
-                                   d_qkv, delta);
-  }
-  const Timed timed(context.device(), "attention, backward", [&] {
-    return cost_of(qkv, seq_start, 5, bytes_of(qkv, y, lse, d_y, d_qkv.tensor()));
-  });
-  attention_backward_cpu(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv);
+}
+
+Cost AttentionBackward::cost() const {
+  return cost_of(qkv, seq_start, 5, bytes_of(qkv, y, lse, d_y, d_qkv.tensor()));
+}
+
+void attention_backward(Context& context, const AttentionBackward& op) {
+  dispatch(context, op);
 }
 
 }  // namespace bertha::ops

@@ -2,11 +2,14 @@
 
 // Self-attention over ragged sequences (Vaswani et al. 2017, section 3.2): every token attends to
 // the tokens of its own sequence. No padding, no mask tensor; memory is linear in the length
-// (Dao et al. 2022: scores are made block by block and again in the backward pass).
+// (Dao et al. 2022: scores are made block by block and again in the backward pass). T tokens, N
+// sequences, A heads of D columns each, H = A * D for any D >= 1.
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/context.h"
+#include "core/profile.h"
 #include "ops/dropout.h"
 
 namespace bertha::ops {
@@ -18,16 +21,36 @@ struct AttentionShape {
   int64_t max_length = 0;
 };
 
-/// qkv [T,3H] holds query, key, value side by side, heads side by side in each, H = heads * D for
-/// any D >= 1. seq_start i32 [N+1] rises from 0 to at most T; rows from seq_start[N] on belong to
-/// no sequence and get y = 0. y [T,H] = dropout(softmax(q kᵀ / √D)) v. lse f32 [T,heads] receives
-/// log Σ exp of the scaled scores, for the backward pass. f32 or bf16; statistics are fp32.
-void attention(Context& context, const Tensor& qkv, const Tensor& seq_start,
-               const AttentionShape& shape, const Dropout& dropout, Out y, Out lse);
+/// y = dropout(softmax(q kᵀ / √D)) v. Statistics are fp32.
+struct Attention {
+  Tensor qkv;  ///< [T,3H] f32 or bf16: query, key, value side by side, heads side by side in each
+  Tensor seq_start;  ///< [N+1] i32, rises from 0 to at most T; rows from seq_start[N] on belong to
+                     ///< no sequence and get y = 0
+  AttentionShape shape;
+  Dropout dropout = {};
+  Out y;    ///< [T,H], of qkv's dtype
+  Out lse;  ///< [T,A] f32: log Σ exp of the scaled scores, for the backward pass
 
-/// d_qkv [T,3H] is set, to 0 in the rows of no sequence. y and lse are the forward pass's.
-void attention_backward(Context& context, const Tensor& qkv, const Tensor& seq_start,
-                        const AttentionShape& shape, const Dropout& dropout, const Tensor& y,
-                        const Tensor& lse, const Tensor& d_y, Out d_qkv);
+  static constexpr std::string_view kName = "attention";
+  void check() const;
+  Cost cost() const;
+};
+void attention(Context& context, const Attention& op);
+
+struct AttentionBackward {
+  Tensor qkv;        ///< [T,3H] f32 or bf16
+  Tensor seq_start;  ///< [N+1] i32
+  AttentionShape shape;
+  Dropout dropout = {};
+  Tensor y;    ///< [T,H]: the forward pass's
+  Tensor lse;  ///< [T,A] f32: the forward pass's
+  Tensor d_y;  ///< [T,H]
+  Out d_qkv;   ///< [T,3H], 0 in the rows of no sequence
+
+  static constexpr std::string_view kName = "attention, backward";
+  void check() const;
+  Cost cost() const;
+};
+void attention_backward(Context& context, const AttentionBackward& op);
 
 }  // namespace bertha::ops

@@ -11,7 +11,7 @@
 
 #include "ops/attention.h"
 
-namespace bertha::ops::ref {
+namespace bertha::ops::reference {
 
 struct AttentionSizes {
   int64_t heads = 0;
@@ -131,4 +131,4 @@ void attention_backward(const std::vector<T>& qkv, const std::vector<int32_t>& s
   }
 }
 
-}  // namespace bertha::ops::ref
+}  // namespace bertha::ops::reference

@@ -1,13 +1,7 @@
 #include "ops/embedding.h"
 
 #include "core/error.h"
-#include "core/profile.h"
-#include "ops/cpu/embedding_cpu.h"
-#include "ops/cpu/layer_norm_cpu.h"
-#include "ops/cuda/embedding_cuda.h"
-#include "ops/cuda/layer_norm_cuda.h"
-#include "ops/cuda/partials_cuda.h"
-#include "ops/device_of.h"
+#include "ops/dispatch.h"
 #include "ops/operand_checks.h"
 
 namespace bertha::ops {
@@ -18,79 +12,60 @@ void check_table(const Tensor& table, int64_t columns, const char* what) {
                "{} table is {} {}", what, name_of(table.dtype()), table.shape().to_string());
 }
 
-/// What both passes take; `rows` is z in the one, d in the other.
-void check(const EmbeddingIds& ids, const EmbeddingTables& tables, const Tensor& gamma,
-           const Tensor& beta, const Tensor& z, const Tensor& rows, const Tensor& mean,
-           const Tensor& rstd) {
-  check_normalised(z, gamma, mean, rstd);
-  BERTHA_CHECK(rows.dtype() == z.dtype() && rows.shape() == z.shape(), "y or d is {} {}",
+void check_tables(const EmbeddingTables& tables, int64_t columns) {
+  check_table(tables.word, columns, "word");
+  check_table(tables.position, columns, "position");
+  check_table(tables.segment, columns, "segment");
+}
+
+void check_ids(const EmbeddingIds& ids, int64_t tokens) {
+  check_vector(ids.word, DType::kI32, tokens, "word ids");
+  check_vector(ids.position, DType::kI32, tokens, "positions");
+  check_vector(ids.segment, DType::kI32, tokens, "segments");
+}
+
+/// y of the forward pass, d of the backward pass.
+void check_rows(const Tensor& rows, const Tensor& z, const char* what) {
+  BERTHA_CHECK(rows.dtype() == z.dtype() && rows.shape() == z.shape(), "{} is {} {}", what,
                name_of(rows.dtype()), rows.shape().to_string());
-  check_vector(ids.word, DType::kI32, z.dim(0), "word ids");
-  check_vector(ids.position, DType::kI32, z.dim(0), "positions");
-  check_vector(ids.segment, DType::kI32, z.dim(0), "segments");
-  check_table(tables.word, z.dim(1), "word");
-  check_table(tables.position, z.dim(1), "position");
-  check_table(tables.segment, z.dim(1), "segment");
-  check_vector(beta, DType::kF32, z.dim(1), "beta");
 }
 
 }  // namespace
 
-void embedding(Context& context, const EmbeddingIds& ids, const EmbeddingTables& tables,
-               const Tensor& gamma, const Tensor& beta, float eps, const Dropout& dropout, Out z,
-               Out y, Out mean, Out rstd) {
-  check(ids, tables, gamma, beta, z.tensor(), y.tensor(), mean.tensor(), rstd.tensor());
-  if (context.dry()) return;
-  if (on_cuda(context)) {
-    return embedding_cuda(cuda_of(context), ids, tables, gamma, beta, eps, dropout, z, y, mean,
-                          rstd);
-  }
-  const Timed timed(context.device(), "embedding", [&] {
-    return Cost{.bytes = bytes_of(z.tensor(), y.tensor()) + 3 * z.tensor().size() * 4};
-  });
-  embedding_cpu(ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
+void Embedding::check() const {
+  check_normalised(z.tensor(), gamma, mean.tensor(), rstd.tensor());
+  check_rows(y.tensor(), z.tensor(), "y");
+  check_ids(ids, z.tensor().dim(0));
+  check_tables(tables, z.tensor().dim(1));
+  check_vector(beta, DType::kF32, z.tensor().dim(1), "beta");
 }
 
-void embedding_backward(Context& context, const EmbeddingIds& ids, const Tensor& z,
-                        const Tensor& mean, const Tensor& rstd, const Tensor& gamma,
-                        const Dropout& dropout, InOut d, const EmbeddingTables& d_tables,
-                        InOut d_gamma, InOut d_beta) {
-  check(ids, d_tables, gamma, d_beta.tensor(), z, d.tensor(), mean, rstd);
+Cost Embedding::cost() const {
+  return {.bytes = bytes_of(z.tensor(), y.tensor()) + 3 * z.tensor().size() * 4};
+}
+
+void embedding(Context& context, const Embedding& op) {
+  dispatch(context, op);
+}
+
+void EmbeddingBackward::check() const {
+  check_normalised(z, gamma, mean, rstd);
+  check_rows(d.tensor(), z, "d");
+  check_ids(ids, z.dim(0));
+  check_tables({.word = d_tables.word.tensor(),
+                .position = d_tables.position.tensor(),
+                .segment = d_tables.segment.tensor()},
+               z.dim(1));
   check_vector(d_gamma.tensor(), DType::kF32, z.dim(1), "d_gamma");
-  const Context::Scope scope = context.scope();
-  const Shape shape = on_cuda(context) ? partials_shape(z.dim(0), 2, z.dim(1))
-                                       : gradient_partials(z.dim(0), z.dim(1));
-  const Tensor partials = context.make(shape, DType::kF32);
-  if (context.dry()) return;
-  if (on_cuda(context)) {
-    layer_norm_backward_cuda(cuda_of(context), {.z = z,
-                                                .mean = mean,
-                                                .rstd = rstd,
-                                                .gamma = gamma,
-                                                .after = dropout,
-                                                .before = {},
-                                                .d = d,
-                                                .d_x = {},
-                                                .d_gamma = d_gamma,
-                                                .d_beta = d_beta,
-                                                .partials = partials});
-    return embedding_scatter_cuda(cuda_of(context), ids, d.tensor(), d_tables, partials);
-  }
-  const Timed timed(context.device(), "embedding, backward", [&] {
-    return Cost{.bytes = bytes_of(z, d.tensor(), d.tensor()) + 6 * z.size() * 4};
-  });
-  layer_norm_backward_cpu({.z = z,
-                           .mean = mean,
-                           .rstd = rstd,
-                           .gamma = gamma,
-                           .after = dropout,
-                           .before = {},
-                           .d = d,
-                           .d_x = {},
-                           .d_gamma = d_gamma,
-                           .d_beta = d_beta,
-                           .partials = partials});
-  embedding_scatter_cpu(ids, d.tensor(), d_tables);
+  check_vector(d_beta.tensor(), DType::kF32, z.dim(1), "d_beta");
+}
+
+Cost EmbeddingBackward::cost() const {
+  return {.bytes = bytes_of(z, d.tensor(), d.tensor()) + 6 * z.size() * 4};
+}
+
+void embedding_backward(Context& context, const EmbeddingBackward& op) {
+  dispatch(context, op);
 }
 
 }  // namespace bertha::ops

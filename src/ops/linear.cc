@@ -1,10 +1,7 @@
 #include "ops/linear.h"
 
 #include "core/error.h"
-#include "ops/cpu/linear_cpu.h"
-#include "ops/cuda/linear_cuda.h"
-#include "ops/cuda/partials_cuda.h"
-#include "ops/device_of.h"
+#include "ops/dispatch.h"
 
 namespace bertha::ops {
 namespace {
@@ -31,41 +28,32 @@ void check_inputs(const Tensor& x, const Tensor& w) {
   check_matrix(w, x.dtype(), w.dim(0), x.dim(1), "w");
 }
 
-/// What CUDA needs beside the operands.
-LinearScratchCuda scratch_for_bias(Context& context, const Tensor& x, const Tensor& b) {
-  if (b.empty() || !on_cuda(context)) return {};
-  return {.bias = context.make(b.shape(), x.dtype()), .partials = {}};
-}
-LinearScratchCuda scratch_for_sums(Context& context, const Tensor& d_y, const Tensor& d_b) {
-  if (d_b.empty() || !on_cuda(context)) return {};
-  return {.bias = {},
-          .partials = context.make(partials_shape(d_y.dim(0), 1, d_y.dim(1)), DType::kF32)};
-}
-
 }  // namespace
 
-void linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& b,
-            Activation activation, Out y, Out saved) {
+void Linear::check() const {
   check_inputs(x, w);
   check_bias(b, w.dim(0), "b");
   check_matrix(y.tensor(), x.dtype(), x.dim(0), w.dim(0), "y");
-  if (!saved.empty()) {
-    BERTHA_CHECK(activation == Activation::kGelu, "saved goes with GELU");
-    check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
-  }
-  const Context::Scope scope = context.scope();
-  const LinearScratchCuda scratch = scratch_for_bias(context, x, b);
-  // NOLINTNEXTLINE(readability-container-size-empty): a tensor of no rows is not an absent one
-  if (context.dry() || x.size() == 0) return;
-  if (on_cuda(context)) {
-    return linear_cuda(cuda_of(context), x, w, b, activation, y, saved, scratch);
-  }
-  linear_cpu(cpu_of(context), x, w, b, activation, y, saved);
+  if (saved.empty()) return;
+  BERTHA_CHECK(activation == Activation::kGelu, "saved goes with GELU");
+  check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
 }
 
-void linear_backward(Context& context, const Tensor& x, const Tensor& w, const Tensor& saved,
-                     Activation activation, InOut d_y, InOut d_x, Write d_x_write, InOut d_w,
-                     InOut d_b) {
+Cost Linear::cost() const {
+  Cost cost = product_cost(x, w, y.tensor());
+  if (!saved.empty()) cost.bytes += bytes_of(saved.tensor(), y.tensor());
+  return cost;
+}
+
+bool Linear::has_work() const {
+  return x.dim(0) > 0 && x.dim(1) > 0;
+}
+
+void linear(Context& context, const Linear& op) {
+  dispatch(context, op);
+}
+
+void LinearBackward::check() const {
   check_inputs(x, w);
   check_matrix(d_y.tensor(), x.dtype(), x.dim(0), w.dim(0), "d_y");
   BERTHA_CHECK(saved.empty() == (activation == Activation::kNone), "saved goes with an activation");
@@ -73,15 +61,25 @@ void linear_backward(Context& context, const Tensor& x, const Tensor& w, const T
   if (!d_x.empty()) check_matrix(d_x.tensor(), x.dtype(), x.dim(0), x.dim(1), "d_x");
   check_matrix(d_w.tensor(), DType::kF32, w.dim(0), w.dim(1), "d_w");
   check_bias(d_b.tensor(), w.dim(0), "d_b");
-  const Context::Scope scope = context.scope();
-  const LinearScratchCuda scratch = scratch_for_sums(context, d_y.tensor(), d_b.tensor());
-  // NOLINTNEXTLINE(readability-container-size-empty): a tensor of no rows is not an absent one
-  if (context.dry() || x.size() == 0) return;
-  if (on_cuda(context)) {
-    return linear_backward_cuda(cuda_of(context), x, w, saved, activation, d_y, d_x, d_x_write, d_w,
-                                d_b, scratch);
+}
+
+Cost LinearBackward::cost() const {
+  const Cost product = product_cost(x, w, d_y.tensor());
+  Cost cost = {.flops = product.flops, .bytes = product.bytes + 2 * d_w.tensor().size_bytes()};
+  if (!d_x.empty()) {
+    cost.flops += product.flops;
+    cost.bytes += product.bytes;
   }
-  linear_backward_cpu(cpu_of(context), x, w, saved, activation, d_y, d_x, d_x_write, d_w, d_b);
+  if (reads_d_y_first()) cost.bytes += bytes_of(d_y.tensor(), saved, saved);
+  return cost;
+}
+
+bool LinearBackward::has_work() const {
+  return x.dim(0) > 0 && x.dim(1) > 0;
+}
+
+void linear_backward(Context& context, const LinearBackward& op) {
+  dispatch(context, op);
 }
 
 }  // namespace bertha::ops

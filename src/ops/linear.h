@@ -1,31 +1,66 @@
 #pragma once
 
-// y = act(x wᵀ + b): the matrix products of the model, with what is fused to them.
+// y = act(x wᵀ + b): the matrix products of the model, with what is fused to them. T tokens, K
+// columns of x, N rows of w.
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/context.h"
+#include "core/profile.h"
 
 namespace bertha::ops {
 
+/// GELU is the erf form x Φ(x) (Hendrycks, Gimpel 2016).
 enum class Activation : uint8_t { kNone, kGelu, kTanh };
 
 /// How a gradient is written where the contract leaves the choice to the caller.
 enum class Write : uint8_t { kSet, kAdd };
 
-/// x [T,K], w [N,K], y [T,N] of one dtype (f32 or bf16); b f32 [N] or absent. GELU is the erf form
-/// x Φ(x) (Hendrycks, Gimpel 2016). `saved` [T,N], of x's dtype, is what the backward of kGelu
-/// needs, x wᵀ + b; absent for the other activations and where no backward follows.
 /// Sums are fp32. w is a parameter: a device may keep a copy of it in a layout of its own, which
 /// Device::parameters_changed() makes stale; freeing its buffer drops the copy.
-void linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& b,
-            Activation activation, Out y, Out saved);
+struct Linear {
+  Tensor x;       ///< [T,K] f32 or bf16
+  Tensor w;       ///< [N,K], of x's dtype
+  Tensor b = {};  ///< [N] f32; absent: 0
+  Activation activation = Activation::kNone;
+  Out y;           ///< [T,N], of x's dtype
+  Out saved = {};  ///< [T,N], of x's dtype: x wᵀ + b, which the backward pass of kGelu needs;
+                   ///< absent for the other activations and where no backward pass follows
 
-/// On entry d_y [T,N] is the gradient of y; on exit that of x wᵀ + b. `saved` is linear's for
-/// kGelu, y for kTanh, absent for kNone. d_x [T,K] (absent: not wanted) is set or added to as
-/// `d_x_write` says; d_w f32 [N,K] and d_b f32 [N] (absent where b is) are added to.
-void linear_backward(Context& context, const Tensor& x, const Tensor& w, const Tensor& saved,
-                     Activation activation, InOut d_y, InOut d_x, Write d_x_write, InOut d_w,
-                     InOut d_b);
+  static constexpr std::string_view kName = "linear";
+  void check() const;
+  Cost cost() const;
+  /// False where x has no rows.
+  bool has_work() const;
+};
+void linear(Context& context, const Linear& op);
+
+/// The gradients of linear's operands.
+struct LinearBackward {
+  Tensor x;           ///< [T,K] f32 or bf16
+  Tensor w;           ///< [N,K], of x's dtype
+  Tensor saved = {};  ///< [T,N]: linear's `saved` for kGelu, its y for kTanh, absent for kNone
+  Activation activation = Activation::kNone;
+  InOut d_y;       ///< [T,N]: the gradient of y on entry, that of x wᵀ + b on exit
+  InOut d_x = {};  ///< [T,K]; absent: not wanted
+  Write d_x_write = Write::kSet;
+  InOut d_w;       ///< [N,K] f32, added to
+  InOut d_b = {};  ///< [N] f32, added to; absent where b is
+
+  static constexpr std::string_view kName = "linear, backward";
+  void check() const;
+  Cost cost() const;
+  /// False where x has no rows.
+  bool has_work() const;
+  /// True where d_y is read before the products: for the activation or for the sums in d_b.
+  bool reads_d_y_first() const { return activation != Activation::kNone || !d_b.empty(); }
+};
+void linear_backward(Context& context, const LinearBackward& op);
+
+/// Cost of one product over x [T,K], w [N,K] and y [T,N].
+inline Cost product_cost(const Tensor& x, const Tensor& w, const Tensor& y) {
+  return {.flops = 2 * x.size() * w.dim(0), .bytes = bytes_of(x, w, y)};
+}
 
 }  // namespace bertha::ops

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <numbers>
 #include <span>
+#include <vector>
 
 #include "ops/linear.h"
 
@@ -34,6 +35,30 @@ void linear(std::span<const S> x, std::span<const S> w, std::span<const S> b, Ac
       y[t * rows + n] = activate(activation, sum);
     }
   }
+}
+
+template <typename S>
+struct LinearGradients {
+  std::vector<S> x, w, b;
+};
+
+/// The gradients of x, w and b from d [T,N], that of x wᵀ + b.
+template <typename S>
+LinearGradients<S> linear_backward(std::span<const S> x, std::span<const S> w, std::span<const S> d,
+                                   size_t inner) {
+  const size_t rows = w.size() / inner;
+  LinearGradients<S> g{.x = std::vector<S>(x.size()), .w = std::vector<S>(w.size()), .b = {}};
+  g.b.resize(rows);
+  for (size_t i = 0; i < d.size(); ++i) {
+    const size_t t = i / rows;
+    const size_t n = i % rows;
+    g.b[n] += d[i];
+    for (size_t k = 0; k < inner; ++k) {
+      g.x[t * inner + k] += d[i] * w[n * inner + k];
+      g.w[n * inner + k] += d[i] * x[t * inner + k];
+    }
+  }
+  return g;
 }
 
 }  // namespace bertha::ops::reference

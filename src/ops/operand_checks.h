@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/tensor.h"
-#include "ops/cpu/layer_norm_cpu.h"
+#include "ops/layer_norm.h"
 
 namespace bertha::ops {
 

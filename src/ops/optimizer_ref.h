@@ -12,7 +12,7 @@ namespace bertha::ops::reference {
 
 template <typename S>
 struct AdamState {
-  std::vector<S> weights, gradients, first, second;
+  std::vector<S> weights, gradients, exp_avg, exp_avg_sq;
 };
 
 /// The scalars of StepScalar.
@@ -28,8 +28,8 @@ std::vector<S> adam_update(AdamState<S>& state, const AdamSettings& settings, bo
   std::vector<S> update(state.weights.size());
   for (size_t i = 0; i < update.size(); ++i) {
     const S g = state.gradients[i] * step.gradient_scale;
-    S& m = state.first[i];
-    S& v = state.second[i];
+    S& m = state.exp_avg[i];
+    S& v = state.exp_avg_sq[i];
     m = m * static_cast<S>(settings.beta1) + g * static_cast<S>(1 - settings.beta1);
     v = v * static_cast<S>(settings.beta2) + g * g * static_cast<S>(1 - settings.beta2);
     update[i] = m * step.first_correction /

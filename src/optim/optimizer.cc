@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "ops/convert.h"
 #include "optim/step_scalars.h"
 
 namespace bertha::optim {
@@ -38,7 +39,8 @@ Optimizer::Optimizer(bert::ParameterStore& parameters, std::vector<ops::Paramete
 }
 
 void Optimizer::dry_run(Context& context) const {
-  ops::global_norm(context, parameters_.flat_weights(), out(slots_.view(kNorm, 1)));
+  ops::global_norm(context,
+                   {.values = parameters_.flat_weights(), .norm = out(slots_.view(kNorm, 1))});
   pass(context);
 }
 
@@ -53,12 +55,12 @@ Segment Optimizer::segment(std::string_view name) const {
 /// This rank's partition of the flat buffers; all of them without ZeRO-1.
 ops::OptimizerBuffers Optimizer::own_buffers() const {
   const int64_t size = partition_.size;
-  const Tensor shadow = parameters_.flat_shadow();
-  return {.weights = parameters_.flat_weights().rows(partition_.begin, size),
-          .gradients = parameters_.flat_gradients().rows(partition_.begin, size),
-          .first = Tensor(&exp_avg_, 0, DType::kF32, {size}),
-          .second = Tensor(&exp_avg_sq_, 0, DType::kF32, {size}),
-          .shadow = shadow.empty() ? shadow : shadow.rows(partition_.begin, size)};
+  const Tensor bf16 = parameters_.flat_bf16_weights();
+  return {.weights = inout(parameters_.flat_weights().rows(partition_.begin, size)),
+          .gradients = inout(parameters_.flat_gradients().rows(partition_.begin, size)),
+          .exp_avg = inout(Tensor(&exp_avg_, 0, DType::kF32, {size})),
+          .exp_avg_sq = inout(Tensor(&exp_avg_sq_, 0, DType::kF32, {size})),
+          .bf16_weights = bf16.empty() ? Out() : out(bf16.rows(partition_.begin, size))};
 }
 
 Tensor Optimizer::scalars() const {
@@ -70,10 +72,11 @@ Tensor Optimizer::clip_gradients(Context& context) {
   const Tensor norm = slots_.view(kNorm, 1);
   const Tensor gradients = parameters_.flat_gradients();
   device_.run(segment("clip"), [&] {
-    ops::global_norm(context, gradients, out(norm));
+    ops::global_norm(context, {.values = gradients, .norm = out(norm)});
     if (settings_.max_gradient_norm <= 0) return;
-    ops::clip_norm(context, inout(gradients), norm,
-                   static_cast<float>(settings_.max_gradient_norm));
+    ops::clip_norm(context, {.gradients = inout(gradients),
+                             .norm = norm,
+                             .max_norm = static_cast<float>(settings_.max_gradient_norm)});
   });
   return norm;
 }
@@ -81,14 +84,24 @@ Tensor Optimizer::clip_gradients(Context& context) {
 /// Norms are of whole parameters, which may lie in several ranks' partitions.
 void Optimizer::clip_each(Context& context) const {
   if (!settings_.clip_each) return;
-  ops::clip_norm_each(context, inout(parameters_.flat_gradients()), spans_,
-                      static_cast<float>(settings_.max_gradient_norm));
+  ops::clip_norm_each(context, {.gradients = inout(parameters_.flat_gradients()),
+                                .spans = spans_,
+                                .max_norm = static_cast<float>(settings_.max_gradient_norm)});
 }
 
 void Optimizer::pass(Context& context) const {
   clip_each(context);
-  const auto step = settings_.kind == OptimizerKind::kLamb ? ops::lamb : ops::adamw;
-  step(context, own_buffers(), partition_.spans, settings_.adam, scalars());
+  if (settings_.kind == OptimizerKind::kLamb) {
+    ops::lamb(context, {.buffers = own_buffers(),
+                        .spans = partition_.spans,
+                        .settings = settings_.adam,
+                        .scalars = scalars()});
+  } else {
+    ops::adamw(context, {.buffers = own_buffers(),
+                         .spans = partition_.spans,
+                         .settings = settings_.adam,
+                         .scalars = scalars()});
+  }
 }
 
 /// Sums the squares of the blocks of all ranks in the order of the flat buffer, so that ZeRO-1
@@ -97,7 +110,9 @@ double Optimizer::gradient_norm(Context& context) {
   const int64_t blocks = ops::norm_blocks(partition_.spans);
   const Tensor squares(&squares_, 0, DType::kF64, {blocks});
   device_.run(segment("gradient norm"), [&] {
-    ops::square_blocks(context, own_buffers().gradients, partition_.spans, out(squares));
+    ops::square_blocks(context, {.values = own_buffers().gradients.tensor(),
+                                 .spans = partition_.spans,
+                                 .squares = out(squares)});
   });
   block_squares_.resize(static_cast<size_t>(partition_.block_bounds.back()));
   device_.read(squares, block_squares_.data() + partition_.block_bounds[own_rank()]);
@@ -149,10 +164,11 @@ void Optimizer::take_partitioned_step(Context& context) {
   }
   device_.synchronize();
   world_.all_gather(inout(parameters_.flat_weights()), partition_.bounds, comm::Stage::kWeights);
-  const Tensor shadow = parameters_.flat_shadow();
-  if (shadow.empty()) return;
-  device_.run(segment("shadow"),
-              [&] { ops::convert(context, parameters_.flat_weights(), out(shadow)); });
+  const Tensor bf16 = parameters_.flat_bf16_weights();
+  if (bf16.empty()) return;
+  device_.run(segment("bf16 weights"), [&] {
+    ops::convert(context, {.from = parameters_.flat_weights(), .to = out(bf16)});
+  });
 }
 
 /// A parameter may lie in the partitions of several ranks, so its norms are sums over the blocks
@@ -166,8 +182,11 @@ void Optimizer::take_partitioned_lamb_step(Context& context) {
   if (blocks > 0) {
     device_.run(segment("moments"), [&] {
       clip_each(context);
-      ops::lamb_update(context, own_buffers(), partition_.spans, settings_.adam, scalars(),
-                       out(squares));
+      ops::lamb_update(context, {.buffers = own_buffers(),
+                                 .spans = partition_.spans,
+                                 .settings = settings_.adam,
+                                 .scalars = scalars(),
+                                 .squares = out(squares)});
     });
     device_.read(squares, all.data() + bounds[own_rank()]);
   }
@@ -177,7 +196,10 @@ void Optimizer::take_partitioned_lamb_step(Context& context) {
   const Tensor device_ratios(&ratios_, 0, DType::kF32, {std::ssize(ratios)});
   device_.write(out(device_ratios), ratios.data());
   device_.run(segment("update"), [&] {
-    ops::lamb_apply(context, own_buffers(), partition_.spans, scalars(), device_ratios);
+    ops::lamb_apply(context, {.buffers = own_buffers(),
+                              .spans = partition_.spans,
+                              .scalars = scalars(),
+                              .ratios = device_ratios});
   });
 }
 
@@ -197,10 +219,11 @@ bool Optimizer::state_is_finite(Context& context) {
   const Tensor norm = slots_.view(kNorm, 1);
   const ops::OptimizerBuffers own = own_buffers();
   double broken = 0;
-  for (const Tensor& values : {parameters_.flat_weights(), own.first, own.second}) {
+  for (const Tensor& values :
+       {parameters_.flat_weights(), own.exp_avg.tensor(), own.exp_avg_sq.tensor()}) {
     // NOLINTNEXTLINE(readability-container-size-empty): of no elements, absent or not
     if (values.size() == 0) continue;
-    ops::global_norm(context, values, out(norm));
+    ops::global_norm(context, {.values = values, .norm = out(norm)});
     float value = 0;
     device_.read(norm, &value);
     if (!std::isfinite(value)) broken = 1;
@@ -247,8 +270,8 @@ void Optimizer::broadcast_moments() {
   if (world_.ranks() == 1) return;
   if (!partitioned()) {
     const ops::OptimizerBuffers all = own_buffers();
-    world_.broadcast_tensor(device_, inout(all.first), comm::Stage::kWeights);
-    world_.broadcast_tensor(device_, inout(all.second), comm::Stage::kWeights);
+    world_.broadcast_tensor(device_, all.exp_avg, comm::Stage::kWeights);
+    world_.broadcast_tensor(device_, all.exp_avg_sq, comm::Stage::kWeights);
     return;
   }
   scatter_moment(exp_avg_, gathered_exp_avg_);
@@ -280,10 +303,10 @@ void Optimizer::gather_moments() {
   if (!partitioned()) return;
   const ops::OptimizerBuffers own = own_buffers();
   std::vector<float> mine(static_cast<size_t>(partition_.size));
-  for (const auto& [from, to] :
-       {std::pair(own.first, &gathered_exp_avg_), std::pair(own.second, &gathered_exp_avg_sq_)}) {
+  for (const auto& [from, to] : {std::pair(own.exp_avg, &gathered_exp_avg_),
+                                 std::pair(own.exp_avg_sq, &gathered_exp_avg_sq_)}) {
     if (world_.leads()) to->resize(static_cast<size_t>(parameters_.table().flat_size()));
-    if (!mine.empty()) device_.read(from, mine.data());
+    if (!mine.empty()) device_.read(from.tensor(), mine.data());
     world_.gather(mine, *to, partition_.bounds, comm::Stage::kSave);
   }
 }

@@ -1,22 +1,38 @@
 #pragma once
 
-// A card that is only counted: whatever is made on it says how much memory a real run will take.
+// A GPU that is only planned for: whatever is made on it says how much memory a real run will take.
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "comm/communicator.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "ops/cuda/cuda_scratch.h"
+#include "ops/every_op.h"
 
 namespace bertha::plan {
 
-/// Stands for a CUDA card in plans. Buffers have a size and no memory; nothing can run.
+/// Answers what scratch the CUDA kernels need and runs nothing.
+class PlannedKernels final : public ops::OnEveryOp<PlannedKernels, ops::CudaScratch> {
+ public:
+  template <typename Op>
+  void on_run(const Op& /*op*/) {
+    BERTHA_CHECK(false, "a planned GPU runs nothing");
+  }
+};
+
+/// Stands for an NVIDIA GPU in plans. Buffers have a size and no memory; nothing can run.
 class PlannedDevice : public Device {
  public:
-  DeviceKind kind() const override { return DeviceKind::kCuda; }
-  std::string description() const override { return "a planned card"; }
+  PlannedDevice() : Device(bertha::Memory::kDevice) {
+    set_kernels(std::make_shared<PlannedKernels>());
+  }
+
+  DeviceKind kind() const override { return DeviceKind::kOther; }
+  std::string description() const override { return "a planned GPU"; }
   bool has_bf16() const override { return true; }
 
   Buffer allocate(int64_t size_bytes) override {
@@ -37,7 +53,7 @@ class PlannedDevice : public Device {
   int64_t allocated_bytes() const { return allocated_bytes_; }
 
  private:
-  static void refuse() { BERTHA_CHECK(false, "a planned card runs nothing"); }
+  static void refuse() { BERTHA_CHECK(false, "a planned GPU runs nothing"); }
 
   int64_t allocated_bytes_ = 0;
 };

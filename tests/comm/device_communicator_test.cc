@@ -7,10 +7,27 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "core/error.h"
-#include "plan/planned_device.h"
 
 namespace bertha::comm {
 namespace {
+
+/// A device with memory of its own.
+class GpuLike final : public Device {
+ public:
+  GpuLike() : Device(Memory::kDevice) {}
+  DeviceKind kind() const override { return DeviceKind::kOther; }
+  std::string description() const override { return "a device with memory of its own"; }
+  bool has_bf16() const override { return false; }
+  Buffer allocate(int64_t) override { return {}; }
+  void free(std::byte*, int64_t) noexcept override {}
+  void write(Out, const void*) override {}
+  void read(const Tensor&, void*) override {}
+  void copy(const Tensor&, Out) override {}
+  void zero(Out) override {}
+  void run(const Segment&, BodyRef) override {}
+  void synchronize() override {}
+  void parameters_changed() override {}
+};
 
 /// Rank 0 of two; rank 1 reports a device of kind `other`.
 class Two final : public Communicator {
@@ -27,8 +44,8 @@ class Two final : public Communicator {
 };
 
 TEST(DeviceCommunicator, OneRankNeedsNone) {
-  plan::PlannedDevice card;
-  EXPECT_EQ(choose_device_communicator(alone(), card), nullptr);
+  GpuLike device;
+  EXPECT_EQ(choose_device_communicator(alone(), device), nullptr);
 }
 
 TEST(DeviceCommunicator, CpuRanksUseTheHostCommunicator) {
@@ -38,10 +55,10 @@ TEST(DeviceCommunicator, CpuRanksUseTheHostCommunicator) {
 }
 
 TEST(DeviceCommunicator, RankWithoutGpuIsNamed) {
-  plan::PlannedDevice card;
+  GpuLike device;
   Two world(DeviceKind::kCpu);
   try {
-    choose_device_communicator(world, card);
+    choose_device_communicator(world, device);
     FAIL() << "expected an error: a GPU and a CPU rank cannot reduce together";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("rank 1 on south"), std::string::npos) << error.what();
@@ -52,10 +69,10 @@ TEST(DeviceCommunicator, SeveralGpusWithoutNcclAreRejected) {
 #ifdef BERTHA_HAS_NCCL
   GTEST_SKIP() << "built with NCCL";
 #endif
-  plan::PlannedDevice card;
-  Two world(DeviceKind::kCuda);
+  GpuLike device;
+  Two world(DeviceKind::kOther);
   try {
-    choose_device_communicator(world, card);
+    choose_device_communicator(world, device);
     FAIL() << "expected an error: this build cannot reduce between GPUs";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("without NCCL"), std::string::npos) << error.what();

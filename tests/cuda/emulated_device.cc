@@ -25,7 +25,7 @@ struct CudaDevice::State {
   std::unique_ptr<MatrixProducts> products;
 };
 
-CudaDevice::CudaDevice(int) : state_(std::make_unique<State>()) {
+CudaDevice::CudaDevice(int) : Device(Memory::kDevice), state_(std::make_unique<State>()) {
   state_->products = std::make_unique<MatrixProducts>(*this);
 }
 CudaDevice::~CudaDevice() = default;

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "ops/attention.h"
+#include "ops/convert.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
 #include "ops/layer_norm.h"
@@ -69,8 +70,15 @@ TEST_P(CudaOps, LayerNorm) {
                  [&](Context& context, const auto& at) {
                    Dropout local = none_or;
                    local.seed = at(none_or.seed);
-                   layer_norm(context, inout(at(z)), drops ? at(residual) : Tensor(), at(gamma),
-                              at(beta), 1e-12F, local, out(at(y)), out(at(mean)), out(at(rstd)));
+                   layer_norm(context, {.z = inout(at(z)),
+                                        .residual = drops ? at(residual) : Tensor(),
+                                        .gamma = at(gamma),
+                                        .beta = at(beta),
+                                        .eps = 1e-12F,
+                                        .dropout = local,
+                                        .y = out(at(y)),
+                                        .mean = out(at(mean)),
+                                        .rstd = out(at(rstd))});
                  });
       pair_->expect_same(z, limit(), "z");
       pair_->expect_same(y, limit(), "y");
@@ -96,9 +104,15 @@ TEST_P(CudaOps, LayerNormBackward) {
                  [&](Context& context, const auto& at) {
                    Dropout local = none_or;
                    local.seed = at(none_or.seed);
-                   layer_norm_backward(context, at(z), at(mean), at(rstd), at(gamma), local,
-                                       inout(at(d)), drops ? out(at(d_x)) : Out(),
-                                       inout(at(d_gamma)), inout(at(d_beta)));
+                   layer_norm_backward(context, {.z = at(z),
+                                                 .mean = at(mean),
+                                                 .rstd = at(rstd),
+                                                 .gamma = at(gamma),
+                                                 .dropout = local,
+                                                 .d = inout(at(d)),
+                                                 .d_x = drops ? out(at(d_x)) : Out(),
+                                                 .d_gamma = inout(at(d_gamma)),
+                                                 .d_beta = inout(at(d_beta))});
                  });
       pair_->expect_same(d, limit(), "d");
       pair_->expect_same(d_x, limit(), "d_x");
@@ -135,8 +149,16 @@ TEST_P(CudaOps, Embedding) {
     pair_->run(operands, [&](Context& context, const auto& at) {
       Dropout local = drop;
       local.seed = at(drop.seed);
-      embedding(context, of(at, ids), of(at, tables), at(gamma), at(beta), 1e-12F, local,
-                out(at(z)), out(at(y)), out(at(mean)), out(at(rstd)));
+      embedding(context, {.ids = of(at, ids),
+                          .tables = of(at, tables),
+                          .gamma = at(gamma),
+                          .beta = at(beta),
+                          .eps = 1e-12F,
+                          .dropout = local,
+                          .z = out(at(z)),
+                          .y = out(at(y)),
+                          .mean = out(at(mean)),
+                          .rstd = out(at(rstd))});
     });
     pair_->expect_same(z, limit(), "z");
     pair_->expect_same(y, limit(), "y");
@@ -144,8 +166,18 @@ TEST_P(CudaOps, Embedding) {
     pair_->run(operands, [&](Context& context, const auto& at) {
       Dropout local = drop;
       local.seed = at(drop.seed);
-      embedding_backward(context, of(at, ids), at(z), at(mean), at(rstd), at(gamma), local,
-                         inout(at(y)), of(at, tables), inout(at(d_gamma)), inout(at(d_beta)));
+      embedding_backward(context, {.ids = of(at, ids),
+                                   .z = at(z),
+                                   .mean = at(mean),
+                                   .rstd = at(rstd),
+                                   .gamma = at(gamma),
+                                   .dropout = local,
+                                   .d = inout(at(y)),
+                                   .d_tables = {.word = inout(at(tables.word)),
+                                                .position = inout(at(tables.position)),
+                                                .segment = inout(at(tables.segment))},
+                                   .d_gamma = inout(at(d_gamma)),
+                                   .d_beta = inout(at(d_beta))});
     });
     const double limit_of_sums = dtype() == DType::kBF16 ? 5e-3 : 1e-5;
     pair_->expect_same(tables.word, limit_of_sums, "words");
@@ -162,11 +194,11 @@ TEST_P(CudaOps, RowsAndTheirGradients) {
     const Tensor rows = pair_->indices(300, 40, 2);
     const Tensor y = random({300, columns}, 3);
     pair_->run({x, rows, y}, [&](Context& context, const auto& at) {
-      gather_rows(context, at(x), at(rows), out(at(y)));
+      gather_rows(context, {.x = at(x), .rows = at(rows), .y = out(at(y))});
     });
     pair_->expect_same(y, 0, "gathered");
     pair_->run({x, rows, y}, [&](Context& context, const auto& at) {
-      gather_rows_backward(context, at(y), at(rows), inout(at(x)));
+      gather_rows_backward(context, {.d_y = at(y), .rows = at(rows), .d_x = inout(at(x))});
     });
     pair_->expect_same(x, dtype() == DType::kBF16 ? 0.02 : 1e-6, "scattered");
   }
@@ -180,8 +212,10 @@ TEST_P(CudaOps, CrossEntropy) {
     const Tensor result = random_f32({2}, 4);
     for (const bool trains : {false, true}) {
       pair_->run({logits, labels, scale, result}, [&](Context& context, const auto& at) {
-        cross_entropy(context, inout(at(logits)), at(labels), trains ? at(scale) : Tensor(),
-                      out(at(result)));
+        cross_entropy(context, {.logits = inout(at(logits)),
+                                .labels = at(labels),
+                                .scale = trains ? at(scale) : Tensor(),
+                                .result = out(at(result))});
       });
       pair_->expect_same(result, 1e-6, "result");
       pair_->expect_same(logits, limit(), "logits");
@@ -199,9 +233,11 @@ TEST_P(CudaOps, SequenceCrossEntropy) {
   const Tensor result = random({2}, 4);
   for (const bool trains : {false, true}) {
     pair_->run({logits, start, labels, scale, result}, [&](Context& context, const auto& at) {
-      sequence_cross_entropy(context, inout(at(logits)), at(start),
-                             at(labels).reshape(labels_table.shape()),
-                             trains ? at(scale) : Tensor(), out(at(result)));
+      sequence_cross_entropy(context, {.logits = inout(at(logits)),
+                                       .seq_start = at(start),
+                                       .labels = at(labels).reshape(labels_table.shape()),
+                                       .scale = trains ? at(scale) : Tensor(),
+                                       .result = out(at(result))});
     });
     pair_->expect_same(result, 1e-6, "result");
     pair_->expect_same(logits, 1e-6, "logits");
@@ -227,8 +263,12 @@ TEST_P(CudaOps, Linear) {
     const Tensor y = random({c.tokens, c.outer}, 4);
     const Tensor saved = random({c.tokens, c.outer}, 5);
     pair_->run({x, w, b, y, saved}, [&](Context& context, const auto& at) {
-      linear(context, at(x), at(w), at(b), c.activation, out(at(y)),
-             saves ? out(at(saved)) : Out());
+      linear(context, {.x = at(x),
+                       .w = at(w),
+                       .b = at(b),
+                       .activation = c.activation,
+                       .y = out(at(y)),
+                       .saved = saves ? out(at(saved)) : Out()});
     });
     pair_->expect_same(y, limit(), "y");
     pair_->expect_same(saved, limit(), "saved");
@@ -241,8 +281,15 @@ TEST_P(CudaOps, Linear) {
         const Tensor kept = c.activation == Activation::kNone   ? Tensor()
                             : c.activation == Activation::kGelu ? at(saved)
                                                                 : at(y);
-        linear_backward(context, at(x), at(w), kept, c.activation, inout(at(d_y)), inout(at(d_x)),
-                        write, inout(at(d_w)), inout(at(d_b)));
+        linear_backward(context, {.x = at(x),
+                                  .w = at(w),
+                                  .saved = kept,
+                                  .activation = c.activation,
+                                  .d_y = inout(at(d_y)),
+                                  .d_x = inout(at(d_x)),
+                                  .d_x_write = write,
+                                  .d_w = inout(at(d_w)),
+                                  .d_b = inout(at(d_b))});
       });
       pair_->expect_same(d_y, limit(), "d_y");
       pair_->expect_same(d_x, limit(), "d_x");
@@ -288,14 +335,25 @@ TEST_P(CudaOps, Attention) {
         return made;
       };
       pair_->run({qkv, start, y, lse, none_or.seed}, [&](Context& context, const auto& at) {
-        attention(context, at(qkv), at(start), shape, local(at), out(at(y)), out(at(lse)));
+        attention(context, {.qkv = at(qkv),
+                            .seq_start = at(start),
+                            .shape = shape,
+                            .dropout = local(at),
+                            .y = out(at(y)),
+                            .lse = out(at(lse))});
       });
       pair_->expect_same(y, limit(), "y");
       pair_->expect_same(lse, 1e-3 * (dtype() == DType::kBF16 ? 1 : 1e-2), "lse");
       pair_->run({qkv, start, y, lse, d_y, d_qkv, none_or.seed},
                  [&](Context& context, const auto& at) {
-                   attention_backward(context, at(qkv), at(start), shape, local(at), at(y), at(lse),
-                                      at(d_y), out(at(d_qkv)));
+                   attention_backward(context, {.qkv = at(qkv),
+                                                .seq_start = at(start),
+                                                .shape = shape,
+                                                .dropout = local(at),
+                                                .y = at(y),
+                                                .lse = at(lse),
+                                                .d_y = at(d_y),
+                                                .d_qkv = out(at(d_qkv))});
                  });
       pair_->expect_same(d_qkv, 2 * limit(), "d_qkv");
     }
@@ -316,23 +374,28 @@ TEST_P(CudaOptimizer, StepsAsTheCpuDoes) {
   const Tensor g = random({kParameters}, 2);
   const Tensor m = random({kParameters}, 3, 0.1F);
   const Tensor v = pair_->filled({kParameters}, 0.01F);
-  const Tensor shadow = pair_->random({kParameters}, DType::kBF16, 5);
+  const Tensor bf16_weights = pair_->random({kParameters}, DType::kBF16, 5);
   const Tensor scalars = pair_->values({4}, {0.01F, 0.7F, 1.5F, 2.5F});
-  for (const auto pass : {lamb, adamw}) {
-    pair_->run({w, g, m, v, shadow, scalars}, [&](Context& context, const auto& at) {
-      pass(context,
-           {.weights = at(w),
-            .gradients = at(g),
-            .first = at(m),
-            .second = at(v),
-            .shadow = at(shadow)},
-           spans_, AdamSettings(), at(scalars));
+  for (const bool uses_lamb : {true, false}) {
+    pair_->run({w, g, m, v, bf16_weights, scalars}, [&](Context& context, const auto& at) {
+      const OptimizerBuffers buffers = {.weights = inout(at(w)),
+                                        .gradients = inout(at(g)),
+                                        .exp_avg = inout(at(m)),
+                                        .exp_avg_sq = inout(at(v)),
+                                        .bf16_weights = out(at(bf16_weights))};
+      if (uses_lamb) {
+        lamb(context,
+             {.buffers = buffers, .spans = spans_, .settings = {}, .scalars = at(scalars)});
+      } else {
+        adamw(context,
+              {.buffers = buffers, .spans = spans_, .settings = {}, .scalars = at(scalars)});
+      }
     });
     pair_->expect_same(w, 1e-6, "weights");
     pair_->expect_same(g, 1e-5, "gradients");
-    pair_->expect_same(m, 1e-6, "first");
-    pair_->expect_same(v, 1e-6, "second");
-    pair_->expect_same(shadow, 1e-3, "shadow");
+    pair_->expect_same(m, 1e-6, "exp_avg");
+    pair_->expect_same(v, 1e-6, "exp_avg_sq");
+    pair_->expect_same(bf16_weights, 1e-3, "bf16_weights");
   }
 }
 
@@ -340,13 +403,13 @@ TEST_P(CudaOptimizer, NormsAndClipping) {
   const Tensor g = random({kParameters}, 1);
   const Tensor norm = random({1}, 2);
   pair_->run({g, norm}, [&](Context& context, const auto& at) {
-    global_norm(context, at(g), out(at(norm)));
-    clip_norm(context, inout(at(g)), at(norm), 30);
+    global_norm(context, {.values = at(g), .norm = out(at(norm))});
+    clip_norm(context, {.gradients = inout(at(g)), .norm = at(norm), .max_norm = 30});
   });
   pair_->expect_same(norm, 1e-7, "norm");
   pair_->expect_same(g, 1e-6, "clipped");
   pair_->run({g}, [&](Context& context, const auto& at) {
-    clip_norm_each(context, inout(at(g)), spans_, 3);
+    clip_norm_each(context, {.gradients = inout(at(g)), .spans = spans_, .max_norm = 3});
   });
   pair_->expect_same(g, 1e-6, "clipped one by one");
 }
@@ -356,8 +419,8 @@ TEST_P(CudaOptimizer, Converts) {
     const Tensor wide = random({size}, 1);
     const Tensor narrow = pair_->random({size}, DType::kBF16, 2);
     pair_->run({wide, narrow}, [&](Context& context, const auto& at) {
-      convert(context, at(wide), out(at(narrow)));
-      convert(context, at(narrow), out(at(wide)));
+      convert(context, {.from = at(wide), .to = out(at(narrow))});
+      convert(context, {.from = at(narrow), .to = out(at(wide))});
     });
     pair_->expect_same(wide, 0, "rounded and widened");
   }

@@ -30,7 +30,7 @@ constexpr uint32_t kDraw = 11;
 /// One problem: tensors on the CPU and the same numbers in double for the reference.
 class Problem {
  public:
-  Problem(ref::AttentionSizes sizes, const std::vector<int64_t>& lengths, DType dtype,
+  Problem(reference::AttentionSizes sizes, const std::vector<int64_t>& lengths, DType dtype,
           double dropped, double spread = 1, int64_t fillers = 0)
       : sizes_(sizes), dtype_(dtype) {
     start_.push_back(0);
@@ -52,28 +52,46 @@ class Problem {
   }
 
   AttentionShape shape() const { return {.heads = sizes_.heads, .max_length = sizes_.max_length}; }
+  Attention forward_op() const {
+    return {.qkv = qkv_,
+            .seq_start = seq_start_,
+            .shape = shape(),
+            .dropout = dropout_,
+            .y = out(y_),
+            .lse = out(lse_)};
+  }
+  AttentionBackward backward_op() const {
+    return {.qkv = qkv_,
+            .seq_start = seq_start_,
+            .shape = shape(),
+            .dropout = dropout_,
+            .y = y_,
+            .lse = lse_,
+            .d_y = d_y_,
+            .d_qkv = out(d_qkv_)};
+  }
   void forward(cpu::Isa isa) {
     scribble(y_);
     scribble(lse_);
-    attention_cpu(qkv_, seq_start_, shape(), dropout_, out(y_), out(lse_), isa);
+    attention_cpu(forward_op(), isa);
   }
   void backward(cpu::Isa isa) {
     scribble(d_qkv_);
-    attention_backward_cpu(qkv_, seq_start_, shape(), dropout_, y_, lse_, d_y_, out(d_qkv_), isa);
+    attention_backward_cpu(backward_op(), isa);
   }
 
   bool keeps(int64_t element) const {
     return !dropout_.active() || dropout_keeps(dropout_, kSeed, kDraw, element);
   }
   template <typename T>
-  void reference(const std::vector<T>& qkv, std::vector<T>* y, std::vector<T>* lse) const {
-    ref::attention(
+  void reference_forward(const std::vector<T>& qkv, std::vector<T>* y, std::vector<T>* lse) const {
+    reference::attention(
         qkv, start_, sizes_, double{dropout_.scale()}, [this](int64_t e) { return keeps(e); }, y,
         lse);
   }
   std::vector<double> reference_backward() const {
     std::vector<double> d_qkv;
-    ref::attention_backward(
+    reference::attention_backward(
         values(qkv_), start_, sizes_, double{dropout_.scale()},
         [this](int64_t e) { return keeps(e); }, values(d_y_), &d_qkv);
     return d_qkv;
@@ -109,7 +127,7 @@ class Problem {
     }
     return most;
   }
-  const ref::AttentionSizes& sizes() const { return sizes_; }
+  const reference::AttentionSizes& sizes() const { return sizes_; }
 
  private:
   Tensor tensor(Shape shape, DType dtype) {
@@ -134,7 +152,7 @@ class Problem {
     return result;
   }
 
-  ref::AttentionSizes sizes_;
+  reference::AttentionSizes sizes_;
   DType dtype_;
   int64_t tokens_ = 0;
   std::vector<int32_t> start_;
@@ -156,7 +174,7 @@ void expect_reference(Problem& problem, const std::string& what) {
   const DType dtype = problem.qkv().dtype();
   std::vector<double> y;
   std::vector<double> lse;
-  problem.reference(Problem::values(problem.qkv()), &y, &lse);
+  problem.reference_forward(Problem::values(problem.qkv()), &y, &lse);
   const std::vector<double> d_qkv = problem.reference_backward();
   const auto terms = static_cast<double>(problem.longest() + problem.sizes().head_size);
   const double limit = test::tolerance(dtype, terms);
@@ -236,7 +254,7 @@ TEST(Attention, GradientIsTheDerivative) {
     x[i].derivative = 1;
     std::vector<Dual> y;
     std::vector<Dual> lse;
-    problem.reference(x, &y, &lse);
+    problem.reference_forward(x, &y, &lse);
     double sum = 0;
     for (size_t j = 0; j < y.size(); ++j) sum += d_y[j] * y[j].derivative;
     derivatives.push_back(sum);
@@ -279,7 +297,7 @@ TEST(Attention, LargeScoresStayFinite) {
                       120);
       std::vector<double> y;
       std::vector<double> lse;
-      problem.reference(Problem::values(problem.qkv()), &y, &lse);
+      problem.reference_forward(Problem::values(problem.qkv()), &y, &lse);
       ASSERT_GT(*std::max_element(lse.begin(), lse.end()), 1e4);
       for (const cpu::Isa isa : available_isas()) {
         problem.forward(isa);
@@ -336,11 +354,8 @@ TEST(Attention, DispatchesByDeviceAndReturnsFromADryRun) {
   Arena dry;
   Context measuring(problem.device, dry);
   const auto run = [&](Context& context) {
-    attention(context, problem.qkv(), problem.seq_start(), problem.shape(), problem.dropout(),
-              out(problem.y()), out(problem.lse()));
-    attention_backward(context, problem.qkv(), problem.seq_start(), problem.shape(),
-                       problem.dropout(), problem.y(), problem.lse(), problem.d_y(),
-                       out(problem.d_qkv()));
+    attention(context, problem.forward_op());
+    attention_backward(context, problem.backward_op());
   };
   run(measuring);
   EXPECT_EQ(Problem::bytes(problem.y()), std::vector<uint8_t>(y.size(), 0));
@@ -356,7 +371,10 @@ TEST(Attention, RefusesOperandsThatDoNotFit) {
   Arena arena(problem.device, 1024);
   Context context(problem.device, arena);
   const auto run = [&](AttentionShape shape, const Tensor& y) {
-    attention(context, problem.qkv(), problem.seq_start(), shape, {}, out(y), out(problem.lse()));
+    Attention op = problem.forward_op();
+    op.shape = shape;
+    op.y = out(y);
+    attention(context, op);
   };
   EXPECT_THROW(run({.heads = 5, .max_length = 30}, problem.y()), LogicError);
   EXPECT_THROW(run({.heads = 2, .max_length = 29}, problem.y()), LogicError);

@@ -48,7 +48,10 @@ class CrossEntropy : public testing::TestWithParam<Case> {
     return labels;
   }
   Values run(const Tensor& scale) {
-    cross_entropy(bench_.context(), inout(logits_tensor_), labels_tensor_, scale, out(result_));
+    cross_entropy(bench_.context(), {.logits = inout(logits_tensor_),
+                                     .labels = labels_tensor_,
+                                     .scale = scale,
+                                     .result = out(result_)});
     return bench_.get(result_);
   }
   /// scale (softmax - onehot), 0 in rows without a label.
@@ -140,7 +143,8 @@ class CrossEntropyEdges : public testing::Test {
     const auto columns = static_cast<int64_t>(logits.size()) / rows;
     const Tensor x = bench_.put(logits, {rows, columns}, DType::kF32);
     const Tensor result = bench_.context().make({2}, DType::kF32);
-    cross_entropy(bench_.context(), inout(x), bench_.put(labels), Tensor(), out(result));
+    cross_entropy(bench_.context(),
+                  {.logits = inout(x), .labels = bench_.put(labels), .result = out(result)});
     return bench_.get(result);
   }
 };

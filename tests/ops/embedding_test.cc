@@ -74,9 +74,9 @@ struct EmbeddingRun {
         tables({.word = host.tensor({kWords, c.columns}, in.word),
                 .position = host.tensor({kPositions, c.columns}, in.position),
                 .segment = host.tensor({2, c.columns}, in.segment)}),
-        d_tables({.word = host.filled({kWords, c.columns}, 0.25F),
-                  .position = host.filled({kPositions, c.columns}, 0.25F),
-                  .segment = host.filled({2, c.columns}, 0.25F)}),
+        d_tables({.word = InOut(host.filled({kWords, c.columns}, 0.25F)),
+                  .position = InOut(host.filled({kPositions, c.columns}, 0.25F)),
+                  .segment = InOut(host.filled({2, c.columns}, 0.25F))}),
         gamma(host.tensor({c.columns}, in.gamma)),
         beta(host.tensor({c.columns}, in.beta)),
         z(host.filled({c.tokens, c.columns}, NAN, c.dtype)),
@@ -88,12 +88,28 @@ struct EmbeddingRun {
         d_beta(host.filled({c.columns}, 0)) {}
 
   void forward() {
-    embedding(host.context(), ids, tables, gamma, beta, kEps, dropout, Out(z), Out(y), Out(mean),
-              Out(rstd));
+    embedding(host.context(), {.ids = ids,
+                               .tables = tables,
+                               .gamma = gamma,
+                               .beta = beta,
+                               .eps = kEps,
+                               .dropout = dropout,
+                               .z = Out(z),
+                               .y = Out(y),
+                               .mean = Out(mean),
+                               .rstd = Out(rstd)});
   }
   void backward() {
-    embedding_backward(host.context(), ids, z, mean, rstd, gamma, dropout, InOut(d), d_tables,
-                       InOut(d_gamma), InOut(d_beta));
+    embedding_backward(host.context(), {.ids = ids,
+                                        .z = z,
+                                        .mean = mean,
+                                        .rstd = rstd,
+                                        .gamma = gamma,
+                                        .dropout = dropout,
+                                        .d = InOut(d),
+                                        .d_tables = d_tables,
+                                        .d_gamma = InOut(d_gamma),
+                                        .d_beta = InOut(d_beta)});
   }
   double factor(int64_t element) const {
     return reference::dropout_factor(dropout, kSeed, kDraw, element);
@@ -102,7 +118,8 @@ struct EmbeddingRun {
   Host host;
   Dropout dropout;
   EmbeddingIds ids;
-  EmbeddingTables tables, d_tables;
+  EmbeddingTables tables;
+  EmbeddingTableGradients d_tables;
   Tensor gamma, beta, z, y, mean, rstd, d, d_gamma, d_beta;
 };
 
@@ -189,9 +206,9 @@ TEST(Embedding, BackwardIsTheDerivative) {
     }
     test::expect_close(Host::values(gradient), expected, 1e-5, what);
   };
-  check(tables.word, run.d_tables.word, "word");
-  check(tables.position, run.d_tables.position, "position");
-  check(tables.segment, run.d_tables.segment, "segment");
+  check(tables.word, run.d_tables.word.tensor(), "word");
+  check(tables.position, run.d_tables.position.tensor(), "position");
+  check(tables.segment, run.d_tables.segment.tensor(), "segment");
 }
 
 TEST(Embedding, BackwardAddsRowsInTokenOrder) {
@@ -211,9 +228,9 @@ TEST(Embedding, BackwardAddsRowsInTokenOrder) {
       }
       return sums;
     };
-    EXPECT_EQ(Host::values(run.d_tables.word), scattered(in.words, kWords));
-    EXPECT_EQ(Host::values(run.d_tables.position), scattered(in.positions, kPositions));
-    EXPECT_EQ(Host::values(run.d_tables.segment), scattered(in.segments, 2));
+    EXPECT_EQ(Host::values(run.d_tables.word.tensor()), scattered(in.words, kWords));
+    EXPECT_EQ(Host::values(run.d_tables.position.tensor()), scattered(in.positions, kPositions));
+    EXPECT_EQ(Host::values(run.d_tables.segment.tensor()), scattered(in.segments, 2));
   }
 }
 
@@ -257,9 +274,10 @@ TEST(Embedding, BitsDoNotDependOnThreads) {
     EmbeddingRun run(c, in);
     run.forward();
     run.backward();
-    results.push_back({Host::values(run.y), Host::values(run.d_tables.word),
-                       Host::values(run.d_tables.position), Host::values(run.d_tables.segment),
-                       Host::values(run.d_gamma), Host::values(run.d_beta)});
+    results.push_back({Host::values(run.y), Host::values(run.d_tables.word.tensor()),
+                       Host::values(run.d_tables.position.tensor()),
+                       Host::values(run.d_tables.segment.tensor()), Host::values(run.d_gamma),
+                       Host::values(run.d_beta)});
   }
   omp_set_num_threads(before);
   for (const auto& result : results) EXPECT_EQ(result, results.front());
@@ -272,8 +290,8 @@ TEST(Embedding, RowsWithoutGradientAddNothing) {
   EmbeddingRun run(c, in);
   run.forward();
   run.backward();
-  EXPECT_EQ(Host::values(run.d_tables.word), Values(kWords * 17, 0.25F));
-  EXPECT_EQ(Host::values(run.d_tables.segment), Values(2 * 17, 0.25F));
+  EXPECT_EQ(Host::values(run.d_tables.word.tensor()), Values(kWords * 17, 0.25F));
+  EXPECT_EQ(Host::values(run.d_tables.segment.tensor()), Values(2 * 17, 0.25F));
 }
 
 TEST(Embedding, RefusesIdsOutsideTheirTable) {

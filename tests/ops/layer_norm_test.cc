@@ -88,12 +88,26 @@ struct NormRun {
         d_beta(host.filled({c.columns}, -0.5F)) {}
 
   void forward() {
-    layer_norm(host.context(), InOut(z), residual, gamma, beta, kEps, dropout, Out(y), Out(mean),
-               Out(rstd));
+    layer_norm(host.context(), {.z = InOut(z),
+                                .residual = residual,
+                                .gamma = gamma,
+                                .beta = beta,
+                                .eps = kEps,
+                                .dropout = dropout,
+                                .y = Out(y),
+                                .mean = Out(mean),
+                                .rstd = Out(rstd)});
   }
   void backward() {
-    layer_norm_backward(host.context(), z, mean, rstd, gamma, dropout, InOut(d), Out(d_x),
-                        InOut(d_gamma), InOut(d_beta));
+    layer_norm_backward(host.context(), {.z = z,
+                                         .mean = mean,
+                                         .rstd = rstd,
+                                         .gamma = gamma,
+                                         .dropout = dropout,
+                                         .d = InOut(d),
+                                         .d_x = Out(d_x),
+                                         .d_gamma = InOut(d_gamma),
+                                         .d_beta = InOut(d_beta)});
   }
 
   Host host;
@@ -283,8 +297,13 @@ TEST(LayerNorm, ADryRunMeasuresTheScratch) {
   const Tensor columns = context.make({16}, DType::kF32);
   const Tensor statistics = context.make({640}, DType::kF32);
   const int64_t before = dry.used_bytes();
-  layer_norm_backward(context, rows, statistics, statistics, columns, {}, InOut(rows), Out(),
-                      InOut(columns), InOut(columns));
+  layer_norm_backward(context, {.z = rows,
+                                .mean = statistics,
+                                .rstd = statistics,
+                                .gamma = columns,
+                                .d = InOut(rows),
+                                .d_gamma = InOut(columns),
+                                .d_beta = InOut(columns)});
   EXPECT_EQ(dry.used_bytes(), before);
   EXPECT_EQ(dry.peak_bytes(), before + 20 * 2 * 16 * 4);
 }

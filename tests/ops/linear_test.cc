@@ -5,7 +5,7 @@
 
 #include <tuple>
 
-#include "backend/cpu/onednn.h"
+#include "ops/kernels.h"
 #include "ops/linear_ref.h"
 #include "support/compare.h"
 #include "support/dual.h"
@@ -30,7 +30,7 @@ using Case = std::tuple<DType, Activation, Sizes>;
 class Linear : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    if (!cpu::MatrixProducts::supports(dtype_)) {
+    if (kernels_of(bench_.device()).support(ops::Linear::kName, dtype_) == Support::kAbsent) {
       GTEST_SKIP() << "oneDNN has no " << name_of(dtype_) << " products on this processor";
     }
   }
@@ -54,12 +54,20 @@ class Linear : public testing::TestWithParam<Case> {
     return y;
   }
   double limit() const { return tolerance(dtype_, static_cast<double>(sizes_.inner)); }
+  void run(const Tensor& b, const Tensor& saved = Tensor()) {
+    linear(bench_.context(), {.x = x_tensor_,
+                              .w = w_tensor_,
+                              .b = b,
+                              .activation = activation_,
+                              .y = out(y_),
+                              .saved = out(saved)});
+  }
 };
 
 TEST_P(Linear, MatchesTheReference) {
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  run(b_tensor_);
   expect_close(bench_.get(y_), expected(activation_, b_), limit(), "with bias");
-  linear(bench_.context(), x_tensor_, w_tensor_, Tensor(), activation_, out(y_), Out());
+  run(Tensor());
   expect_close(bench_.get(y_), expected(activation_, {}), limit(), "without bias");
 }
 
@@ -67,48 +75,35 @@ class LinearSaving : public Linear {};
 
 TEST_P(LinearSaving, SavesWhatTheBackwardNeeds) {
   const Tensor saved = bench_.context().make({sizes_.tokens, sizes_.outer}, dtype_);
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), out(saved));
+  run(b_tensor_, saved);
   expect_close(bench_.get(saved), expected(Activation::kNone, b_), limit(), "saved");
   expect_close(bench_.get(y_), expected(activation_, b_), limit(), "y");
 }
 
 TEST_P(Linear, RepeatsBitForBit) {
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  run(b_tensor_);
   const Values first = bench_.get(y_);
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  run(b_tensor_);
   EXPECT_EQ(bench_.get(y_), first);
 }
 
 TEST_P(Linear, SeesChangedWeights) {
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  run(b_tensor_);
   w_ = Workbench::random(sizes_.outer * sizes_.inner, dtype_, 9);
   bench_.set(w_tensor_, w_);
   bench_.device().parameters_changed();
-  linear(bench_.context(), x_tensor_, w_tensor_, b_tensor_, activation_, out(y_), Out());
+  run(b_tensor_);
   expect_close(bench_.get(y_), expected(activation_, b_), limit(), "y");
 }
 
-/// The gradients by hand from the contract, in double, of tensors that hold `dtype` values.
+/// The gradients of the contract, in double, of tensors that hold `dtype` values.
 struct Gradients {
   Values before, x, w, b;
 };
 
 Gradients gradients(const Sizes& s, const Values& x, const Values& w, const Values& d_before) {
-  Gradients g{.before = d_before, .x = Values(x.size()), .w = Values(w.size()), .b = {}};
-  g.b.resize(static_cast<size_t>(s.outer));
-  for (int64_t t = 0; t < s.tokens; ++t) {
-    for (int64_t n = 0; n < s.outer; ++n) {
-      const double d = d_before[static_cast<size_t>(t * s.outer + n)];
-      g.b[static_cast<size_t>(n)] += d;
-      for (int64_t k = 0; k < s.inner; ++k) {
-        const auto at_x = static_cast<size_t>(t * s.inner + k);
-        const auto at_w = static_cast<size_t>(n * s.inner + k);
-        g.x[at_x] += d * w[at_w];
-        g.w[at_w] += d * x[at_x];
-      }
-    }
-  }
-  return g;
+  const auto g = reference::linear_backward<double>(x, w, d_before, static_cast<size_t>(s.inner));
+  return {.before = d_before, .x = g.x, .w = g.w, .b = g.b};
 }
 
 class LinearBackward : public Linear {
@@ -139,9 +134,15 @@ class LinearBackward : public Linear {
     return d_before;
   }
   void run_backward(Write write, const Tensor& d_x) {
-    linear_backward(bench_.context(), x_tensor_, w_tensor_, saved_, activation_, inout(d_y_tensor_),
-                    d_x.empty() ? InOut() : inout(d_x), write, inout(d_w_tensor_),
-                    inout(d_b_tensor_));
+    linear_backward(bench_.context(), {.x = x_tensor_,
+                                       .w = w_tensor_,
+                                       .saved = saved_,
+                                       .activation = activation_,
+                                       .d_y = inout(d_y_tensor_),
+                                       .d_x = inout(d_x),
+                                       .d_x_write = write,
+                                       .d_w = inout(d_w_tensor_),
+                                       .d_b = inout(d_b_tensor_)});
   }
   static Values sum(const Values& a, Values b) {
     for (size_t i = 0; i < b.size(); ++i) b[i] += a[i];
@@ -214,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(Sizes{37, 801, 290}, Sizes{4129, 33, 50})),
     name_of_case);
 
-/// The hand-written gradients above against dual numbers of the reference, one input at a time.
+/// The reference of the gradients against dual numbers, one input at a time.
 TEST(LinearReference, GradientsAreTheDerivative) {
   const Sizes s{2, 3, 4};
   const Values x = Workbench::random(6, DType::kF32, 1);
@@ -242,15 +243,17 @@ TEST(LinearReference, GradientsAreTheDerivative) {
 
 /// New weights that the system puts where freed ones lay are not taken for them.
 TEST(LinearWeights, AreForgottenWhenFreed) {
-  if (!cpu::MatrixProducts::supports(DType::kBF16)) GTEST_SKIP() << "no bf16 products";
   Workbench bench;
+  if (kernels_of(bench.device()).support(ops::Linear::kName, DType::kBF16) == Support::kAbsent) {
+    GTEST_SKIP() << "no bf16 products";
+  }
   const Tensor x = bench.put(Values{1, 2}, {1, 2}, DType::kBF16);
   const Tensor y = bench.context().make({1, 1}, DType::kBF16);
   for (const double value : {1.0, 2.0, 3.0}) {
     const Buffer buffer = bench.device().allocate(4);
     const Tensor w(&buffer, 0, DType::kBF16, {1, 2});
     bench.set(w, Values{value, value});
-    linear(bench.context(), x, w, Tensor(), Activation::kNone, out(y), Out());
+    linear(bench.context(), {.x = x, .w = w, .y = out(y)});
     EXPECT_EQ(bench.get(y), Values{3 * value});
   }
 }
@@ -260,11 +263,11 @@ TEST(LinearChecks, RefuseWhatDoesNotFit) {
   const Tensor x = bench.context().make({4, 3}, DType::kF32);
   const Tensor w = bench.context().make({5, 2}, DType::kF32);
   const Tensor y = bench.context().make({4, 5}, DType::kF32);
-  EXPECT_THROW(linear(bench.context(), x, w, Tensor(), Activation::kNone, out(y), Out()),
-               LogicError);
+  const ops::Linear wrong_w = {.x = x, .w = w, .y = out(y)};
+  EXPECT_THROW(linear(bench.context(), wrong_w), LogicError);
   const Tensor fits = bench.context().make({5, 3}, DType::kF32);
-  EXPECT_THROW(linear(bench.context(), x, fits, Tensor(), Activation::kNone, out(y), out(y)),
-               LogicError);
+  const ops::Linear saves_without_gelu = {.x = x, .w = fits, .y = out(y), .saved = out(y)};
+  EXPECT_THROW(linear(bench.context(), saves_without_gelu), LogicError);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "ops/convert.h"
 #include "ops/cpu/optimizer_kernels.h"
 #include "ops/optimizer_ref.h"
 #include "support/compare.h"
@@ -38,14 +39,14 @@ int64_t flat_size(const std::vector<ParameterSpan>& spans) {
 
 /// Flat buffers whose padding holds kPadding.
 struct Flat {
-  explicit Flat(bool with_shadow = true) : spans(make_spans()), size(flat_size(spans)) {
+  explicit Flat(bool with_bf16 = true) : spans(make_spans()), size(flat_size(spans)) {
     weights = host.tensor({size}, padded(test::uniform_values(size, 1)));
     gradients = host.tensor({size}, padded(test::uniform_values(size, 2)));
-    first = host.tensor({size}, padded(test::uniform_values(size, 3)));
+    exp_avg = host.tensor({size}, padded(test::uniform_values(size, 3)));
     Values squares = test::uniform_values(size, 4);
     for (float& v : squares) v *= v;
-    second = host.tensor({size}, padded(squares));
-    if (with_shadow) shadow = host.filled({size}, kPadding, DType::kBF16);
+    exp_avg_sq = host.tensor({size}, padded(squares));
+    if (with_bf16) bf16_weights = host.filled({size}, kPadding, DType::kBF16);
     scalars = host.tensor({kStepScalars}, {0.01F, 0.5F, 1.9F, 30.0F});
   }
 
@@ -56,18 +57,24 @@ struct Flat {
     }
     return result;
   }
-  OptimizerBuffers buffers() const { return {weights, gradients, first, second, shadow}; }
+  OptimizerBuffers buffers() const {
+    return {.weights = inout(weights),
+            .gradients = inout(gradients),
+            .exp_avg = inout(exp_avg),
+            .exp_avg_sq = inout(exp_avg_sq),
+            .bf16_weights = out(bf16_weights)};
+  }
   std::vector<Values> all() const {
     std::vector<Values> values = {Host::values(weights), Host::values(gradients),
-                                  Host::values(first), Host::values(second)};
-    if (!shadow.empty()) values.push_back(Host::values(shadow));
+                                  Host::values(exp_avg), Host::values(exp_avg_sq)};
+    if (!bf16_weights.empty()) values.push_back(Host::values(bf16_weights));
     return values;
   }
 
   Host host;
   std::vector<ParameterSpan> spans;
   int64_t size;
-  Tensor weights, gradients, first, second, shadow, scalars;
+  Tensor weights, gradients, exp_avg, exp_avg_sq, bf16_weights, scalars;
 };
 
 template <typename S>
@@ -79,17 +86,30 @@ std::vector<S> part_of(const Tensor& flat, const ParameterSpan& span) {
 template <typename S>
 reference::AdamState<S> state_of(const Flat& flat, const ParameterSpan& span) {
   return {part_of<S>(flat.weights, span), part_of<S>(flat.gradients, span),
-          part_of<S>(flat.first, span), part_of<S>(flat.second, span)};
+          part_of<S>(flat.exp_avg, span), part_of<S>(flat.exp_avg_sq, span)};
 }
 
 template <typename S>
 constexpr reference::StepScalars<S> kStep = {S(0.01F), S(0.5F), S(1.9F), S(30.0F)};
 
-using Pass = void (*)(Context&, const OptimizerBuffers&, std::span<const ParameterSpan>,
-                      const AdamSettings&, const Tensor&);
+enum class Pass { kLamb, kAdamW };
+void run(Pass pass, Flat& flat, Spans spans) {
+  Context& context = flat.host.context();
+  if (pass == Pass::kLamb) {
+    lamb(context,
+         {.buffers = flat.buffers(), .spans = spans, .settings = {}, .scalars = flat.scalars});
+  } else {
+    adamw(context,
+          {.buffers = flat.buffers(), .spans = spans, .settings = {}, .scalars = flat.scalars});
+  }
+}
+void clip_each(Flat& flat, float max_norm) {
+  clip_norm_each(flat.host.context(),
+                 {.gradients = InOut(flat.gradients), .spans = flat.spans, .max_norm = max_norm});
+}
 template <typename S>
 void reference_pass(Pass pass, reference::AdamState<S>& state, bool decay) {
-  if (pass == lamb) {
+  if (pass == Pass::kLamb) {
     reference::lamb(state, AdamSettings{}, decay, kStep<S>);
   } else {
     reference::adamw(state, AdamSettings{}, decay, kStep<S>);
@@ -97,7 +117,7 @@ void reference_pass(Pass pass, reference::AdamState<S>& state, bool decay) {
 }
 
 TEST(Optimizer, FollowsTheReference) {
-  for (const Pass pass : {lamb, adamw}) {
+  for (const Pass pass : {Pass::kLamb, Pass::kAdamW}) {
     Flat flat;
     std::vector<reference::AdamState<double>> expected;
     std::vector<reference::AdamState<float>> same_bits;
@@ -107,53 +127,54 @@ TEST(Optimizer, FollowsTheReference) {
       same_bits.push_back(state_of<float>(flat, span));
       reference_pass(pass, same_bits.back(), span.decay);
     }
-    pass(flat.host.context(), flat.buffers(), flat.spans, {}, flat.scalars);
+    run(pass, flat, flat.spans);
     for (size_t s = 0; s < flat.spans.size(); ++s) {
       const ParameterSpan& span = flat.spans[s];
       const Values weights = part_of<float>(flat.weights, span);
-      EXPECT_EQ(part_of<float>(flat.first, span), same_bits[s].first);
-      EXPECT_EQ(part_of<float>(flat.second, span), same_bits[s].second);
-      if (pass == adamw) {
+      EXPECT_EQ(part_of<float>(flat.exp_avg, span), same_bits[s].exp_avg);
+      EXPECT_EQ(part_of<float>(flat.exp_avg_sq, span), same_bits[s].exp_avg_sq);
+      if (pass == Pass::kAdamW) {
         EXPECT_EQ(weights, same_bits[s].weights);
       }
       test::expect_close(weights, expected[s].weights, 4e-7, "weights");
-      test::expect_close(part_of<float>(flat.second, span), expected[s].second, 4e-7, "second");
-      EXPECT_EQ(part_of<float>(flat.shadow, span), test::rounded_to(DType::kBF16, weights));
+      test::expect_close(part_of<float>(flat.exp_avg_sq, span), expected[s].exp_avg_sq, 4e-7,
+                         "exp_avg_sq");
+      EXPECT_EQ(part_of<float>(flat.bf16_weights, span), test::rounded_to(DType::kBF16, weights));
     }
   }
 }
 
 TEST(Optimizer, LeavesPaddingAlone) {
-  for (const Pass pass : {lamb, adamw}) {
+  for (const Pass pass : {Pass::kLamb, Pass::kAdamW}) {
     Flat flat;
-    pass(flat.host.context(), flat.buffers(), flat.spans, {}, flat.scalars);
-    clip_norm_each(flat.host.context(), InOut(flat.gradients), flat.spans, 0.01F);
+    run(pass, flat, flat.spans);
+    clip_each(flat, 0.01F);
     const std::vector<Values> all = flat.all();
     for (const Values& buffer : all) EXPECT_EQ(buffer, flat.padded(buffer));
   }
 }
 
-TEST(Optimizer, AShadowIsOptional) {
-  for (const Pass pass : {lamb, adamw}) {
+TEST(Optimizer, BF16WeightsAreOptional) {
+  for (const Pass pass : {Pass::kLamb, Pass::kAdamW}) {
     Flat with, without(false);
     for (Flat* flat : {&with, &without}) {
-      pass(flat->host.context(), flat->buffers(), flat->spans, {}, flat->scalars);
+      run(pass, *flat, flat->spans);
     }
     EXPECT_EQ(Host::values(with.weights), Host::values(without.weights));
   }
 }
 
 TEST(Optimizer, BitsDoNotDependOnThreads) {
-  for (const Pass pass : {lamb, adamw}) {
+  for (const Pass pass : {Pass::kLamb, Pass::kAdamW}) {
     std::vector<std::vector<Values>> results;
     const int before = omp_get_max_threads();
     for (const int threads : {1, 2, 3, 3}) {
       omp_set_num_threads(threads);
       Flat flat;
       const Tensor norm = flat.host.filled({1}, 0);
-      global_norm(flat.host.context(), flat.gradients, Out(norm));
-      clip_norm_each(flat.host.context(), InOut(flat.gradients), flat.spans, 5);
-      pass(flat.host.context(), flat.buffers(), flat.spans, {}, flat.scalars);
+      global_norm(flat.host.context(), {.values = flat.gradients, .norm = Out(norm)});
+      clip_each(flat, 5);
+      run(pass, flat, flat.spans);
       results.push_back(flat.all());
       results.back().push_back(Host::values(norm));
     }
@@ -166,13 +187,16 @@ TEST(Optimizer, BitsDoNotDependOnThreads) {
 Values lamb_once(const Values& weights, const Values& gradients, bool decay) {
   Host host;
   const auto size = static_cast<int64_t>(weights.size());
-  const OptimizerBuffers buffers = {host.tensor({size}, weights), host.tensor({size}, gradients),
-                                    host.filled({size}, 0), host.filled({size}, 0), Tensor()};
+  const OptimizerBuffers buffers = {.weights = inout(host.tensor({size}, weights)),
+                                    .gradients = inout(host.tensor({size}, gradients)),
+                                    .exp_avg = inout(host.filled({size}, 0)),
+                                    .exp_avg_sq = inout(host.filled({size}, 0))};
   const ParameterSpan span = {.size = size, .decay = decay};
   // Bias corrections of the first step: u is ±1 (and the decay).
   const Tensor scalars = host.tensor({kStepScalars}, {1, 1, 10, 1000});
-  lamb(host.context(), buffers, {&span, 1}, {}, scalars);
-  return Host::values(buffers.weights);
+  lamb(host.context(),
+       {.buffers = buffers, .spans = {&span, 1}, .settings = {}, .scalars = scalars});
+  return Host::values(buffers.weights.tensor());
 }
 
 TEST(Optimizer, TrustRatio) {
@@ -191,9 +215,7 @@ TEST(Optimizer, TrustRatio) {
 
 TEST(Optimizer, RefusesSpansThatOverlapOrEndOutside) {
   Flat flat;
-  const auto pass = [&](std::vector<ParameterSpan> spans) {
-    lamb(flat.host.context(), flat.buffers(), spans, {}, flat.scalars);
-  };
+  const auto pass = [&](const std::vector<ParameterSpan>& spans) { run(Pass::kLamb, flat, spans); };
   EXPECT_THROW(pass({{0, 32, false}, {31, 5, false}}), LogicError);
   EXPECT_THROW(pass({{flat.size - 1, 2, false}}), LogicError);
   EXPECT_THROW(pass({{-1, 2, false}}), LogicError);
@@ -203,7 +225,7 @@ float norm_of(const Values& values) {
   Host host;
   const Tensor norm = host.filled({1}, -1);
   const auto size = static_cast<int64_t>(values.size());
-  global_norm(host.context(), host.tensor({size}, values), Out(norm));
+  global_norm(host.context(), {.values = host.tensor({size}, values), .norm = Out(norm)});
   return Host::values(norm)[0];
 }
 
@@ -236,20 +258,21 @@ TEST(ClipNorm, ScalesOnlyWhatIsTooLong) {
   for (const float max_norm : {1.0F, 10.0F}) {
     const Tensor gradients = host.tensor({2}, {3, -4});
     const Tensor norm = host.filled({1}, 5);
-    clip_norm(host.context(), InOut(gradients), norm, max_norm);
+    clip_norm(host.context(), {.gradients = InOut(gradients), .norm = norm, .max_norm = max_norm});
     const double factor = std::min(1.0, static_cast<double>(max_norm) / (5 + 1e-6));
     test::expect_each_close(Host::values(gradients), std::vector<double>{3 * factor, -4 * factor},
                             0, 1e-7, "gradients");
   }
   const Tensor gradients = host.tensor({2}, {3, -4});
-  clip_norm(host.context(), InOut(gradients), host.filled({1}, NAN), 1);
+  clip_norm(host.context(),
+            {.gradients = InOut(gradients), .norm = host.filled({1}, NAN), .max_norm = 1});
   EXPECT_EQ(Host::values(gradients), (Values{3, -4}));
 }
 
 TEST(ClipNorm, EachParameterByItsOwnNorm) {
   Flat flat;
   const Values before = Host::values(flat.gradients);
-  clip_norm_each(flat.host.context(), InOut(flat.gradients), flat.spans, 2);
+  clip_each(flat, 2);
   const Values after = Host::values(flat.gradients);
   for (const ParameterSpan& span : flat.spans) {
     const Values own(before.begin() + span.offset, before.begin() + span.offset + span.size);
@@ -275,21 +298,22 @@ TEST(Convert, RoundsAndWidensAsBFloat16Does) {
   const auto size = static_cast<int64_t>(values.size());
   const Tensor narrow = host.filled({size}, 0, DType::kBF16);
   const Tensor wide = host.filled({size}, 0);
-  convert(host.context(), host.tensor({size}, values), Out(narrow));
-  convert(host.context(), narrow, Out(wide));
+  convert(host.context(), {.from = host.tensor({size}, values), .to = Out(narrow)});
+  convert(host.context(), {.from = narrow, .to = Out(wide)});
   for (size_t i = 0; i < values.size(); ++i) {
     const uint16_t expected = BFloat16::round(values[i]);
     ASSERT_EQ(cpu::data<BFloat16>(narrow)[i].bits, expected) << i;
     ASSERT_EQ(std::bit_cast<uint32_t>(cpu::data<float>(wide)[i]), uint32_t{expected} << 16) << i;
   }
-  EXPECT_THROW(convert(host.context(), wide, Out(wide)), LogicError);
+  const Convert to_itself = {.from = wide, .to = Out(wide)};
+  EXPECT_THROW(convert(host.context(), to_itself), LogicError);
 }
 
 /// All that the kernels compute for a run of `size` elements.
 std::vector<Values> outputs_of(const OptimizerKernels& kernels, int64_t size) {
   Values w = test::uniform_values(size, 1), g = test::uniform_values(size, 2),
          m = test::uniform_values(size, 3), v(w.size(), 0.25F), scaled = w, wide(w.size());
-  std::vector<uint16_t> shadow(w.size());
+  std::vector<uint16_t> bf16(w.size());
   const AdamFactors factors = {.beta1 = 0.9F,
                                .rest1 = 0.1F,
                                .beta2 = 0.999F,
@@ -300,16 +324,16 @@ std::vector<Values> outputs_of(const OptimizerKernels& kernels, int64_t size) {
                                .gradient_scale = 0.3F,
                                .first_correction = 2,
                                .second_correction = 3};
-  const AdamRun run = {w.data(), g.data(), m.data(), v.data(), shadow.data(), size};
+  const AdamRun run = {w.data(), g.data(), m.data(), v.data(), bf16.data(), size};
   const SquaredNorms norms = kernels.lamb_update(run, factors);
   kernels.lamb_apply(run, 0.3F);
   kernels.adamw(run, factors);
   kernels.scale(scaled.data(), 1.1F, size);
-  kernels.widen(shadow.data(), wide.data(), size);
-  kernels.narrow(w.data(), shadow.data(), size);
+  kernels.widen(bf16.data(), wide.data(), size);
+  kernels.narrow(w.data(), bf16.data(), size);
   const Values sums = {static_cast<float>(norms.weights), static_cast<float>(norms.update),
                        static_cast<float>(kernels.sum_squares(m.data(), size) * 0x1p20)};
-  return {w, g, m, v, scaled, wide, Values(shadow.begin(), shadow.end()), sums};
+  return {w, g, m, v, scaled, wide, Values(bf16.begin(), bf16.end()), sums};
 }
 
 TEST(Optimizer, KernelsOfAllInstructionSetsGiveTheSameBits) {

@@ -27,7 +27,8 @@ class Rows : public testing::TestWithParam<DType> {
 TEST_P(Rows, GatherCopies) {
   const Values x = Workbench::random(kTokens * kColumns, GetParam(), 1);
   const Tensor y = bench_.context().make({count_, kColumns}, GetParam());
-  gather_rows(bench_.context(), bench_.put(x, {kTokens, kColumns}, GetParam()), rows_, out(y));
+  gather_rows(bench_.context(),
+              {.x = bench_.put(x, {kTokens, kColumns}, GetParam()), .rows = rows_, .y = out(y)});
   Values expected(static_cast<size_t>(y.size()));
   reference::gather_rows<double>(x, picked_, kColumns, expected);
   EXPECT_EQ(bench_.get(y), expected);
@@ -37,8 +38,9 @@ TEST_P(Rows, BackwardAddsDuplicatesInOrder) {
   const Values d_y = Workbench::random(count_ * kColumns, GetParam(), 2);
   const Values before = Workbench::random(kTokens * kColumns, GetParam(), 3);
   const Tensor d_x = bench_.put(before, {kTokens, kColumns}, GetParam());
-  gather_rows_backward(bench_.context(), bench_.put(d_y, {count_, kColumns}, GetParam()), rows_,
-                       inout(d_x));
+  gather_rows_backward(
+      bench_.context(),
+      {.d_y = bench_.put(d_y, {count_, kColumns}, GetParam()), .rows = rows_, .d_x = inout(d_x)});
   Values expected = before;
   for (size_t i = 0; i < picked_.size(); ++i) {
     for (size_t c = 0; c < kColumns; ++c) {
@@ -53,8 +55,9 @@ TEST_P(Rows, BackwardAddsDuplicatesInOrder) {
 TEST_P(Rows, BackwardIsTheDerivative) {
   const Values d_y = Workbench::random(count_ * 2, GetParam(), 4);
   const Tensor d_x = bench_.put(Values(kTokens * 2), {kTokens, 2}, GetParam());
-  gather_rows_backward(bench_.context(), bench_.put(d_y, {count_, 2}, GetParam()), rows_,
-                       inout(d_x));
+  gather_rows_backward(
+      bench_.context(),
+      {.d_y = bench_.put(d_y, {count_, 2}, GetParam()), .rows = rows_, .d_x = inout(d_x)});
   Values expected;
   for (size_t i = 0; i < kTokens * 2; ++i) {
     std::vector<Dual> x(kTokens * 2);
@@ -71,8 +74,10 @@ TEST_P(Rows, BackwardIsTheDerivative) {
 TEST_P(Rows, RefusesARowOutside) {
   const Tensor x = bench_.put(Values(18 * 4), {18, 4}, GetParam());
   const Tensor y = bench_.context().make({count_, 4}, GetParam());
-  EXPECT_THROW(gather_rows(bench_.context(), x, rows_, out(y)), LogicError);
-  EXPECT_THROW(gather_rows_backward(bench_.context(), y, rows_, inout(x)), LogicError);
+  const GatherRows gather = {.x = x, .rows = rows_, .y = out(y)};
+  EXPECT_THROW(gather_rows(bench_.context(), gather), LogicError);
+  const GatherRowsBackward backward = {.d_y = y, .rows = rows_, .d_x = inout(x)};
+  EXPECT_THROW(gather_rows_backward(bench_.context(), backward), LogicError);
 }
 
 INSTANTIATE_TEST_SUITE_P(DTypes, Rows, testing::Values(DType::kF32, DType::kBF16),

@@ -37,7 +37,11 @@ Outcome run(Host& host, const std::vector<float>& logits, bool gradient) {
   const Tensor labels = host.tensor({3, 2}, floats(kLabels), DType::kI32);
   const Tensor scale = gradient ? host.filled({1}, kScale) : Tensor();
   const Tensor result = host.filled({2}, 7);
-  sequence_cross_entropy(host.context(), inout(x), start, labels, scale, out(result));
+  sequence_cross_entropy(host.context(), {.logits = inout(x),
+                                          .seq_start = start,
+                                          .labels = labels,
+                                          .scale = scale,
+                                          .result = out(result)});
   return {Host::values(result), Host::values(x)};
 }
 
@@ -92,9 +96,9 @@ TEST(SequenceCrossEntropy, ALabelOutsideItsSequenceIsADefect) {
   const Tensor start = host.tensor({3}, {0, 2, 6}, DType::kI32);
   const Tensor labels = host.tensor({2, 2}, {0, 2, 0, 0}, DType::kI32);
   const Tensor result = host.filled({2}, 0);
-  EXPECT_THROW(
-      sequence_cross_entropy(host.context(), inout(x), start, labels, Tensor(), out(result)),
-      LogicError);
+  const ops::SequenceCrossEntropy op = {
+      .logits = inout(x), .seq_start = start, .labels = labels, .result = out(result)};
+  EXPECT_THROW(sequence_cross_entropy(host.context(), op), LogicError);
 }
 
 }  // namespace

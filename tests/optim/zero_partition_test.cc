@@ -67,28 +67,34 @@ std::vector<float> noise(uint64_t stream) {
 std::vector<float> lamb_on(int64_t ranks) {
   Host host;
   const Tensor scalars = host.tensor({ops::kStepScalars}, {0.01F, 1, 10, 1000});
-  const ops::OptimizerBuffers whole = {host.tensor({kSize}, noise(0)),
-                                       host.tensor({kSize}, noise(1)), host.filled({kSize}, 0),
-                                       host.filled({kSize}, 0), Tensor()};
+  const Tensor weights = host.tensor({kSize}, noise(0));
+  const Tensor gradients = host.tensor({kSize}, noise(1));
+  const Tensor exp_avg = host.filled({kSize}, 0);
+  const Tensor exp_avg_sq = host.filled({kSize}, 0);
+  const auto buffers = [&](int64_t begin, int64_t size) {
+    return ops::OptimizerBuffers{.weights = inout(weights.rows(begin, size)),
+                                 .gradients = inout(gradients.rows(begin, size)),
+                                 .exp_avg = inout(exp_avg.rows(begin, size)),
+                                 .exp_avg_sq = inout(exp_avg_sq.rows(begin, size))};
+  };
   if (ranks == 0) {
-    ops::lamb(host.context(), whole, kSpans, {}, scalars);
-    return Host::values(whole.weights);
+    ops::lamb(host.context(),
+              {.buffers = buffers(0, kSize), .spans = kSpans, .settings = {}, .scalars = scalars});
+    return Host::values(weights);
   }
   const auto blocks = static_cast<size_t>(ops::norm_blocks(kSpans));
   std::vector<double> squares(2 * blocks);
-  const auto part = [&](const ZeroPartition& shares) {
-    return ops::OptimizerBuffers{whole.weights.rows(shares.begin, shares.size),
-                                 whole.gradients.rows(shares.begin, shares.size),
-                                 whole.first.rows(shares.begin, shares.size),
-                                 whole.second.rows(shares.begin, shares.size), Tensor()};
-  };
   for (int64_t rank = 0; rank < ranks; ++rank) {
     const ZeroPartition own = partition(kSpans, kSize, ranks, rank);
     const int64_t count = ops::norm_blocks(own.spans);
     if (count == 0) continue;
     const Buffer buffer = host.device().allocate(count * 16);
     const Tensor of_rank(&buffer, 0, DType::kF64, {count, 2});
-    ops::lamb_update(host.context(), part(own), own.spans, {}, scalars, out(of_rank));
+    ops::lamb_update(host.context(), {.buffers = buffers(own.begin, own.size),
+                                      .spans = own.spans,
+                                      .settings = {},
+                                      .scalars = scalars,
+                                      .squares = out(of_rank)});
     host.device().read(of_rank, squares.data() + 2 * own.block_bounds[static_cast<size_t>(rank)]);
   }
   for (int64_t rank = 0; rank < ranks; ++rank) {
@@ -100,10 +106,12 @@ std::vector<float> lamb_on(int64_t ranks) {
       ratios.push_back(ops::trust_ratio(own.spans[s].decay, {},
                                         {squares.data() + 2 * own.whole[s].first, count}));
     }
-    ops::lamb_apply(host.context(), part(own), own.spans, scalars,
-                    host.tensor({std::ssize(ratios)}, ratios));
+    ops::lamb_apply(host.context(), {.buffers = buffers(own.begin, own.size),
+                                     .spans = own.spans,
+                                     .scalars = scalars,
+                                     .ratios = host.tensor({std::ssize(ratios)}, ratios)});
   }
-  return Host::values(whole.weights);
+  return Host::values(weights);
 }
 
 TEST(ZeroPartition, LambOnSharesHasTheBitsOfLamb) {

@@ -69,6 +69,14 @@ std::string processor_name() {
   return "unknown processor";
 }
 
+void copy_from(const void* host, Out to) {
+  auto* base = static_cast<std::byte*>(address(to.tensor()));
+  const auto* from = static_cast<const std::byte*>(host);
+  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
+    std::memcpy(base + begin, from + begin, static_cast<size_t>(end - begin));
+  });
+}
+
 }  // namespace
 
 Isa best_isa() {
@@ -90,7 +98,7 @@ const char* name_of(Isa isa) {
   BERTHA_CHECK(false, "isa {}", static_cast<int>(isa));
 }
 
-CpuDevice::CpuDevice() {
+CpuDevice::CpuDevice() : Device(Memory::kHost) {
   best_isa();
   products_ = std::make_unique<MatrixProducts>(*this);
 }
@@ -117,11 +125,7 @@ void CpuDevice::free(std::byte* base, int64_t size_bytes) noexcept {
 }
 
 void CpuDevice::write(Out to, const void* host) {
-  auto* base = static_cast<std::byte*>(address(to.tensor()));
-  const auto* from = static_cast<const std::byte*>(host);
-  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
-    std::memcpy(base + begin, from + begin, static_cast<size_t>(end - begin));
-  });
+  copy_from(host, to);
 }
 
 void CpuDevice::read(const Tensor& from, void* host) {
@@ -132,11 +136,19 @@ void CpuDevice::copy(const Tensor& from, Out to) {
   BERTHA_CHECK(from.size_bytes() == to.tensor().size_bytes(), "{} to {} bytes", from.size_bytes(),
                to.tensor().size_bytes());
   const Timed timed(*this, "copy", [&] { return Cost{.bytes = 2 * from.size_bytes()}; });
-  write(to, address(from));
+  copy_bytes(from, to);
+}
+
+void copy_bytes(const Tensor& from, Out to) {
+  copy_from(address(from), to);
 }
 
 void CpuDevice::zero(Out to) {
   const Timed timed(*this, "zero", [&] { return Cost{.bytes = to.tensor().size_bytes()}; });
+  zero_bytes(to);
+}
+
+void zero_bytes(Out to) {
   auto* base = static_cast<std::byte*>(address(to.tensor()));
   parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
     std::memset(base + begin, 0, static_cast<size_t>(end - begin));

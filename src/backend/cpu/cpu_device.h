@@ -46,4 +46,8 @@ class CpuDevice : public Device {
   uint64_t parameter_version_ = 0;
 };
 
+/// CpuDevice::copy() and zero() without their entries in the profile, on all threads.
+void copy_bytes(const Tensor& from, Out to);
+void zero_bytes(Out to);
+
 }  // namespace bertha::cpu

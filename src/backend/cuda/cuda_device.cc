@@ -89,7 +89,8 @@ struct CudaDevice::State {
   std::unordered_map<std::string, Buffer> tables;
 };
 
-CudaDevice::CudaDevice(int ordinal) : state_(std::make_unique<State>(ordinal)) {
+CudaDevice::CudaDevice(int ordinal)
+    : Device(Memory::kDevice), state_(std::make_unique<State>(ordinal)) {
   state_->products = std::make_unique<MatrixProducts>(*this);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-// The one place where CUDA addresses come out of tensors. For backend/cuda and the *_cuda.cu files
-// of ops.
+// The one place where CUDA addresses come out of tensors. For backend/cuda and ops/cuda.
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/tensor.h"
 
@@ -12,6 +12,8 @@ namespace bertha::cuda {
 inline std::byte* address(const Tensor& tensor) {
   if (tensor.empty()) return nullptr;
   BERTHA_CHECK(tensor.buffer() != nullptr, "tensor of a dry run");
+  BERTHA_CHECK(tensor.buffer()->device()->memory() == Memory::kDevice,
+               "CUDA was given a tensor in host memory");
   return tensor.buffer()->base() + tensor.offset_bytes();
 }
 

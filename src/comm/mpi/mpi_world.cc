@@ -159,6 +159,7 @@ bool MpiWorld::stop_agreed() {
 
 namespace {
 
+/// MPI reads and writes the values where they lie: a tensor that is not in host memory is refused.
 std::span<float> host_values(InOut tensor) {
   return {cpu::data<float>(tensor), static_cast<size_t>(tensor.tensor().size())};
 }

@@ -13,6 +13,7 @@
 #include "backend/cpu/view.h"
 #include "core/threads.h"
 #include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/cpu_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -111,51 +112,46 @@ void clear_rows(const Tensor& tensor, int64_t begin) {
 
 }  // namespace
 
-int64_t token_pairs_cpu(const Tensor& seq_start) {
-  const auto* start = cpu::data<int32_t>(seq_start);
-  int64_t pairs = 0;
-  for (int64_t i = 1; i < seq_start.size(); ++i) {
-    const int64_t length = start[i] - start[i - 1];
-    pairs += length * length;
-  }
-  return pairs;
-}
-
-void attention_cpu(const Tensor& qkv, const Tensor& seq_start, const AttentionShape& shape,
-                   const Dropout& dropout, Out y, Out lse, cpu::Isa isa) {
-  const AttentionKernels& kernels = kernels_for(isa, qkv.dtype());
-  const auto start = boundaries(seq_start, qkv.dim(0), shape.max_length);
-  AttentionCall call = make_call(qkv, shape, dropout);
-  call.y = cpu::address(y.tensor());
-  call.lse = cpu::data<float>(lse);
+void attention_cpu(const Attention& op, cpu::Isa isa) {
+  const AttentionKernels& kernels = kernels_for(isa, op.qkv.dtype());
+  const auto start = boundaries(op.seq_start, op.qkv.dim(0), op.shape.max_length);
+  AttentionCall call = make_call(op.qkv, op.shape, op.dropout);
+  call.y = cpu::address(op.y.tensor());
+  call.lse = cpu::data<float>(op.lse);
   // Each part packs all keys and values again, which costs as much as some 64 queries' worth.
   constexpr int64_t kFewestQueries = 64;
-  const int64_t heads = static_cast<int64_t>(start.size() - 1) * shape.heads;
+  const int64_t heads = static_cast<int64_t>(start.size() - 1) * op.shape.heads;
   const int64_t most = std::max<int64_t>(longest(start) / kFewestQueries, 1);
   const int64_t parts = std::clamp<int64_t>(thread_count() / std::max<int64_t>(heads, 1), 1, most);
   for_each_item(
-      start, shape.heads, parts, kernels.forward_scratch_bytes(longest(start), call.head_size),
+      start, op.shape.heads, parts, kernels.forward_scratch_bytes(longest(start), call.head_size),
       [&](const AttentionItem& item, std::byte* scratch) { kernels.forward(call, item, scratch); });
-  clear_rows(y.tensor(), start.back());
-  clear_rows(lse.tensor(), start.back());
+  clear_rows(op.y.tensor(), start.back());
+  clear_rows(op.lse.tensor(), start.back());
 }
 
-void attention_backward_cpu(const Tensor& qkv, const Tensor& seq_start, const AttentionShape& shape,
-                            const Dropout& dropout, const Tensor& y, const Tensor& lse,
-                            const Tensor& d_y, Out d_qkv, cpu::Isa isa) {
-  const AttentionKernels& kernels = kernels_for(isa, qkv.dtype());
-  const auto start = boundaries(seq_start, qkv.dim(0), shape.max_length);
-  AttentionCall call = make_call(qkv, shape, dropout);
-  call.y = cpu::address(y);
-  call.lse = static_cast<float*>(cpu::address(lse));
-  call.d_y = cpu::address(d_y);
-  call.d_qkv = cpu::address(d_qkv.tensor());
-  for_each_item(start, shape.heads, 1,
+void attention_backward_cpu(const AttentionBackward& op, cpu::Isa isa) {
+  const AttentionKernels& kernels = kernels_for(isa, op.qkv.dtype());
+  const auto start = boundaries(op.seq_start, op.qkv.dim(0), op.shape.max_length);
+  AttentionCall call = make_call(op.qkv, op.shape, op.dropout);
+  call.y = cpu::address(op.y);
+  call.lse = static_cast<float*>(cpu::address(op.lse));
+  call.d_y = cpu::address(op.d_y);
+  call.d_qkv = cpu::address(op.d_qkv.tensor());
+  for_each_item(start, op.shape.heads, 1,
                 kernels.backward_scratch_bytes(longest(start), call.head_size),
                 [&](const AttentionItem& item, std::byte* scratch) {
                   kernels.backward(call, item, scratch);
                 });
-  clear_rows(d_qkv.tensor(), start.back());
+  clear_rows(op.d_qkv.tensor(), start.back());
+}
+
+void CpuKernels::run(const Attention& op) {
+  attention_cpu(op, cpu::best_isa());
+}
+
+void CpuKernels::run(const AttentionBackward& op, const Scratch& /*scratch*/) {
+  attention_backward_cpu(op, cpu::best_isa());
 }
 
 }  // namespace bertha::ops

@@ -1,11 +1,10 @@
-#include "ops/cpu/cross_entropy_cpu.h"
-
 #include <cmath>
 #include <cstring>
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
 #include "core/threads.h"
+#include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/cross_entropy_kernels.h"
 
 namespace bertha::ops {
@@ -49,33 +48,29 @@ void one_row(E* x, int64_t columns, int64_t label, const float* scale, double* r
 }
 
 template <typename E>
-void all_rows(const Tensor& logits, const Tensor& labels, const Tensor& scale, double* results) {
-  E* const x = static_cast<E*>(cpu::address(logits));
-  const int64_t columns = logits.dim(1);
-  const auto* const label = cpu::data<int32_t>(labels);
-  const auto* const factor = cpu::data<float>(scale);
-  parallel_for(logits.dim(0), std::max<int64_t>(1, 4096 / columns), [&](int64_t row) {
+void all_rows(const CrossEntropy& op, double* results) {
+  E* const x = static_cast<E*>(cpu::address(op.logits.tensor()));
+  const int64_t columns = op.logits.tensor().dim(1);
+  const auto* const label = cpu::data<int32_t>(op.labels);
+  const auto* const factor = cpu::data<float>(op.scale);
+  parallel_for(op.labels.dim(0), std::max<int64_t>(1, 4096 / columns), [&](int64_t row) {
     one_row<E>(x + row * columns, columns, label[row], factor, results + 2 * row);
   });
 }
 
 }  // namespace
 
-void cross_entropy_cpu(InOut logits, const Tensor& labels, const Tensor& scale,
-                       const Tensor& row_results, Out result) {
-  auto* const rows = static_cast<double*>(cpu::address(row_results));
-  if (logits.tensor().dtype() == DType::kF32) {
-    all_rows<float>(logits.tensor(), labels, scale, rows);
-  } else {
-    all_rows<uint16_t>(logits.tensor(), labels, scale, rows);
-  }
+void CpuKernels::run(const CrossEntropy& op, const Scratch& scratch) {
+  auto* const rows = static_cast<double*>(cpu::address(scratch.values));
+  const bool wide = op.logits.tensor().dtype() == DType::kF32;
+  (wide ? all_rows<float> : all_rows<uint16_t>)(op, rows);
   double loss = 0;
   double hits = 0;
-  for (int64_t row = 0; row < labels.size(); ++row) {
+  for (int64_t row = 0; row < op.labels.size(); ++row) {
     loss += rows[2 * row];
     hits += rows[2 * row + 1];
   }
-  auto* const to = cpu::data<float>(result);
+  auto* const to = cpu::data<float>(op.result);
   to[0] = static_cast<float>(loss);
   to[1] = static_cast<float>(hits);
 }

@@ -1,6 +1,6 @@
 #include <immintrin.h>
 
-#include "ops/dropout_mask.h"
+#include "ops/cpu/dropout_mask.h"
 
 namespace bertha::ops {
 namespace {

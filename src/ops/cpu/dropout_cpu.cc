@@ -1,7 +1,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
+#include "ops/cpu/dropout_mask.h"
 #include "ops/dropout.h"
-#include "ops/dropout_mask.h"
 
 namespace bertha::ops {
 

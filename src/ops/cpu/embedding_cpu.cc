@@ -1,10 +1,9 @@
-#include "ops/cpu/embedding_cpu.h"
-
 #include <algorithm>
 
 #include "backend/cpu/view.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/layer_norm_cpu.h"
 
 namespace bertha::ops {
@@ -34,33 +33,33 @@ void check_ids(const Tensor& ids, const Tensor& table, const char* what) {
                least, most, table.dim(0));
 }
 
-void check_ids(const EmbeddingIds& ids, const EmbeddingTables& tables) {
-  check_ids(ids.word, tables.word, "word");
-  check_ids(ids.position, tables.position, "position");
-  check_ids(ids.segment, tables.segment, "segment");
+void check_ids(const EmbeddingIds& ids, const Tensor& word, const Tensor& position,
+               const Tensor& segment) {
+  check_ids(ids.word, word, "word");
+  check_ids(ids.position, position, "position");
+  check_ids(ids.segment, segment, "segment");
 }
 
 template <typename T>
-void forward_rows(const EmbeddingIds& operands, const EmbeddingTables& tables, const Tensor& gamma,
-                  const Tensor& beta, float eps, const Dropout& dropout, Out z_operand, Out y,
-                  Out mean, Out rstd) {
+void forward_rows(const Embedding& op) {
   const RowKernels<T>& kernels = row_kernels_of<T>();
-  const Ids ids(operands);
-  const auto* word = cpu::data<float>(tables.word);
-  const auto* position = cpu::data<float>(tables.position);
-  const auto* segment = cpu::data<float>(tables.segment);
-  const int64_t columns = z_operand.tensor().dim(1);
+  const Ids ids(op.ids);
+  const auto* word = cpu::data<float>(op.tables.word);
+  const auto* position = cpu::data<float>(op.tables.position);
+  const auto* segment = cpu::data<float>(op.tables.segment);
+  const int64_t columns = op.z.tensor().dim(1);
   parallel_ranges(
-      z_operand.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int) {
-        RowMask mask(dropout, columns);
+      op.z.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int) {
+        RowMask mask(op.dropout, columns);
         for (int64_t t = begin; t < end; ++t) {
-          T* z = static_cast<T*>(cpu::address(z_operand.tensor())) + t * columns;
+          T* z = static_cast<T*>(cpu::address(op.z.tensor())) + t * columns;
           kernels.add_three(word + ids.word[t] * columns, position + ids.position[t] * columns,
                             segment + ids.segment[t] * columns, z, columns);
-          kernels.normalise(z, cpu::data<float>(gamma), cpu::data<float>(beta), eps, mask.row(t),
-                            {.y = static_cast<T*>(cpu::address(y.tensor())) + t * columns,
-                             .mean = cpu::data<float>(mean) + t,
-                             .rstd = cpu::data<float>(rstd) + t},
+          kernels.normalise(z, cpu::data<float>(op.gamma), cpu::data<float>(op.beta), op.eps,
+                            mask.row(t),
+                            {.y = static_cast<T*>(cpu::address(op.y.tensor())) + t * columns,
+                             .mean = cpu::data<float>(op.mean) + t,
+                             .rstd = cpu::data<float>(op.rstd) + t},
                             columns);
         }
       });
@@ -69,22 +68,22 @@ void forward_rows(const EmbeddingIds& operands, const EmbeddingTables& tables, c
 /// A thread owns columns, not rows: tokens of the same word meet in one thread, in token order,
 /// however often a word occurs, so sums are the same for every thread count.
 template <typename T>
-void scatter(const EmbeddingIds& operands, const Tensor& d_operand,
-             const EmbeddingTables& d_tables) {
+void scatter(const EmbeddingBackward& op) {
   constexpr int64_t kGroup = 16;  // columns: a cache line of f32
   const auto accumulate = row_kernels_of<T>().accumulate;
-  const Ids ids(operands);
-  auto* word = cpu::data<float>(InOut(d_tables.word));
-  auto* position = cpu::data<float>(InOut(d_tables.position));
-  auto* segment = cpu::data<float>(InOut(d_tables.segment));
-  const int64_t tokens = d_operand.dim(0);
-  const int64_t columns = d_operand.dim(1);
+  const Ids ids(op.ids);
+  auto* word = cpu::data<float>(op.d_tables.word);
+  auto* position = cpu::data<float>(op.d_tables.position);
+  auto* segment = cpu::data<float>(op.d_tables.segment);
+  const Tensor& rows = op.d.tensor();
+  const int64_t tokens = rows.dim(0);
+  const int64_t columns = rows.dim(1);
   const int64_t groups = (columns + kGroup - 1) / kGroup;
   parallel_ranges(groups, 1, [&](int64_t begin, int64_t end, int) {
     const int64_t first = begin * kGroup;
     const int64_t count = std::min(end * kGroup, columns) - first;
     for (int64_t t = 0; t < tokens; ++t) {
-      const T* d = static_cast<const T*>(cpu::address(d_operand)) + t * columns + first;
+      const T* d = static_cast<const T*>(cpu::address(rows)) + t * columns + first;
       accumulate(d, word + ids.word[t] * columns + first, count);
       accumulate(d, position + ids.position[t] * columns + first, count);
       accumulate(d, segment + ids.segment[t] * columns + first, count);
@@ -94,20 +93,24 @@ void scatter(const EmbeddingIds& operands, const Tensor& d_operand,
 
 }  // namespace
 
-void embedding_cpu(const EmbeddingIds& ids, const EmbeddingTables& tables, const Tensor& gamma,
-                   const Tensor& beta, float eps, const Dropout& dropout, Out z, Out y, Out mean,
-                   Out rstd) {
-  check_ids(ids, tables);
-  const auto rows =
-      z.tensor().dtype() == DType::kF32 ? forward_rows<float> : forward_rows<uint16_t>;
-  rows(ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
+void CpuKernels::run(const Embedding& op) {
+  check_ids(op.ids, op.tables.word, op.tables.position, op.tables.segment);
+  const bool wide = op.z.tensor().dtype() == DType::kF32;
+  (wide ? forward_rows<float> : forward_rows<uint16_t>)(op);
 }
 
-void embedding_scatter_cpu(const EmbeddingIds& ids, const Tensor& d,
-                           const EmbeddingTables& d_tables) {
-  check_ids(ids, d_tables);
-  const auto rows = d.dtype() == DType::kF32 ? scatter<float> : scatter<uint16_t>;
-  rows(ids, d, d_tables);
+void CpuKernels::run(const EmbeddingBackward& op, const Scratch& scratch) {
+  check_ids(op.ids, op.d_tables.word.tensor(), op.d_tables.position.tensor(),
+            op.d_tables.segment.tensor());
+  const LayerNormBackward norm = {.z = op.z,
+                                  .mean = op.mean,
+                                  .rstd = op.rstd,
+                                  .gamma = op.gamma,
+                                  .d = op.d,
+                                  .d_gamma = op.d_gamma,
+                                  .d_beta = op.d_beta};
+  layer_norm_backward_cpu(norm, op.dropout, scratch.values);
+  (op.z.dtype() == DType::kF32 ? scatter<float> : scatter<uint16_t>)(op);
 }
 
 }  // namespace bertha::ops

@@ -1,10 +1,9 @@
-#include "ops/cpu/linear_cpu.h"
-
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/view.h"
 #include "core/profile.h"
 #include "core/threads.h"
 #include "ops/cpu/activation_kernels.h"
+#include "ops/cpu/cpu_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -53,13 +52,14 @@ void gelu(const Tensor& x, const Tensor& y) {
   });
 }
 
-/// Turns d_y into the gradient before the activation and adds its column sums to d_b. Threads share
-/// the columns out, so that no sum depends on their number.
+/// Makes d_y the gradient before the activation and adds its column sums to d_b. Each thread has
+/// columns of its own, so that no sum depends on the number of threads.
 template <typename E>
-void activation_backward(const Tensor& d_y, const Tensor& saved, Activation activation,
-                         float* d_b) {
+void activation_backward(const LinearBackward& op) {
+  const Tensor& d_y = op.d_y.tensor();
   E* const d = elements<E>(d_y);
-  const E* const s = elements<E>(saved);
+  const E* const s = elements<E>(op.saved);
+  float* const d_b = cpu::data<float>(op.d_b);
   const int64_t columns = d_y.dim(1);
   const int64_t groups = (columns + kColumnGrain - 1) / kColumnGrain;
   const int64_t grain = std::max<int64_t>(1, kGrain / (d_y.dim(0) * kColumnGrain + 1));
@@ -69,9 +69,9 @@ void activation_backward(const Tensor& d_y, const Tensor& saved, Activation acti
                             .columns = std::min(last * kColumnGrain, columns) - left,
                             .stride = columns};
     float* const sums = d_b == nullptr ? nullptr : d_b + left;
-    if (activation == Activation::kGelu) {
+    if (op.activation == Activation::kGelu) {
       kernels<E>().gelu_gradient(d + left, s + left, block, sums);
-    } else if (activation == Activation::kTanh) {
+    } else if (op.activation == Activation::kTanh) {
       kernels<E>().tanh_gradient(d + left, s + left, block, sums);
     } else {
       kernels<E>().column_sums(d + left, block, sums);
@@ -79,57 +79,46 @@ void activation_backward(const Tensor& d_y, const Tensor& saved, Activation acti
   });
 }
 
-/// Of one product over x [T,K], w [N,K] and y [T,N], beside `more_bytes`.
-Cost product_cost(const Tensor& x, const Tensor& w, const Tensor& y, int64_t more_bytes = 0) {
-  return {.flops = 2 * x.size() * w.dim(0), .bytes = bytes_of(x, w, y) + more_bytes};
-}
-
-void gradient_of_activation(cpu::CpuDevice& device, const Tensor& d_y, const Tensor& saved,
-                            Activation activation, float* d_b) {
-  const Timed timed(device, "linear, bias and activation backward",
-                    [&] { return Cost{.bytes = bytes_of(d_y, saved, saved)}; });
-  if (d_y.dtype() == DType::kF32) {
-    activation_backward<float>(d_y, saved, activation, d_b);
-  } else {
-    activation_backward<uint16_t>(d_y, saved, activation, d_b);
-  }
-}
-
 }  // namespace
 
-void linear_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
-                Activation activation, Out y, Out saved) {
-  const bool keeps = !saved.empty();
-  {
-    const Timed timed(device, "linear", [&] { return product_cost(x, w, y.tensor()); });
-    device.products().forward(x, w, b, keeps ? cpu::Epilogue::kNone : epilogue_of(activation),
-                              keeps ? saved : y, device.parameter_version());
-  }
+void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
+  const bool keeps = !op.saved.empty();
+  device_.products().forward(op.x, op.w, op.b,
+                             keeps ? cpu::Epilogue::kNone : epilogue_of(op.activation),
+                             keeps ? op.saved : op.y, device_.parameter_version());
   if (!keeps) return;
-  const Timed timed(device, "linear, GELU",
-                    [&] { return Cost{.bytes = bytes_of(saved.tensor(), y.tensor())}; });
-  if (x.dtype() == DType::kF32) {
-    gelu<float>(saved.tensor(), y.tensor());
-  } else {
-    gelu<uint16_t>(saved.tensor(), y.tensor());
-  }
+  const Timed timed(
+      device_, "linear, GELU",
+      [&] { return Cost{.bytes = bytes_of(op.saved.tensor(), op.y.tensor())}; },
+      Timed::Work::kPart);
+  const bool wide = op.x.dtype() == DType::kF32;
+  (wide ? gelu<float> : gelu<uint16_t>)(op.saved.tensor(), op.y.tensor());
 }
 
-void linear_backward_cpu(cpu::CpuDevice& device, const Tensor& x, const Tensor& w,
-                         const Tensor& saved, Activation activation, InOut d_y, InOut d_x,
-                         Write d_x_write, InOut d_w, InOut d_b) {
-  const Tensor& d = d_y.tensor();
-  if (activation != Activation::kNone || !d_b.empty()) {
-    gradient_of_activation(device, d, saved, activation, cpu::data<float>(d_b));
+void CpuKernels::run(const LinearBackward& op, const Scratch& /*scratch*/) {
+  const Tensor& d_y = op.d_y.tensor();
+  if (op.reads_d_y_first()) {
+    const Timed timed(
+        device_, "linear, bias and activation backward",
+        [&] { return Cost{.bytes = bytes_of(d_y, op.saved, op.saved)}; }, Timed::Work::kPart);
+    (d_y.dtype() == DType::kF32 ? activation_backward<float> : activation_backward<uint16_t>)(op);
   }
   {
-    const Timed timed(device, "linear, d_w",
-                      [&] { return product_cost(x, w, d, 2 * d_w.tensor().size_bytes()); });
-    device.products().backward_weights(d, x, d_w);
+    const Timed timed(
+        device_, "linear, d_w",
+        [&] {
+          const Cost product = product_cost(op.x, op.w, d_y);
+          return Cost{.flops = product.flops,
+                      .bytes = product.bytes + 2 * op.d_w.tensor().size_bytes()};
+        },
+        Timed::Work::kPart);
+    device_.products().backward_weights(d_y, op.x, op.d_w);
   }
-  if (d_x.empty()) return;
-  const Timed timed(device, "linear, d_x", [&] { return product_cost(x, w, d); });
-  device.products().backward_data(d, w, d_x_write == Write::kAdd, d_x, device.parameter_version());
+  if (op.d_x.empty()) return;
+  const Timed timed(
+      device_, "linear, d_x", [&] { return product_cost(op.x, op.w, d_y); }, Timed::Work::kPart);
+  device_.products().backward_data(d_y, op.w, op.d_x_write == Write::kAdd, op.d_x,
+                                   device_.parameter_version());
 }
 
 }  // namespace bertha::ops

@@ -1,11 +1,10 @@
-#include "ops/cpu/optimizer_cpu.h"
-
 #include <algorithm>
 #include <cmath>
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/view.h"
 #include "core/threads.h"
+#include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/optimizer_kernels.h"
 
 namespace bertha::ops {
@@ -27,9 +26,9 @@ struct Block {
   int64_t size;
 };
 
-/// body(block) for all blocks of all spans, threads taking equal shares of them.
+/// body(block) for all blocks of all spans, split equally over the threads.
 template <typename Body>
-void parallel_blocks(std::span<const ParameterSpan> spans, const Body& body) {
+void parallel_blocks(Spans spans, const Body& body) {
   parallel_ranges(norm_blocks(spans), 1, [&](int64_t begin, int64_t end, int) {
     int64_t first_of_span = 0;
     for (size_t s = 0; s < spans.size() && first_of_span < end; ++s) {
@@ -47,12 +46,12 @@ void parallel_blocks(std::span<const ParameterSpan> spans, const Body& body) {
 }
 
 AdamRun run_of(const OptimizerBuffers& buffers, const Block& block) {
-  auto* shadow = static_cast<uint16_t*>(cpu::address(buffers.shadow));
-  return {.weights = cpu::data<float>(InOut(buffers.weights)) + block.offset,
-          .gradients = cpu::data<float>(InOut(buffers.gradients)) + block.offset,
-          .first = cpu::data<float>(InOut(buffers.first)) + block.offset,
-          .second = cpu::data<float>(InOut(buffers.second)) + block.offset,
-          .shadow = shadow == nullptr ? nullptr : shadow + block.offset,
+  auto* bf16_weights = static_cast<uint16_t*>(cpu::address(buffers.bf16_weights.tensor()));
+  return {.weights = cpu::data<float>(buffers.weights) + block.offset,
+          .gradients = cpu::data<float>(buffers.gradients) + block.offset,
+          .exp_avg = cpu::data<float>(buffers.exp_avg) + block.offset,
+          .exp_avg_sq = cpu::data<float>(buffers.exp_avg_sq) + block.offset,
+          .bf16_weights = bf16_weights == nullptr ? nullptr : bf16_weights + block.offset,
           .size = block.size};
 }
 
@@ -80,7 +79,7 @@ float clip_factor(double norm, double max_norm) {
   return factor < 1 ? static_cast<float>(factor) : 1;
 }
 
-void scale_blocks(InOut gradients, std::span<const ParameterSpan> spans, const float* factors) {
+void scale_blocks(InOut gradients, Spans spans, const float* factors) {
   auto* values = cpu::data<float>(gradients);
   parallel_blocks(spans, [&](const Block& block) {
     const float factor = factors[block.span];
@@ -88,114 +87,100 @@ void scale_blocks(InOut gradients, std::span<const ParameterSpan> spans, const f
   });
 }
 
-}  // namespace
-
-int64_t norm_blocks(std::span<const ParameterSpan> spans) {
-  int64_t blocks = 0;
-  for (const ParameterSpan& span : spans) blocks += blocks_of(span);
-  return blocks;
-}
-
-float trust_ratio(bool decays, const AdamSettings& settings, std::span<const double> squares) {
-  if (!decays || settings.weight_decay == 0) return 1;
-  double weights = 0;
-  double update = 0;
-  for (size_t i = 0; i + 1 < squares.size(); i += 2) {
-    weights += squares[i];
-    update += squares[i + 1];
-  }
-  return weights > 0 && update > 0 ? static_cast<float>(std::sqrt(weights) / std::sqrt(update)) : 1;
-}
-
-void square_blocks_cpu(const Tensor& values, std::span<const ParameterSpan> spans, Out squares) {
-  const auto* from = cpu::data<float>(values);
-  auto* to = cpu::data<double>(squares);
+/// squares[b] = Σ x² of block b.
+void sum_squares(const float* values, Spans spans, double* squares) {
   parallel_blocks(spans, [&](const Block& block) {
-    to[block.index] = kernels().sum_squares(from + block.offset, block.size);
+    squares[block.index] = kernels().sum_squares(values + block.offset, block.size);
   });
 }
 
-void global_norm_cpu(const Tensor& gradients, Out norm, const NormScratch& scratch) {
-  const ParameterSpan whole = {.size = gradients.size()};
-  const auto* squares = cpu::data<double>(scratch.blocks);
-  square_blocks_cpu(gradients, {&whole, 1}, Out(scratch.blocks));
+}  // namespace
+
+void CpuKernels::run(const SquareBlocks& op) {
+  sum_squares(cpu::data<float>(op.values), op.spans, cpu::data<double>(op.squares));
+}
+
+void CpuKernels::run(const GlobalNorm& op, const Scratch& scratch) {
+  const ParameterSpan whole = {.size = op.values.size()};
+  auto* squares = cpu::data<double>(Out(scratch.values));
+  sum_squares(cpu::data<float>(op.values), {&whole, 1}, squares);
   double total = 0;
   for (int64_t b = 0; b < blocks_of(whole); ++b) total += squares[b];
-  *cpu::data<float>(norm) = static_cast<float>(std::sqrt(total));
+  *cpu::data<float>(op.norm) = static_cast<float>(std::sqrt(total));
 }
 
-void clip_norm_cpu(InOut gradients, const Tensor& norm, float max_norm) {
-  const ParameterSpan whole = {.size = gradients.tensor().size()};
-  const float factor =
-      clip_factor(static_cast<double>(*cpu::data<float>(norm)), static_cast<double>(max_norm));
-  scale_blocks(gradients, {&whole, 1}, &factor);
+void CpuKernels::run(const ClipNorm& op) {
+  const ParameterSpan whole = {.size = op.gradients.tensor().size()};
+  const float factor = clip_factor(static_cast<double>(*cpu::data<float>(op.norm)),
+                                   static_cast<double>(op.max_norm));
+  scale_blocks(op.gradients, {&whole, 1}, &factor);
 }
 
-void clip_norm_each_cpu(InOut gradients, std::span<const ParameterSpan> spans, float max_norm,
-                        const NormScratch& scratch) {
-  const auto* squares = cpu::data<double>(scratch.blocks);
+void CpuKernels::run(const ClipNormEach& op, const Scratch& scratch) {
+  auto* squares = cpu::data<double>(Out(scratch.values));
   auto* factors = cpu::data<float>(Out(scratch.factors));
-  square_blocks_cpu(gradients.tensor(), spans, Out(scratch.blocks));
-  for (size_t s = 0; s < spans.size(); ++s) {
+  sum_squares(cpu::data<float>(op.gradients), op.spans, squares);
+  for (size_t s = 0; s < op.spans.size(); ++s) {
     double total = 0;
-    for (int64_t b = 0; b < blocks_of(spans[s]); ++b) total += *squares++;
-    factors[s] = clip_factor(std::sqrt(total), static_cast<double>(max_norm));
+    for (int64_t b = 0; b < blocks_of(op.spans[s]); ++b) total += *squares++;
+    factors[s] = clip_factor(std::sqrt(total), static_cast<double>(op.max_norm));
   }
-  scale_blocks(gradients, spans, factors);
+  scale_blocks(op.gradients, op.spans, factors);
 }
 
-void lamb_update_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
-                     const AdamSettings& settings, const Tensor& scalars, Out squares) {
-  const AdamFactors factors = factors_of(settings, scalars);
-  auto* to = cpu::data<double>(squares);
-  parallel_blocks(spans, [&](const Block& block) {
-    const AdamFactors own = factors_for(factors, spans[block.span]);
-    const SquaredNorms norms = kernels().lamb_update(run_of(buffers, block), own);
+void CpuKernels::run(const LambUpdate& op) {
+  const AdamFactors factors = factors_of(op.settings, op.scalars);
+  auto* to = cpu::data<double>(op.squares);
+  parallel_blocks(op.spans, [&](const Block& block) {
+    const AdamFactors own = factors_for(factors, op.spans[block.span]);
+    const SquaredNorms norms = kernels().lamb_update(run_of(op.buffers, block), own);
     to[2 * block.index] = norms.weights;
     to[2 * block.index + 1] = norms.update;
   });
 }
 
-void lamb_apply_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
-                    const Tensor& scalars, const Tensor& ratios) {
-  const float rate = cpu::data<float>(scalars)[kRate];
-  const auto* factors = cpu::data<float>(ratios);
-  parallel_blocks(spans, [&](const Block& block) {
-    kernels().lamb_apply(run_of(buffers, block), rate * factors[block.span]);
+void CpuKernels::run(const LambApply& op) {
+  const float rate = cpu::data<float>(op.scalars)[kRate];
+  const auto* factors = cpu::data<float>(op.ratios);
+  parallel_blocks(op.spans, [&](const Block& block) {
+    kernels().lamb_apply(run_of(op.buffers, block), rate * factors[block.span]);
   });
 }
 
-void lamb_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
-              const AdamSettings& settings, const Tensor& scalars, const NormScratch& scratch) {
-  lamb_update_cpu(buffers, spans, settings, scalars, Out(scratch.blocks));
-  const auto* squares = cpu::data<double>(scratch.blocks);
+void CpuKernels::run(const Lamb& op, const Scratch& scratch) {
+  run(LambUpdate{.buffers = op.buffers,
+                 .spans = op.spans,
+                 .settings = op.settings,
+                 .scalars = op.scalars,
+                 .squares = Out(scratch.values)});
+  const auto* squares = cpu::data<double>(scratch.values);
   auto* ratios = cpu::data<float>(Out(scratch.factors));
-  for (size_t s = 0; s < spans.size(); ++s) {
-    const auto values = static_cast<size_t>(2 * blocks_of(spans[s]));
-    ratios[s] = trust_ratio(spans[s].decay, settings, {squares, values});
+  for (size_t s = 0; s < op.spans.size(); ++s) {
+    const auto values = static_cast<size_t>(2 * blocks_of(op.spans[s]));
+    ratios[s] = trust_ratio(op.spans[s].decay, op.settings, {squares, values});
     squares += values;
   }
-  lamb_apply_cpu(buffers, spans, scalars, scratch.factors);
+  run(LambApply{
+      .buffers = op.buffers, .spans = op.spans, .scalars = op.scalars, .ratios = scratch.factors});
 }
 
-void adamw_cpu(const OptimizerBuffers& buffers, std::span<const ParameterSpan> spans,
-               const AdamSettings& settings, const Tensor& scalars) {
-  const AdamFactors factors = factors_of(settings, scalars);
-  parallel_blocks(spans, [&](const Block& block) {
-    kernels().adamw(run_of(buffers, block), factors_for(factors, spans[block.span]));
+void CpuKernels::run(const AdamW& op) {
+  const AdamFactors factors = factors_of(op.settings, op.scalars);
+  parallel_blocks(op.spans, [&](const Block& block) {
+    kernels().adamw(run_of(op.buffers, block), factors_for(factors, op.spans[block.span]));
   });
 }
 
-void convert_cpu(const Tensor& from, Out to) {
-  const bool narrows = from.dtype() == DType::kF32;
-  const ParameterSpan whole = {.size = from.size()};
+void CpuKernels::run(const Convert& op) {
+  const bool narrows = op.from.dtype() == DType::kF32;
+  const ParameterSpan whole = {.size = op.from.size()};
   parallel_blocks({&whole, 1}, [&](const Block& block) {
     if (narrows) {
-      auto* bits = static_cast<uint16_t*>(cpu::address(to.tensor()));
-      kernels().narrow(cpu::data<float>(from) + block.offset, bits + block.offset, block.size);
+      auto* bits = static_cast<uint16_t*>(cpu::address(op.to.tensor()));
+      kernels().narrow(cpu::data<float>(op.from) + block.offset, bits + block.offset, block.size);
     } else {
-      const auto* bits = static_cast<const uint16_t*>(cpu::address(from));
-      kernels().widen(bits + block.offset, cpu::data<float>(to) + block.offset, block.size);
+      const auto* bits = static_cast<const uint16_t*>(cpu::address(op.from));
+      kernels().widen(bits + block.offset, cpu::data<float>(op.to) + block.offset, block.size);
     }
   });
 }

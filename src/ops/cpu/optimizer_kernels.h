@@ -19,13 +19,13 @@ struct AdamFactors {
   float second_correction;
 };
 
-/// A run of elements of the flat buffers; shadow may be null.
+/// A run of elements of the flat buffers; bf16_weights may be null.
 struct AdamRun {
   float* weights;
   float* gradients;
-  float* first;
-  float* second;
-  uint16_t* shadow;
+  float* exp_avg;
+  float* exp_avg_sq;
+  uint16_t* bf16_weights;
   int64_t size;
 };
 

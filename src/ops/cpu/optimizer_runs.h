@@ -31,10 +31,10 @@ template <typename Width>
 Lanes adam_update(const AdamRun& run, const AdamLanes& f, const Lanes& weights, int64_t i,
                   Width lanes) {
   const Lanes g = Lanes::load(run.gradients + i, lanes) * f.gradient_scale;
-  const Lanes m = Lanes::load(run.first + i, lanes) * f.beta1 + g * f.rest1;
-  const Lanes v = Lanes::load(run.second + i, lanes) * f.beta2 + g * g * f.rest2;
-  m.store(run.first + i, lanes);
-  v.store(run.second + i, lanes);
+  const Lanes m = Lanes::load(run.exp_avg + i, lanes) * f.beta1 + g * f.rest1;
+  const Lanes v = Lanes::load(run.exp_avg_sq + i, lanes) * f.beta2 + g * g * f.rest2;
+  m.store(run.exp_avg + i, lanes);
+  v.store(run.exp_avg_sq + i, lanes);
   const Lanes u = m * f.first_correction / (sqrt(v * f.second_correction) + f.eps);
   return only(u + weights * f.decay, lanes);
 }
@@ -42,7 +42,7 @@ Lanes adam_update(const AdamRun& run, const AdamLanes& f, const Lanes& weights, 
 template <typename Width>
 void store_weights(const AdamRun& run, const Lanes& weights, int64_t i, Width lanes) {
   weights.store(run.weights + i, lanes);
-  if (run.shadow != nullptr) weights.store(run.shadow + i, lanes);
+  if (run.bf16_weights != nullptr) weights.store(run.bf16_weights + i, lanes);
 }
 
 double sum_squares(const float* values, int64_t size) {

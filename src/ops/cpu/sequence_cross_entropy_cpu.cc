@@ -1,10 +1,9 @@
-#include "ops/cpu/sequence_cross_entropy_cpu.h"
-
 #include <algorithm>
 #include <cmath>
 
 #include "backend/cpu/view.h"
 #include "core/threads.h"
+#include "ops/cpu/cpu_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -43,18 +42,17 @@ void one_column(const Column& x, int64_t label, const float* scale, double* resu
 
 }  // namespace
 
-void sequence_cross_entropy_cpu(InOut logits, const Tensor& seq_start, const Tensor& labels,
-                                const Tensor& scale, const Tensor& parts, Out result) {
-  auto* const x = cpu::data<float>(logits);
-  const auto* const start = cpu::data<int32_t>(seq_start);
-  const auto* const label = cpu::data<int32_t>(labels);
-  const auto* const factor = cpu::data<float>(scale);
-  auto* const part = static_cast<double*>(cpu::address(parts));
-  const int64_t tokens = logits.tensor().dim(0);
-  const int64_t columns = logits.tensor().dim(1);
-  const int64_t sequences = labels.dim(0);
+void CpuKernels::run(const SequenceCrossEntropy& op, const Scratch& scratch) {
+  auto* const x = cpu::data<float>(op.logits);
+  const auto* const start = cpu::data<int32_t>(op.seq_start);
+  const auto* const label = cpu::data<int32_t>(op.labels);
+  const auto* const factor = cpu::data<float>(op.scale);
+  auto* const part = static_cast<double*>(cpu::address(scratch.values));
+  const int64_t tokens = op.logits.tensor().dim(0);
+  const int64_t columns = op.logits.tensor().dim(1);
+  const int64_t sequences = op.labels.dim(0);
   BERTHA_CHECK(start[sequences] <= tokens, "{} tokens of {}", start[sequences], tokens);
-  parallel_for(labels.size(), 4, [&](int64_t i) {
+  parallel_for(op.labels.size(), 4, [&](int64_t i) {
     const int64_t begin = start[i / columns];
     const Column column{x + begin * columns + i % columns, start[i / columns + 1] - begin, columns};
     one_column(column, label[i], factor, part + 2 * i);
@@ -62,11 +60,11 @@ void sequence_cross_entropy_cpu(InOut logits, const Tensor& seq_start, const Ten
   if (factor != nullptr) std::fill(x + start[sequences] * columns, x + tokens * columns, 0.0F);
   double loss = 0;
   double hits = 0;
-  for (int64_t i = 0; i < labels.size(); ++i) {
+  for (int64_t i = 0; i < op.labels.size(); ++i) {
     loss += part[2 * i];
     hits += part[2 * i + 1];
   }
-  auto* const to = cpu::data<float>(result);
+  auto* const to = cpu::data<float>(op.result);
   to[0] = static_cast<float>(loss);
   to[1] = static_cast<float>(hits);
 }

@@ -2,11 +2,10 @@
 // keys (or queries) at a time for the scores and the columns of the head for the sums. bf16 with
 // head size 64 goes to attention_mma_cuda.cu.
 
-#include "ops/cuda/attention_cuda.h"
-
 #include <cmath>
 
 #include "ops/cuda/attention_arguments_cuda.h"
+#include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -222,35 +221,41 @@ cuda::Grid warp_grid(const char* name, const AttentionArguments<E>& a, int vecto
           .shared_bytes = kWarpsInBlock * floats * int64_t{sizeof(float)}};
 }
 
-template <typename E>
-AttentionArguments<E> arguments_of(const Tensor& qkv, const Tensor& seq_start,
-                                   const AttentionShape& shape, const Dropout& dropout,
-                                   const Tensor& y, const Tensor& lse) {
-  const int64_t head_size = qkv.dim(1) / (3 * shape.heads);
-  return {.qkv = cuda::data<E>(qkv),
-          .seq_start = cuda::data<int32_t>(seq_start),
-          .dropout = dropout_arguments(dropout),
-          .y = cuda::data<E>(Out(y)),
-          .lse = cuda::data<float>(Out(lse)),
+/// The operands that both passes have.
+template <typename E, typename Op>
+AttentionArguments<E> shared_arguments(const Op& op) {
+  const int64_t head_size = op.qkv.dim(1) / (3 * op.shape.heads);
+  return {.qkv = cuda::data<E>(op.qkv),
+          .seq_start = cuda::data<int32_t>(op.seq_start),
+          .dropout = dropout_arguments(op.dropout),
+          .y = nullptr,
+          .lse = nullptr,
           .d_y = nullptr,
           .delta = nullptr,
           .d_qkv = nullptr,
           .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_size))),
-          .tokens = static_cast<int>(qkv.dim(0)),
-          .sequences = static_cast<int>(seq_start.dim(0) - 1),
-          .heads = static_cast<int>(shape.heads),
+          .tokens = static_cast<int>(op.qkv.dim(0)),
+          .sequences = static_cast<int>(op.seq_start.dim(0) - 1),
+          .heads = static_cast<int>(op.shape.heads),
           .head_size = static_cast<int>(head_size),
-          .max_length = static_cast<int>(shape.max_length)};
+          .max_length = static_cast<int>(op.shape.max_length)};
 }
 
 template <typename E>
-AttentionArguments<E> arguments_of(const Tensor& qkv, const Tensor& seq_start,
-                                   const AttentionShape& shape, const Dropout& dropout,
-                                   const Tensor& y, const Tensor& lse, const Tensor& d_y, Out d_qkv,
-                                   const Tensor& delta) {
-  AttentionArguments<E> a = arguments_of<E>(qkv, seq_start, shape, dropout, y, lse);
-  a.d_y = cuda::data<E>(d_y);
-  a.d_qkv = cuda::data<E>(d_qkv);
+AttentionArguments<E> arguments_of(const Attention& op) {
+  AttentionArguments<E> a = shared_arguments<E>(op);
+  a.y = cuda::data<E>(op.y);
+  a.lse = cuda::data<float>(op.lse);
+  return a;
+}
+
+template <typename E>
+AttentionArguments<E> arguments_of(const AttentionBackward& op, const Tensor& delta) {
+  AttentionArguments<E> a = shared_arguments<E>(op);
+  a.y = cuda::data<E>(Out(op.y));
+  a.lse = cuda::data<float>(Out(op.lse));
+  a.d_y = cuda::data<E>(op.d_y);
+  a.d_qkv = cuda::data<E>(op.d_qkv);
   a.delta = cuda::data<float>(Out(delta));
   return a;
 }
@@ -277,31 +282,21 @@ void attention_backward_any(const cuda::CudaDevice& device,
                arguments);
 }
 
-void attention_cuda(cuda::CudaDevice& device, const Tensor& qkv, const Tensor& seq_start,
-                    const AttentionShape& shape, const Dropout& dropout, Out y, Out lse) {
-  if (qkv.dtype() == DType::kF32) {
-    attention_any(device,
-                  arguments_of<float>(qkv, seq_start, shape, dropout, y.tensor(), lse.tensor()));
-    return;
-  }
-  const auto arguments =
-      arguments_of<BFloat16>(qkv, seq_start, shape, dropout, y.tensor(), lse.tensor());
+void CudaKernels::run(const Attention& op) {
+  if (op.qkv.dtype() == DType::kF32) return attention_any(device_, arguments_of<float>(op));
+  const auto arguments = arguments_of<BFloat16>(op);
   const bool fits = arguments.head_size == kTensorCoreHeadSize;
-  (fits ? attention_tensor_cores : attention_any<BFloat16>)(device, arguments);
+  (fits ? attention_tensor_cores : attention_any<BFloat16>)(device_, arguments);
 }
 
-void attention_backward_cuda(cuda::CudaDevice& device, const Tensor& qkv, const Tensor& seq_start,
-                             const AttentionShape& shape, const Dropout& dropout, const Tensor& y,
-                             const Tensor& lse, const Tensor& d_y, Out d_qkv, const Tensor& delta) {
-  if (qkv.dtype() == DType::kF32) {
-    attention_backward_any(
-        device, arguments_of<float>(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv, delta));
-    return;
+void CudaKernels::run(const AttentionBackward& op, const Scratch& scratch) {
+  const Tensor& delta = scratch.values;
+  if (op.qkv.dtype() == DType::kF32) {
+    return attention_backward_any(device_, arguments_of<float>(op, delta));
   }
-  const auto arguments =
-      arguments_of<BFloat16>(qkv, seq_start, shape, dropout, y, lse, d_y, d_qkv, delta);
+  const auto arguments = arguments_of<BFloat16>(op, delta);
   const bool fits = arguments.head_size == kTensorCoreHeadSize;
-  (fits ? attention_backward_tensor_cores : attention_backward_any<BFloat16>)(device, arguments);
+  (fits ? attention_backward_tensor_cores : attention_backward_any<BFloat16>)(device_, arguments);
 }
 
 }  // namespace bertha::ops

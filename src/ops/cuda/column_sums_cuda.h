@@ -8,7 +8,7 @@
 
 #include "backend/cuda/launch.h"
 #include "backend/cuda/view.h"
-#include "ops/cuda/partials_cuda.h"
+#include "ops/partial_sums.h"
 
 namespace bertha::ops {
 

@@ -5,6 +5,7 @@
 
 #include "backend/cuda/launch.h"
 #include "backend/cuda/view.h"
+#include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -103,32 +104,28 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename E, int kPack>
-void all_rows(const cuda::CudaDevice& device, InOut logits, const Tensor& labels,
-              const Tensor& scale, double* results) {
+void all_rows(const cuda::CudaDevice& device, const CrossEntropy& op, double* results) {
   cuda::launch(device,
                {.name = "cross_entropy",
-                .blocks = {static_cast<unsigned>(labels.size())},
+                .blocks = {static_cast<unsigned>(op.labels.size())},
                 .threads = {kThreads}},
-               rows_kernel<E, kPack>, cuda::data<E>(logits), cuda::data<int32_t>(labels),
-               cuda::data<float>(scale), logits.tensor().dim(1), results);
+               rows_kernel<E, kPack>, cuda::data<E>(op.logits), cuda::data<int32_t>(op.labels),
+               cuda::data<float>(op.scale), op.logits.tensor().dim(1), results);
 }
 
 template <typename E>
-void all_rows_of(const cuda::CudaDevice& device, InOut logits, const Tensor& labels,
-                 const Tensor& scale, double* results) {
-  const bool packs = logits.tensor().dim(1) % cuda::kElementPack == 0;
-  (packs ? all_rows<E, cuda::kElementPack> : all_rows<E, 1>)(device, logits, labels, scale,
-                                                             results);
+void all_rows_of(const cuda::CudaDevice& device, const CrossEntropy& op, double* results) {
+  const bool packs = op.logits.tensor().dim(1) % cuda::kElementPack == 0;
+  (packs ? all_rows<E, cuda::kElementPack> : all_rows<E, 1>)(device, op, results);
 }
 
 }  // namespace
 
-void cross_entropy_cuda(cuda::CudaDevice& device, InOut logits, const Tensor& labels,
-                        const Tensor& scale, const Tensor& row_results, Out result) {
-  auto* const results = cuda::data<double>(Out(row_results));
-  const bool wide = logits.tensor().dtype() == DType::kF32;
-  (wide ? all_rows_of<float> : all_rows_of<BFloat16>)(device, logits, labels, scale, results);
-  sum_row_results(device, row_results, labels.size(), result);
+void CudaKernels::run(const CrossEntropy& op, const Scratch& scratch) {
+  auto* const results = cuda::data<double>(Out(scratch.values));
+  const bool wide = op.logits.tensor().dtype() == DType::kF32;
+  (wide ? all_rows_of<float> : all_rows_of<BFloat16>)(device_, op, results);
+  sum_row_results(device_, scratch.values, op.labels.size(), op.result);
 }
 
 void sum_row_results(const cuda::CudaDevice& device, const Tensor& row_results, int64_t rows,

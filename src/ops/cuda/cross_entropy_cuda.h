@@ -5,10 +5,6 @@
 
 namespace bertha::ops {
 
-/// `row_results` f64 [M,2] is scratch: each row's loss and hit.
-void cross_entropy_cuda(cuda::CudaDevice& device, InOut logits, const Tensor& labels,
-                        const Tensor& scale, const Tensor& row_results, Out result);
-
 /// result f32 [2] = the column sums of row_results f64 [rows,2], in a fixed order.
 void sum_row_results(const cuda::CudaDevice& device, const Tensor& row_results, int64_t rows,
                      Out result);

@@ -1,9 +1,9 @@
 // Ids are checked on the host where batches are made; a wrong one here would read foreign memory.
 
-#include "ops/cuda/embedding_cuda.h"
-
 #include "backend/cuda/launch.h"
 #include "ops/cuda/column_sums_cuda.h"
+#include "ops/cuda/cuda_kernels.h"
+#include "ops/cuda/layer_norm_cuda.h"
 #include "ops/cuda/layer_norm_rows_cuda.h"
 #include "ops/cuda/rows_cuda.h"
 
@@ -80,67 +80,70 @@ void forward(const cuda::CudaDevice& device, const Arguments<E>& arguments, int6
 }
 
 template <typename E>
-void forward_of(const cuda::CudaDevice& device, const EmbeddingIds& ids,
-                const EmbeddingTables& tables, const Tensor& gamma, const Tensor& beta, float eps,
-                const Dropout& dropout, Out z, Out y, Out mean, Out rstd) {
-  const int64_t columns = z.tensor().dim(1);
-  const Arguments<E> arguments = {.words = cuda::data<int32_t>(ids.word),
-                                  .positions = cuda::data<int32_t>(ids.position),
-                                  .segments = cuda::data<int32_t>(ids.segment),
-                                  .word = cuda::data<float>(tables.word),
-                                  .position = cuda::data<float>(tables.position),
-                                  .segment = cuda::data<float>(tables.segment),
-                                  .gamma = cuda::data<float>(gamma),
-                                  .beta = cuda::data<float>(beta),
-                                  .eps = eps,
-                                  .dropout = dropout_arguments(dropout),
-                                  .z = cuda::data<E>(z),
-                                  .y = cuda::data<E>(y),
-                                  .mean = cuda::data<float>(mean),
-                                  .rstd = cuda::data<float>(rstd),
+void forward_of(const cuda::CudaDevice& device, const Embedding& op) {
+  const int64_t columns = op.z.tensor().dim(1);
+  const Arguments<E> arguments = {.words = cuda::data<int32_t>(op.ids.word),
+                                  .positions = cuda::data<int32_t>(op.ids.position),
+                                  .segments = cuda::data<int32_t>(op.ids.segment),
+                                  .word = cuda::data<float>(op.tables.word),
+                                  .position = cuda::data<float>(op.tables.position),
+                                  .segment = cuda::data<float>(op.tables.segment),
+                                  .gamma = cuda::data<float>(op.gamma),
+                                  .beta = cuda::data<float>(op.beta),
+                                  .eps = op.eps,
+                                  .dropout = dropout_arguments(op.dropout),
+                                  .z = cuda::data<E>(op.z),
+                                  .y = cuda::data<E>(op.y),
+                                  .mean = cuda::data<float>(op.mean),
+                                  .rstd = cuda::data<float>(op.rstd),
                                   .columns = static_cast<int>(columns)};
   const bool packs = columns % kElementPack == 0;
-  (packs ? forward<E, kElementPack> : forward<E, 1>)(device, arguments, z.tensor().dim(0));
+  (packs ? forward<E, kElementPack> : forward<E, 1>)(device, arguments, op.z.tensor().dim(0));
 }
 
 /// Few rows with many tokens each: sums over rows, unlike the other two tables.
 template <typename E, int kPack>
-void add_segments(const cuda::CudaDevice& device, const Tensor& segments, const Tensor& d,
-                  const Tensor& d_table, const Tensor& partials) {
+void add_segments(const cuda::CudaDevice& device, const EmbeddingBackward& op,
+                  const Tensor& partials) {
+  const Tensor& d = op.d.tensor();
   const int64_t columns = d.dim(1);
   auto* const scratch = cuda::data<float>(Out(partials));
-  for (int64_t type = 0; type < d_table.dim(0); ++type) {
+  for (int64_t type = 0; type < op.d_tables.segment.tensor().dim(0); ++type) {
     cuda::launch(device, column_grid("embedding_segments", d.dim(0), columns, kPack),
-                 segment_kernel<E, kPack>, cuda::data<E>(d), cuda::data<int32_t>(segments), type,
-                 d.dim(0), columns, scratch);
+                 segment_kernel<E, kPack>, cuda::data<E>(d), cuda::data<int32_t>(op.ids.segment),
+                 type, d.dim(0), columns, scratch);
     add_partials(device, scratch, partial_blocks(d.dim(0)), columns, columns,
-                 cuda::data<float>(InOut(d_table)) + type * columns);
+                 cuda::data<float>(op.d_tables.segment) + type * columns);
   }
 }
 
 template <typename E>
-void add_segments_of(const cuda::CudaDevice& device, const Tensor& segments, const Tensor& d,
-                     const Tensor& d_table, const Tensor& partials) {
-  const bool packs = d.dim(1) % kElementPack == 0;
-  (packs ? add_segments<E, kElementPack> : add_segments<E, 1>)(device, segments, d, d_table,
-                                                               partials);
+void add_segments_of(const cuda::CudaDevice& device, const EmbeddingBackward& op,
+                     const Tensor& partials) {
+  const bool packs = op.z.dim(1) % kElementPack == 0;
+  (packs ? add_segments<E, kElementPack> : add_segments<E, 1>)(device, op, partials);
 }
 
 }  // namespace
 
-void embedding_cuda(cuda::CudaDevice& device, const EmbeddingIds& ids,
-                    const EmbeddingTables& tables, const Tensor& gamma, const Tensor& beta,
-                    float eps, const Dropout& dropout, Out z, Out y, Out mean, Out rstd) {
-  const auto rows = z.tensor().dtype() == DType::kF32 ? forward_of<float> : forward_of<BFloat16>;
-  rows(device, ids, tables, gamma, beta, eps, dropout, z, y, mean, rstd);
+void CudaKernels::run(const Embedding& op) {
+  const bool wide = op.z.tensor().dtype() == DType::kF32;
+  (wide ? forward_of<float> : forward_of<BFloat16>)(device_, op);
 }
 
-void embedding_scatter_cuda(cuda::CudaDevice& device, const EmbeddingIds& ids, const Tensor& d,
-                            const EmbeddingTables& d_tables, const Tensor& partials) {
-  scatter_rows_cuda(device, d, ids.word, inout(d_tables.word));
-  scatter_rows_cuda(device, d, ids.position, inout(d_tables.position));
-  const auto add = d.dtype() == DType::kF32 ? add_segments_of<float> : add_segments_of<BFloat16>;
-  add(device, ids.segment, d, d_tables.segment, partials);
+void CudaKernels::run(const EmbeddingBackward& op, const Scratch& scratch) {
+  const LayerNormBackward norm = {.z = op.z,
+                                  .mean = op.mean,
+                                  .rstd = op.rstd,
+                                  .gamma = op.gamma,
+                                  .d = op.d,
+                                  .d_gamma = op.d_gamma,
+                                  .d_beta = op.d_beta};
+  layer_norm_backward_cuda(device_, norm, op.dropout, scratch.values);
+  scatter_rows_cuda(device_, op.d.tensor(), op.ids.word, op.d_tables.word);
+  scatter_rows_cuda(device_, op.d.tensor(), op.ids.position, op.d_tables.position);
+  const bool wide = op.z.dtype() == DType::kF32;
+  (wide ? add_segments_of<float> : add_segments_of<BFloat16>)(device_, op, scratch.values);
 }
 
 }  // namespace bertha::ops

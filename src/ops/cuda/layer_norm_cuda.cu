@@ -6,6 +6,7 @@
 
 #include "backend/cuda/launch.h"
 #include "ops/cuda/column_sums_cuda.h"
+#include "ops/cuda/cuda_kernels.h"
 #include "ops/cuda/dropout_cuda.h"
 #include "ops/cuda/layer_norm_rows_cuda.h"
 
@@ -60,7 +61,7 @@ struct BackwardArguments {
   const float* mean;
   const float* rstd;
   const float* gamma;
-  DropoutArguments before;
+  DropoutArguments dropout;
   E* d;
   E* d_x;
   float* partials;
@@ -114,7 +115,7 @@ __global__ void __launch_bounds__(kNormThreads) rows_kernel(BackwardArguments<E>
     for (int i = 0; i < kPack; ++i) d[i] = rstd * (g[c + i] - mean_g - unit[c + i] * mean_g_unit);
     cuda::store(a.d + at + c, d);
     if (a.d_x == nullptr) continue;
-    drop(a.before, at + c, d);
+    drop(a.dropout, at + c, d);
     cuda::store(a.d_x + at + c, d);
   }
 }
@@ -140,54 +141,50 @@ void forward(const cuda::CudaDevice& device, const ForwardArguments<E>& argument
 }
 
 template <typename E>
-void forward_of(const cuda::CudaDevice& device, InOut z, const Tensor& residual,
-                const Tensor& gamma, const Tensor& beta, float eps, const Dropout& dropout, Out y,
-                Out mean, Out rstd) {
-  const int64_t columns = z.tensor().dim(1);
-  const ForwardArguments<E> arguments = {.z = cuda::data<E>(z),
-                                         .residual = cuda::data<E>(residual),
-                                         .gamma = cuda::data<float>(gamma),
-                                         .beta = cuda::data<float>(beta),
-                                         .eps = eps,
-                                         .dropout = dropout_arguments(dropout),
-                                         .y = cuda::data<E>(y),
-                                         .mean = cuda::data<float>(mean),
-                                         .rstd = cuda::data<float>(rstd),
+void forward_of(const cuda::CudaDevice& device, const LayerNorm& op) {
+  const int64_t rows = op.z.tensor().dim(0);
+  const int64_t columns = op.z.tensor().dim(1);
+  const ForwardArguments<E> arguments = {.z = cuda::data<E>(op.z),
+                                         .residual = cuda::data<E>(op.residual),
+                                         .gamma = cuda::data<float>(op.gamma),
+                                         .beta = cuda::data<float>(op.beta),
+                                         .eps = op.eps,
+                                         .dropout = dropout_arguments(op.dropout),
+                                         .y = cuda::data<E>(op.y),
+                                         .mean = cuda::data<float>(op.mean),
+                                         .rstd = cuda::data<float>(op.rstd),
                                          .columns = static_cast<int>(columns)};
-  if (columns % kElementPack == 0) {
-    forward<E, kElementPack>(device, arguments, z.tensor().dim(0));
-  } else {
-    forward<E, 1>(device, arguments, z.tensor().dim(0));
-  }
+  const bool packs = columns % kElementPack == 0;
+  (packs ? forward<E, kElementPack> : forward<E, 1>)(device, arguments, rows);
 }
 
 template <typename E, int kPack>
-void backward(const cuda::CudaDevice& device, const LayerNormGradientCuda& operands) {
-  const BackwardArguments<E> a = {.z = cuda::data<E>(operands.z),
-                                  .mean = cuda::data<float>(operands.mean),
-                                  .rstd = cuda::data<float>(operands.rstd),
-                                  .gamma = cuda::data<float>(operands.gamma),
-                                  .before = dropout_arguments(operands.before),
-                                  .d = cuda::data<E>(operands.d),
-                                  .d_x = cuda::data<E>(operands.d_x),
-                                  .partials = cuda::data<float>(Out(operands.partials)),
-                                  .rows = operands.z.dim(0),
-                                  .columns = static_cast<int>(operands.z.dim(1))};
-  if (operands.after.active()) {
+void backward(const cuda::CudaDevice& device, const LayerNormBackward& op, const Dropout& after,
+              const Tensor& partials) {
+  const BackwardArguments<E> a = {.z = cuda::data<E>(op.z),
+                                  .mean = cuda::data<float>(op.mean),
+                                  .rstd = cuda::data<float>(op.rstd),
+                                  .gamma = cuda::data<float>(op.gamma),
+                                  .dropout = dropout_arguments(op.dropout),
+                                  .d = cuda::data<E>(op.d),
+                                  .d_x = cuda::data<E>(op.d_x),
+                                  .partials = cuda::data<float>(Out(partials)),
+                                  .rows = op.z.dim(0),
+                                  .columns = static_cast<int>(op.z.dim(1))};
+  if (after.active()) {
     constexpr unsigned kThreads = 256;
-    const int64_t packs = operands.z.size() / kPack;
+    const int64_t packs = op.z.size() / kPack;
     cuda::launch(
         device,
         {.name = "dropout", .blocks = {cuda::blocks_for(packs, kThreads)}, .threads = {kThreads}},
-        drop_kernel<E, kPack>, a.d, packs, dropout_arguments(operands.after));
+        drop_kernel<E, kPack>, a.d, packs, dropout_arguments(after));
   }
   cuda::launch(device, column_grid("layer_norm_sums", a.rows, a.columns, kPack),
                sums_kernel<E, kPack>, a);
   const int64_t blocks = partial_blocks(a.rows);
-  add_partials(device, a.partials, blocks, 2 * a.columns, a.columns,
-               cuda::data<float>(operands.d_gamma));
+  add_partials(device, a.partials, blocks, 2 * a.columns, a.columns, cuda::data<float>(op.d_gamma));
   add_partials(device, a.partials + a.columns, blocks, 2 * a.columns, a.columns,
-               cuda::data<float>(operands.d_beta));
+               cuda::data<float>(op.d_beta));
   cuda::launch(device,
                {.name = "layer_norm_backward",
                 .blocks = {static_cast<unsigned>(a.rows)},
@@ -197,26 +194,27 @@ void backward(const cuda::CudaDevice& device, const LayerNormGradientCuda& opera
 }
 
 template <typename E>
-void backward_of(const cuda::CudaDevice& device, const LayerNormGradientCuda& operands) {
-  if (operands.z.dim(1) % kElementPack == 0) {
-    backward<E, kElementPack>(device, operands);
-  } else {
-    backward<E, 1>(device, operands);
-  }
+void backward_of(const cuda::CudaDevice& device, const LayerNormBackward& op, const Dropout& after,
+                 const Tensor& partials) {
+  const bool packs = op.z.dim(1) % kElementPack == 0;
+  (packs ? backward<E, kElementPack> : backward<E, 1>)(device, op, after, partials);
 }
 
 }  // namespace
 
-void layer_norm_cuda(cuda::CudaDevice& device, InOut z, const Tensor& residual, const Tensor& gamma,
-                     const Tensor& beta, float eps, const Dropout& dropout, Out y, Out mean,
-                     Out rstd) {
-  const auto rows = z.tensor().dtype() == DType::kF32 ? forward_of<float> : forward_of<BFloat16>;
-  rows(device, z, residual, gamma, beta, eps, dropout, y, mean, rstd);
+void layer_norm_backward_cuda(const cuda::CudaDevice& device, const LayerNormBackward& op,
+                              const Dropout& after, const Tensor& partials) {
+  const bool wide = op.z.dtype() == DType::kF32;
+  (wide ? backward_of<float> : backward_of<BFloat16>)(device, op, after, partials);
 }
 
-void layer_norm_backward_cuda(cuda::CudaDevice& device, const LayerNormGradientCuda& operands) {
-  const auto rows = operands.z.dtype() == DType::kF32 ? backward_of<float> : backward_of<BFloat16>;
-  rows(device, operands);
+void CudaKernels::run(const LayerNorm& op) {
+  const bool wide = op.z.tensor().dtype() == DType::kF32;
+  (wide ? forward_of<float> : forward_of<BFloat16>)(device_, op);
+}
+
+void CudaKernels::run(const LayerNormBackward& op, const Scratch& scratch) {
+  layer_norm_backward_cuda(device_, op, {}, scratch.values);
 }
 
 }  // namespace bertha::ops

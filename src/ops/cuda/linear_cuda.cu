@@ -2,12 +2,10 @@
 // is the tanh approximation, BERT's is the erf form. Its derivative is fused with the sums that the
 // bias gradient needs; the library's epilogue for those overwrites where the contract adds.
 
-#include "ops/cuda/linear_cuda.h"
-
 #include "backend/cuda/launch.h"
 #include "backend/cuda/products.h"
 #include "ops/cuda/column_sums_cuda.h"
-#include "ops/cuda/optimizer_cuda.h"
+#include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -97,42 +95,35 @@ void gradient_any(const cuda::CudaDevice& device, const Tensor& d, const Tensor&
                             : gradient<BFloat16, Function>)(device, d, saved, partials);
 }
 
-/// The bias as the library takes it.
-Tensor fitting_bias(cuda::CudaDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
-                    const Tensor& scratch) {
-  if (b.empty() || device.products().bias_dtype(x, w) == b.dtype()) return b;
-  convert_cuda(device, b, out(scratch));
-  return scratch;
-}
-
 }  // namespace
 
-void linear_cuda(cuda::CudaDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
-                 Activation activation, Out y, Out saved, const LinearScratchCuda& scratch) {
-  const Tensor bias = fitting_bias(device, x, w, b, scratch.bias);
-  const Tensor before = saved.empty() ? y.tensor() : saved.tensor();
-  device.products().forward(x, w, bias, out(before));
-  if (activation == Activation::kGelu) activate_any<Gelu>(device, before, y.tensor());
-  if (activation == Activation::kTanh) activate_any<Tanh>(device, before, y.tensor());
+void CudaKernels::run(const Linear& op, const Scratch& scratch) {
+  Tensor bias = op.b;
+  if (!bias.empty() && device_.products().bias_dtype(op.x, op.w) != bias.dtype()) {
+    run(Convert{.from = op.b, .to = out(scratch.values)});
+    bias = scratch.values;
+  }
+  const Tensor before = op.saved.empty() ? op.y.tensor() : op.saved.tensor();
+  device_.products().forward(op.x, op.w, bias, out(before));
+  if (op.activation == Activation::kGelu) activate_any<Gelu>(device_, before, op.y.tensor());
+  if (op.activation == Activation::kTanh) activate_any<Tanh>(device_, before, op.y.tensor());
 }
 
-void linear_backward_cuda(cuda::CudaDevice& device, const Tensor& x, const Tensor& w,
-                          const Tensor& saved, Activation activation, InOut d_y, InOut d_x,
-                          Write d_x_write, InOut d_w, InOut d_b, const LinearScratchCuda& scratch) {
-  const Tensor& d = d_y.tensor();
-  float* const partials = d_b.empty() ? nullptr : cuda::data<float>(Out(scratch.partials));
-  if (activation == Activation::kGelu) gradient_any<Gelu>(device, d, saved, partials);
-  if (activation == Activation::kTanh) gradient_any<Tanh>(device, d, saved, partials);
-  if (activation == Activation::kNone && !d_b.empty()) {
-    gradient_any<None>(device, d, Tensor(), partials);
+void CudaKernels::run(const LinearBackward& op, const Scratch& scratch) {
+  const Tensor& d = op.d_y.tensor();
+  float* const partials = cuda::data<float>(Out(scratch.values));
+  if (op.activation == Activation::kGelu) gradient_any<Gelu>(device_, d, op.saved, partials);
+  if (op.activation == Activation::kTanh) gradient_any<Tanh>(device_, d, op.saved, partials);
+  if (op.activation == Activation::kNone && !op.d_b.empty()) {
+    gradient_any<None>(device_, d, Tensor(), partials);
   }
-  if (!d_b.empty()) {
-    add_partials(device, partials, partial_blocks(d.dim(0)), d.dim(1), d.dim(1),
-                 cuda::data<float>(d_b));
+  if (!op.d_b.empty()) {
+    add_partials(device_, partials, partial_blocks(d.dim(0)), d.dim(1), d.dim(1),
+                 cuda::data<float>(op.d_b));
   }
-  device.products().backward_weights(d, x, d_w);
-  if (!d_x.empty()) {
-    device.products().backward_data(d, w, d_x_write == Write::kAdd, out(d_x.tensor()));
+  device_.products().backward_weights(d, op.x, op.d_w);
+  if (!op.d_x.empty()) {
+    device_.products().backward_data(d, op.w, op.d_x_write == Write::kAdd, out(op.d_x.tensor()));
   }
 }
 

@@ -2,11 +2,10 @@
 // block writes its sum of squares (double), then one warp a parameter adds these in order. Spans
 // start at multiples of 128 bytes, so whole packs are aligned; the last elements go one by one.
 
-#include "ops/cuda/optimizer_cuda.h"
-
 #include "backend/cuda/launch.h"
 #include "backend/cuda/view.h"
-#include "ops/norm_blocks.h"
+#include "ops/cuda/cuda_kernels.h"
+#include "ops/cuda/norm_blocks.h"
 
 namespace bertha::ops {
 namespace {
@@ -37,9 +36,9 @@ struct Factors {
 struct Buffers {
   float* weights;
   float* gradients;
-  float* first;
-  float* second;
-  BFloat16* shadow;
+  float* exp_avg;
+  float* exp_avg_sq;
+  BFloat16* bf16_weights;
 };
 
 struct Tables {
@@ -54,8 +53,8 @@ __device__ void adam_update(const Buffers& buffers, const Factors& f, float deca
                             float (&update)[kCount]) {
   float g[kCount], m[kCount], v[kCount];
   cuda::load(buffers.gradients + at, g);
-  cuda::load(buffers.first + at, m);
-  cuda::load(buffers.second + at, v);
+  cuda::load(buffers.exp_avg + at, m);
+  cuda::load(buffers.exp_avg_sq + at, v);
   for (int i = 0; i < kCount; ++i) {
     const float scaled = g[i] * scalars[kGradientScale];
     m[i] = m[i] * f.beta1 + scaled * f.rest1;
@@ -64,14 +63,14 @@ __device__ void adam_update(const Buffers& buffers, const Factors& f, float deca
         m[i] * scalars[kFirstCorrection] / (sqrtf(v[i] * scalars[kSecondCorrection]) + f.eps) +
         weights[i] * decay;
   }
-  cuda::store(buffers.first + at, m);
-  cuda::store(buffers.second + at, v);
+  cuda::store(buffers.exp_avg + at, m);
+  cuda::store(buffers.exp_avg_sq + at, v);
 }
 
 template <int kCount>
 __device__ void store_weights(const Buffers& buffers, int64_t at, const float (&weights)[kCount]) {
   cuda::store(buffers.weights + at, weights);
-  if (buffers.shadow != nullptr) cuda::store(buffers.shadow + at, weights);
+  if (buffers.bf16_weights != nullptr) cuda::store(buffers.bf16_weights + at, weights);
 }
 
 /// Moments, u in place of the gradients, and the squared norms of weights and u of each block.
@@ -205,15 +204,16 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename From, typename To>
-void convert(const cuda::CudaDevice& device, const Tensor& from, Out to) {
+void convert_of(const cuda::CudaDevice& device, const Convert& op) {
   constexpr int kPack = cuda::kElementPack;
-  const bool fits = from.size() % kPack == 0;
-  const int64_t packs = fits ? from.size() / kPack : from.size();
+  const int64_t size = op.from.size();
+  const bool fits = size % kPack == 0;
+  const int64_t packs = fits ? size / kPack : size;
   cuda::launch(
       device,
       {.name = "convert", .blocks = {cuda::blocks_for(packs, kThreads)}, .threads = {kThreads}},
-      fits ? convert_kernel<From, To, kPack> : convert_kernel<From, To, 1>, cuda::data<From>(from),
-      cuda::data<To>(to), packs);
+      fits ? convert_kernel<From, To, kPack> : convert_kernel<From, To, 1>,
+      cuda::data<From>(op.from), cuda::data<To>(op.to), packs);
 }
 
 template <typename T>
@@ -221,7 +221,7 @@ const T* device_table(cuda::CudaDevice& device, const std::vector<T>& rows) {
   return reinterpret_cast<const T*>(device.table(std::as_bytes(std::span(rows))));
 }
 
-Tables tables_of(cuda::CudaDevice& device, std::span<const ParameterSpan> spans) {
+Tables tables_of(cuda::CudaDevice& device, Spans spans) {
   for (const ParameterSpan& span : spans) {
     BERTHA_CHECK(span.offset % (kAlignmentBytes / size_of(DType::kF32)) == 0, "span at {}",
                  span.offset);
@@ -231,11 +231,11 @@ Tables tables_of(cuda::CudaDevice& device, std::span<const ParameterSpan> spans)
 }
 
 Buffers buffers_of(const OptimizerBuffers& buffers) {
-  return {.weights = cuda::data<float>(Out(buffers.weights)),
-          .gradients = cuda::data<float>(Out(buffers.gradients)),
-          .first = cuda::data<float>(Out(buffers.first)),
-          .second = cuda::data<float>(Out(buffers.second)),
-          .shadow = cuda::data<BFloat16>(Out(buffers.shadow))};
+  return {.weights = cuda::data<float>(buffers.weights),
+          .gradients = cuda::data<float>(buffers.gradients),
+          .exp_avg = cuda::data<float>(buffers.exp_avg),
+          .exp_avg_sq = cuda::data<float>(buffers.exp_avg_sq),
+          .bf16_weights = cuda::data<BFloat16>(buffers.bf16_weights)};
 }
 
 Factors factors_of(const AdamSettings& settings) {
@@ -253,86 +253,79 @@ cuda::Grid grid_of(const char* name, int64_t blocks, unsigned threads = kThreads
 
 }  // namespace
 
-void global_norm_cuda(cuda::CudaDevice& device, const Tensor& gradients, Out norm,
-                      const NormScratch& scratch) {
-  const ParameterSpan whole = {.size = gradients.size()};
-  const Tables tables = tables_of(device, {&whole, 1});
+void CudaKernels::run(const GlobalNorm& op, const Scratch& scratch) {
+  const ParameterSpan whole = {.size = op.values.size()};
+  const Tables tables = tables_of(device_, {&whole, 1});
   const int64_t blocks = norm_blocks({&whole, 1});
-  auto* const squares = cuda::data<double>(Out(scratch.blocks));
-  cuda::launch(device, grid_of("sum_squares", blocks), squares_kernel, cuda::data<float>(gradients),
-               tables.blocks, squares);
-  cuda::launch(device, grid_of("norm", 1), root_kernel, squares, blocks, cuda::data<float>(norm));
+  auto* const squares = cuda::data<double>(Out(scratch.values));
+  cuda::launch(device_, grid_of("sum_squares", blocks), squares_kernel,
+               cuda::data<float>(op.values), tables.blocks, squares);
+  cuda::launch(device_, grid_of("norm", 1), root_kernel, squares, blocks,
+               cuda::data<float>(op.norm));
 }
 
-void clip_norm_cuda(cuda::CudaDevice& device, InOut gradients, const Tensor& norm, float max_norm) {
-  const ParameterSpan whole = {.size = gradients.tensor().size()};
-  const Tables tables = tables_of(device, {&whole, 1});
-  cuda::launch(device, grid_of("clip_norm", norm_blocks({&whole, 1})), scale_kernel,
-               cuda::data<float>(gradients), tables.blocks, nullptr, cuda::data<float>(norm),
-               max_norm);
+void CudaKernels::run(const ClipNorm& op) {
+  const ParameterSpan whole = {.size = op.gradients.tensor().size()};
+  const Tables tables = tables_of(device_, {&whole, 1});
+  cuda::launch(device_, grid_of("clip_norm", norm_blocks({&whole, 1})), scale_kernel,
+               cuda::data<float>(op.gradients), tables.blocks, nullptr, cuda::data<float>(op.norm),
+               op.max_norm);
 }
 
-void clip_norm_each_cuda(cuda::CudaDevice& device, InOut gradients,
-                         std::span<const ParameterSpan> spans, float max_norm,
-                         const NormScratch& scratch) {
-  const Tables tables = tables_of(device, spans);
-  auto* const values = cuda::data<float>(gradients);
-  auto* const squares = cuda::data<double>(Out(scratch.blocks));
+void CudaKernels::run(const ClipNormEach& op, const Scratch& scratch) {
+  const Tables tables = tables_of(device_, op.spans);
+  const int64_t blocks = norm_blocks(op.spans);
+  auto* const values = cuda::data<float>(op.gradients);
+  auto* const squares = cuda::data<double>(Out(scratch.values));
   auto* const factors = cuda::data<float>(Out(scratch.factors));
-  cuda::launch(device, grid_of("sum_squares", norm_blocks(spans)), squares_kernel, values,
-               tables.blocks, squares);
-  cuda::launch(device, grid_of("clip_factors", std::ssize(spans), cuda::kWarp), clip_factor_kernel,
-               squares, tables.spans, max_norm, factors);
-  cuda::launch(device, grid_of("clip_norm_each", norm_blocks(spans)), scale_kernel, values,
-               tables.blocks, factors, nullptr, max_norm);
+  cuda::launch(device_, grid_of("sum_squares", blocks), squares_kernel, values, tables.blocks,
+               squares);
+  cuda::launch(device_, grid_of("clip_factors", std::ssize(op.spans), cuda::kWarp),
+               clip_factor_kernel, squares, tables.spans, op.max_norm, factors);
+  cuda::launch(device_, grid_of("clip_norm_each", blocks), scale_kernel, values, tables.blocks,
+               factors, nullptr, op.max_norm);
 }
 
-void square_blocks_cuda(cuda::CudaDevice& device, const Tensor& values,
-                        std::span<const ParameterSpan> spans, Out squares) {
-  cuda::launch(device, grid_of("sum_squares", norm_blocks(spans)), squares_kernel,
-               cuda::data<float>(values), tables_of(device, spans).blocks,
-               cuda::data<double>(squares));
+void CudaKernels::run(const SquareBlocks& op) {
+  cuda::launch(device_, grid_of("sum_squares", norm_blocks(op.spans)), squares_kernel,
+               cuda::data<float>(op.values), tables_of(device_, op.spans).blocks,
+               cuda::data<double>(op.squares));
 }
 
-void lamb_update_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
-                      std::span<const ParameterSpan> spans, const AdamSettings& settings,
-                      const Tensor& scalars, Out squares) {
-  cuda::launch(device, grid_of("lamb_update", norm_blocks(spans)), lamb_update_kernel,
-               buffers_of(buffers), tables_of(device, spans), factors_of(settings),
-               cuda::data<float>(scalars), cuda::data<double>(squares));
+void CudaKernels::run(const LambUpdate& op) {
+  cuda::launch(device_, grid_of("lamb_update", norm_blocks(op.spans)), lamb_update_kernel,
+               buffers_of(op.buffers), tables_of(device_, op.spans), factors_of(op.settings),
+               cuda::data<float>(op.scalars), cuda::data<double>(op.squares));
 }
 
-void lamb_apply_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
-                     std::span<const ParameterSpan> spans, const Tensor& scalars,
-                     const Tensor& ratios) {
-  cuda::launch(device, grid_of("lamb_apply", norm_blocks(spans)), lamb_apply_kernel,
-               buffers_of(buffers), tables_of(device, spans), cuda::data<float>(scalars),
-               cuda::data<float>(ratios));
+void CudaKernels::run(const LambApply& op) {
+  cuda::launch(device_, grid_of("lamb_apply", norm_blocks(op.spans)), lamb_apply_kernel,
+               buffers_of(op.buffers), tables_of(device_, op.spans), cuda::data<float>(op.scalars),
+               cuda::data<float>(op.ratios));
 }
 
-void lamb_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
-               std::span<const ParameterSpan> spans, const AdamSettings& settings,
-               const Tensor& scalars, const NormScratch& scratch) {
-  lamb_update_cuda(device, buffers, spans, settings, scalars, Out(scratch.blocks));
-  cuda::launch(device, grid_of("lamb_ratios", std::ssize(spans), cuda::kWarp), ratio_kernel,
-               cuda::data<double>(scratch.blocks), tables_of(device, spans).spans,
-               settings.weight_decay != 0, cuda::data<float>(Out(scratch.factors)));
-  lamb_apply_cuda(device, buffers, spans, scalars, scratch.factors);
+void CudaKernels::run(const Lamb& op, const Scratch& scratch) {
+  run(LambUpdate{.buffers = op.buffers,
+                 .spans = op.spans,
+                 .settings = op.settings,
+                 .scalars = op.scalars,
+                 .squares = Out(scratch.values)});
+  cuda::launch(device_, grid_of("lamb_ratios", std::ssize(op.spans), cuda::kWarp), ratio_kernel,
+               cuda::data<double>(scratch.values), tables_of(device_, op.spans).spans,
+               op.settings.weight_decay != 0, cuda::data<float>(Out(scratch.factors)));
+  run(LambApply{
+      .buffers = op.buffers, .spans = op.spans, .scalars = op.scalars, .ratios = scratch.factors});
 }
 
-void adamw_cuda(cuda::CudaDevice& device, const OptimizerBuffers& buffers,
-                std::span<const ParameterSpan> spans, const AdamSettings& settings,
-                const Tensor& scalars) {
-  cuda::launch(device, grid_of("adamw", norm_blocks(spans)), adamw_kernel, buffers_of(buffers),
-               tables_of(device, spans), factors_of(settings), cuda::data<float>(scalars));
+void CudaKernels::run(const AdamW& op) {
+  cuda::launch(device_, grid_of("adamw", norm_blocks(op.spans)), adamw_kernel,
+               buffers_of(op.buffers), tables_of(device_, op.spans), factors_of(op.settings),
+               cuda::data<float>(op.scalars));
 }
 
-void convert_cuda(cuda::CudaDevice& device, const Tensor& from, Out to) {
-  if (from.dtype() == DType::kF32) {
-    convert<float, BFloat16>(device, from, to);
-  } else {
-    convert<BFloat16, float>(device, from, to);
-  }
+void CudaKernels::run(const Convert& op) {
+  const bool narrows = op.from.dtype() == DType::kF32;
+  (narrows ? convert_of<float, BFloat16> : convert_of<BFloat16, float>)(device_, op);
 }
 
 }  // namespace bertha::ops

@@ -2,6 +2,7 @@
 
 #include "backend/cuda/launch.h"
 #include "backend/cuda/view.h"
+#include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -70,19 +71,19 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename E, int kPack>
-void gather(const cuda::CudaDevice& device, const Tensor& x, const Tensor& rows, Out y) {
+void gather(const cuda::CudaDevice& device, const GatherRows& op) {
   cuda::launch(device,
                {.name = "gather_rows",
-                .blocks = {static_cast<unsigned>(rows.size())},
+                .blocks = {static_cast<unsigned>(op.rows.size())},
                 .threads = {kThreads}},
-               gather_kernel<E, kPack>, cuda::data<E>(x), cuda::data<int32_t>(rows), x.dim(1),
-               cuda::data<E>(y));
+               gather_kernel<E, kPack>, cuda::data<E>(op.x), cuda::data<int32_t>(op.rows),
+               op.x.dim(1), cuda::data<E>(op.y));
 }
 
 template <typename E>
-void gather_of(const cuda::CudaDevice& device, const Tensor& x, const Tensor& rows, Out y) {
-  const bool packs = x.dim(1) % cuda::kElementPack == 0;
-  (packs ? gather<E, cuda::kElementPack> : gather<E, 1>)(device, x, rows, y);
+void gather_of(const cuda::CudaDevice& device, const GatherRows& op) {
+  const bool packs = op.x.dim(1) % cuda::kElementPack == 0;
+  (packs ? gather<E, cuda::kElementPack> : gather<E, 1>)(device, op);
 }
 
 template <typename From, typename To, int kPack>
@@ -105,11 +106,8 @@ void scatter_of(const cuda::CudaDevice& device, const Tensor& d, const Tensor& r
 
 }  // namespace
 
-void gather_rows_cuda(cuda::CudaDevice& device, const Tensor& x, const Tensor& rows, Out y) {
-  (x.dtype() == DType::kF32 ? gather_of<float> : gather_of<BFloat16>)(device, x, rows, y);
-}
-
-void scatter_rows_cuda(cuda::CudaDevice& device, const Tensor& d, const Tensor& rows, InOut to) {
+void scatter_rows_cuda(const cuda::CudaDevice& device, const Tensor& d, const Tensor& rows,
+                       InOut to) {
   const bool wide = to.tensor().dtype() == DType::kF32;
   if (d.dtype() == DType::kF32) {
     BERTHA_CHECK(wide);
@@ -119,9 +117,12 @@ void scatter_rows_cuda(cuda::CudaDevice& device, const Tensor& d, const Tensor& 
   }
 }
 
-void gather_rows_backward_cuda(cuda::CudaDevice& device, const Tensor& d_y, const Tensor& rows,
-                               InOut d_x) {
-  scatter_rows_cuda(device, d_y, rows, d_x);
+void CudaKernels::run(const GatherRows& op) {
+  (op.x.dtype() == DType::kF32 ? gather_of<float> : gather_of<BFloat16>)(device_, op);
+}
+
+void CudaKernels::run(const GatherRowsBackward& op) {
+  scatter_rows_cuda(device_, op.d_y, op.rows, op.d_x);
 }
 
 }  // namespace bertha::ops

@@ -1,10 +1,9 @@
 // A block takes one question of one sequence: a few hundred logits.
 
-#include "ops/cuda/sequence_cross_entropy_cuda.h"
-
 #include "backend/cuda/launch.h"
 #include "backend/cuda/view.h"
 #include "ops/cuda/cross_entropy_cuda.h"
+#include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {
 namespace {
@@ -71,28 +70,26 @@ __global__ void __launch_bounds__(kThreads) clear_kernel(Arguments a) {
 
 }  // namespace
 
-void sequence_cross_entropy_cuda(cuda::CudaDevice& device, InOut logits, const Tensor& seq_start,
-                                 const Tensor& labels, const Tensor& scale, const Tensor& parts,
-                                 Out result) {
-  const Arguments a = {.logits = cuda::data<float>(logits),
-                       .seq_start = cuda::data<int32_t>(seq_start),
-                       .labels = cuda::data<int32_t>(labels),
-                       .scale = cuda::data<float>(scale),
-                       .parts = cuda::data<double>(Out(parts)),
-                       .columns = static_cast<int>(labels.dim(1)),
-                       .sequences = static_cast<int>(labels.dim(0)),
-                       .tokens = logits.tensor().dim(0)};
-  cuda::launch(device,
+void CudaKernels::run(const SequenceCrossEntropy& op, const Scratch& scratch) {
+  const Arguments a = {.logits = cuda::data<float>(op.logits),
+                       .seq_start = cuda::data<int32_t>(op.seq_start),
+                       .labels = cuda::data<int32_t>(op.labels),
+                       .scale = cuda::data<float>(op.scale),
+                       .parts = cuda::data<double>(Out(scratch.values)),
+                       .columns = static_cast<int>(op.labels.dim(1)),
+                       .sequences = static_cast<int>(op.labels.dim(0)),
+                       .tokens = op.logits.tensor().dim(0)};
+  cuda::launch(device_,
                {.name = "sequence_cross_entropy",
                 .blocks = {static_cast<unsigned>(a.sequences), static_cast<unsigned>(a.columns)},
                 .threads = {kThreads}},
                sequences_kernel, a);
   if (a.scale != nullptr) {
-    cuda::launch(device,
+    cuda::launch(device_,
                  {.name = "sequence_cross_entropy_clear", .blocks = {1}, .threads = {kThreads}},
                  clear_kernel, a);
   }
-  sum_row_results(device, parts, labels.size(), result);
+  sum_row_results(device_, scratch.values, op.labels.size(), op.result);
 }
 
 }  // namespace bertha::ops

@@ -1,6 +1,6 @@
 #pragma once
 
-// How the optimizer's passes are cut into blocks on CUDA: at most kNormBlock elements of one span
+// How the optimizer's passes are cut into blocks: at most kNormBlock elements of one span
 // each, in the order of the spans, so that a norm is a sum over consecutive blocks. Made on the
 // host, read by kernels.
 
@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "ops/cpu/optimizer_cpu.h"
+#include "ops/optimizer.h"
 
 namespace bertha::ops {
 
@@ -27,7 +27,7 @@ struct SpanBlocks {
   int32_t unused = 0;
 };
 
-inline std::vector<NormBlock> list_norm_blocks(std::span<const ParameterSpan> spans) {
+inline std::vector<NormBlock> list_norm_blocks(Spans spans) {
   std::vector<NormBlock> blocks;
   for (size_t s = 0; s < spans.size(); ++s) {
     for (int64_t at = 0; at < spans[s].size; at += kNormBlock) {
@@ -39,7 +39,7 @@ inline std::vector<NormBlock> list_norm_blocks(std::span<const ParameterSpan> sp
   return blocks;
 }
 
-inline std::vector<SpanBlocks> list_span_blocks(std::span<const ParameterSpan> spans) {
+inline std::vector<SpanBlocks> list_span_blocks(Spans spans) {
   std::vector<SpanBlocks> result;
   int32_t first = 0;
   for (const ParameterSpan& span : spans) {

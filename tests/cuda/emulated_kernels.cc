@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/cuda/cuda_kernels.cu"
