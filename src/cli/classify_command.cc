@@ -3,12 +3,11 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/device_choice.h"
 #include "cli/model_choice.h"
 #include "cli/options.h"
-#include "cli/ranks.h"
 #include "cli/recipe_run.h"
 #include "cli/stop.h"
+#include "cli/training_options.h"
 #include "core/error.h"
 #include "cpython/literals.h"
 #include "train/classification_run.h"
@@ -19,9 +18,7 @@ namespace {
 struct Typed {
   train::ClassificationOptions options;
   ModelChoice model;
-  DeviceChoice device;
-  RankOptions ranks;
-  bool disable_progress_bar = false;
+  TrainingOptions training;
 };
 
 void declare(Options& table, Typed& typed) {
@@ -41,22 +38,16 @@ void declare(Options& table, Typed& typed) {
   typed.model.declare(table, "weights to start from, or a fine-tuned classifier");
   table.heading("training");
   table.value("max_seq_length", o.max_seq_length, "tokens at most; longer texts are cut");
-  table.value("train_batch_size", o.train_batch_size, "texts an update, on each rank");
+  declare_batch_size(table, o, "texts");
   table.value("predict_batch_size", o.predict_batch_size, "texts classified at a time");
-  table.value("learning_rate", o.learning_rate, "highest learning rate");
-  table.value("warmup_proportion", o.warmup_proportion, "share of the updates with a rising rate");
+  declare_learning_rate(table, o);
   table.value("num_train_epochs", o.num_train_epochs, "passes over the training file");
-  table.value("seed", o.seed, "of the fresh classifier, dropout and order of texts");
+  declare_seed(table, o, "the fresh classifier", "texts");
   table.value("eval_steps", o.eval_steps,
               "updates between evaluations on --eval_file while training; 0: none");
-  table.value(
-      "num_steps_per_checkpoint", o.save_steps,
-      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
-      "on; 0: when it is stopped alone");
-  table.value("tensorboard_logdir", o.tensorboard_dir, "folder of TensorBoard event files");
-  table.flag("disable-progress-bar", typed.disable_progress_bar, "no progress line");
-  typed.device.declare(table);
-  typed.ranks.declare(table);
+  declare_state_saves(table, o);
+  typed.training.declare_displays(table, o);
+  typed.training.declare_device_and_ranks(table);
 }
 
 void print(const train::ClassificationResult& result) {
@@ -70,9 +61,9 @@ void print(const train::ClassificationResult& result) {
 /// One rank's part: the whole run where there is one rank.
 int run_on(comm::Communicator& world, train::ClassificationOptions o, const Typed& typed,
            std::shared_ptr<const infer::ModelDefinition> definition) {
-  const RankDevice own = open_on_rank(typed.device, world);
+  const RankDevice own = open_on_rank(typed.training.device, world);
   Device* const device = own.device.get();
-  o.bf16 = typed.device.bf16(*device);
+  o.bf16 = typed.training.device.bf16(*device);
   train::ClassificationRun run(o, std::move(definition), *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
     return stopped_status(false);
@@ -107,10 +98,9 @@ int run_classify(Arguments arguments) {
   }
   const auto definition = std::make_shared<const infer::ModelDefinition>(typed.model.files());
   if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval_steps needs --eval_file");
-  o.progress = !typed.disable_progress_bar;
-  typed.ranks.settle(o);
+  typed.training.settle(o);
   stop_on_signals();
-  return on_all_ranks(typed.ranks, stop_requested, [&](comm::Communicator& world) {
+  return on_all_ranks(typed.training.ranks, stop_requested, [&](comm::Communicator& world) {
     return run_on(world, o, typed, definition);
   });
 }

@@ -53,31 +53,27 @@ void declare_data(Options& table, Typed& typed) {
 void declare_model(Options& table, Typed& typed) {
   PretrainingOptions& o = typed.options;
   table.heading("model");
-  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
-  table.required();
+  declare_config(table, o);
   typed.run.declare_model_name(table);
   table.value("init_checkpoint", o.init_checkpoint,
               "weights to start from, with moments if the file has them; step 0");
   table.value(
       "init", typed.init,
       "recipe: layers with an activation start uniform in 1/sqrt(inputs); bert: all normal");
-  table.flag("checkpoint_activations", o.checkpoint_activations,
-             "keep each layer's input alone and run the layer again in the backward pass");
+  declare_recomputation(table, o);
 }
 
 void declare_optimisation(Options& table, Typed& typed) {
   PretrainingOptions& o = typed.options;
   table.heading("optimisation");
-  table.value("train_batch_size", o.train_batch_size, "rows an update, on each rank");
-  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
-              "micro-batches the rows of an update are cut into");
-  table.value("learning_rate", o.learning_rate, "highest learning rate");
-  table.value("warmup_proportion", o.warmup_proportion, "share of the steps with a rising rate");
+  declare_batch_size(table, o, "rows");
+  declare_accumulation(table, o, "rows");
+  declare_learning_rate(table, o);
   table.value("max_steps", typed.max_steps, "updates of this phase");
   table.value("steps_this_run", o.steps_this_run,
               "stop at this step, counted from the phase's start; -1: at the last");
   table.value("optimizer", typed.optimizer, "lamb or adamw");
-  table.value("seed", o.seed, "of initial weights, dropout and order of rows");
+  declare_seed(table, o, "initial weights", "rows");
   table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
 }
 

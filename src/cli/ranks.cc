@@ -20,7 +20,8 @@
 namespace bertha::cli {
 namespace {
 
-/// An error that all ranks meet is said once, by rank 0, which ends the others: they wait a little.
+/// When all ranks meet the same error, rank 0 alone should report it and then ends the others. So
+/// the others wait up to two seconds before they report.
 void wait_for_rank_0(const std::atomic<bool>& stop) {
   for (int tenth = 0; tenth < 20 && !stop; ++tenth) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -37,8 +38,8 @@ int end_all(comm::Communicator& world, const std::string& what, const std::atomi
   return 1;
 }
 
-/// Rank 0 carries the status and ends last: mpirun takes a status other than 0 for a failure, and
-/// would wait for as long as its kill timeout says before it ends itself when others were left.
+/// Rank 0 alone returns the status, and ends last: mpirun takes a status other than 0 for a
+/// failure. If other ranks still ran then, mpirun would wait for its kill timeout.
 int leave(std::unique_ptr<comm::Communicator> world, int status) {
   const bool leads = world->leads();
   world.reset();
@@ -60,9 +61,9 @@ void RankOptions::declare(Options& options) {
   options.value(
       "use_zero_optimizer", zero,
       "ZeRO-1: each rank keeps the optimizer's moments of one partition of the parameters "
-      "and updates that partition; the results have the same bits");
+      "and updates that partition");
   options.value("watchdog-seconds", watchdog_seconds,
-                "a rank that says nothing for so long is named and ends the job");
+                "a rank that does not answer for so long is named, and the job ends");
   options.value("weight-check-interval", weight_check_interval,
                 "steps between comparisons of the ranks' weights; 0: never");
 }
@@ -102,8 +103,8 @@ int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
 RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world) {
   RankDevice own;
   own.device = choice.open(world.local_rank());
-  own.cards = comm::choose_device_communicator(world, *own.device);
-  own.world = own.cards ? own.cards.get() : &world;
+  own.device_world = comm::choose_device_communicator(world, *own.device);
+  own.world = own.device_world ? own.device_world.get() : &world;
   return own;
 }
 

@@ -20,7 +20,7 @@ struct RankOptions {
   int64_t weight_check_interval = 100;
 
   void declare(Options& options);
-  /// How gradients are summed. Throws Error for an unknown type.
+  /// How gradients are summed over ranks. Throws Error for an unknown --allreduce-dtype.
   comm::ReduceOptions sums() const;
   /// Copies the options to a run's own: `sums`, `zero` and `weight_check_interval`.
   template <typename RunOptions>
@@ -31,28 +31,31 @@ struct RankOptions {
   }
 };
 
-/// Joins the ranks that mpirun started (or is alone), runs `body` and leaves with the others. On
-/// many ranks an exception of `body` is printed here, with rank and host, and ends all of them.
-/// Ranks other than 0 log errors alone. `stop` is set by the signals of a request to end.
+/// Joins the ranks that mpirun started (without mpirun: one rank), runs `body` and leaves the job
+/// together with them. With several ranks, an exception of `body` is logged here with rank and host
+/// and ends all ranks; ranks other than 0 log errors only. Signals that ask the program to end set
+/// `stop`.
 int on_all_ranks(const RankOptions& options, const std::atomic<bool>& stop,
                  const std::function<int(comm::Communicator&)>& body);
 
-/// A rank's device, and the world in which what lies on it is summed.
+/// A rank's device, and the world that sums tensors on it.
 struct RankDevice {
   std::unique_ptr<Device> device;
-  std::unique_ptr<comm::Communicator> cards;  ///< null where the host's world will do
+  std::unique_ptr<comm::Communicator> device_world;  ///< null when the host's world sums them
   comm::Communicator* world = nullptr;
 };
 
-/// The device chosen, for training on the ranks of `world`, which must outlive it: a card for each
-/// rank of a host. Throws Error where its gradients cannot be summed between ranks.
+/// Opens the chosen device for training on the ranks of `world`, which must outlive it. Each rank
+/// of a host takes a GPU of its own. Throws Error when gradients on the device cannot be
+/// all-reduced.
 RankDevice open_on_rank(const DeviceChoice& choice, comm::Communicator& world);
 
-/// Threads for work that all ranks do at once: OMP_NUM_THREADS where it is set, else a part of the
-/// cores that this rank may run on, when others of its host may run on the same.
+/// Threads for work that all ranks do at the same time: OMP_NUM_THREADS where it is set, else the
+/// cores that this rank may run on, divided by the ranks of its host that may run on the same
+/// cores.
 int64_t threads_beside(comm::Communicator& world);
 
-/// A record of the log at a time, which reaches a file or a pipe at once too.
+/// Prints a line on standard output and flushes it, so that a pipe gets each log record at once.
 void print_line(const std::string& line);
 
 }  // namespace bertha::cli

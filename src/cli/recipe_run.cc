@@ -11,18 +11,8 @@ void RecipeRun::declare_model_name(Options& table) {
   table.value("bert_model", bert_model, "a name for the log");
 }
 
-void RecipeRun::declare_log(Options& table, std::string& json_summary,
-                            std::string& tensorboard_dir) {
-  table.value("json-summary", json_summary, "the run's log, a DLLL line a record");
-  table.value("tensorboard_logdir", tensorboard_dir, "folder of TensorBoard event files");
-  table.flag("enable-tensorboard-logging", enable_tensorboard,
-             "TensorBoard event files below --output_dir");
-  table.flag("disable_progress_bar", disable_progress_bar, "no progress line");
-}
-
 void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
-  device.declare(table);
-  ranks.declare(table);
+  declare_device_and_ranks(table);
   table.heading("options of the recipe");
   table.flag("fp16", fp16, "bf16 is used in its place: the same speed, no loss scale");
   table.alias("amp", "fp16");
@@ -36,7 +26,7 @@ void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
                  "False");
 }
 
-void RecipeRun::settle(const Options& table) {
+void RecipeRun::settle_precision(const Options& table) {
   for (const std::string& note : table.notes()) spdlog::info("{}", note);
   if (!fp16) return;
   spdlog::info("--fp16: bf16 is used in its place");

@@ -27,8 +27,7 @@ void declare_files(Options& table, SquadArguments& typed) {
               "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
               "TensorFlow checkpoint");
   table.required();
-  table.value("config_file", o.config_file, "bert_config.json or a Hugging Face config.json");
-  table.required();
+  declare_config(table, o);
   table.value("vocab_file", o.vocab_file, "vocab.txt");
   table.required();
   typed.run.declare_model_name(table);
@@ -55,15 +54,13 @@ void declare_features(Options& table, SquadArguments& typed) {
 void declare_optimisation(Options& table, SquadArguments& typed) {
   SquadOptions& o = typed.options;
   table.heading("optimisation");
-  table.value("train_batch_size", o.train_batch_size, "windows an update, on each rank");
-  table.value("gradient_accumulation_steps", o.gradient_accumulation_steps,
-              "micro-batches the windows of an update are cut into");
+  declare_batch_size(table, o, "windows");
+  declare_accumulation(table, o, "windows");
   table.value("predict_batch_size", o.predict_batch_size, "windows predicted at a time");
-  table.value("learning_rate", o.learning_rate, "highest learning rate");
+  declare_learning_rate(table, o);
   table.value("num_train_epochs", o.num_train_epochs, "passes over the windows, rounded down");
   table.value("max_steps", typed.max_steps,
               "stop after this many updates; the schedule stays that of the epochs");
-  table.value("warmup_proportion", o.warmup_proportion, "share of the schedule with a rising rate");
   table.flag("use_fused_adam", o.fused_adam,
              "the first update has a rate above 0, and gradients are clipped by their global norm "
              "alone; without it as the recipe's BertAdam");
@@ -72,15 +69,11 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   table.flag("adam-bias-correction", o.bias_correction,
              "divide Adam's moments by what they lack in the first updates, which the recipe does "
              "not; better scores when training is short");
-  table.value("seed", o.seed, "of a fresh head, dropout and order of windows");
+  declare_seed(table, o, "a fresh head", "windows");
   table.flag("no-dropout", typed.no_dropout, "train without dropout, for comparisons");
-  table.flag("checkpoint_activations", o.checkpoint_activations,
-             "keep each layer's input alone and run the layer again in the backward pass");
+  declare_recomputation(table, o);
   table.flag("skip_checkpoint", o.skip_checkpoint, "do not write the fine-tuned model");
-  table.value(
-      "num_steps_per_checkpoint", o.save_steps,
-      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
-      "on; 0: when it is stopped alone");
+  declare_state_saves(table, o);
   table.heading("evaluation while training");
   table.value("eval_steps", o.eval_steps,
               "updates between evaluations on --predict_file: exact match and F1 in the logs and "

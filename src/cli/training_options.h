@@ -1,0 +1,85 @@
+#pragma once
+
+// The options that the commands which train (pretrain, squad, classify) have in common, each
+// declared once. `RunOptions` is the structure of the run that a command starts.
+
+#include <string>
+
+#include "cli/device_choice.h"
+#include "cli/options.h"
+#include "cli/ranks.h"
+
+namespace bertha::cli {
+
+/// Options of all three commands that are not fields of the run, as typed.
+struct TrainingOptions {
+  DeviceChoice device;
+  RankOptions ranks;
+  bool disable_progress_bar = false;
+
+  void declare_device_and_ranks(Options& table) {
+    device.declare(table);
+    ranks.declare(table);
+  }
+  template <typename RunOptions>
+  void declare_displays(Options& table, RunOptions& run) {
+    table.value("tensorboard_logdir", run.tensorboard_dir, "folder of TensorBoard event files");
+    table.flag("disable_progress_bar", disable_progress_bar, "no progress line");
+  }
+  /// Copies to `run` what was typed: progress, sums, zero, weight_check_interval.
+  template <typename RunOptions>
+  void settle(RunOptions& run) const {
+    run.progress = !disable_progress_bar;
+    ranks.settle(run);
+  }
+};
+
+/// `rows` names what the command trains on, in the plural: "windows".
+template <typename RunOptions>
+void declare_batch_size(Options& table, RunOptions& run, const std::string& rows) {
+  table.value("train_batch_size", run.train_batch_size, rows + " an update, on each rank");
+}
+
+template <typename RunOptions>
+void declare_accumulation(Options& table, RunOptions& run, const std::string& rows) {
+  table.value("gradient_accumulation_steps", run.gradient_accumulation_steps,
+              "micro-batches the " + rows + " of an update are cut into");
+}
+
+template <typename RunOptions>
+void declare_learning_rate(Options& table, RunOptions& run) {
+  table.value("learning_rate", run.learning_rate, "highest learning rate");
+  table.value("warmup_proportion", run.warmup_proportion,
+              "share of the schedule's updates with a rising rate");
+}
+
+/// `fresh` names the weights that start from random values.
+template <typename RunOptions>
+void declare_seed(Options& table, RunOptions& run, const std::string& fresh,
+                  const std::string& rows) {
+  table.value("seed", run.seed, "of " + fresh + ", dropout and order of " + rows);
+}
+
+/// A model that --config_file describes.
+template <typename RunOptions>
+void declare_config(Options& table, RunOptions& run) {
+  table.value("config_file", run.config_file, "bert_config.json or a Hugging Face config.json");
+  table.required();
+}
+
+template <typename RunOptions>
+void declare_recomputation(Options& table, RunOptions& run) {
+  table.flag("checkpoint_activations", run.checkpoint_activations,
+             "keep each layer's input alone and run the layer again in the backward pass");
+}
+
+/// The state of a fine-tuning, fine_tuning.pt.
+template <typename RunOptions>
+void declare_state_saves(Options& table, RunOptions& run) {
+  table.value(
+      "num_steps_per_checkpoint", run.save_steps,
+      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
+      "on; 0: when it is stopped alone");
+}
+
+}  // namespace bertha::cli
