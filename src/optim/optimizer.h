@@ -31,7 +31,7 @@ enum class GradientClipping : uint8_t {
 
 struct OptimizerSettings {
   OptimizerKind kind = OptimizerKind::kLamb;
-  ops::AdamSettings adam;
+  ops::AdamSettings adam = {};
   bool bias_correction = true;
   double max_gradient_norm = 1;  ///< 0: no clipping
   GradientClipping clipping = GradientClipping::kInUpdate;
