@@ -8,7 +8,7 @@
 namespace bertha::optim {
 namespace {
 
-/// 1 at progress = warmup, 0 at 1 and beyond.
+/// 1 at progress = warmup, 0 from progress 1 on.
 double linear_decay(double progress, double warmup) {
   return warmup < 1 ? std::max((progress - 1.0) / (warmup - 1.0), 0.0) : 0.0;
 }

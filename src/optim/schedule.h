@@ -1,7 +1,7 @@
 #pragma once
 
-// Learning rates. Computed in double in the order of the recipe's schedulers.py and
-// optimization.py, so that logged rates agree to the last digit.
+// Learning rate schedules. They compute in double, in the order of operations of the recipe's
+// schedulers.py and optimization.py, so that logged rates agree to the last digit.
 
 #include <cstdint>
 
@@ -25,11 +25,11 @@ struct Schedule {
   int64_t offset = 1;
 };
 
-/// Throws Error where the schedule has no meaning; call it before the first step.
+/// Throws Error for values that make no schedule. Call it before the first step.
 void check(const Schedule& schedule);
 
-/// The rate of the update that follows `updates_done` others. kPolyWarmUp has no value for a
-/// progress above 1: throws Error.
+/// The rate of the update after `updates_done` updates. Throws Error for kPolyWarmUp at a progress
+/// above 1, where it has no value.
 double learning_rate(const Schedule& schedule, int64_t updates_done);
 
 }  // namespace bertha::optim

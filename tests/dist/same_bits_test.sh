@@ -18,7 +18,7 @@ pretrain 4 mixed --deterministic "${steps[@]}" || die "going on with 4 failed"
 "$tiny_job" same "$work/fixed_1/ckpt_100.pt" "$work/mixed/ckpt_100.pt" ||
   die "4, 2 and 4 ranks gave other bits than one"
 
-# The optimizer's state shared out; also from shares of four to shares of two to none.
+# ZeRO-1, also when a run goes from four partitions to two and then to none.
 for optimizer in lamb adamw; do
   options=(--deterministic --optimizer=$optimizer "${steps[@]}")
   whole=fixed_1/ckpt_100.pt

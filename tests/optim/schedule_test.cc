@@ -23,7 +23,7 @@ void expect_rates(const Schedule& schedule, const std::vector<Point>& points) {
 
 // Rates printed by the recipe's own schedulers.py and optimization.py (float.hex).
 
-TEST(Schedule, PolyIsTheRecipes) {
+TEST(Schedule, PolyRatesEqualTheRecipes) {
   const Schedule ten = {
       .kind = ScheduleKind::kPolyWarmUp, .base_rate = 0.006, .warmup = 0.2843, .total_updates = 10};
   expect_rates(ten, {{0, 0x1.149ed73593c3ep-9},
@@ -59,13 +59,13 @@ TEST(Schedule, PolyIsTheRecipes) {
                         {1562, 0}});
 }
 
-TEST(Schedule, PolyHasNoRatePastItsEnd) {
+TEST(Schedule, PolyRatePastTheEndIsRejected) {
   const Schedule ten = {
       .kind = ScheduleKind::kPolyWarmUp, .base_rate = 0.006, .warmup = 0.2843, .total_updates = 10};
   EXPECT_THROW(learning_rate(ten, 10), Error);
 }
 
-TEST(Schedule, LinearIsSquadsFusedAdam) {
+TEST(Schedule, LinearRatesEqualSquadFusedAdam) {
   const Schedule squad = {
       .kind = ScheduleKind::kLinearWarmUp, .base_rate = 3e-5, .warmup = 0.1, .total_updates = 7298};
   expect_rates(squad, {{0, 0x1.611b95aaa23a6p-25},
@@ -80,7 +80,7 @@ TEST(Schedule, LinearIsSquadsFusedAdam) {
                        {7387, 0}});
 }
 
-TEST(Schedule, LinearFromProgressZeroIsBertAdams) {
+TEST(Schedule, LinearRatesFromProgressZeroEqualBertAdam) {
   const Schedule squad = {.kind = ScheduleKind::kLinearWarmUp,
                           .base_rate = 3e-5,
                           .warmup = 0.1,
@@ -95,7 +95,7 @@ TEST(Schedule, LinearFromProgressZeroIsBertAdams) {
                        {7300, 0}});
 }
 
-TEST(Schedule, Corners) {
+TEST(Schedule, ConstantAndExtremeWarmupHaveTheirRates) {
   expect_rates({.kind = ScheduleKind::kConstant, .base_rate = 2e-5}, {{0, 2e-5}, {99, 2e-5}});
   const Schedule no_warmup = {
       .kind = ScheduleKind::kLinearWarmUp, .base_rate = 1, .warmup = 0, .total_updates = 4};
@@ -105,7 +105,7 @@ TEST(Schedule, Corners) {
   expect_rates(all_warmup, {{0, 0.25}, {2, 0.75}, {3, 0}, {9, 0}});
 }
 
-TEST(Schedule, RefusesWhatHasNoMeaning) {
+TEST(Schedule, InvalidValuesAreRejected) {
   const Schedule good = {.base_rate = 1, .warmup = 0.5, .total_updates = 10};
   check(good);
   Schedule bad = good;

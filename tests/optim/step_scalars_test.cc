@@ -17,7 +17,7 @@ float gradient_scale(const StepInputs& inputs) {
   return scalars_of(inputs)[ops::kGradientScale];
 }
 
-TEST(StepScalars, CorrectionsAreThoseOfPython) {
+TEST(StepScalars, BiasCorrectionsEqualPython) {
   // 1 / (1 - beta ** t) printed by CPython for beta 0.9 and 0.999.
   struct Expected {
     int64_t step;
@@ -37,7 +37,7 @@ TEST(StepScalars, CorrectionsAreThoseOfPython) {
   EXPECT_EQ(uncorrected[ops::kSecondCorrection], 1);
 }
 
-TEST(StepScalars, LambDividesByALargerNorm) {
+TEST(StepScalars, NormAboveTheLimitIsDividedOut) {
   EXPECT_EQ(gradient_scale({.gradient_norm = 4}), 0.25F);
   EXPECT_EQ(gradient_scale({.gradient_norm = 1}), 1);
   EXPECT_EQ(gradient_scale({.gradient_norm = 0.5}), 1);
@@ -46,7 +46,7 @@ TEST(StepScalars, LambDividesByALargerNorm) {
   EXPECT_EQ(gradient_scale({.gradient_norm = 4, .max_norm = 0}), 1) << "no clipping";
 }
 
-TEST(StepScalars, SquadClipsWithAnEpsilon) {
+TEST(StepScalars, EpsilonRuleClipsLikeTorch) {
   StepInputs inputs = {.gradient_norm = 4, .clip = ClipRule::kWithEpsilon};
   EXPECT_EQ(gradient_scale(inputs), static_cast<float>(1 / (4 + 1e-6)));
   inputs.gradient_norm = 1;
@@ -55,7 +55,7 @@ TEST(StepScalars, SquadClipsWithAnEpsilon) {
   EXPECT_EQ(gradient_scale(inputs), 1);
 }
 
-TEST(StepScalars, ALossScaleIsTakenOut) {
+TEST(StepScalars, LossScaleIsDividedOut) {
   // The buffer's norm of 4096 is a gradient norm of 4: clipped to 1, and divided by the scale.
   EXPECT_EQ(gradient_scale({.gradient_norm = 4096, .loss_scale = 1024}), 0.25F / 1024);
   EXPECT_EQ(gradient_scale({.gradient_norm = 512, .loss_scale = 1024}), 1.0F / 1024);

@@ -22,7 +22,7 @@ const std::vector<ParameterSpan> kSpans = {
     {.offset = 3 * kNormBlock + 256, .size = kNormBlock + 5, .decay = false}};
 constexpr int64_t kSize = 4 * kNormBlock + 320;
 
-TEST(ZeroPartition, CoverEverythingOnceAndCutBetweenBlocks) {
+TEST(ZeroPartition, PartitionsCoverEveryElementOnceAndEndBetweenBlocks) {
   for (const int64_t ranks : {1, 2, 3, 4, 9}) {
     int64_t elements = 0;
     int64_t blocks = 0;
@@ -47,7 +47,7 @@ TEST(ZeroPartition, CoverEverythingOnceAndCutBetweenBlocks) {
   }
 }
 
-TEST(ZeroPartition, AreAboutEven) {
+TEST(ZeroPartition, PartitionsDifferByABlockAtMost) {
   const ZeroPartition shares = partition(kSpans, kSize, 2, 0);
   EXPECT_LE(std::abs(shares.bounds[1] - kSize / 2), kNormBlock);
 }
@@ -114,7 +114,7 @@ std::vector<float> lamb_on(int64_t ranks) {
   return Host::values(weights);
 }
 
-TEST(ZeroPartition, LambOnSharesHasTheBitsOfLamb) {
+TEST(ZeroPartition, PartitionedLambHasTheBitsOfLamb) {
   const std::vector<float> expected = lamb_on(0);
   EXPECT_NE(expected, noise(0));
   for (const int64_t ranks : {1, 2, 3, 4, 9}) EXPECT_EQ(lamb_on(ranks), expected) << ranks;

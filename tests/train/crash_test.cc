@@ -149,7 +149,7 @@ class Crash : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(Crash, AtAnyCallOrTimeLeavesWholeCheckpoints) {
+TEST_F(Crash, KillAtAnyCallOrTimeLeavesWholeCheckpoints) {
   constexpr int64_t kKills = 200;
   constexpr int64_t kSaves = 2;
   const auto begin = std::chrono::steady_clock::now();
@@ -213,7 +213,7 @@ std::string small_checkpoint() {
 }
 
 // Data have their sums, and all between them has one (zip.h): no bit is without.
-TEST(DamagedCheckpoint, EveryFlippedBitIsSeen) {
+TEST(DamagedCheckpoint, EveryFlippedBitIsDetected) {
   constexpr int kFlips = 10'000;
   const std::string contents = small_checkpoint();
   MemoryFile file(contents);
@@ -228,7 +228,7 @@ TEST(DamagedCheckpoint, EveryFlippedBitIsSeen) {
   EXPECT_FALSE(refused(file.path()));
 }
 
-TEST(DamagedCheckpoint, EveryTruncationIsSeen) {
+TEST(DamagedCheckpoint, EveryTruncationIsDetected) {
   const std::string contents = small_checkpoint();
   PhiloxStream random(12, 0);
   MemoryFile file(contents);

@@ -77,7 +77,7 @@ class PackedTraining : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(PackedTraining, LossAndGradientAreThoseOfTheSequences) {
+TEST_F(PackedTraining, LossAndGradientEqualThoseOfUnpackedRows) {
   const std::string plain = (folder_.path() / "x_training_0.hdf5").string();
   dataset::write_shard(plain, {40, kRowLength, 8}, fill_row, 1);
   dataset::PackOptions options;

@@ -69,13 +69,13 @@ class OptimizerParity : public testing::TestWithParam<const char*> {
   bert::ParameterStore store_;
 };
 
-TEST_P(OptimizerParity, TwentyLambStepsAreTheRecipes) {
+TEST_P(OptimizerParity, TwentyLambStepsEqualTheRecipe) {
   const nlohmann::json& expected = fixture_.json()["lamb"];
   train(optim::OptimizerKind::kLamb, 1, expected);
   expect_weights(expected["weights"]);
 }
 
-TEST_P(OptimizerParity, TwentyAdamWStepsArePyTorchs) {
+TEST_P(OptimizerParity, TwentyAdamWStepsEqualPyTorch) {
   const nlohmann::json& expected = fixture_.json()["adamw"];
   train(optim::OptimizerKind::kAdamW, 0, expected);
   expect_weights(expected["weights"]);

@@ -58,7 +58,7 @@ class PretrainingRunTest : public TinyRun {
   }
 };
 
-TEST_F(PretrainingRunTest, EndsWithACheckpointAndChangesTheWeights) {
+TEST_F(PretrainingRunTest, FinishedRunLeavesACheckpointWithChangedWeights) {
   EXPECT_EQ(train(options()), RunEnd::kFinished);
   EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8}));
   EXPECT_FALSE(state_of(path("out/ckpt_3.pt")) == state_of(path("out/ckpt_8.pt")));
@@ -66,13 +66,13 @@ TEST_F(PretrainingRunTest, EndsWithACheckpointAndChangesTheWeights) {
   EXPECT_EQ(logged("out", "step_loss").size(), 7U);
 }
 
-TEST_F(PretrainingRunTest, TwoRunsAreTheSame) {
+TEST_F(PretrainingRunTest, SameOptionsGiveTheSameBits) {
   train(options("one"));
   train(options("two"));
   expect_same_end("one", "two");
 }
 
-TEST_F(PretrainingRunTest, AnotherSeedIsAnotherRun) {
+TEST_F(PretrainingRunTest, AnotherSeedGivesOtherWeights) {
   PretrainingOptions other = options("two");
   other.seed = 43;
   train(options("one"));
@@ -83,7 +83,7 @@ TEST_F(PretrainingRunTest, AnotherSeedIsAnotherRun) {
 /// Stopped in a micro-batch of any kind: the first of a step, in its midst, its last.
 class StopInMicroBatch : public PretrainingRunTest, public testing::WithParamInterface<int64_t> {};
 
-TEST_P(StopInMicroBatch, TheSameCommandEndsWithTheSameBits) {
+TEST_P(StopInMicroBatch, ResumedRunEndsWithTheSameBits) {
   train(options("whole"));
   MeddlingDevice device;
   device.stop_in = GetParam();
@@ -98,7 +98,7 @@ TEST_P(StopInMicroBatch, TheSameCommandEndsWithTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(Places, StopInMicroBatch, testing::Values(0, 2, 3, 7, 8, 10, 13, 22));
 
-TEST_F(PretrainingRunTest, StoppedAfterEveryStepItEndsWithTheSameBits) {
+TEST_F(PretrainingRunTest, RunStoppedAfterEveryStepEndsWithTheSameBits) {
   train(options("whole"));
   for (int64_t step = 0; step < 7; ++step) {
     MeddlingDevice device;
@@ -109,7 +109,7 @@ TEST_F(PretrainingRunTest, StoppedAfterEveryStepItEndsWithTheSameBits) {
   expect_same_end("whole", "parts");
 }
 
-TEST_F(PretrainingRunTest, StepsThisRunStopsThereAndTheRestFollows) {
+TEST_F(PretrainingRunTest, StepsThisRunEndsThereAndTheNextRunContinues) {
   train(options("whole"));
   PretrainingOptions part = options("parts");
   part.steps_this_run = 4;
@@ -119,14 +119,14 @@ TEST_F(PretrainingRunTest, StepsThisRunStopsThereAndTheRestFollows) {
   expect_same_end("whole", "parts");
 }
 
-TEST_F(PretrainingRunTest, AFinishedRunHasNothingLeftToDo) {
+TEST_F(PretrainingRunTest, FinishedRunTrainsNoFurther) {
   train(options());
   const std::string before = test::read_all(path("out/ckpt_8.pt"));
   EXPECT_EQ(train(options()), RunEnd::kFinished);
   EXPECT_EQ(test::read_all(path("out/ckpt_8.pt")), before);
 }
 
-TEST_F(PretrainingRunTest, TheFlagToResumeChangesNothingInItsOwnFolder) {
+TEST_F(PretrainingRunTest, ResumeFlagInItsOwnFolderChangesNothing) {
   train(options("whole"));
   PretrainingOptions part = options("parts");
   part.steps_this_run = 4;
@@ -175,7 +175,7 @@ TEST_F(PretrainingRunTest, Phase2StartsFromPhase1AndResumes) {
   expect_same_end("out", "whole");
 }
 
-TEST_F(PretrainingRunTest, AWrongPhase1EndStepIsRefused) {
+TEST_F(PretrainingRunTest, WrongPhase1EndStepIsRejected) {
   train(options());
   PretrainingOptions phase2 = options();
   phase2.phase2 = phase2.resume_from_checkpoint = true;
@@ -187,14 +187,14 @@ TEST_F(PretrainingRunTest, AWrongPhase1EndStepIsRefused) {
   }
 }
 
-TEST_F(PretrainingRunTest, Phase2WithoutPhase1IsRefused) {
+TEST_F(PretrainingRunTest, Phase2WithoutPhase1IsRejected) {
   PretrainingOptions phase2 = options();
   phase2.phase2 = phase2.resume_from_checkpoint = true;
   EXPECT_NE(error_of(phase2).find("run phase 1 into this folder first"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(path("out")));
 }
 
-TEST_F(PretrainingRunTest, ThreeNewestAreKeptAndEarlierRunsUntouched) {
+TEST_F(PretrainingRunTest, ThreeNewestCheckpointsAreKeptAndThoseOfEarlierRuns) {
   PretrainingOptions first = options();
   first.max_steps = 2;
   first.num_steps_per_checkpoint = 1;
@@ -207,7 +207,7 @@ TEST_F(PretrainingRunTest, ThreeNewestAreKeptAndEarlierRunsUntouched) {
   EXPECT_EQ(checkpoints(), (Numbers{1, 2, 6, 7, 8}));
 }
 
-TEST_F(PretrainingRunTest, AnotherCommandInAUsedFolderIsRefused) {
+TEST_F(PretrainingRunTest, AnotherCommandInAUsedFolderIsRejected) {
   PretrainingOptions part = options();
   part.steps_this_run = 3;
   train(part);
@@ -232,7 +232,7 @@ TEST_F(PretrainingRunTest, AnotherRunsLaterCheckpointsAreNotOverwritten) {
   EXPECT_EQ(test::read_all(path("out/ckpt_6.pt")), before);
 }
 
-TEST_F(PretrainingRunTest, ResumeStepGoesBack) {
+TEST_F(PretrainingRunTest, ResumeStepStartsFromAnOlderCheckpoint) {
   train(options());
   const std::vector<float> end = state_of(path("out/ckpt_8.pt"));
   PretrainingOptions back = options();
@@ -244,7 +244,7 @@ TEST_F(PretrainingRunTest, ResumeStepGoesBack) {
   EXPECT_NE(error_of(back).find("has no ckpt_5.pt"), std::string::npos);
 }
 
-TEST_F(PretrainingRunTest, ADamagedCheckpointFallsBackToTheOneBefore) {
+TEST_F(PretrainingRunTest, DamagedCheckpointFallsBackToTheOneBefore) {
   train(options("whole"));
   for (const bool cut : {true, false}) {
     const std::string folder = cut ? "cut" : "flipped";
@@ -261,7 +261,7 @@ TEST_F(PretrainingRunTest, ADamagedCheckpointFallsBackToTheOneBefore) {
   }
 }
 
-TEST_F(PretrainingRunTest, OnlyDamagedCheckpointsAreAnError) {
+TEST_F(PretrainingRunTest, OnlyDamagedCheckpointsAreRejected) {
   train(options());
   for (const int64_t number : checkpoints()) {
     truncate("out/ckpt_" + std::to_string(number) + ".pt");
@@ -270,7 +270,7 @@ TEST_F(PretrainingRunTest, OnlyDamagedCheckpointsAreAnError) {
   EXPECT_EQ(checkpoints(), (Numbers{3, 6, 8}));
 }
 
-TEST_F(PretrainingRunTest, ASpoiledStepIsSkippedAndCounted) {
+TEST_F(PretrainingRunTest, NonFiniteStepIsSkippedAndCounted) {
   MeddlingDevice device;
   device.spoil_from = 4;
   device.spoil_to = 5;
@@ -282,7 +282,7 @@ TEST_F(PretrainingRunTest, ASpoiledStepIsSkippedAndCounted) {
   EXPECT_EQ(logged("out", "skipped_steps").size(), 1U);
 }
 
-TEST_F(PretrainingRunTest, FiveSpoiledStepsInARowStopTheRun) {
+TEST_F(PretrainingRunTest, FiveNonFiniteStepsInARowEndTheRun) {
   MeddlingDevice device;
   device.spoil_from = 3 * 4;
   device.spoil_to = 1000;
@@ -298,7 +298,7 @@ TEST_F(PretrainingRunTest, FiveSpoiledStepsInARowStopTheRun) {
   EXPECT_EQ(train(options("patient"), patient), RunEnd::kFinished);
 }
 
-TEST_F(PretrainingRunTest, WeightsThatAreNotFiniteAreNeverSaved) {
+TEST_F(PretrainingRunTest, NonFiniteWeightsAreNotSaved) {
   PretrainingOptions wild = options();
   wild.learning_rate = 1e39;  // infinite in float: the first update leaves no finite weight
   wild.num_steps_per_checkpoint = 1;
@@ -349,7 +349,7 @@ TEST_F(PretrainingRunTest, StartsFromGivenWeightsWithOrWithoutMoments) {
   EXPECT_NE(after, anew);
 }
 
-TEST_F(PretrainingRunTest, GoesOnAtTheNextShardOfARecipesList) {
+TEST_F(PretrainingRunTest, RecipeCheckpointContinuesAtTheNextShardOfItsList) {
   // A checkpoint as the recipe leaves it: no entry of ours, paths of another machine.
   PretrainingOptions part = options();
   part.steps_this_run = 3;
@@ -394,7 +394,7 @@ TEST_F(PretrainingRunTest, GoesOnAtTheNextShardOfARecipesList) {
   expect_same_end("recipe", "stopped");
 }
 
-TEST_F(PretrainingRunTest, AFaultyShardEndsTheRunAndKeepsWhatWasLearnt) {
+TEST_F(PretrainingRunTest, FaultyShardEndsTheRunAfterACheckpoint) {
   PretrainingOptions run = options("order");
   run.steps_this_run = 1;
   train(run);
@@ -428,7 +428,7 @@ TEST_F(PretrainingRunTest, OneShardSmallerThanAMicroBatchTrains) {
   EXPECT_EQ(read_checkpoint_state(path("out/ckpt_8.pt")).run->rows_consumed, 8 * 15);
 }
 
-TEST_F(PretrainingRunTest, LogsTheAccumulationThatPackedRowsAskFor) {
+TEST_F(PretrainingRunTest, AccumulationOfPackedRowsIsLogged) {
   const std::vector<std::string> files = dataset::find_shards(path("data"));
   dataset::PackOptions packing_options;
   packing_options.row_length = 16;
@@ -452,13 +452,13 @@ TEST_F(PretrainingRunTest, LogsTheAccumulationThatPackedRowsAskFor) {
   EXPECT_NE(test::read_all(run.json_summary).find(wanted), std::string::npos) << wanted;
 }
 
-TEST_F(PretrainingRunTest, RowsMayMaskMoreThanTheOption) {
+TEST_F(PretrainingRunTest, RowsWithMoreMaskedTokensThanTheOptionTrain) {
   PretrainingOptions run = options();
   run.max_predictions_per_seq = 1;  // rows with a position 0 are read up to there
   EXPECT_EQ(train(run), RunEnd::kFinished);
 }
 
-TEST_F(PretrainingRunTest, EvaluatesHeldOutShards) {
+TEST_F(PretrainingRunTest, HeldOutShardsAreEvaluated) {
   write_tiny_shard(path("data/x_test_0.hdf5"), 5, 32, 9);
   PretrainingOptions run = options();
   run.eval_dir = path("data");
@@ -486,7 +486,7 @@ TEST_F(PretrainingRunTest, Bf16Trains) {
   EXPECT_NE(rounded, full);
 }
 
-TEST_F(PretrainingRunTest, Bf16ResumesBitForBit) {
+TEST_F(PretrainingRunTest, Bf16ResumeHasTheSameBits) {
   MeddlingDevice device;
   if (!device.has_bf16()) GTEST_SKIP() << "no bf16 products on this machine";
   PretrainingOptions run = options("whole");

@@ -96,7 +96,7 @@ class RecipeResume : public testing::TestWithParam<const char*> {
   nlohmann::json expected_;
 };
 
-TEST_P(RecipeResume, WeightsMomentsAndFilesAreTakenOver) {
+TEST_P(RecipeResume, RecipeCheckpointIsLoadedWhole) {
   Trainee run;
   load_checkpoint(path_, run.store, run.trainer.optimizer());
   expect_as_in_the_file(run);
@@ -109,7 +109,7 @@ TEST_P(RecipeResume, WeightsMomentsAndFilesAreTakenOver) {
   }
 }
 
-TEST_P(RecipeResume, OurCheckpointHoldsTheSame) {
+TEST_P(RecipeResume, SavedCheckpointHoldsWhatWasLoaded) {
   Trainee run;
   load_checkpoint(path_, run.store, run.trainer.optimizer());
   const test::TemporaryFolder folder;
@@ -123,7 +123,7 @@ TEST_P(RecipeResume, OurCheckpointHoldsTheSame) {
   EXPECT_EQ(read_checkpoint_state(path).files, state.files);
 }
 
-TEST_P(RecipeResume, GroupsCarryTheSettingsAsTheRecipeWritesThem) {
+TEST_P(RecipeResume, ParameterGroupsHoldTheSettingsOfTheRecipe) {
   Trainee run;
   const test::TemporaryFolder folder;
   const std::string path = (folder.path() / "ckpt_2.pt").string();

@@ -165,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"Bf16Lamb", DType::kBF16, optim::OptimizerKind::kLamb, false}),
     [](const auto& case_info) { return std::string(case_info.param.name); });
 
-TEST(SteadyStepCounter, SeesWhatIsAllocated) {
+TEST(SteadyStepCounter, CountsAllocations) {
   counted_here = 0;
   counting = true;
   std::vector<int> some(3);
