@@ -72,7 +72,8 @@ void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
   int64_t count = 0;
   int64_t cut = 0;
   for (auto texts = reader.next(kWindow); !texts.empty(); texts = reader.next(kWindow)) {
-    std::vector<infer::EmbedRequest> requests(texts.begin(), texts.end());
+    std::vector<infer::EmbedRequest> requests;
+    for (const std::string& text : texts) requests.push_back({.text = text});
     for (const infer::EmbedResult& result : task.run(requests)) {
       writer.write(result.vector);
       cut += result.cut ? 1 : 0;

@@ -28,9 +28,11 @@ std::vector<float> mean_of(std::span<const float> rows, size_t size) {
   for (size_t begin = 0; begin < rows.size(); begin += size) {
     for (size_t i = 0; i < size; ++i) sum[i] += static_cast<double>(rows[begin + i]);
   }
-  const auto count = static_cast<double>(rows.size() / size);
+  const size_t count = rows.size() / size;
   std::vector<float> mean(size);
-  for (size_t i = 0; i < size; ++i) mean[i] = static_cast<float>(sum[i] / count);
+  for (size_t i = 0; i < size; ++i) {
+    mean[i] = static_cast<float>(sum[i] / static_cast<double>(count));
+  }
   return mean;
 }
 

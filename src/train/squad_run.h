@@ -48,6 +48,7 @@ struct SquadOptions {
   bool dropout = true;
   bool bf16 = false;
   bool checkpoint_activations = false;
+  bool zero = false;  ///< ZeRO-1: each rank keeps the moments of a partition
 
   tasks::SquadFeatureOptions features;
   tasks::AnswerOptions answers;
@@ -61,7 +62,6 @@ struct SquadOptions {
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
-  bool zero = false;                    ///< ZeRO-1: each rank keeps the moments of a partition
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 
   int64_t micro_batch() const { return train_batch_size / gradient_accumulation_steps; }

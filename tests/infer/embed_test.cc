@@ -24,7 +24,9 @@ class MiniLm : public testing::Test {
   std::vector<EmbedResult> embed(const std::vector<std::string>& texts,
                                  const EmbedSettings& settings) {
     EmbedTask task(*model_, settings);
-    return task.run(std::vector<EmbedRequest>(texts.begin(), texts.end()));
+    std::vector<EmbedRequest> requests;
+    for (const std::string& text : texts) requests.push_back({.text = text});
+    return task.run(requests);
   }
 
   cpu::CpuDevice device_;
