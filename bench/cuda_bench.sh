@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything to be known on a machine with an NVIDIA card, in one call of under ten minutes: do the
-# kernels agree with the CPU's, are repeats bit-identical, how fast are training, prediction and
-# latency of BERT-Large beside the PyTorch that is installed there. Ends with one table.
+# All checks and measurements for a machine with an NVIDIA GPU, in one call of under ten minutes: whether
+# the kernels agree with the CPU's, whether repeated runs are bit-identical, and the speed of training and
+# prediction and the latency of BERT-Large compared with the installed PyTorch. Ends with one table.
 #
 #   bench/cuda_bench.sh [--build FOLDER | --pack FILE] [--python PYTHON] [--out FOLDER] [--seconds N]
 #
@@ -257,7 +257,7 @@ parity() {
   small_run "cuda fp32" 200 --device=cuda || return 0
   if small_run "cpu fp32" 100 --device=cpu; then compare "cpu and cuda, fp32" 1e-5 1 "cpu fp32" "cuda fp32"; fi
   if small_run "cuda bf16" 200 --device=cuda --autocast; then
-    compare "fp32 and bf16 on the card" 0.01 20 "cuda fp32" "cuda bf16"
+    compare "fp32 and bf16 on the GPU" 0.01 20 "cuda fp32" "cuda bf16"
   fi
 }
 
@@ -288,7 +288,7 @@ profile() {
   fi
 }
 
-line "$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null || echo 'no card answers nvidia-smi')"
+line "$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null || echo 'nvidia-smi finds no GPU')"
 line "$(printf '%-30s %12s %15s %10s %16s %8s' what median rate target 'real tokens' share)"
 kernels
 pretraining
@@ -298,4 +298,4 @@ repeats
 peers
 sanitizers
 profile
-line "share: of the card's own 8192³ bf16 product, measured in the same run; $SECONDS s in all"
+line "share: of the GPU's 8192³ bf16 product, measured in the same run; $SECONDS s in all"

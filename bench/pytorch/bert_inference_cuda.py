@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Question answering forward passes in PyTorch on a card: the peer of squad_bench --mode predict.
+"""Question answering forward passes in PyTorch on a GPU, to compare with squad_bench --mode predict.
 
     bert_inference_cuda.py --model large --precision bf16 --batch 64 --lengths windows.json
     bert_inference_cuda.py --model large --precision bf16 --batch 1 --length 128 --mode compile

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A training step of BertForPreTraining in PyTorch + transformers: the peer of bench/bert_training.
+"""A training step of BertForPreTraining in PyTorch + transformers: to compare with bench/training_bench.
 
     bert_training.py --length 128 --batch 16 --precision bf16
     bert_training.py --length 512 --batch 4 --shards 'hdf5/*training*.hdf5' --padding longest

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A training step of BERT in PyTorch on a card: the peer of training_bench and squad_bench --device
+"""A training step of BERT in PyTorch on a GPU, to compare with training_bench and squad_bench --device
 cuda.
 
     bert_training_cuda.py --model large --length 128 --batch 64 --mode eager

@@ -39,8 +39,8 @@ class RankMonitor {
   struct Watched {
     int64_t rank = 0;
     Beat beat;
-    double heard = 0;  ///< time of the last beat
-    double moved = 0;  ///< time of the last beat with a change
+    double last_beat = 0;    ///< time of the last beat
+    double last_change = 0;  ///< time of the last beat with a change
   };
   const Watched& at(int64_t rank) const;
   std::string name(const Watched& watched) const;

@@ -73,7 +73,7 @@ class OrderedWorkers {
       Slot slot;
       {
         const std::lock_guard producing(produce_mutex_);
-        if (!wait_for_room()) return;
+        if (!wait_for_space()) return;
         try {
           job = produce_();
         } catch (...) {
@@ -97,7 +97,7 @@ class OrderedWorkers {
     }
   }
 
-  bool wait_for_room() {
+  bool wait_for_space() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopped_ || exhausted_ || issued_ - consumed_ < window_; });
     return !stopped_ && !exhausted_;

@@ -70,7 +70,7 @@ Vocabulary vocabulary_of(const Json& vocab, const std::string& path) {
   return vocabulary;
 }
 
-void refuse_other_tokenizers(const Json& root, const std::string& path) {
+void reject_other_tokenizers(const Json& root, const std::string& path) {
   const Json& type = member(member(root, "model"), "type");
   if (!type.is_null() && type != "WordPiece") {
     fail("{}: a tokenizer of type {}, expected WordPiece", path, type.dump());
@@ -86,7 +86,7 @@ void refuse_other_tokenizers(const Json& root, const std::string& path) {
 TokenizerFile from_json(const std::string& contents, const std::string& path) {
   const Json root = Json::parse(contents, nullptr, false);
   if (!root.is_object()) fail("{}: expected a JSON object, a tokenizer", path);
-  refuse_other_tokenizers(root, path);
+  reject_other_tokenizers(root, path);
   const Json& model = member(root, "model");
   TokenizerFile file{vocabulary_of(member(model, "vocab"), path), {}};
   const Json& lower = member(member(root, "normalizer"), "lowercase");

@@ -123,19 +123,19 @@ TEST(ExtractDump, ProgressRisesToTheSizeOfTheFile) {
   test::write_all(folder.file("d.xml.bz2"), test::bzip2(xml));
   for (const std::string name : {"d.xml", "d.xml.bz2"}) {
     const auto size = static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
-    std::vector<int64_t> told;
+    std::vector<int64_t> reported;
     ExtractOptions options;
     options.output_dir = folder.file("out");
     options.progress = [&](int64_t done, int64_t total) {
       EXPECT_EQ(total, size);
-      told.push_back(done);
+      reported.push_back(done);
     };
     extract_dump(folder.file(name), options);
-    EXPECT_GT(told.size(), 3U);
-    EXPECT_TRUE(std::ranges::is_sorted(told));
-    EXPECT_LT(told.front(), size / 2);
-    EXPECT_GT(told.back(), size - size / 10);
-    EXPECT_LE(told.back(), size);
+    EXPECT_GT(reported.size(), 3U);
+    EXPECT_TRUE(std::ranges::is_sorted(reported));
+    EXPECT_LT(reported.front(), size / 2);
+    EXPECT_GT(reported.back(), size - size / 10);
+    EXPECT_LE(reported.back(), size);
   }
 }
 

@@ -84,15 +84,15 @@ TEST(WriteShards, BytesDoNotDependOnThreads) {
     ShardOptions options{folder.file(std::to_string(threads)), "d", {5, 2}, 0.1, threads};
     std::filesystem::create_directories(options.output_dir);
     const std::vector<std::string> inputs = {folder.file("in.txt")};
-    std::vector<int64_t> told;
+    std::vector<int64_t> reported;
     options.progress = [&](int64_t done, int64_t total) {
       EXPECT_EQ(total, 2 * std::ssize(text));
-      told.push_back(done);
+      reported.push_back(done);
     };
     const ShardTotals totals = write_shards(inputs, options);
-    EXPECT_TRUE(std::ranges::is_sorted(told));
+    EXPECT_TRUE(std::ranges::is_sorted(reported));
     // Line ends between articles are read once.
-    EXPECT_EQ(told.back(), 2 * std::ssize(text) - 40 * 2);
+    EXPECT_EQ(reported.back(), 2 * std::ssize(text) - 40 * 2);
     EXPECT_EQ(totals.articles, 40);
     EXPECT_EQ(totals.sentences, 820);
     ASSERT_EQ(totals.files.size(), 7U);

@@ -326,11 +326,11 @@ void ZipReader::read_entries(const Directory& directory) {
       fail("{}: zip archive with entries that overlap at byte {}", file_.path(), header);
     }
   }
-  refuse_bomb();
+  reject_expansion();
   check_frame(directory, by_offset);
 }
 
-void ZipReader::refuse_bomb() const {
+void ZipReader::reject_expansion() const {
   const uint64_t most = kMaxTotalRatio * file_.bytes().size() + kFreeInflatedBytes;
   uint64_t inflated = 0;
   for (const ZipEntry& entry : entries_) {

@@ -99,7 +99,7 @@ class ZipReader {
   ZipEntry read_entry(const Directory& directory, uint64_t& position, uint64_t& header) const;
   void locate_data(ZipEntry& entry, uint64_t header, uint64_t directory_offset) const;
   /// Rejects an archive whose deflated entries are out of proportion to its size.
-  void refuse_bomb() const;
+  void reject_expansion() const;
   /// Checks the checksum in the comment, if there is one. `by_offset` orders the entries by offset.
   void check_frame(const Directory& directory, const std::vector<size_t>& by_offset) const;
 

@@ -53,7 +53,7 @@ class LinkSearch {
     visit_hdf5_messages(parts_, group_header, [this](const Hdf5Message& message) {
       Hdf5Fields fields(message.data, parts_.owner());
       if (message.type == Hdf5Message::kSymbolTable) search_symbol_table(fields);
-      if (message.type == Hdf5Message::kLink) look_at_link(fields);
+      if (message.type == Hdf5Message::kLink) read_link(fields);
       if (message.type == Hdf5Message::kLinkInfo) check_link_info(fields);
     });
     return found_;
@@ -99,7 +99,7 @@ class LinkSearch {
   }
 
   /// Link message, IV.A.2.g.
-  void look_at_link(Hdf5Fields fields) {
+  void read_link(Hdf5Fields fields) {
     constexpr uint64_t kHard = 0;
     fields.skip(1);
     const uint64_t flags = fields.number(1);

@@ -98,8 +98,8 @@ class ObjectHeader {
     const uint64_t prefix_bytes = kStartBytes + optional_bytes + width;
     const uint64_t message_bytes =
         parts_.fields(address + prefix_bytes - width, width).number(width);
-    blocks_.push_back(
-        parts_.summed_fields(address, checked_sum(prefix_bytes + kChecksumBytes, message_bytes)));
+    blocks_.push_back(parts_.summed_fields(
+        address, saturating_add(prefix_bytes + kChecksumBytes, message_bytes)));
     blocks_.back().skip(prefix_bytes);
   }
 
@@ -130,7 +130,7 @@ class ObjectHeader {
   }
 
   /// The sum, or the largest number on overflow, which exceeds the size of every file.
-  static uint64_t checked_sum(uint64_t a, uint64_t b) { return a + std::min(b, ~a); }
+  static uint64_t saturating_add(uint64_t a, uint64_t b) { return a + std::min(b, ~a); }
 
   Hdf5Parts& parts_;
   bool is_version_2_ = false;

@@ -48,7 +48,7 @@ class TorchSource : public TensorSource {
       fail("{}: a dict without tensors, expected a state dict{}", path,
            items.size() < 2 ? "" : "; its first value is " + items[1]->description());
     }
-    refuse_repetition();
+    reject_repetition();
   }
   const char* format() const override { return "torch"; }
 
@@ -71,7 +71,7 @@ class TorchSource : public TensorSource {
   }
   /// Two names may share a tensor, and a tensor may repeat its elements. A small file that expands
   /// to a very large amount of data is hostile.
-  void refuse_repetition() const {
+  void reject_repetition() const {
     constexpr int64_t kMaxRatio = 4;
     constexpr int64_t kFreeBytes = int64_t{1} << 25;
     const int64_t most = kMaxRatio * file_.size_bytes() + kFreeBytes;

@@ -93,7 +93,7 @@ Columns find_columns(const Fields& header, const ColumnChoice& choice, const std
 }
 
 /// Cuts the longer of the two, token by token, until both fit.
-void cut_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, int64_t room) {
+void truncate_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, int64_t room) {
   while (std::ssize(a) + std::ssize(b) > room) (a.size() > b.size() ? a : b).pop_back();
 }
 
@@ -144,7 +144,7 @@ void append_text(std::string_view text, std::optional<std::string_view> pair,
   std::vector<int32_t> second;
   tokenizer.encode(text, first);
   if (pair) tokenizer.encode(*pair, second);
-  cut_pair(first, second, max_tokens - (pair ? 3 : 2));
+  truncate_pair(first, second, max_tokens - (pair ? 3 : 2));
   const int64_t begin = batch.tokens();
   first.insert(first.begin(), special.cls);
   first.push_back(special.sep);

@@ -33,7 +33,7 @@ std::u32string decode(std::string_view text) {
 }
 
 /// Indices of the characters that are not white space.
-std::vector<size_t> solid_places(std::u32string_view text) {
+std::vector<size_t> non_space_positions(std::u32string_view text) {
   std::vector<size_t> places;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != U' ') places.push_back(i);
@@ -73,8 +73,8 @@ std::string AnswerText::recover(std::string_view predicted, std::string_view ori
   const size_t start = wanted.empty() ? std::u32string::npos : tokens.find(wanted);
   if (start == std::u32string::npos) return std::string(original);
   const std::u32string source = decode(original);
-  const std::vector<size_t> source_places = solid_places(source);
-  const std::vector<size_t> token_places = solid_places(tokens);
+  const std::vector<size_t> source_places = non_space_positions(source);
+  const std::vector<size_t> token_places = non_space_positions(tokens);
   if (source_places.size() != token_places.size()) return std::string(original);
   // The n-th non-space character of one text is the n-th of the other.
   const auto place_of = [&](size_t token_place) {

@@ -37,7 +37,7 @@ class Reader {
     if (data == nullptr) fail("{}: no list \"data\" at the top: not a SQuAD file", file_.path);
     if (const std::string* version = find_text(root, "version")) file_.version = *version;
     for (article_ = 0; article_ < data->size(); ++article_) read_article((*data)[article_]);
-    warn_of_repeated_ids();
+    report_duplicate_ids();
   }
 
  private:
@@ -100,7 +100,7 @@ class Reader {
     question.answers.push_back({*text, known ? start->get<int64_t>() : -1});
   }
 
-  void warn_of_repeated_ids() {
+  void report_duplicate_ids() {
     std::vector<std::string_view> ids;
     ids.reserve(file_.questions.size());
     for (const SquadQuestion& question : file_.questions) ids.push_back(question.id);
