@@ -2,7 +2,7 @@
 # What a second CPU rank brings on this host: bertha plan --measure on one rank of one thread, two
 # ranks of one thread, and one rank of two threads with twice the rows, in turn, ROUNDS times; medians.
 # Weak scaling: two ranks against one with half the rows. Strong: two ranks against two threads.
-# Beside it what comm/cost_model.h predicts for two ranks from the one rank and the fitted link.
+# The table also shows what plan/cost_model.h predicts for two ranks from the one rank and the fitted link.
 #
 #   bench/scaling.sh BERTHA CONFIG.json
 #

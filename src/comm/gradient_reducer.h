@@ -1,7 +1,7 @@
 #pragma once
 
 // The sum of a flat gradient buffer over the micro-batches and the ranks of a step. A backward pass
-// adds to the buffer; this class decides in which order what it holds is summed, and when.
+// adds to the buffer; this class decides when and in which order its values are summed.
 
 #include <cstdint>
 #include <optional>

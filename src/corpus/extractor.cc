@@ -25,8 +25,8 @@ namespace fs = std::filesystem;
 
 constexpr size_t kFilesAFolder = 100;
 constexpr size_t kBatchBytes = size_t{1} << 18;
-/// bzip2 sorts at most so many bytes at a time. A file is a stream for each piece of this size, so
-/// that threads compress them in parallel.
+/// The block size of bzip2. Each piece of this size becomes a stream of its own, so that several
+/// threads compress a file.
 constexpr size_t kPieceBytes = 900'000;
 constexpr const char* kCompressedEnding = ".bz2";
 
@@ -185,8 +185,8 @@ class SplitWriter {
   std::vector<std::string> files_;
 };
 
-/// Readers of <doc> text begin and end an article at these words, wherever they stand. A blank
-/// behind the `<` keeps those of the text apart from those of the format.
+/// Readers of <doc> text begin and end an article at these marks wherever they occur. A space after
+/// the `<` distinguishes marks in the text from those of the format.
 std::string separate_marks(std::string text) {
   for (const std::string_view mark : {"<doc id=", "</doc>"}) {
     for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 2)) {

@@ -28,11 +28,11 @@ struct WikitextOptions {
   bool headings = true;  ///< a section with prose keeps its heading as a line with a full stop
 };
 
-/// Plain text with one paragraph, list item or heading per line. Each line ends with
-///   and no line is empty; the result is "" when there is no prose. `title` replaces {{PAGENAME}}.
-/// Templates that carry text within a sentence are rendered (wikitext_templates.h). All other
-/// templates are dropped, and so are tables, references, formulas, galleries, pictures with their
-/// captions, and categories.
+/// Plain text with one paragraph, list item or heading per line. Each line ends with \n and no line
+/// is empty; the result is "" when there is no prose. `title` replaces {{PAGENAME}}. Templates that
+/// carry text within a sentence are rendered (wikitext_templates.h). All other templates are
+/// dropped, and so are tables, references, formulas, galleries, pictures with their captions, and
+/// categories.
 std::string wikitext_to_prose(std::string_view wikitext, std::string_view title, const Site& site,
                               const WikitextOptions& options = {});
 

@@ -30,9 +30,7 @@ bool is_blank(std::string_view line) {
   return true;
 }
 
-/// Removes the next line from `text` and returns it without its end:
-/// , \r
-///   or \r.
+/// Removes the next line from `text` and returns it without its end, which is \n, \r\n or \r.
 std::string_view take_line(std::string_view& text) {
   std::string_view line = text.substr(0, text.find('\n'));
   if (const size_t carriage = line.find('\r'); carriage != std::string_view::npos) {

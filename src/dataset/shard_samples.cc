@@ -10,7 +10,8 @@
 namespace bertha::dataset {
 namespace {
 
-/// Joins the pieces of a sequence. Masked ones stand in braces with their label: "the {cat} sat".
+/// Joins the pieces of a sequence. Masked tokens are written in braces with their label: "the {cat}
+/// sat".
 std::string decode(const PretrainingBatch& batch, size_t sequence,
                    const text::Vocabulary& vocabulary) {
   std::string text;

@@ -23,11 +23,9 @@ struct SpecialIds {
 
 class Vocabulary {
  public:
-  /// Reads `vocab.txt`. Lines end with
-  /// , \r
-  ///   or \r, and white space at both ends of a line is removed. Throws Error that names file and
-  /// line when the file cannot be read, is empty, is not UTF-8, holds a NUL or a line over
-  /// kMaxPieceBytes, or is larger than kMaxFileBytes.
+  /// Reads `vocab.txt`. Lines end with \n, \r\n or \r, and white space at both ends of a line is
+  /// removed. Throws Error that names file and line when the file cannot be read, is empty, is not
+  /// UTF-8, holds a NUL or a line over kMaxPieceBytes, or is larger than kMaxFileBytes.
   static Vocabulary load(const std::string& path);
   /// The same from memory. Messages use `name` as the file name.
   static Vocabulary parse(std::string_view contents, const std::string& name = "vocabulary");

@@ -38,8 +38,8 @@ struct Packing {
   double efficiency() const {
     return static_cast<double>(tokens) / static_cast<double>(rows * row_length);
   }
-  /// Upper bound of the speedup in rows: sequences divided by the rows that the tokens alone would
-  /// fill.
+  /// Upper bound of the sequences per row: sequences divided by the rows that their tokens would
+  /// fill without padding.
   double most_sequences_a_row() const {
     return static_cast<double>(row_length * sequences) / static_cast<double>(tokens);
   }
