@@ -5,7 +5,7 @@
 #
 #   bench/cuda_bench.sh [--build FOLDER | --pack FILE] [--python PYTHON] [--out FOLDER] [--seconds N]
 #
-# The programs are those of a build folder (build/cuda, as docs/cuda.md builds it) or of a pack
+# The programs are those of a build folder (build/cuda, as docs/guide/cuda.md builds it) or of a pack
 # (scripts/pack_cuda.sh), which brings what a bare machine lacks; build/cuda_pack/pack.tar.xz is taken
 # where there is no build. Each part has a time limit of its own and none begins when N seconds (570)
 # are over: what fails or does not fit is a line of the table. table.txt, results.jsonl and

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that includes point downward only: a folder of src/ may include itself and folders of lower
-# levels (docs/architecture.md). Prints each include that does not, and exits with 1.
+# levels (docs/design/architecture.md). Prints each include that does not, and exits with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -6,7 +6,7 @@
 #
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
-# FOLDER is build/cuda (docs/cuda.md shows how to build the program, test_cuda and the benchmarks).
+# FOLDER is build/cuda (docs/guide/cuda.md shows how to build the program, test_cuda and the benchmarks).
 # FILE is build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for the shards
 # has one sentence per line and a blank line between documents. It is this project's own documentation
 # unless --text, which must be the last option, names other files.
@@ -36,7 +36,7 @@ done
 readonly programs=(bertha test_cuda bench/training_bench bench/squad_bench)
 for program in "${programs[@]}"; do
   [[ -x $build/$program ]] || {
-    echo "pack_cuda.sh: $build/$program is missing; build it first, as docs/cuda.md says" >&2
+    echo "pack_cuda.sh: $build/$program is missing; build it first, as docs/guide/cuda.md says" >&2
     exit 1
   }
 done
@@ -63,7 +63,7 @@ cp -L "$(ldd "$build/bertha" | awk '/ld-linux/ { print $1 }')" "$stage/libc/"
 
 # Sentences of the documentation: prose only, one file per document.
 if [[ ${#texts[@]} -eq 0 ]]; then
-  for page in README.md CONTRIBUTING.md docs/*.md; do
+  for page in README.md CONTRIBUTING.md docs/*/*.md; do
     sed -E '/^```/,/^```/d; /^[#|<>-]/d; s/[][`*]//g; s/([.:;]) +/\1\n/g' "$page" | grep -E '[a-z]{3}.* ' || true
     echo
   done > "$stage/text.txt"

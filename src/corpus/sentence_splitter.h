@@ -2,7 +2,7 @@
 
 // Finds the ends of sentences by rules over the characters around an end mark: abbreviations,
 // initials, numbers, quotes and brackets. The rules are made for English but know the end marks of
-// other scripts. docs/data.md compares the results with ICU and Punkt.
+// other scripts. docs/evidence/data.md compares the results with ICU and Punkt.
 
 #include <string>
 #include <string_view>
