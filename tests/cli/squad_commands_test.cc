@@ -290,7 +290,7 @@ TEST_F(SquadCommands, BytesThatAreNotUtf8AreCounted) {
   json.replace(json.find("w@?"), 2, "w\xff");
   const std::string file = write("bytes.json", json);
   EXPECT_NE(output_of(run_squad, features(file)), "");
-  EXPECT_TRUE(logged("bytes that are not UTF-8, read as U+FFFD: 1"));
+  EXPECT_TRUE(logged("byte sequence that is not UTF-8, read as U+FFFD: 1"));
 }
 
 TEST_F(SquadCommands, AskAnswersTextsOfAllKinds) {
