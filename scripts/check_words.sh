@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Folders and files that are clean. Add a folder when its words are in order; at the end: src tests docs.
 readonly clean=(
   src/core src/cpython src/io src/text src/comm src/corpus src/dataset src/tasks
+  src/infer src/ops src/optim src/train
+  tests/bert tests/cli tests/infer tests/ops tests/optim tests/prepare tests/runlog tests/train
   tests/core tests/cpython tests/io tests/text tests/comm tests/corpus tests/dataset tests/tasks
   tests/support tests/parity
   fuzz bench scripts
