@@ -1,12 +1,12 @@
 #!/bin/bash
-# launch.sh mpirun [its arguments…]: mpirun, and what the launcher of a job wants beyond it.
+# launch.sh mpirun [its arguments…]: runs mpirun for a job that a scheduler may stop.
 #
-# SIGTERM to this script asks all ranks to save and to end: mpirun passes SIGUSR1 on and waits, where
-# at SIGTERM it would kill them after odls_base_sigkill_timeout.
+# SIGTERM to this script asks all ranks to save and to end. The script sends SIGUSR1 to mpirun, which
+# passes it on and waits. At SIGTERM mpirun would kill the ranks after odls_base_sigkill_timeout.
 #
-# Ranks that say "the job ends" have found one that does not answer. If the processes of its host are
-# stopped (a frozen container) while its kernel still answers, mpirun of Open MPI 4.1 waits for its
-# daemon there for ever: it is killed then, and the daemons of the other hosts end with it.
+# Ranks report "the job ends" when a rank does not answer. If the processes of its host are stopped (a
+# frozen container) while its kernel still answers, mpirun of Open MPI 4.1 waits for its daemon there for
+# ever. Then this script kills mpirun, and the daemons of the other hosts end with it.
 set -u
 patience=20  # seconds; mpirun itself needs twice odls_base_sigkill_timeout
 

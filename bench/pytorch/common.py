@@ -79,7 +79,7 @@ def pad(lengths, width, vocabulary):
 
 
 def measure(run, batches, warmup, steps):
-    """Seconds of each of `steps` calls of run(batch), after `warmup`; batches go round."""
+    """Seconds of each of `steps` calls of run(batch), after `warmup`. The batches are used in turn."""
     seconds = []
     for step in range(warmup + steps):
         start = time.perf_counter()

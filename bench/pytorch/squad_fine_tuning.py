@@ -72,8 +72,8 @@ def load(arguments):
 
 
 def make_schedule(optimizer, steps, bias_correction):
-    """Linear warm-up and decay. Adam without bias correction is Adam at a rate scaled by what the
-    correction would have divided by (epsilon apart)."""
+    """Linear warm-up and decay. Without bias correction the rate is multiplied by the factor that removes
+    Adam's correction (the effect of epsilon is not removed)."""
     warmup = max(1, steps // 10)
 
     def factor(step):

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fine-tuning on SQuAD v1.1 and its evaluation, one rank a card: sbatch --nodes=1 finetune.sh
+# Fine-tuning on SQuAD v1.1 and its evaluation, one rank on each GPU: sbatch --nodes=1 finetune.sh
 #SBATCH --job-name=bert-squad
 #SBATCH --ntasks-per-node=8
 #SBATCH --gpus-per-node=8

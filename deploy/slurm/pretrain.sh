@@ -1,11 +1,11 @@
 #!/bin/bash
-# Phase 1 or 2 of pre-training, one rank a card:
+# Phase 1 or 2 of pre-training, one rank on each GPU:
 #
-#   sbatch --nodes=1 pretrain.sh 1        8 cards
-#   sbatch --nodes=4 pretrain.sh 2        32 cards, phase 2
+#   sbatch --nodes=1 pretrain.sh 1        8 GPUs
+#   sbatch --nodes=4 pretrain.sh 2        32 GPUs, phase 2
 #
-# Two minutes before the time is up, Slurm sends SIGUSR1: the job saves, ends with status 75 and is
-# queued again; the same command goes on where it stopped.
+# Two minutes before the end of the time limit, Slurm sends SIGUSR1. The job saves, ends with status 75
+# and is queued again. The same command then continues where it stopped.
 #SBATCH --job-name=bert
 #SBATCH --ntasks-per-node=8
 #SBATCH --gpus-per-node=8

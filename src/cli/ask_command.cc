@@ -28,16 +28,18 @@ struct AskOptions {
 
 void declare(Options& table, AskOptions& o) {
   o.model.declare(table, "weights with a question answering head");
-  table.value("passage", o.passage, "the text that holds the answer");
-  table.value("passage_file", o.passage_file, "a file with the text");
-  table.values("question", o.questions, "what is asked; several are answered one by one");
+  table.value("passage", o.passage, "text that contains the answer");
+  table.value("passage_file", o.passage_file, "file that contains the passage");
+  table.values("question", o.questions,
+               "question to answer; several questions are answered one after the other");
   table.required();
-  table.value("top", o.top, "answers shown");
-  table.value("max_seq_length", o.settings.features.max_seq_length, "tokens of a window at most");
+  table.value("top", o.top, "number of answers to print for each question");
+  table.value("max_seq_length", o.settings.features.max_seq_length,
+              "maximum number of tokens in a window");
   table.value("doc_stride", o.settings.features.doc_stride,
-              "tokens between the starts of two windows");
+              "number of tokens between the starts of two windows");
   table.value("max_answer_length", o.settings.answers.max_answer_length,
-              "tokens of an answer at most");
+              "maximum number of tokens in an answer");
   o.device.declare(table);
 }
 
@@ -54,7 +56,7 @@ void print(const infer::AnswerResult& result, int64_t top) {
   }
 }
 
-/// The model, which warns of missing tensors.
+/// Opens the model. Missing tensors are warnings.
 std::unique_ptr<infer::Model> open_model(const AskOptions& o, Device& device) {
   infer::ModelFiles files = o.model.files();
   files.rules = text::TokenRules::kRecipe;
@@ -91,8 +93,9 @@ void ask(const AskOptions& o) {
 int run_ask(Arguments arguments) {
   AskOptions o;
   Options table("bertha ask",
-                "Answers questions about a passage: the stretch of it that answers, with its "
-                "confidence (its probability among the 20 best) and its place.");
+                "Answers questions about a passage. Prints for each answer its text, which is a "
+                "part of the passage, its confidence (its probability among the 20 best answers) "
+                "and its position in characters.");
   declare(table, o);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

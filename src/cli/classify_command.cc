@@ -24,27 +24,30 @@ struct Typed {
 void declare(Options& table, Typed& typed) {
   train::ClassificationOptions& o = typed.options;
   table.heading("files");
-  table.value("train_file", o.train_file, "tab separated texts with labels, to fine-tune on");
-  table.value("eval_file", o.eval_file, "the same, to evaluate on");
-  table.value("predict_file", o.predict_file, "texts to classify: predictions.tsv");
-  table.value("output_dir", o.output_dir, "folder of the model and the predictions");
+  table.value("train_file", o.train_file, "tab-separated file of labelled texts to fine-tune on");
+  table.value("eval_file", o.eval_file, "tab-separated file of labelled texts to evaluate on");
+  table.value("predict_file", o.predict_file,
+              "tab-separated file of texts to classify; the result is predictions.tsv");
+  table.value("output_dir", o.output_dir, "folder for the model and the predictions");
   table.required();
   table.value("text_column", o.columns.text,
-              "name of the column of texts, or its number from 1 where the first line has no "
-              "names; default: the names of GLUE's tasks");
-  table.value("pair_column", o.columns.pair, "the column of second texts");
-  table.value("label_column", o.columns.label, "the column of labels");
+              "column of the texts: its name, or its number from 1 if the first line has no names; "
+              "default: the column names of GLUE's tasks");
+  table.value("pair_column", o.columns.pair, "column of the second texts, for pairs");
+  table.value("label_column", o.columns.label, "column of the labels");
   table.heading("model");
   typed.model.declare(table, "weights to start from, or a fine-tuned classifier");
   table.heading("training");
-  table.value("max_seq_length", o.max_seq_length, "tokens at most; longer texts are cut");
+  table.value("max_seq_length", o.max_seq_length, "maximum number of tokens; longer texts are cut");
   declare_batch_size(table, o, "texts");
-  table.value("predict_batch_size", o.predict_batch_size, "texts classified at a time");
+  table.value("predict_batch_size", o.predict_batch_size,
+              "number of texts that are classified together");
   declare_learning_rate(table, o);
-  table.value("num_train_epochs", o.num_train_epochs, "passes over the training file");
+  table.value("num_train_epochs", o.num_train_epochs, "number of passes over the training file");
   declare_seed(table, o, "the fresh classifier", "texts");
   table.value("eval_steps", o.eval_steps,
-              "updates between evaluations on --eval_file while training; 0: none");
+              "number of updates between evaluations on --eval_file during training; 0: no "
+              "evaluation during training");
   declare_state_saves(table, o);
   typed.training.declare_displays(table, o);
   typed.training.declare_device_and_ranks(table);
@@ -58,7 +61,7 @@ void print(const train::ClassificationResult& result) {
   fmt::print("}}\n");
 }
 
-/// One rank's part: the whole run where there is one rank.
+/// The part of one rank. With one rank this is the whole run.
 int run_on(comm::Communicator& world, train::ClassificationOptions o, const Typed& typed,
            std::shared_ptr<const infer::ModelDefinition> definition) {
   const RankDevice own = open_on_rank(typed.training.device, world);
@@ -80,13 +83,12 @@ int run_on(comm::Communicator& world, train::ClassificationOptions o, const Type
 
 int run_classify(Arguments arguments) {
   Typed typed;
-  Options table(
-      "bertha classify",
-      "Fine-tunes a classifier of texts or pairs of texts, evaluates it (accuracy, F1, "
-      "Matthews correlation, and Pearson correlation where labels are numbers; the last "
-      "line is JSON) and classifies. Files are tab separated, as GLUE's. Ctrl-C or SIGTERM "
-      "while training saves and ends with status 75; the same command again goes on "
-      "where it stopped.");
+  Options table("bertha classify",
+                "Fine-tunes a classifier of texts or pairs of texts, evaluates it and classifies "
+                "texts. The evaluation gives accuracy, F1, Matthews correlation, and Pearson "
+                "correlation if all labels are numbers; its last output line is JSON. Files are "
+                "tab separated, like those of GLUE. Ctrl-C or SIGTERM during training saves the "
+                "state and ends with status 75; the same command then continues where it stopped.");
   declare(table, typed);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

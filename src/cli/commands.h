@@ -1,7 +1,7 @@
 #pragma once
 
 // The commands of the program, one file each. A command gets the words after its name and returns
-// the exit status; what a user can mend is thrown as Error and printed by main as one line.
+// the exit status. It throws Error for what a user can correct; main prints it as one line.
 
 #include <span>
 #include <string>

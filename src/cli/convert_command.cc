@@ -25,7 +25,7 @@ struct ConvertOptions {
   ModelChoice model;
 };
 
-/// What is written: --to, else by the name of OUT.
+/// The output format: --to, or the one that the name of OUT implies.
 std::string format_of(const ConvertOptions& o) {
   if (o.to == "pt" || o.to == "hf" || o.to == "onnx") return o.to;
   if (!o.to.empty()) fail("--to {}: expected pt, hf or onnx", o.to);
@@ -33,7 +33,7 @@ std::string format_of(const ConvertOptions& o) {
   if (ending == ".pt" || ending == ".bin") return "pt";
   if (ending == ".onnx") return "onnx";
   if (ending.empty() || fs::is_directory(o.paths[1])) return "hf";
-  fail("{}: cannot tell the format by the name; give --to pt, hf or onnx", o.paths[1]);
+  fail("{}: the name does not say the format; give --to pt, hf or onnx", o.paths[1]);
 }
 
 DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
@@ -45,8 +45,8 @@ DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
   return half ? file.dtype() : DType::kF32;
 }
 
-/// A config may say 30,522 rows or the padded 30,528; the file may have either. The vocabulary's
-/// size is the true one where it is known.
+/// The config with the true number of vocabulary rows. Config and file may have 30,522 rows or the
+/// padded 30,528. The size of the vocabulary decides where it is known.
 bert::Config true_config(bert::Config config, const bert::WeightFile& file,
                          const std::optional<text::TokenizerFile>& tokenizer) {
   const int64_t rows = file.vocabulary_rows();
@@ -77,8 +77,8 @@ void write_folder(const ConvertOptions& o, const bert::ExportModel& model,
   if (!tokenizer) spdlog::warn("no vocab.txt or tokenizer.json: the folder has no tokenizer");
 }
 
-/// What the file holds and the result does not.
-void tell_what_is_left(const bert::WeightFile& file, const bert::ExportModel& model,
+/// Warns of tensors that the file holds and the result does not.
+void warn_of_omissions(const bert::WeightFile& file, const bert::ExportModel& model,
                        const std::string& format) {
   std::vector<std::string> left = file.unused(*model.table);
   for (const bert::Parameter& parameter : model.table->parameters()) {
@@ -102,7 +102,7 @@ void convert(const ConvertOptions& o) {
   if (format == "pt") bert::write_recipe_weights(o.paths[1], model);
   if (format == "onnx") bert::write_onnx(o.paths[1], model);
   if (format == "hf") write_folder(o, model, tokenizer);
-  tell_what_is_left(file, model, format);
+  warn_of_omissions(file, model, format);
   spdlog::info("{}: {}, {} parameters in {}", o.paths[1], bert::architecture(model.model),
                table.parameter_count(), name_of(dtype));
 }
@@ -112,13 +112,14 @@ void convert(const ConvertOptions& o) {
 int run_convert(Arguments arguments) {
   ConvertOptions o;
   Options table("bertha convert",
-                "Converts weights: from a checkpoint of this program or the recipe, a Hugging Face "
-                "folder, safetensors or a TensorFlow checkpoint, to the recipe's .pt, a Hugging "
-                "Face folder or ONNX (question answering, language model, encoder). The optimizer "
-                "is not converted.");
+                "Converts weights. The input is a checkpoint of this program or of the recipe, a "
+                "Hugging Face folder, safetensors or a TensorFlow checkpoint. The output is the "
+                "recipe's .pt, a Hugging Face folder or ONNX (question answering, language model "
+                "or encoder). The state of the optimizer is not converted.");
   table.positional("IN OUT", o.paths, 2, "the weights to read, and the file or folder to write");
-  table.value("to", o.to, "pt, hf or onnx; default: by the name of OUT");
-  table.value("dtype", o.dtype, "fp32, fp16 or bf16; default: as in the file");
+  table.value("to", o.to, "output format: pt, hf or onnx; default: by the name of OUT");
+  table.value("dtype", o.dtype,
+              "data type of the output: fp32, fp16 or bf16; default: as in the input");
   o.model.declare_files(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

@@ -9,21 +9,21 @@ namespace bertha::cli {
 
 void DeviceChoice::declare(Options& options) {
   options.heading("device and arithmetic");
-  options.value("device", device, device_names());
+  options.value("device", device, "device to compute on: " + device_names());
   options.flag("use_habana", use_habana,
-               "use the best accelerator present, as the recipe's command lines ask; without one "
-               "the CPU is used and said");
-  options.flag("strict-device", strict, "a missing accelerator is an error");
-  options.flag("autocast", autocast,
-               "bf16 products with fp32 weights and sums, where the device has bf16");
+               "use the best accelerator that is present, as the recipe's command lines ask; if "
+               "there is none, the CPU is used and a warning says so");
+  options.flag("strict-device", strict, "make a missing accelerator an error");
+  options.flag(
+      "autocast", autocast,
+      "compute matrix products in bf16, with fp32 weights and sums, if the device has bf16");
   options.flag("hmp", hmp, "the same as --autocast (the recipe's older name)");
-  options.value("precision", precision,
-                "fp32 or bf16; the same as leaving out or giving --autocast");
+  options.value("precision", precision, "fp32 or bf16; bf16 is the same as --autocast");
   for (const char* name : {"hmp_bf16", "hmp_fp32"}) {
-    options.accepted(name, true, "which operations run in bf16 is fixed here; the file is not read",
+    options.accepted(name, true, "Bertha fixes which operations run in bf16; the file is not read",
                      "''");
   }
-  options.accepted("hmp_opt_level", true, "which operations run in bf16 is fixed here", "'O1'");
+  options.accepted("hmp_opt_level", true, "Bertha fixes which operations run in bf16", "'O1'");
   options.accepted("hmp_verbose", false, "there is no list of operations to print");
   options.accepted("use_lazy_mode", true, "there is no lazy mode: every step is a fixed program",
                    "True");

@@ -21,8 +21,8 @@ namespace {
 
 std::atomic<bool> download_stopped{false};
 
-/// While it lives, SIGINT and SIGTERM end the download as an error does: its part stays, and the
-/// status line is ended.
+/// While an object exists, SIGINT and SIGTERM end the download like an error: the part that has
+/// been read stays, and the status line ends.
 class StopOnSignal {
  public:
   StopOnSignal()
@@ -68,20 +68,23 @@ int run_download(Arguments arguments) {
   prepare::DownloadOptions download;
   bool quiet = false;
   std::vector<std::string> names;
-  Options options("bertha download",
-                  "Fetches data from their official addresses, or a mirror that has the same "
-                  "paths: " +
-                      prepare::download_names() +
-                      ". An interrupted download continues; checksums are verified; a file gets "
-                      "its name when it is complete.");
-  options.positional("NAME", names, 1, "what to fetch");
-  options.value("language", download.language, "of Wikipedia");
-  options.value("date", download.date, "of Wikipedia's dump: latest, or a day as 20240101");
-  options.value("mirror", download.mirror, "take https://host/… of every address from here");
+  Options options(
+      "bertha download",
+      "Downloads data from their official addresses, or from a mirror that has the same "
+      "paths: " +
+          prepare::download_names() +
+          ". An interrupted download continues. Checksums are verified. A file gets "
+          "its name when it is complete.");
+  options.positional("NAME", names, 1, "what to download");
+  options.value("language", download.language, "language of the Wikipedia");
+  options.value("date", download.date,
+                "date of the Wikipedia dump: latest, or a day such as 20240101");
+  options.value("mirror", download.mirror,
+                "address that replaces scheme and host of every download: https://host/…");
   options.value("output_dir", download.output_dir,
-                "folder; as in the recipe when not given: download/wikicorpus_<language>, v1.1, "
-                "download/google_pretrained_weights");
-  options.flag("disable_progress_bar", quiet, "no progress line");
+                "folder for the files; default, as in the recipe: download/wikicorpus_<language>, "
+                "v1.1, download/google_pretrained_weights");
+  options.flag("disable_progress_bar", quiet, "show no status line");
   if (!options.parse(arguments)) {
     fmt::print("{}", options.help());
     return 0;

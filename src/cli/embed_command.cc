@@ -31,17 +31,17 @@ struct EmbedOptions {
 
 void declare(Options& table, EmbedOptions& o) {
   o.model.declare(table, "weights of a BERT encoder");
-  table.value("input", o.input, "texts, one a line, or a .jsonl file; - is standard input");
+  table.value("input", o.input, "texts, one on each line, or a .jsonl file; -: standard input");
   table.value("output", o.output,
-              "vectors, a JSON array a line, or a .npy file; - is standard "
-              "output");
-  table.value("format", o.format, "jsonl or npy; default: by the name of the output");
-  table.value("text_key", o.text_key, "which string of a JSONL object is the text");
-  table.value("pooling", o.pooling, "mean or cls");
-  table.value("normalize", o.normalize, "false leaves vectors as long as they come");
+              "file for the vectors: one JSON array on each line, or .npy; -: standard output");
+  table.value("format", o.format,
+              "output format: jsonl or npy; default: by the name of the output");
+  table.value("text_key", o.text_key, "key of the text in a JSONL object");
+  table.value("pooling", o.pooling, "mean (of all tokens) or cls (the first token)");
+  table.value("normalize", o.normalize, "scale each vector to length 1");
   table.value("max_seq_length", o.max_seq_length,
-              "tokens at which a text is cut; 0: the model's largest");
-  table.value("batch_tokens", o.batch_tokens, "tokens that run together");
+              "maximum number of tokens; longer texts are cut; 0: the maximum of the model");
+  table.value("batch_tokens", o.batch_tokens, "number of tokens that are computed together");
   o.device.declare(table);
 }
 
@@ -66,7 +66,7 @@ infer::EmbedSettings settings_of(const EmbedOptions& o, const bert::Config& conf
   return settings;
 }
 
-/// Embeds all texts; says how many were cut.
+/// Embeds all texts. Warns if texts were cut.
 void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
                int64_t max_tokens) {
   int64_t count = 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kMostLineBytes = size_t{1} << 24;
 
-/// One JSON array a line, each number with the digits that give it back.
+/// One JSON array on each line. Each number has as many digits as its value needs to be restored.
 class JsonlWriter : public VectorWriter {
  public:
   explicit JsonlWriter(const std::string& path) {
@@ -37,7 +37,7 @@ class JsonlWriter : public VectorWriter {
   std::unique_ptr<io::AtomicFile> file_;
 };
 
-/// numpy's format 1.0, f32 [texts, size]; the header is written last, when the count is known.
+/// numpy's format 1.0, f32 [texts, size]. The header is written last, when the count is known.
 class NpyWriter : public VectorWriter {
  public:
   NpyWriter(const std::string& path, int64_t size) : file_(path), size_(size) {

@@ -11,14 +11,14 @@
 
 namespace bertha::cli {
 
-/// Reads texts from a file or from standard input ("-"): one a line, or of a .jsonl file a string
-/// or an object's text.
+/// Reads texts from a file or from standard input ("-"), one on each line. A line of a .jsonl file
+/// is a JSON string, or an object that contains the text.
 class TextReader {
  public:
-  /// `key` names the text of a JSONL object. Throws Error when the file cannot be opened.
+  /// `key` is the key of the text in a JSONL object. Throws Error when the file cannot be opened.
   TextReader(const std::string& path, std::string key);
 
-  /// The next texts, at most `most`; none at the end. Throws Error naming the line that is wrong.
+  /// The next texts, at most `most`; empty at the end. Throws Error naming a line that is wrong.
   std::vector<std::string> next(size_t most);
 
  private:
@@ -32,7 +32,7 @@ class TextReader {
   int64_t line_ = 0;
 };
 
-/// Where vectors of one size go.
+/// Writes vectors of one size.
 class VectorWriter {
  public:
   VectorWriter() = default;
@@ -40,12 +40,12 @@ class VectorWriter {
   VectorWriter& operator=(const VectorWriter&) = delete;
   virtual ~VectorWriter() = default;
   virtual void write(std::span<const float> vector) = 0;
-  /// Publishes the file. Without it a file is as it was.
+  /// Publishes the file. Without this call an existing file stays unchanged.
   virtual void finish() = 0;
 };
 
 /// Writes `path` ("-": standard output) in `format`: jsonl, npy, or empty for the one that the name
-/// says. Throws Error for another format.
+/// implies. Throws Error for another format.
 std::unique_ptr<VectorWriter> open_vectors(const std::string& path, const std::string& format,
                                            int64_t size);
 

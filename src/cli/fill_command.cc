@@ -55,7 +55,7 @@ int run_fill(Arguments arguments) {
                 "independently.");
   table.positional("SENTENCE...", o.sentences, 1, "text with at least one [MASK]");
   o.model.declare(table, "weights with a masked language model head");
-  table.value("top", o.top, "words shown for each [MASK]");
+  table.value("top", o.top, "number of words to print for each [MASK]");
   o.device.declare(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

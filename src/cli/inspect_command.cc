@@ -14,16 +14,17 @@ int run_inspect(Arguments arguments) {
   InspectOptions o;
   Options table(
       "bertha inspect",
-      "Shows what a checkpoint or weight file holds: every tensor with shape, type, norm "
-      "and what is not finite in it, the config, step and history. With --diff, what "
-      "differs between two; the exit status is then 1 when anything does. Of pre-training "
+      "Shows what a checkpoint or weight file contains: every tensor with its shape, data type, "
+      "norm and number of NaN and infinite values; the config, the step and the history. With "
+      "--diff it shows how two files differ, and the exit status is 1 if they do. For pre-training "
       "shards it reads every row and shows figures, lengths and samples.");
   table.positional("PATH", paths, 1, "a file or folder of weights, or of shards (.hdf5)");
-  table.value("diff", o.diff, "compare with this one, tensor by tensor");
+  table.value("diff", o.diff, "file to compare with, tensor by tensor");
   table.flag("json", o.json, "print one JSON object");
-  table.value("svg", o.svg, "of shards: draw the lengths of sequences into this file");
-  table.value("vocab_file", o.vocab_file, "of shards: check special tokens and show rows as text");
-  table.value("samples", o.samples, "of shards: rows to show");
+  table.value("svg", o.svg, "for shards: file to draw the lengths of sequences into");
+  table.value("vocab_file", o.vocab_file,
+              "for shards: vocabulary, to check special tokens and show rows as text");
+  table.value("samples", o.samples, "for shards: number of rows to show");
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;

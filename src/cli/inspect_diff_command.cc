@@ -57,7 +57,7 @@ void print_diff(const bert::WeightsDiff& diff, const InspectOptions& options) {
 int inspect_diff(const InspectOptions& options) {
   const bert::WeightsDiff diff = bert::diff_weights(options.path, options.diff);
   if (options.json) {
-    // Names are those of the files: bytes in them that are no UTF-8 are replaced.
+    // Names are those of the files: bytes in them that are not UTF-8 are replaced.
     fmt::print("{}\n", json_of(diff, options).dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     print_diff(diff, options);

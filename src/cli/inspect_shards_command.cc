@@ -109,7 +109,7 @@ void print_samples(const std::string& file, const InspectOptions& options,
   }
 }
 
-/// Throws Error where no file is sound, since there is nothing to show then.
+/// Throws Error if all files are faulty, because then there is nothing to show.
 void expect_something_sound(const Survey& survey, size_t files) {
   if (survey.files > 0) return;
   if (files == 1) fail("{}", survey.faults.front());

@@ -106,7 +106,7 @@ void print_text(const Json& file) {
 int inspect_weights(const InspectOptions& options) {
   const Json file = describe(options.path);
   if (options.json) {
-    // Names are those of the file: bytes in them that are no UTF-8 are replaced.
+    // Names are those of the file: bytes in them that are not UTF-8 are replaced.
     fmt::print("{}\n", file.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     print_text(file);

@@ -12,18 +12,19 @@ namespace bertha::cli {
 namespace {
 
 void declare(Options& table, k8s::ManifestOptions& o) {
-  table.value("job", o.job, "data_gen, phase1, phase2, ftuning or inference");
-  table.value("cards", o.cards, "accelerators: 1, or a multiple of --cards-per-node");
-  table.value("cards-per-node", o.cards_per_node, "slots of a worker");
-  table.value("api", o.api, "of the MPI operator: v2beta1 or v1");
-  table.value("device", o.device, "what a container asks for: nvidia, gaudi or cpu");
-  table.value("storage", o.storage, "hostpath (as the recipe's users have it) or claims");
-  table.value("data-claim", o.data_claim, "volume claim of the data, mounted read-only");
-  table.value("results-claim", o.results_claim, "volume claim of checkpoints and logs");
-  table.value("user", o.user, "in the job's name and in host paths");
-  table.value("namespace", o.name_space, "of the job");
-  table.value("image", o.image, "container image, see deploy/Containerfile");
-  table.value("save-seconds", o.save_seconds, "longest time that a checkpoint may take to write");
+  table.value("job", o.job, "job to render: data_gen, phase1, phase2, ftuning or inference");
+  table.value("cards", o.cards, "number of accelerators: 1, or a multiple of --cards-per-node");
+  table.value("cards-per-node", o.cards_per_node, "number of accelerators (slots) of a worker");
+  table.value("api", o.api, "API version of the MPI operator: v2beta1 or v1");
+  table.value("device", o.device, "resource that a container requests: nvidia, gaudi or cpu");
+  table.value("storage", o.storage,
+              "hostpath (as in the recipe's manifests) or claims (volume claims)");
+  table.value("data-claim", o.data_claim, "volume claim for the data, mounted read-only");
+  table.value("results-claim", o.results_claim, "volume claim for checkpoints and logs");
+  table.value("user", o.user, "user name in the job's name and in host paths");
+  table.value("namespace", o.name_space, "namespace of the job");
+  table.value("image", o.image, "container image; deploy/Containerfile builds it");
+  table.value("save-seconds", o.save_seconds, "maximum time that writing a checkpoint may take");
 }
 
 void write_all(const std::string& folder, const k8s::ManifestOptions& options) {
@@ -43,7 +44,7 @@ int render(Arguments arguments) {
                 "all eight manifests of the recipe, under the names and folders that its users "
                 "know.");
   declare(table, o);
-  table.value("output-dir", folder, "write all eight manifests below this folder");
+  table.value("output-dir", folder, "folder to write all eight manifests into");
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;

@@ -15,12 +15,13 @@ void ModelChoice::declare(Options& options, const std::string& weights_help) {
 
 void ModelChoice::declare_files(Options& options) {
   options.value("config_file", config_file,
-                "bert_config.json or config.json; default: beside the weights");
+                "bert_config.json or config.json; default: the file beside the weights");
   options.value("vocab_file", vocab_file,
-                "vocab.txt or tokenizer.json; default: beside the weights");
-  options.flag("do_lower_case", lower_case,
-               "an uncased vocabulary; default: as the tokenizer's files say, else uncased");
-  options.flag("cased", cased, "a cased vocabulary");
+                "vocab.txt or tokenizer.json; default: the file beside the weights");
+  options.flag(
+      "do_lower_case", lower_case,
+      "the vocabulary is uncased; default: as the tokenizer's files say, otherwise uncased");
+  options.flag("cased", cased, "the vocabulary is cased");
 }
 
 infer::ModelFiles ModelChoice::files() const {

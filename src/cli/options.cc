@@ -225,7 +225,7 @@ size_t Options::find(const std::string& typed) const {
   }
   if (prefixed.size() == 1) return prefixed[0];
   if (prefixed.empty()) {
-    fail("unknown option --{}; {} --help lists what there is", typed, command_);
+    fail("unknown option --{}; {} --help lists all options", typed, command_);
   }
   std::string matches;
   for (const size_t i : prefixed) matches += " --" + options_[i].name;
@@ -235,7 +235,7 @@ size_t Options::find(const std::string& typed) const {
 Options::Option& Options::find_letter(char letter, const std::string& word) {
   const auto found = std::ranges::find(options_, letter, &Option::letter);
   if (found == options_.end()) {
-    fail("unknown option -{} in {}; {} --help lists what there is", letter, word, command_);
+    fail("unknown option -{} in {}; {} --help lists all options", letter, word, command_);
   }
   return *found;
 }

@@ -22,8 +22,8 @@ class Options {
   /// Starts a group of options in --help.
   Options& heading(std::string title);
 
-  /// An option with a value. What the field holds now is the default shown in --help. A bool field
-  /// takes a text: "true" in any case is true, all else false (the recipe's rule).
+  /// An option with a value. The present value of the field is the default shown in --help. A bool
+  /// field takes a text: "true" in any case is true, everything else is false (the recipe's rule).
   Options& value(const std::string& name, std::string& field, const std::string& help);
   Options& value(const std::string& name, int64_t& field, const std::string& help);
   Options& value(const std::string& name, double& field, const std::string& help);
@@ -32,13 +32,13 @@ class Options {
   Options& value(const std::string& name, std::optional<std::string>& field,
                  const std::string& help);
   Options& value(const std::string& name, std::optional<int64_t>& field, const std::string& help);
-  /// One value or more after the name, up to the next option.
+  /// One or more values after the name, up to the next option.
   Options& values(const std::string& name, std::vector<std::string>& field,
                   const std::string& help);
-  /// An option without a value: present means true.
+  /// An option without a value. The field becomes true if the option is given.
   Options& flag(const std::string& name, bool& field, const std::string& help);
-  /// Accepted because command lines of the recipe carry it; `why` says why it does nothing here
-  /// and is shown when it is given. `usual` is the recipe's default, as Python writes it.
+  /// An option that is accepted because the recipe has it. `why` says why it does nothing here; it
+  /// is logged when the option is given. `usual` is the recipe's default, as Python writes it.
   Options& accepted(const std::string& name, bool takes_value, const std::string& why,
                     const std::string& usual = "None");
   /// Another name of an option declared before.
@@ -47,12 +47,12 @@ class Options {
   Options& letter(char letter);
   /// The last declared option must be given.
   Options& required();
-  /// Arguments that are not options: at least `least`.
+  /// Arguments that are not options. There must be at least `least`.
   Options& positional(const std::string& name, std::vector<std::string>& field, size_t least,
                       const std::string& help);
 
-  /// Fills the fields. Throws Error with one line for an unknown or ambiguous option, a missing or
-  /// malformed value. Returns false when --help was asked for (the text is help()).
+  /// Fills the fields. Throws Error with one line for an unknown or ambiguous option, and for a
+  /// missing or malformed value. Returns false for --help; the text is help().
   bool parse(std::span<const std::string> arguments);
 
   std::string help() const;
@@ -60,9 +60,9 @@ class Options {
   const std::vector<std::string>& notes() const { return notes_; }
   /// Whether the option was on the command line.
   bool given(const std::string& name) const;
-  /// Name and present value of every option, other names included, as Python writes them: 12, 0.5,
-  /// True, None, 'text'. Names have `_` as argparse's Namespace has; what was accepted shows what
-  /// was typed, else the recipe's default.
+  /// Name and present value of every option, aliases included, as Python writes them: 12, 0.5,
+  /// True, None, 'text'. Names have `_` as in argparse's Namespace. An accepted option has the
+  /// typed value, or the recipe's default.
   std::vector<std::pair<std::string, std::string>> python_settings() const;
 
  private:
@@ -87,7 +87,7 @@ class Options {
   Option& add(const std::string& name, const std::string& metavar, const std::string& help);
   size_t find(const std::string& typed) const;
   Option& find_letter(char letter, const std::string& word);
-  /// Sets an option from the text that stands with it, or from the words behind `at`.
+  /// Sets an option from the text attached to it, or from the words after `at`.
   void take(Option& option, const std::optional<std::string>& attached,
             std::span<const std::string> words, size_t& at);
 

@@ -34,50 +34,55 @@ struct PlanOptions {
 void declare_job(Options& table, plan::PlanRequest& o) {
   plan::TrainingJob& job = o.job;
   table.value("config_file", job.config_file, "bert_config.json of the model").required();
-  table.value("card", o.gpu, "GPU: a100-40, a100-80, l40s, h100, h200 or b200");
-  table.value("micro_batch", job.shape.sequences, "sequences of a micro-batch");
-  table.value("max_seq_length", job.shape.length, "tokens of the longest sequence");
+  table.value("card", o.gpu, "GPU model: a100-40, a100-80, l40s, h100, h200 or b200");
+  table.value("micro_batch", job.shape.sequences, "number of sequences in a micro-batch");
+  table.value("max_seq_length", job.shape.length, "number of tokens in the longest sequence");
   table.value("max_predictions_per_seq", job.shape.predictions,
-              "masked tokens of a sequence, at most");
+              "maximum number of masked tokens in a sequence");
   table.value("gradient_accumulation_steps", job.accumulation,
-              "micro-batches of an update, a rank");
-  table.value("max_steps", o.steps, "updates");
+              "number of micro-batches in an update, on each rank");
+  table.value("max_steps", o.steps, "number of updates");
   table.value("real_share", o.assumptions.real_share,
-              "real tokens over padded ones in the data, above 0 to 1; padding is not computed");
-  table.value("rate_share", o.assumptions.rate_share,
-              "share of the GPU's datasheet rate that is reached, above 0 to 1: an assumption");
-  table.flag("autocast", job.autocast, "bf16 products");
-  table.flag("checkpoint_activations", job.recompute, "keep layers' inputs alone");
+              "number of real tokens divided by that of padded ones in the data, above 0 to 1; "
+              "padding is not computed");
+  table.value(
+      "rate_share", o.assumptions.rate_share,
+      "fraction of the rate in the data sheet that the GPU reaches, above 0 to 1: an assumption");
+  table.flag("autocast", job.autocast, "compute matrix products in bf16");
+  table.flag("checkpoint_activations", job.recompute,
+             "keep only the input of each layer and compute the layer again in the backward pass");
 }
 
 void declare_ranks(Options& table, PlanOptions& o) {
   plan::ScalingRequest& scaling = o.request.scaling;
   table.heading("many ranks");
-  table.value("ranks", o.rank_counts, "numbers of ranks, separated by commas");
-  table.value("ranks_a_node", scaling.ranks_a_node, "ranks of a node");
+  table.value("ranks", o.rank_counts, "numbers of ranks to plan for, separated by commas");
+  table.value("ranks_a_node", scaling.ranks_a_node, "number of ranks on a node");
   table.value("within", scaling.within,
-              "between ranks of a node: shared-memory, pcie3 to pcie5, nvlink2 to nvlink5, gaudi "
-              "(default: the GPU's, or as measured)");
+              "link between the ranks of a node: shared-memory, pcie3 to pcie5, nvlink2 to "
+              "nvlink5, gaudi (default: that of the GPU, or as measured)");
   table.value("network", scaling.network,
-              "between nodes: ethernet-10g, -25g, -100g, -200g, -400g, infiniband-hdr, -ndr "
-              "(default: usual for the GPU, or as measured)");
-  table.value("network_cards", scaling.network_cards, "network cards of a node");
+              "link between nodes: ethernet-10g, -25g, -100g, -200g, -400g, infiniband-hdr, -ndr "
+              "(default: the usual one for the GPU, or as measured)");
+  table.value("network_cards", scaling.network_cards, "number of network cards of a node");
   table.value("global_batch", scaling.global_batch,
-              "sequences of an update, divided among all ranks; 0: every rank has "
-              "--gradient_accumulation_steps micro-batches, however many ranks there are");
+              "number of sequences in an update, divided among all ranks; 0: every rank has "
+              "--gradient_accumulation_steps micro-batches, with any number of ranks");
   table.value("allreduce-dtype", o.ranks.allreduce_dtype,
-              "of gradients between ranks: fp32 or bf16");
+              "data type of gradients between ranks: fp32 or bf16");
   table.value("use_zero_optimizer", o.request.job.partitions_state,
-              "partition the optimizer's state over ranks (ZeRO-1)");
-  table.heading("measured in place of estimated");
-  table.value("measure", o.measure,
-              "times steps and reductions here, under mpirun on all ranks, and writes this file");
-  table.values("measured", o.measured, "files of --measure to fit and predict from");
-  table.value("device", o.device, "to measure on: cpu or cuda");
-  table.value("measure_steps", o.measure_steps, "steps that are timed");
+              "partition the optimizer's state over the ranks (ZeRO-1)");
+  table.heading("measurements instead of estimates");
+  table.value(
+      "measure", o.measure,
+      "time steps and reductions here, under mpirun on all ranks, and write them to this file");
+  table.values("measured", o.measured,
+               "files of --measure, whose measurements replace the estimates");
+  table.value("device", o.device, "device to measure on: cpu or cuda");
+  table.value("measure_steps", o.measure_steps, "number of steps to time");
   table.heading("output");
-  table.flag("json", o.json, "everything as JSON");
-  table.value("svg", o.svg, "a picture of the scaling to write");
+  table.flag("json", o.json, "print everything as JSON");
+  table.value("svg", o.svg, "file to draw the scaling into");
 }
 
 /// Fills in what the options name: the model, the numbers of ranks, the measurements.
@@ -122,10 +127,10 @@ void print_plan(const PlanOptions& o) {
 int run_plan(Arguments arguments) {
   PlanOptions o;
   Options table("bertha plan",
-                "Says before a run what memory pre-training takes on a GPU, about what time, and "
-                "what many ranks bring. Memory is exact but for what the libraries and the driver "
-                "keep; time is an assumption of --rate_share until it was measured (--measure) on "
-                "that machine.");
+                "Estimates, before a run, the memory that pre-training takes on a GPU, its time, "
+                "and the effect of many ranks. The memory is exact except for the parts that the "
+                "libraries and the driver keep. The time rests on the assumption --rate_share "
+                "until it has been measured on that machine (--measure).");
   declare_job(table, o.request);
   declare_ranks(table, o);
   if (!table.parse(arguments)) {

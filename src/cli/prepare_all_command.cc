@@ -18,54 +18,63 @@ namespace bertha::cli {
 namespace {
 
 void declare_recipe_options(Options& options, prepare::PipelineSettings& settings) {
-  options.heading("As bertPrep.py");
-  options.value("action", settings.action,
-                "download, text_formatting, sharding, create_hdf5_files, pack or verify alone "
-                "(default: all in turn, and a download when the dump or vocabulary is missing)");
+  options.heading("options of bertPrep.py");
+  options.value(
+      "action", settings.action,
+      "run one action: download, text_formatting, sharding, create_hdf5_files, pack or verify "
+      "(default: all in turn, and a download if the dump or the vocabulary is missing)");
   options.value("dataset", settings.dataset,
-                "wikicorpus_en, bookscorpus or books_wiki_en_corpus; to download also "
+                "wikicorpus_en, bookscorpus or books_wiki_en_corpus; for a download also "
                 "google_pretrained_weights and squad");
   options.value("input_files", settings.input_files, "files to shard, separated by commas");
-  options.value("n_training_shards", settings.shards.training, "shards for training");
-  options.value("n_test_shards", settings.shards.test, "shards for tests");
-  options.value("fraction_test_set", settings.test_fraction, "share of sentences for tests");
-  options.value("n_processes", settings.threads, "threads to use").alias("threads", "n_processes");
-  options.value("random_seed", settings.random_seed, "seed of the instances");
-  options.value("dupe_factor", settings.dupe_factor, "passes over the text");
-  options.value("masked_lm_prob", settings.masked_lm_prob, "share of tokens to mask");
+  options.value("n_training_shards", settings.shards.training, "number of shards for training");
+  options.value("n_test_shards", settings.shards.test, "number of shards for tests");
+  options.value("fraction_test_set", settings.test_fraction, "fraction of the sentences for tests");
+  options.value("n_processes", settings.threads, "number of threads")
+      .alias("threads", "n_processes");
+  options.value("random_seed", settings.random_seed, "random seed of the instances");
+  options.value("dupe_factor", settings.dupe_factor,
+                "number of passes over the text, each with other masks");
+  options.value("masked_lm_prob", settings.masked_lm_prob, "fraction of the tokens to mask");
   options.value("max_seq_length", settings.max_seq_length,
                 "for create_hdf5_files (512 when not given), pack and verify (both phases)");
-  options.value("max_predictions_per_seq", settings.max_predictions, "with --max_seq_length");
-  options.value("max_sequences_per_pack", settings.sequences_per_pack, "sequences a packed row");
+  options.value("max_predictions_per_seq", settings.max_predictions,
+                "maximum number of masked tokens, with --max_seq_length");
+  options.value("max_sequences_per_pack", settings.sequences_per_pack,
+                "maximum number of sequences in a packed row");
   options.value("do_lower_case", settings.lower_case, "0 for a cased vocabulary");
-  options.value("vocab_file", settings.vocab_file, "vocabulary, one piece a line");
+  options.value("vocab_file", settings.vocab_file, "vocabulary, one piece on each line");
   options.value("skip_wikiextractor", settings.skip_extractor,
-                "1: the articles have been extracted");
+                "1: the articles have already been extracted");
   options.accepted("segmentation_method", true, "the sentence splitter is built in");
   options.accepted("interactive_json_config_generator", true, "the recipe does not use it either");
 }
 
 Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& scope) {
   Options options("bertha prepare",
-                  "From a downloaded dump and books to the HDF5 shards of both phases, under the "
+                  "Makes the HDF5 shards of both phases from a downloaded dump and books, in the "
                   "working folder. A finished stage is skipped; an unfinished one runs again. "
-                  "bertha prepare STAGE --help explains a stage alone.");
+                  "bertha prepare STAGE --help explains a single stage.");
   options.positional("[wiki_only | wiki_books]", scope, 0,
                      "the corpus: Wikipedia alone (default), or with books");
-  options.value("working_dir", settings.root, "the working folder ($BERT_PREP_WORKING_DIR)");
-  options.flag("dry_run", settings.dry_run, "say what would be done and do nothing");
+  options.value("working_dir", settings.root,
+                "working folder; without the option that of $BERT_PREP_WORKING_DIR");
+  options.flag("dry_run", settings.dry_run, "show what would be done, and do nothing");
   options.flag("stream", settings.stream,
-               "write no extracted/ and no formatted_one_article_per_line/; the dump is then read "
-               "twice, and of its text the shards alone are kept");
-  options.value("mirror", settings.mirror, "take https://host/… of every download from here");
-  options.flag("allow_truncated", settings.allow_truncated, "accept a dump that is cut off");
-  options.value("lists", settings.lists, "list items of articles: none, prose or all");
-  options.value("token_rules", settings.token_rules, "rules for rare text: recipe or hf");
+               "write neither extracted/ nor formatted_one_article_per_line/; the dump is then "
+               "read twice, and of its text only the shards are kept");
+  options.value("mirror", settings.mirror,
+                "address that replaces scheme and host of every download: https://host/…");
+  options.flag("allow_truncated", settings.allow_truncated,
+               "accept a dump that is cut off, and use its complete pages");
+  options.value("lists", settings.lists,
+                "list items of articles: none, prose (whole sentences) or all");
+  options.value("token_rules", settings.token_rules, "rules for rare characters: recipe or hf");
   declare_recipe_options(options, settings);
   return options;
 }
 
-/// Completes the settings by the scope.
+/// Takes the corpus (wiki_only or wiki_books) into the settings.
 void take_scope(const std::vector<std::string>& words, prepare::PipelineSettings& settings) {
   if (words.size() > 1) fail("prepare: expected one of wiki_only and wiki_books");
   const std::string scope = words.empty() ? "wiki_only" : words.front();

@@ -23,7 +23,7 @@ struct Stage {
   int (*run)(Arguments, comm::Communicator&);
 };
 
-/// For a stage that ranks cannot divide: rank 0 runs it, the others wait.
+/// For a stage that cannot be divided among ranks: rank 0 runs it, the other ranks wait.
 template <int (*kStage)(Arguments)>
 int on_rank_0(Arguments arguments, comm::Communicator& world) {
   const int status = world.leads() ? kStage(arguments) : 0;
@@ -32,13 +32,14 @@ int on_rank_0(Arguments arguments, comm::Communicator& world) {
 }
 
 constexpr std::array kStages = {
-    Stage{"extract", "a Wikipedia dump to plain articles, as WikiExtractor writes them",
+    Stage{"extract", "turn a Wikipedia dump into plain articles, as WikiExtractor writes them",
           on_rank_0<run_prepare_extract>},
-    Stage{"format", "articles or books to one line each", on_rank_0<run_prepare_format>},
-    Stage{"shard", "sentences, in shards of equal numbers of them", on_rank_0<run_prepare_shard>},
-    Stage{"instances", "text shards to HDF5: masked tokens and next-sentence pairs",
+    Stage{"format", "join articles or books to one line each", on_rank_0<run_prepare_format>},
+    Stage{"shard", "split text into sentences, and distribute them over shards of equal size",
+          on_rank_0<run_prepare_shard>},
+    Stage{"instances", "turn text shards into HDF5: masked tokens and next-sentence pairs",
           run_prepare_instances},
-    Stage{"pack", "several sequences a row, so that training spends little on padding",
+    Stage{"pack", "put several sequences in a row, so that training spends little on padding",
           run_prepare_pack},
     Stage{"verify", "read all rows of all shards and check every field", run_prepare_verify},
 };

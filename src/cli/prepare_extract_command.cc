@@ -31,8 +31,8 @@ struct Settings {
 
 Options declare(Settings& settings) {
   Options options("bertha prepare extract",
-                  "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles, "
-                  "named and formed as WikiExtractor's.");
+                  "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles. "
+                  "Their names and form are those of WikiExtractor.");
   options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz");
   corpus::ExtractOptions& articles = settings.extract.articles;
   articles.output_dir = "text";
@@ -42,30 +42,33 @@ Options declare(Settings& settings) {
              "folder for AA/wiki_00 and so on; -: standard output")
       .letter('o')
       .alias("output", "output_dir");
-  options.value("bytes", settings.bytes, "most bytes a file, with K, M or G; 0: an article a file")
+  options
+      .value("bytes", settings.bytes,
+             "maximum size of a file, with K, M or G; 0: one article in each file")
       .letter('b');
   options
       .flag("compress", articles.compress,
-            "files are wiki_00.bz2 and so on; --bytes counts what is in them")
+            "compress the files (wiki_00.bz2 and so on); --bytes counts the text in them")
       .letter('c');
-  options.flag("json", settings.json, "a JSON line an article instead of <doc> blocks");
-  options.flag("text", settings.text, "the text alone instead of <doc> blocks");
-  options.value("threads", articles.threads, "threads to use").alias("processes", "threads");
+  options.flag("json", settings.json,
+               "write one JSON object for each article, on a line, instead of <doc> blocks");
+  options.flag("text", settings.text, "write only the text instead of <doc> blocks");
+  options.value("threads", articles.threads, "number of threads").alias("processes", "threads");
   options.value("index", settings.extract.index,
-                "of a multistream dump, to read its streams in parallel (default: "
-                "x-index.txt.bz2 beside x.xml.bz2, where it is)");
+                "index of a multistream dump, to read its streams in parallel (default: "
+                "x-index.txt.bz2 beside x.xml.bz2, if it exists)");
   options.flag("allow_truncated", articles.allow_truncated,
-               "accept a dump that is cut off, and take its whole pages");
+               "accept a dump that is cut off, and use its complete pages");
   options.value("lists", settings.lists,
-                "list items: none, prose (whole sentences) or all of them");
+                "list items to keep: none, prose (whole sentences) or all");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
-  options.flag("quiet", settings.quiet, "no progress line").letter('q');
+  options.flag("quiet", settings.quiet, "show no status line").letter('q');
   options.accepted("no_templates", false,
                    "templates that carry text are rendered, all others are dropped");
-  options.accepted("templates", true, "templates need no pass of their own");
+  options.accepted("templates", true, "templates need no separate pass");
   options.accepted("html_safe", true, "nothing is escaped in plain text");
   options.accepted("sections", false, "headings of sections stay unless --no-headings").letter('s');
-  options.accepted("debug", false, "there is no such log");
+  options.accepted("debug", false, "there is no debug log");
   options.accepted("discard_empty", false, "articles without prose are always left out");
   return options;
 }
@@ -137,7 +140,7 @@ int run_prepare_extract(Arguments arguments) {
   report(extract, result);
   const std::string& damage = result.counts.damage;
   if (damage.empty()) return 0;
-  spdlog::warn("{}: {}; its whole pages were taken, which --allow_truncated says is enough",
+  spdlog::warn("{}: {}; its complete pages were used. To accept this, give --allow_truncated",
                extract.dump, damage);
   return extract.articles.allow_truncated ? 0 : 1;
 }

@@ -10,11 +10,11 @@ int run_prepare_format(Arguments arguments) {
   prepare::FormatOptions format;
   Options options(
       "bertha prepare format",
-      "Joins extracted articles, or books, to one line each with a blank line between.");
+      "Joins extracted articles, or books, to one line each, with a blank line between them.");
   options.value("input_dir", format.input_dir, "folder of AA/wiki_00 and so on, or of books (.txt)")
       .required();
   options.value("output_file", format.output_file, "the text file to write").required();
-  options.flag("books", format.books, "the folder holds books, one a file");
+  options.flag("books", format.books, "the folder holds books, one in each file");
   if (!options.parse(arguments)) {
     fmt::print("{}", options.help());
     return 0;

@@ -13,42 +13,44 @@ namespace bertha::cli {
 namespace {
 
 struct Settings {
-  bool lower_case = true;  ///< as the reference: true whether or not --do_lower_case is given
+  bool lower_case = true;  ///< as in the recipe: true with and without --do_lower_case
   bool cased = false;
   std::string token_rules = "recipe";
   prepare::InstancesOptions stage;
 };
 
 Options declare(Settings& settings) {
-  Options options("bertha prepare instances",
-                  "Makes pre-training instances (masked tokens, next-sentence pairs) of text with "
-                  "one sentence a line and a blank line between documents. Same text, vocabulary "
-                  "and seed give the shard that create_pretraining_data.py gives, whatever the "
-                  "number of threads.");
+  Options options(
+      "bertha prepare instances",
+      "Makes pre-training instances (masked tokens, next-sentence pairs) from text with one "
+      "sentence on each line and a blank line between documents. The same text, vocabulary and "
+      "seed give the same shard as create_pretraining_data.py, with any number of threads.");
   prepare::InstancesOptions& stage = settings.stage;
   dataset::InstanceOptions& instances = stage.instances;
-  options.value("vocab_file", stage.vocab_file, "vocabulary, one piece a line").required();
-  options.value("input_file", stage.input, "a text file, or a folder of .txt files").required();
+  options.value("vocab_file", stage.vocab_file, "vocabulary, one piece on each line").required();
+  options.value("input_file", stage.input, "text file, or folder of .txt files").required();
   options
       .value("output_file", stage.output,
-             "the shard; for a folder of text the folder of shards, <name>.hdf5 each, or one "
-             "shard of all the text when this ends in .hdf5")
+             "the shard. For a folder of text: the folder of shards, <name>.hdf5 each, or, if this "
+             "ends in .hdf5, one shard of all the text")
       .required();
   options.value("max_seq_length", instances.max_seq_length,
-                "tokens an instance, specials included");
+                "number of tokens in an instance, special tokens included");
   options.value("max_predictions_per_seq", instances.max_predictions_per_seq,
-                "masked tokens an instance, at most");
-  options.value("masked_lm_prob", instances.masked_lm_prob, "share of tokens to mask");
-  options.value("short_seq_prob", instances.short_seq_prob, "share of instances to keep short");
+                "maximum number of masked tokens in an instance");
+  options.value("masked_lm_prob", instances.masked_lm_prob, "fraction of the tokens to mask");
+  options.value("short_seq_prob", instances.short_seq_prob,
+                "fraction of the instances to keep short");
   options.value("dupe_factor", instances.dupe_factor,
-                "passes over the text, each with other masks");
-  options.value("random_seed", instances.random_seed, "seed, the same for every shard");
+                "number of passes over the text, each with other masks");
+  options.value("random_seed", instances.random_seed, "random seed, the same for every shard");
   options.flag("do_lower_case", settings.lower_case,
-               "lower case, no accents: the default; --do_lower_case 0 is --cased");
+               "convert to lower case and strip accents (the default); --do_lower_case 0 is the "
+               "same as --cased");
   options.flag("cased", settings.cased, "keep case and accents, for a cased vocabulary");
-  options.value("token_rules", settings.token_rules, "rules for rare text: recipe or hf");
-  options.value("threads", stage.threads, "threads to use");
-  options.accepted("bert_model", true, "--vocab-file and --cased take its place");
+  options.value("token_rules", settings.token_rules, "rules for rare characters: recipe or hf");
+  options.value("threads", stage.threads, "number of threads");
+  options.accepted("bert_model", true, "--vocab-file and --cased replace it");
   return options;
 }
 

@@ -21,28 +21,30 @@ struct Settings {
 
 Options declare(Settings& settings) {
   dataset::PackOptions& packing = settings.stage.packing;
-  Options options(
-      "bertha prepare pack",
-      "Packs the sequences of a folder of shards, several a row, so that training spends little on "
-      "padding: mixed_strategies_part_<k>.hdf5 and, beside the folder, <folder>_metadata.json, as "
-      "pack_pretraining_data_pytorch.py writes them, without the sequences that it leaves out. "
-      "Same "
-      "shards, options and seed give the same files, whatever the number of threads.");
+  Options options("bertha prepare pack",
+                  "Packs the sequences of a folder of shards, several in a row, so that training "
+                  "spends little on padding. It writes mixed_strategies_part_<k>.hdf5 and, beside "
+                  "the folder, <folder>_metadata.json, as pack_pretraining_data_pytorch.py does, "
+                  "without leaving out sequences. The same shards, options and seed give the same "
+                  "files, with any number of threads.");
   options.value("input_dir", settings.stage.input_dir, "folder of unpacked shards, *training*.hdf5")
       .required();
   options
-      .value("output_dir", settings.stage.output_dir, "folder of packed shards; made when missing")
+      .value("output_dir", settings.stage.output_dir,
+             "folder for packed shards; made if it is missing")
       .required();
-  options.value("max_sequence_length", packing.row_length, "tokens a packed row");
+  options.value("max_sequence_length", packing.row_length, "number of tokens in a packed row");
   options.value("max_predictions_per_sequence", packing.max_predictions,
-                "masked tokens a packed row, and one more a sequence");
+                "maximum number of masked tokens in a packed row, plus one for each sequence");
   options.value("max_sequences_per_pack", packing.sequences_per_row,
-                "sequences a row at most, 1 to 8");
-  options.value("seed", settings.seed, "decides which sequences share a row and the rows' order");
+                "maximum number of sequences in a row, 1 to 8");
+  options.value("seed", settings.seed,
+                "random seed of the choice of sequences for a row and of the order of rows");
   options.flag("overwrite", settings.stage.overwrite, "replace the packed shards of --output_dir");
-  options.value("memory_mb", settings.memory_mb, "MiB of sequences to hold at a time, about");
-  options.value("threads", packing.threads, "threads to use");
-  options.flag("disable_progress_bar", settings.quiet, "no progress line");
+  options.value("memory_mb", settings.memory_mb,
+                "approximate number of MiB of sequences to hold at a time");
+  options.value("threads", packing.threads, "number of threads");
+  options.flag("disable_progress_bar", settings.quiet, "show no status line");
   options.accepted("train_batch_size", true, "packing does not depend on it");
   options.accepted("local_rank", true, "packing does not depend on it");
   return options;

@@ -14,13 +14,13 @@ Options declare(prepare::VerifyOptions& verify) {
       "bertha prepare verify",
       "Reads all rows of all shards of a folder, packed or not, and checks every field: shapes, "
       "masks, positions, segments, masked tokens, next-sentence labels, unused places. With the "
-      "vocabulary also ids and special tokens. The status is 1 when anything is wrong, and each "
-      "faulty file has a line.");
+      "vocabulary it also checks ids and special tokens. The exit status is 1 if anything is "
+      "wrong, and one line describes each faulty file.");
   options.value("input_dir", verify.input_dir, "folder of shards, or one shard").required();
   options.value("max_predictions_per_sequence", verify.max_predictions,
-                "masked tokens of a row whose list has no end mark");
-  options.value("vocab_file", verify.vocab_file, "the vocabulary the shards were made with");
-  options.value("threads", verify.threads, "threads to use");
+                "number of masked tokens of a row whose list has no end mark");
+  options.value("vocab_file", verify.vocab_file, "vocabulary with which the shards were made");
+  options.value("threads", verify.threads, "number of threads");
   return options;
 }
 

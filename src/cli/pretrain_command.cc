@@ -39,15 +39,18 @@ void declare_data(Options& table, Typed& typed) {
   table.value("input_dir", o.input_dir, "folder of HDF5 shards, <dataset>_training_<i>.hdf5");
   table.required();
   table.value("max_seq_length", typed.max_seq_length,
-              "shown in the log; rows have the length of the shards");
+              "shown in the log; the shards decide the length of rows");
   table.value("max_predictions_per_seq", o.max_predictions_per_seq,
-              "masked tokens read of a row at most");
-  table.value("enable_packed_data_mode", typed.packed,
-              "packed shards, several sequences a row; when not given, as the shards are");
+              "maximum number of masked tokens that are read from a row");
+  table.value(
+      "enable_packed_data_mode", typed.packed,
+      "the shards are packed, with several sequences in a row; if not given, the shards decide");
   table.value("eval_dir", o.eval_dir,
               "folder of held-out shards, <dataset>_test_<i>.hdf5, to evaluate on");
-  table.value("eval_interval", o.eval_interval, "steps between evaluations; 0: at the end alone");
-  table.value("eval_batches", o.eval_batches, "micro-batches an evaluation reads at most");
+  table.value("eval_interval", o.eval_interval,
+              "number of steps between evaluations; 0: only at the end");
+  table.value("eval_batches", o.eval_batches,
+              "maximum number of micro-batches that an evaluation reads");
 }
 
 void declare_model(Options& table, Typed& typed) {
@@ -56,10 +59,10 @@ void declare_model(Options& table, Typed& typed) {
   declare_config(table, o);
   typed.run.declare_model_name(table);
   table.value("init_checkpoint", o.init_checkpoint,
-              "weights to start from, with moments if the file has them; step 0");
-  table.value(
-      "init", typed.init,
-      "recipe: layers with an activation start uniform in 1/sqrt(inputs); bert: all normal");
+              "weights to start from at step 0, with moments if the file has them");
+  table.value("init", typed.init,
+              "initial weights. recipe: layers with an activation are uniform in 1/sqrt(inputs); "
+              "bert: all are normal");
   declare_recomputation(table, o);
 }
 
@@ -69,9 +72,9 @@ void declare_optimisation(Options& table, Typed& typed) {
   declare_batch_size(table, o, "rows");
   declare_accumulation(table, o, "rows");
   declare_learning_rate(table, o);
-  table.value("max_steps", typed.max_steps, "updates of this phase");
+  table.value("max_steps", typed.max_steps, "number of updates of this phase");
   table.value("steps_this_run", o.steps_this_run,
-              "stop at this step, counted from the phase's start; -1: at the last");
+              "stop at this step, counted from the start of the phase; -1: at the last step");
   table.value("optimizer", typed.optimizer, "lamb or adamw");
   declare_seed(table, o, "initial weights", "rows");
   table.flag("do_train", typed.do_train, "train (required, as in the recipe)");
@@ -80,42 +83,40 @@ void declare_optimisation(Options& table, Typed& typed) {
 void declare_run(Options& table, Typed& typed) {
   PretrainingOptions& o = typed.options;
   table.heading("checkpoints and phases");
-  table.value("output_dir", o.output_dir, "folder of checkpoints, losses.tsv and loss.svg");
+  table.value("output_dir", o.output_dir, "folder for checkpoints, losses.tsv and loss.svg");
   table.required();
   table.value("num_steps_per_checkpoint", o.num_steps_per_checkpoint,
-              "steps between checkpoints; the three newest of a run are kept");
+              "number of steps between checkpoints; the three newest of a run are kept");
   table.flag("skip_checkpoint", o.skip_checkpoint, "write no checkpoint");
   table.flag("resume_from_checkpoint", o.resume_from_checkpoint,
-             "go on from the newest checkpoint of --output_dir, whoever wrote it; this very "
-             "command goes on with its own without the flag");
-  table.value("resume_step", o.resume_step, "the checkpoint's number; -1: the newest");
-  table.flag("phase2", o.phase2, "second phase: steps count from --phase1_end_step");
-  table.value("phase1_end_step", o.phase1_end_step, "number of the first phase's last checkpoint");
+             "continue from the newest checkpoint in --output_dir, whichever command wrote it; the "
+             "same command continues from its own checkpoints without this option");
+  table.value("resume_step", o.resume_step, "number of the checkpoint; -1: the newest");
+  table.flag("phase2", o.phase2, "second phase: steps are counted from --phase1_end_step");
+  table.value("phase1_end_step", o.phase1_end_step,
+              "number of the last checkpoint of the first phase");
   table.heading("log");
   typed.run.declare_log(table, o);
-  table.value("log_freq", typed.log_freq, "steps between log lines");
+  table.value("log_freq", typed.log_freq, "number of steps between log records");
   table.value("profile", typed.profile,
-              "at the end, where the time went, op by op (rank 0, CPU), on standard error");
+              "at the end, print to standard error where the time went, op by op (rank 0, CPU)");
 }
 
 void declare_accepted(Options& table) {
   table.accepted("init_loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
                  "1048576");
-  table.accepted("num_train_epochs", true, "--max_steps says how long to train, as in the recipe",
-                 "3.0");
+  table.accepted("num_train_epochs", true,
+                 "--max_steps decides how long to train, as in the recipe", "3.0");
   table.accepted("allreduce_post_accumulation", false, "gradients are always reduced once a step");
   table.accepted("allreduce_post_accumulation_fp16", false,
                  "gradients are reduced in fp32, as on Gaudi");
   table.accepted("use_fused_lamb", false, "LAMB is always one fused pass");
-  table.accepted(
-      "use-hpu-graphs", true,
-      "a card replays steps as graphs in any case; on the CPU, prepared primitives serve "
-      "as one",
-      "False");
+  table.accepted("use-hpu-graphs", true,
+                 "a GPU always replays steps as graphs; the CPU uses prepared primitives", "False");
   table.accepted("profile_steps", true, "--profile covers all steps of the run", "'0'");
 }
 
-/// A count that the recipe's parser takes as a float: "10", "1e3", "7038.0".
+/// A count that the recipe's parser reads as a float: "10", "1e3", "7038.0".
 int64_t whole(const char* name, double value) {
   if (!(value >= 1 && value < 1e15)) fail("--{} is {}; it must be at least 1", name, value);
   return std::llround(std::floor(value));
@@ -139,8 +140,8 @@ PretrainingOptions settle(const Typed& typed, const Options& table) {
   return o;
 }
 
-/// The batch of the log's Config record is already divided by the accumulation steps, as the
-/// recipe's.
+/// The Config record of the log. As in the recipe, its batch size is already divided by the
+/// accumulation steps.
 std::string config_text(const Options& table, const PretrainingOptions& options,
                         const Device& device) {
   return namespace_text(
@@ -151,7 +152,7 @@ std::string config_text(const Options& table, const PretrainingOptions& options,
        {"precision", options.bf16 ? "'bf16'" : "'fp32'"}});
 }
 
-/// One rank's part: the whole run where there is one rank.
+/// The part of one rank. With one rank this is the whole run.
 int train_on(comm::Communicator& world, PretrainingOptions options, const Typed& typed,
              const Options& table) {
   const RankDevice own = open_on_rank(typed.run.device, world);
@@ -180,11 +181,11 @@ int run_pretrain(Arguments arguments) {
   Typed typed;
   Options table(
       "bertha pretrain",
-      "Pre-trains BERT on shards that bertha prepare made: masked words and next "
-      "sentences. Phase 1 runs on rows of 128 tokens, phase 2 (--phase2, "
-      "--resume_from_checkpoint) goes on from its checkpoint on rows of 512. Every option "
-      "of the recipe's run_pretraining.py works here. Ctrl-C or SIGTERM saves and ends "
-      "with status 75; the same command again goes on where it stopped.");
+      "Pre-trains BERT on shards that bertha prepare made, with masked words and next sentences. "
+      "Phase 1 runs on rows of 128 tokens. Phase 2 (--phase2, --resume_from_checkpoint) continues "
+      "from its checkpoint on rows of 512. Every option of the recipe's run_pretraining.py works "
+      "here. Ctrl-C or SIGTERM saves a checkpoint and ends with status 75; the same command then "
+      "continues where it stopped.");
   declare_data(table, typed);
   declare_model(table, typed);
   declare_optimisation(table, typed);

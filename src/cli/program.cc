@@ -23,7 +23,7 @@ struct Command {
   std::string_view name;
   std::string_view summary;
   int (*run)(Arguments);
-  bool has_team = true;  ///< of OpenMP's threads
+  bool uses_openmp = true;
 };
 
 constexpr std::array kCommands = {
@@ -59,11 +59,11 @@ void log_to_stderr() {
   spdlog::set_default_logger(logger);
 }
 
-/// OpenMP's threads spin while they wait for each other unless they are told to sleep. Where
-/// anything else runs on the cores, a spinning step takes up to ten times as long; sleeping costs a
-/// few microseconds a loop. The library reads its environment when it is loaded, so the program
-/// sets it and starts itself again, once; a user's own choice is left alone. By its own path, for
-/// the process is to keep the name that `pkill -x bertha` looks for.
+/// OpenMP's threads spin while they wait for each other, unless OMP_WAIT_POLICY is passive. When
+/// other programs use the cores, a step with spinning threads takes up to ten times as long.
+/// Sleeping costs a few microseconds for each loop. The library reads its environment when it is
+/// loaded, so the program sets the variable and starts itself again, once. A user's own choice
+/// stays. The program starts by its own path, so that the process keeps its name.
 void let_waiting_threads_sleep(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   std::error_code unknown;
@@ -72,7 +72,7 @@ void let_waiting_threads_sleep(char** argv) {
   execv(program.c_str(), argv);
 }
 
-/// Library defects and out-of-memory also end as one line and a non-zero status.
+/// Runs the command. Every exception, also one of a library, becomes one line and status 1.
 int run_guarded(const Command& command, Arguments arguments) {
   try {
     return command.run(arguments);
@@ -88,7 +88,7 @@ int run_guarded(const Command& command, Arguments arguments) {
   return 1;
 }
 
-/// What could not be printed was not done.
+/// Flushes standard output. If it cannot be written, the command has failed.
 int flush_output(int status) {
   const bool flushed = std::fflush(stdout) == 0;
   const char* reason = flushed ? "a part of it is lost" : std::strerror(errno);
@@ -108,7 +108,7 @@ int run_words(char** argv, const std::vector<std::string>& words) {
   }
   for (const Command& command : kCommands) {
     if (command.name != words[0]) continue;
-    if (command.has_team) let_waiting_threads_sleep(argv);
+    if (command.uses_openmp) let_waiting_threads_sleep(argv);
     return run_guarded(command, Arguments(words).subspan(1));
   }
   spdlog::error("unknown command \"{}\"; bertha --help lists them", words[0]);

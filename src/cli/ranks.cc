@@ -52,20 +52,21 @@ int leave(std::unique_ptr<comm::Communicator> world, int status) {
 
 void RankOptions::declare(Options& options) {
   options.heading("ranks");
-  options.flag("deterministic", deterministic,
-               "sum gradients in one order however many ranks share a step: 1, 2, 4, … ranks with "
-               "the same micro-batches and threads a rank give the same bits. Takes the memory of "
-               "log2(accumulation steps) gradients and an addition a micro-batch");
+  options.flag(
+      "deterministic", deterministic,
+      "sum gradients in one order for any number of ranks: 1, 2, 4, … ranks with the same "
+      "micro-batches and the same threads on each rank give the same bits. Takes the memory of "
+      "log2(accumulation steps) gradients and one addition for each micro-batch");
   options.value("allreduce-dtype", allreduce_dtype,
-                "of gradients between ranks: fp32, or bf16 for half the bytes");
+                "data type of gradients between ranks: fp32, or bf16 for half the bytes");
   options.value(
       "use_zero_optimizer", zero,
       "ZeRO-1: each rank keeps the optimizer's moments of one partition of the parameters "
       "and updates that partition");
   options.value("watchdog-seconds", watchdog_seconds,
-                "a rank that does not answer for so long is named, and the job ends");
+                "a rank that does not answer for this time is named, and the job ends");
   options.value("weight-check-interval", weight_check_interval,
-                "steps between comparisons of the ranks' weights; 0: never");
+                "number of steps between comparisons of the ranks' weights; 0: never");
 }
 
 comm::ReduceOptions RankOptions::sums() const {

@@ -8,13 +8,13 @@
 namespace bertha::cli {
 
 void RecipeRun::declare_model_name(Options& table) {
-  table.value("bert_model", bert_model, "a name for the log");
+  table.value("bert_model", bert_model, "name of the model for the log");
 }
 
 void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
   declare_device_and_ranks(table);
   table.heading("options of the recipe");
-  table.flag("fp16", fp16, "bf16 is used in its place: the same speed, no loss scale");
+  table.flag("fp16", fp16, "bf16 is used instead: the same speed, without a loss scale");
   table.alias("amp", "fp16");
   table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
                  loss_scale);
@@ -29,7 +29,7 @@ void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
 void RecipeRun::settle_precision(const Options& table) {
   for (const std::string& note : table.notes()) spdlog::info("{}", note);
   if (!fp16) return;
-  spdlog::info("--fp16: bf16 is used in its place");
+  spdlog::info("--fp16: bf16 is used instead");
   device.precision = "bf16";
 }
 

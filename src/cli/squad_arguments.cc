@@ -16,11 +16,11 @@ void declare_files(Options& table, SquadArguments& typed) {
   table.heading("what to do");
   table.flag("do_train", typed.do_train, "fine-tune on --train_file");
   table.flag("do_predict", typed.do_predict,
-             "answer --predict_file: predictions.json and nbest_predictions.json");
+             "answer --predict_file; the results are predictions.json and nbest_predictions.json");
   table.flag("do_eval", o.do_eval, "score the predictions: exact match and F1");
-  table.value("train_file", o.train_file, "a SQuAD file");
-  table.value("predict_file", o.predict_file, "a SQuAD file");
-  table.value("output_dir", o.output_dir, "folder of the fine-tuned model and the predictions");
+  table.value("train_file", o.train_file, "SQuAD file to fine-tune on");
+  table.value("predict_file", o.predict_file, "SQuAD file to answer");
+  table.value("output_dir", o.output_dir, "folder for the fine-tuned model and the predictions");
   table.required();
   table.heading("model");
   table.value("init_checkpoint", o.init_checkpoint,
@@ -38,17 +38,21 @@ void declare_files(Options& table, SquadArguments& typed) {
 void declare_features(Options& table, SquadArguments& typed) {
   SquadOptions& o = typed.options;
   table.heading("windows and answers");
-  table.value("max_seq_length", o.features.max_seq_length, "tokens of a window at most");
-  table.value("doc_stride", o.features.doc_stride, "tokens between the starts of two windows");
-  table.value("max_query_length", o.features.max_query_length, "tokens of a question at most");
+  table.value("max_seq_length", o.features.max_seq_length, "maximum number of tokens in a window");
+  table.value("doc_stride", o.features.doc_stride,
+              "number of tokens between the starts of two windows");
+  table.value("max_query_length", o.features.max_query_length,
+              "maximum number of tokens in a question");
   table.value("n_best_size", o.answers.n_best_size,
-              "starts and ends tried of a window, answers kept of a question");
-  table.value("max_answer_length", o.answers.max_answer_length, "tokens of an answer at most");
+              "number of starts and ends that are tried in a window, and of answers that are kept "
+              "for a question");
+  table.value("max_answer_length", o.answers.max_answer_length,
+              "maximum number of tokens in an answer");
   table.flag("version_2_with_negative", o.answers.version_2, "questions may have no answer");
   table.value("null_score_diff_threshold", o.answers.null_threshold,
-              "no answer is given when it scores better by more than this");
+              "give no answer if \"no answer\" scores better by more than this");
   table.value("max_train_questions", o.max_questions,
-              "train on this many questions from the start of --train_file; -1: on all");
+              "train on this many questions from the start of --train_file; -1: all questions");
 }
 
 void declare_optimisation(Options& table, SquadArguments& typed) {
@@ -56,19 +60,21 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   table.heading("optimisation");
   declare_batch_size(table, o, "windows");
   declare_accumulation(table, o, "windows");
-  table.value("predict_batch_size", o.predict_batch_size, "windows predicted at a time");
+  table.value("predict_batch_size", o.predict_batch_size,
+              "number of windows that are predicted together");
   declare_learning_rate(table, o);
-  table.value("num_train_epochs", o.num_train_epochs, "passes over the windows, rounded down");
+  table.value("num_train_epochs", o.num_train_epochs,
+              "number of passes over the windows, rounded down");
   table.value("max_steps", typed.max_steps,
               "stop after this many updates; the schedule stays that of the epochs");
   table.flag("use_fused_adam", o.fused_adam,
-             "the first update has a rate above 0, and gradients are clipped by their global norm "
-             "alone; without it as the recipe's BertAdam");
+             "the first update has a learning rate above 0, and gradients are clipped by their "
+             "global norm alone; without this option as the recipe's BertAdam");
   table.flag("per_param_grad_clipping", o.clip_each,
-             "with --use_fused_adam: clip each parameter's gradient besides, as BertAdam");
+             "with --use_fused_adam: also clip the gradient of each parameter, as BertAdam does");
   table.flag("adam-bias-correction", o.bias_correction,
-             "divide Adam's moments by what they lack in the first updates, which the recipe does "
-             "not; better scores when training is short");
+             "correct the bias of Adam's moments in the first updates, which the recipe does not "
+             "do; gives better scores when training is short");
   declare_seed(table, o, "a fresh head", "windows");
   table.flag("no-dropout", typed.no_dropout, "train without dropout, for comparisons");
   declare_recomputation(table, o);
@@ -76,27 +82,26 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   declare_state_saves(table, o);
   table.heading("evaluation while training");
   table.value("eval_steps", o.eval_steps,
-              "updates between evaluations on --predict_file: exact match and F1 in the logs and "
-              "in loss.svg; 0: none");
+              "number of updates between evaluations on --predict_file: exact match and F1 in the "
+              "logs and in loss.svg; 0: none");
   table.value("eval_questions", o.eval_questions,
-              "evaluate on this many questions from the start of the file; -1: on all");
+              "evaluate on this many questions from the start of the file; -1: all questions");
   table.heading("log");
   typed.run.declare_log(table, o);
-  table.value("log_freq", o.log_freq, "micro-batches between log lines");
+  table.value("log_freq", o.log_freq, "number of micro-batches between log records");
   table.value("throughput_warmup_steps", o.throughput_warmup_steps,
-              "first steps that the speed in the log leaves out");
+              "number of first steps that the speed in the log leaves out");
 }
 
 void declare_accepted(Options& table) {
   table.accepted("eval_script", true, "the scores are computed here; no script is run");
-  table.accepted("skip_cache", false, "features are made anew in seconds; there is no cache");
-  table.accepted("cache_dir", true, "features are made anew in seconds; there is no cache");
-  table.accepted("verbose_logging", false, "what is wrong with a file is always counted and named");
+  table.accepted("skip_cache", false, "features are computed in seconds; there is no cache");
+  table.accepted("cache_dir", true, "features are computed in seconds; there is no cache");
+  table.accepted("verbose_logging", false, "faults in a file are always counted and named");
   table.accepted("use_hpu_graphs", false,
-                 "a GPU replays prediction as a graph in any case; on the CPU, prepared "
-                 "primitives serve as one");
-  table.accepted("profile", true, "see bench/ for a profile by operation");
-  table.accepted("profile_steps", true, "see bench/ for a profile by operation");
+                 "a GPU always replays prediction as a graph; the CPU uses prepared primitives");
+  table.accepted("profile", true, "bench/ has a profile by operation");
+  table.accepted("profile_steps", true, "bench/ has a profile by operation");
   table.accepted("compiled_autograd", false, "there is no autograd");
 }
 

@@ -18,9 +18,9 @@ struct SquadArguments {
   bool do_predict = false;
   bool no_dropout = false;
 
-  /// Declares all options, those of run_squad.py that do nothing here among them.
+  /// Declares all options, including those of run_squad.py that do nothing here.
   void declare(Options& table);
-  /// The run's options. Throws Error for options that do not go together.
+  /// The run's options. Throws Error for options that exclude each other.
   train::SquadOptions settle() const;
 };
 

@@ -14,7 +14,7 @@
 namespace bertha::cli {
 namespace {
 
-/// One rank's part: the whole run where there is one rank.
+/// The part of one rank. With one rank this is the whole run.
 int run_on(comm::Communicator& world, train::SquadOptions options, const SquadArguments& typed,
            const Options& table) {
   const RankDevice own = open_on_rank(typed.run.device, world);
@@ -28,12 +28,12 @@ int run_on(comm::Communicator& world, train::SquadOptions options, const SquadAr
 
 int run_squad_recipe(Arguments arguments) {
   SquadArguments typed;
-  Options table("bertha squad",
-                "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's "
-                "run_squad.py works here. bertha squad score GOLD PREDICTIONS scores a file of "
-                "answers; bertha squad features FILE shows the model's inputs. Ctrl-C or SIGTERM "
-                "while training saves and ends with status 75; the same command again goes on "
-                "where it stopped.");
+  Options table(
+      "bertha squad",
+      "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's run_squad.py works "
+      "here. bertha squad score GOLD PREDICTIONS scores a file of answers; bertha squad features "
+      "FILE shows the inputs of the model. Ctrl-C or SIGTERM during training saves the state and "
+      "ends with status 75; the same command then continues where it stopped.");
   typed.declare(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

@@ -69,18 +69,19 @@ int run_squad_features(Arguments arguments) {
   std::string rules = "recipe";
   bool lower_case = false;
   tasks::SquadFeatureOptions o;
-  Options table("bertha squad features",
-                "Writes the model inputs of a SQuAD file as JSON lines, one a window, for looking "
-                "and comparing. Cased unless --do_lower_case, as the recipe.");
+  Options table(
+      "bertha squad features",
+      "Writes the model inputs of a SQuAD file as JSON, one line for each window, to look at and "
+      "compare. The vocabulary is cased unless --do_lower_case is given, as in the recipe.");
   table.positional("FILE", files, 1, "a SQuAD file");
   table.value("vocab_file", vocab_file, "vocab.txt");
   table.required();
   table.flag("do_lower_case", lower_case, "the vocabulary is uncased");
-  table.flag("training", o.training, "with the answers' positions");
+  table.flag("training", o.training, "write the positions of the answers too");
   table.flag("version_2_with_negative", o.version_2, "questions may have no answer");
-  table.value("max_seq_length", o.max_seq_length, "tokens of a window at most");
-  table.value("doc_stride", o.doc_stride, "tokens between the starts of two windows");
-  table.value("max_query_length", o.max_query_length, "tokens of a question at most");
+  table.value("max_seq_length", o.max_seq_length, "maximum number of tokens in a window");
+  table.value("doc_stride", o.doc_stride, "number of tokens between the starts of two windows");
+  table.value("max_query_length", o.max_query_length, "maximum number of tokens in a question");
   table.value("token-rules", rules, "recipe or hf");
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

@@ -37,7 +37,7 @@ int run_squad_score(Arguments arguments) {
                 "evaluate-v2.0.py does, with a line for questions with and without an answer.");
   table.positional("GOLD PREDICTIONS", files, 2, "a SQuAD file, and {\"id\": \"answer\", ...}");
   table.flag("version_2_with_negative", version_2,
-             "rules of version 2; taken from the file when not given");
+             "use the rules of version 2; if not given, the file decides");
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);
     return 0;

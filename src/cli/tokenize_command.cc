@@ -67,18 +67,20 @@ void run_lines(text::LineTokenizer& lines) {
 
 Options declare(TokenizeOptions& o) {
   Options options("bertha tokenize",
-                  "Reads lines of text, or JSON objects with a \"text\", from standard input and "
-                  "prints for each the ids and the pieces, a tab between, without [CLS] and [SEP]. "
-                  "Bytes that are not UTF-8 read as U+FFFD, which is dropped.");
-  options.value("vocab_file", o.vocab_file, "the vocabulary, one piece a line").required();
-  options.flag("do_lower_case", o.lower_case, "lower case and strip accents (the default)");
+                  "Reads lines of text, or JSON objects with a \"text\", from standard input. "
+                  "Prints for each the ids and the pieces, with a tab between, without [CLS] and "
+                  "[SEP]. Bytes that are not UTF-8 are read as U+FFFD, which is dropped.");
+  options.value("vocab_file", o.vocab_file, "vocabulary, one piece on each line").required();
+  options.flag("do_lower_case", o.lower_case,
+               "convert to lower case and strip accents (the default)");
   options.flag("cased", o.cased, "keep case and accents");
   options.value("token-rules", o.token_rules,
                 "hf: as Hugging Face's tokenizers; recipe: as the PyTorch recipe's "
                 "tokenization.py. They differ in rare characters");
   options.flag("jsonl", o.jsonl,
-               "print {\"ids\", \"tokens\", \"offsets\"} a line; offsets count code points");
-  options.value("max_input_chars_per_word", o.max_input_chars_per_word, "a longer word is [UNK]");
+               "print {\"ids\", \"tokens\", \"offsets\"} on each line; offsets count code points");
+  options.value("max_input_chars_per_word", o.max_input_chars_per_word,
+                "a word with more characters becomes [UNK]");
   return options;
 }
 

@@ -23,8 +23,8 @@ struct TrainingOptions {
   }
   template <typename RunOptions>
   void declare_displays(Options& table, RunOptions& run) {
-    table.value("tensorboard_logdir", run.tensorboard_dir, "folder of TensorBoard event files");
-    table.flag("disable_progress_bar", disable_progress_bar, "no progress line");
+    table.value("tensorboard_logdir", run.tensorboard_dir, "folder for TensorBoard event files");
+    table.flag("disable_progress_bar", disable_progress_bar, "show no status line");
   }
   /// Copies to `run` what was typed: progress, sums, zero, weight_check_interval.
   template <typename RunOptions>
@@ -37,27 +37,28 @@ struct TrainingOptions {
 /// `rows` names what the command trains on, in the plural: "windows".
 template <typename RunOptions>
 void declare_batch_size(Options& table, RunOptions& run, const std::string& rows) {
-  table.value("train_batch_size", run.train_batch_size, rows + " an update, on each rank");
+  table.value("train_batch_size", run.train_batch_size,
+              "number of " + rows + " in an update, on each rank");
 }
 
 template <typename RunOptions>
 void declare_accumulation(Options& table, RunOptions& run, const std::string& rows) {
   table.value("gradient_accumulation_steps", run.gradient_accumulation_steps,
-              "micro-batches the " + rows + " of an update are cut into");
+              "number of micro-batches into which the " + rows + " of an update are divided");
 }
 
 template <typename RunOptions>
 void declare_learning_rate(Options& table, RunOptions& run) {
   table.value("learning_rate", run.learning_rate, "highest learning rate");
   table.value("warmup_proportion", run.warmup_proportion,
-              "share of the schedule's updates with a rising rate");
+              "fraction of the schedule's updates in which the learning rate rises");
 }
 
 /// `fresh` names the weights that start from random values.
 template <typename RunOptions>
 void declare_seed(Options& table, RunOptions& run, const std::string& fresh,
                   const std::string& rows) {
-  table.value("seed", run.seed, "of " + fresh + ", dropout and order of " + rows);
+  table.value("seed", run.seed, "random seed of " + fresh + ", dropout and the order of " + rows);
 }
 
 /// A model that --config_file describes.
@@ -70,16 +71,16 @@ void declare_config(Options& table, RunOptions& run) {
 template <typename RunOptions>
 void declare_recomputation(Options& table, RunOptions& run) {
   table.flag("checkpoint_activations", run.checkpoint_activations,
-             "keep each layer's input alone and run the layer again in the backward pass");
+             "keep only the input of each layer and compute the layer again in the backward pass; "
+             "saves memory");
 }
 
 /// The state of a fine-tuning, fine_tuning.pt.
 template <typename RunOptions>
 void declare_state_saves(Options& table, RunOptions& run) {
-  table.value(
-      "num_steps_per_checkpoint", run.save_steps,
-      "updates between saves of the state, fine_tuning.pt, from which the same command goes "
-      "on; 0: when it is stopped alone");
+  table.value("num_steps_per_checkpoint", run.save_steps,
+              "number of updates between saves of the state, fine_tuning.pt, from which the same "
+              "command continues; 0: save only when the run is stopped");
 }
 
 }  // namespace bertha::cli

@@ -28,17 +28,19 @@ struct VocabOptions {
 Options declare(VocabOptions& o) {
   Options options("bertha vocab",
                   "Trains a WordPiece vocabulary from text files, as Hugging Face's "
-                  "BertWordPieceTokenizer does: [PAD] [UNK] [CLS] [SEP] [MASK], the characters, "
-                  "then the most frequent pairs, merged one by one.");
+                  "BertWordPieceTokenizer does. It contains [PAD] [UNK] [CLS] [SEP] [MASK], the "
+                  "characters, and then the most frequent pairs, merged one by one.");
   options.positional("FILE", o.files, 1, "text, one sentence or article a line");
-  options.value("output_file", o.output_file, "where the vocabulary goes, one piece a line");
+  options.value("output_file", o.output_file, "file for the vocabulary, one piece on each line");
   options.value("vocab_size", o.trainer.vocab_size, "number of pieces");
-  options.value("min_frequency", o.trainer.min_frequency, "a pair seen less often is not merged");
+  options.value("min_frequency", o.trainer.min_frequency,
+                "a pair that occurs less often is not merged");
   options.value("limit_alphabet", o.trainer.limit_alphabet,
-                "number of characters kept, the most frequent");
-  options.flag("do_lower_case", o.lower_case, "lower case and strip accents (the default)");
+                "number of characters to keep, the most frequent ones");
+  options.flag("do_lower_case", o.lower_case,
+               "convert to lower case and strip accents (the default)");
   options.flag("cased", o.cased, "keep case and accents");
-  options.value("token-rules", o.token_rules, "hf or recipe: how text is cut into words");
+  options.value("token-rules", o.token_rules, "rules that split text into words: hf or recipe");
   return options;
 }
 
