@@ -11,6 +11,7 @@ readonly clean=(
   tests/bert tests/cli tests/infer tests/ops tests/optim tests/prepare tests/runlog tests/train
   tests/core tests/cpython tests/io tests/text tests/comm tests/corpus tests/dataset tests/tasks
   tests/support tests/parity
+  tests/dist
   fuzz bench scripts docs deploy src/cli README.md CHANGELOG.md SECURITY.md
 )
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Ranks that are asked to stop, that die and that hang: one checkpoint at one step, a line that
-# names the rank, the job's end in time, no process left, no damaged file.
+# Ranks that are asked to stop, that die and that hang. Expected: one checkpoint at one step, a line that
+# names the rank, the end of the job in time, no process left, no damaged file.
 source "$(dirname "$0")/common.sh"
 forever=(--max_steps=1000000 --num_steps_per_checkpoint=50 --watchdog-seconds=6)
-# Open MPI 4.1 waits twice this after a rank has died, whoever is left; as deploy/ has it.
+# Open MPI 4.1 waits twice this time after a rank has died, even if none is left. As in deploy/.
 export OMPI_MCA_odls_base_sigkill_timeout=4
 launch=$here/../../deploy/launch.sh
 
 ranks_of() { pgrep -f "^$bertha pretrain .*--output_dir=$work/$1 " || true; }
 
-# start OUTPUT: four ranks in the background, until they have saved a checkpoint.
+# start OUTPUT: starts four ranks in the background, and waits until they have saved a checkpoint.
 start() {
   pretrain 4 "$1" "${forever[@]}" &
   job=$!
@@ -24,7 +24,7 @@ wait_for_checkpoint() {
   die "no checkpoint within 90 s"
 }
 
-# finish OUTPUT SECONDS: the job ends, however busy the machine; its status is in $status, no rank is left.
+# finish OUTPUT SECONDS: checks that the job ends in that time and leaves no rank. Sets $status to its status.
 finish() {
   local before=$SECONDS
   while kill -0 "$job" 2> /dev/null; do
@@ -56,7 +56,7 @@ done
 finish named 60
 [[ $status -eq 75 ]] || die "USR1 to all ranks: status $status in place of 75"
 
-# SIGUSR1 to mpirun reaches all ranks; the same command then goes on.
+# SIGUSR1 to mpirun reaches all ranks; the same command then continues.
 start launcher
 kill -USR1 "$(pgrep -P "$job")"  # the shell in between does not pass it on
 finish launcher 60
@@ -92,7 +92,7 @@ finish stuck 90
 grep -qE "rank 3 on .* has not answered for [0-9]+ s; its last heartbeat was at step [0-9]+, in" \
   "$work/stuck.log" || die "no line names the stopped rank"
 
-# An mpirun that does not end when its ranks have is killed; what it had to say is said.
+# deploy/launch.sh kills an mpirun that does not end after its ranks have ended, and prints its output.
 status=0
 "$launch" bash -c 'echo -n "rank 5 on x is silent"; sleep 2; echo "; the job ends"; echo later; exec sleep 300' \
   > "$work/patience.log" || status=$?

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# hosts.sh BERTHA TINY_JOB [RANKS_A_HOST [WATCHDOG]]: four hosts on this machine, each a network
-# namespace with an sshd of its own on a bridge, and mpirun across them (8 ranks each and a watchdog of
-# 5 s by default; more ranks on few cores want more). A cable is pulled, a host is killed, one is
-# stopped while its kernel still answers (a frozen container), one is frozen with its kernel (a paused
-# machine): each time the job ends, that host is named, checkpoints are whole and no process is left, on
-# the stopped hosts once they run again; then it goes on. At last 4, 2 and 4 hosts give the bits of one
-# rank. Not part of ctest. Needs root, iproute2 and openssh-server; the fake hosts share files and
-# processes, and are told apart by their addresses, 10.77.0.1 to 10.77.0.4.
+# hosts.sh BERTHA TINY_JOB [RANKS_A_HOST [WATCHDOG]]: runs mpirun across four hosts on this machine. Each
+# host is a network namespace with its own sshd on a bridge. By default a host has 8 ranks and the watchdog
+# 5 s; more ranks on few cores need a longer watchdog. Four faults: a cable is pulled, a host is killed, a
+# host is stopped while its kernel still answers (a frozen container), a host is frozen with its kernel (a
+# paused machine). Each time the job must end, the message must name that host, checkpoints must be
+# complete, and no process may be left (on stopped hosts once they run again). Then the job must continue.
+# At the end 4, 2 and 4 hosts must give the bits of one rank. Not part of ctest. Needs root, iproute2 and
+# openssh-server. The hosts have common files and processes; their addresses, 10.77.0.1 to 10.77.0.4,
+# distinguish them.
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 skip() {
   echo "skipped: $*"
@@ -34,7 +35,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# on_host N COMMAND…: with that host's network and a name of its own, in place of this shell.
+# on_host N COMMAND…: replaces this shell by the command, with the network and the name of host N.
 on_host() {
   exec ip netns exec "$tag-$1" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$tag-$1" "${@:2}"
 }
@@ -43,7 +44,7 @@ signal_to() {
   [[ $# -lt 2 ]] || kill -"$1" "${@:2}" 2> /dev/null || true
 }
 
-# The processes of a host but sshd: the launcher, Open MPI's daemon and the ranks.
+# The processes of a host except sshd: the launcher, Open MPI's daemon and the ranks.
 pids_on() {
   local pid
   for pid in $(ip netns pids "$tag-$1" 2> /dev/null); do
@@ -70,8 +71,8 @@ for host in 1 2 3 4; do
 done
 sleep 1
 
-# across RANKS A_HOST OUTPUT [options…]: trains over the first RANKS / A_HOST hosts, in place of this
-# shell.
+# across RANKS A_HOST OUTPUT [options…]: replaces this shell by a training over the first
+# RANKS / A_HOST hosts.
 across() {
   local ssh="ssh -i $work/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
   on_host 1 "$here/../../deploy/launch.sh" mpirun --allow-run-as-root --hostfile "$work/hosts" \
@@ -85,8 +86,8 @@ across() {
     --max_predictions_per_seq=5 --disable_progress_bar "${@:4}" > "$work/$3.log" 2>&1
 }
 
-# start OUTPUT: ranks on all four hosts in the background, until they have saved a checkpoint newer
-# than those there.
+# start OUTPUT: starts ranks on all four hosts in the background, and waits until they have saved a new
+# checkpoint.
 start() {
   before=$(ls -v "$work/$1"/ckpt_*.pt 2> /dev/null | tail -n 1 || true)
   across $((4 * each)) "$each" "$1" --train_batch_size=1 --gradient_accumulation_steps=1 \
@@ -101,7 +102,8 @@ start() {
   die "no checkpoint within 300 s"
 }
 
-# finish FAULT SECONDS: the job ends within the time; a line, ours or Open MPI's, names host 3.
+# finish FAULT SECONDS: checks that the job ends within the time, and that a line of ours or of Open MPI
+# names host 3.
 finish() {
   local at=$SECONDS status=0
   while kill -0 $job 2> /dev/null; do
@@ -117,7 +119,7 @@ finish() {
   "$tiny_job" whole "$work"/job/ckpt_*.pt || die "$1: a damaged checkpoint"
 }
 
-# none_left HOST…: its processes end by themselves.
+# none_left HOST…: checks that the processes of the hosts end by themselves.
 none_left() {
   local host
   for host in "$@"; do
@@ -160,7 +162,7 @@ wait $job || status=$?
 none_left 1 2 3 4
 echo "asked to stop: status 75, checkpoints whole"
 
-# One rank a host.
+# One rank on each host.
 bits=(--deterministic --learning_rate=0.02 --warmup_proportion=0.1 --max_steps=100)
 pretrain 1 alone "${bits[@]}" || die "one rank failed"
 for part in 4:30 2:70 4:100; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# on_ranks.sh RANKS PROGRAM [arguments…]: mpirun (MPIRUN, where it is set) on this host, more ranks
-# than cores allowed, one thread each. As root, which Open MPI asks to be told.
+# on_ranks.sh RANKS PROGRAM [arguments…]: runs mpirun (or MPIRUN, if it is set) on this host, with one
+# thread for each rank. There may be more ranks than cores. Open MPI needs an option to run as root.
 set -euo pipefail
 ranks=$1
 shift
@@ -9,7 +9,7 @@ options=()
 if [[ $("$mpirun" --version) == *"Open MPI"* ]]; then
   options=(--oversubscribe --bind-to none)
   [[ $EUID -ne 0 ]] || options+=(--allow-run-as-root)
-  # The kernel refuses one process another's memory in many containers; sums then go by copies.
+  # In many containers the kernel does not let a process read the memory of another. Open MPI then copies.
   export OMPI_MCA_btl_vader_single_copy_mechanism=none
 fi
 export OMP_NUM_THREADS=1

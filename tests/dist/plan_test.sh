@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# bertha plan --measure on two ranks: one file, one plan, with sums of both; another plan reads it.
+# bertha plan --measure on two ranks writes one file and prints one plan, with all-reduces of both ranks.
+# Another plan reads the file.
 source "$(dirname "$0")/common.sh"
 options=(--config_file="$work/config.json" --micro_batch=2 --max_seq_length=16
   --max_predictions_per_seq=3 --ranks=1,2,8 --ranks_a_node=2)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# random_faults.sh BERTHA TINY_JOB FAULTS [SEED [SECONDS]]: as many times, a rank of a tiny job is
-# killed, crashes, exits or is stopped at a random moment, half of the times in a job that saves every
-# step. Each job must end in time with a line that names the rank, its step and what it was in, and
-# leave no process and no damaged checkpoint; the next start must go on from the last. In time is within
-# 10 seconds where SECONDS, for busy machines, does not say otherwise.
+# random_faults.sh BERTHA TINY_JOB FAULTS [SEED [SECONDS]]: FAULTS times, a rank of a tiny job is killed,
+# crashes, exits or is stopped at a random moment. Half of the jobs save after every step. Each job must end
+# within SECONDS (10 by default; busy machines need more) with a line that names the rank, its step and what
+# it was doing. It must leave no process and no damaged checkpoint. The next start must continue from the
+# last checkpoint.
 source "$(dirname "$0")/common.sh"
 faults=$3
 RANDOM=${4:-1}
@@ -11,7 +11,8 @@ in_time=${5:-10}
 watchdog=$((in_time * 4 / 10))
 # Seconds after SIGTERM until Open MPI kills; it waits for twice as long after a rank has died.
 export OMPI_MCA_odls_base_sigkill_timeout=4
-# AddressSanitizer refuses a library before its own; this one takes none of its functions.
+# AddressSanitizer refuses a library that is loaded before its own. This library replaces none of its
+# functions, so the check is off.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 export LD_PRELOAD="$(dirname "$tiny_job")/libexit_on_signal.so"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Under --deterministic 1, 2 and 4 ranks give the same bits after 100 steps, also when a run goes
-# from 4 ranks to 2 and back; without it their losses agree. Weights are compared as they go.
+# Under --deterministic 1, 2 and 4 ranks give the same bits after 100 steps, also when a run changes from
+# 4 ranks to 2 and back. Without it their losses agree. The runs compare their weights.
 source "$(dirname "$0")/common.sh"
 steps=(--max_steps=100 --num_steps_per_checkpoint=40 --weight-check-interval=10)
 

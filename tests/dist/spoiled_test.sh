@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A NaN on one rank: all skip the same step and go on, or stop after five in a row with the last
-# good checkpoint. A weight that differs on one rank is found and the rank named.
+# A NaN on one rank: all ranks skip the same step and continue, or stop after five in a row with the last
+# good checkpoint. A weight that differs on one rank is found, and the message names the rank.
 source "$(dirname "$0")/common.sh"
 export OMPI_MCA_odls_base_sigkill_timeout=1
 spoiled_job="$(dirname "$tiny_job")/spoiled_job"
