@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
+#include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
-#include "backend/cpu/view.h"
 #include "core/context.h"
 #include "core/philox.h"
 #include "core/threads.h"

@@ -35,3 +35,11 @@ find src -mindepth 2 \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.
       failed = 1
     }
     END { exit failed }' >&2
+
+# The name of a source file says alone what the file is for, so no two files share one.
+repeated=$(find src -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' | sed 's|.*/||' |
+  sort | uniq -d)
+if [[ -n $repeated ]]; then
+  printf 'src: two files are named %s\n' $repeated >&2
+  exit 1
+fi

@@ -11,7 +11,7 @@
 
 #include "bert/config.h"
 #include "core/context.h"
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 namespace bertha::bert {
 

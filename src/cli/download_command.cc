@@ -12,7 +12,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 #include "io/download.h"
 #include "runlog/work_meter.h"
 

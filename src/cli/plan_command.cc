@@ -6,7 +6,7 @@
 #include "bert/config.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 #include "cli/stop.h"
 #include "core/error.h"
 #include "io/atomic_file.h"

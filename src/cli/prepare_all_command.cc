@@ -9,7 +9,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "prepare/pipeline.h"

@@ -9,7 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/prepare_commands.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 #include "cli/stop.h"
 #include "core/error.h"
 #include "runlog/work_meter.h"

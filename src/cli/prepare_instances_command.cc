@@ -5,7 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 #include "core/threads.h"
 #include "prepare/instances_stage.h"
 

@@ -7,7 +7,7 @@
 
 #include "cli/device_choice.h"
 #include "cli/options.h"
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 
 namespace bertha::cli {
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "comm/pairwise.h"
 #include "core/error.h"
 

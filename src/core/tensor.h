@@ -2,8 +2,8 @@
 
 // A tensor is a view {buffer, offset, dtype, shape} of dense, row-major elements. It owns no memory
 // and is cheap to copy. Only backend/ and the device files of an op may use addresses
-// (backend/cpu/view.h). An op receives each operand that it writes as Out or InOut, so that readers
-// and recording devices see every write at the call.
+// (backend/cpu/cpu_view.h). An op receives each operand that it writes as Out or InOut, so that
+// readers and recording devices see every write at the call.
 
 #include <array>
 #include <cstddef>

@@ -14,7 +14,7 @@
 #include "ops/embedding.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 #include "ops/rows.h"
 #include "ops/sequence_cross_entropy.h"
 #include "ops/zero.h"

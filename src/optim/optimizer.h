@@ -11,7 +11,7 @@
 #include "comm/communicator.h"
 #include "core/context.h"
 #include "core/scalar_slots.h"
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 #include "optim/moment_store.h"
 #include "optim/zero_partition.h"
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 namespace bertha::optim {
 

@@ -2,14 +2,14 @@
 
 // ZeRO-1 (Rajbhandari et al. 2020) partitions the optimizer's state and work over ranks: rank r
 // keeps the moments of one contiguous range of the flat buffers and updates the weights in it. The
-// ranges end between the blocks of the optimizer's norms (ops/optimizer.h), so that norms have the
-// same bits as without a partition.
+// ranges end between the blocks of the optimizer's norms (ops/optimizer_steps.h), so that norms
+// have the same bits as without a partition.
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 namespace bertha::optim {
 

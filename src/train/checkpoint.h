@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bert/parameters.h"
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 #include "optim/moment_store.h"
 
 namespace bertha::train {

@@ -14,7 +14,7 @@
 #include "tasks/classification/classification_metrics.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
-#include "train/ranks.h"
+#include "train/rank_agreement.h"
 
 namespace bertha::train {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "train/pretraining_options.h"
-#include "train/ranks.h"
+#include "train/rank_agreement.h"
 
 namespace bertha::train {
 namespace {

@@ -18,7 +18,7 @@
 #include "runlog/run_log.h"
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
-#include "train/ranks.h"
+#include "train/rank_agreement.h"
 #include "train/start_plan.h"
 
 namespace bertha::train {

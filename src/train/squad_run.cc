@@ -13,7 +13,7 @@
 #include "io/atomic_folder.h"
 #include "train/model_folder.h"
 #include "train/pretraining_options.h"
-#include "train/ranks.h"
+#include "train/rank_agreement.h"
 
 namespace bertha::train {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "bert/pretraining.h"
 #include "core/philox.h"
 #include "recording_device.h"

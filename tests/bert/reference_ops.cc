@@ -8,7 +8,7 @@
 #include "ops/cross_entropy_ref.h"
 #include "ops/layer_norm_ref.h"
 #include "ops/linear_ref.h"
-#include "ops/optimizer_ref.h"
+#include "ops/optimizer_steps_ref.h"
 #include "ops/rows_ref.h"
 #include "recording_device.h"
 #include "support/dual.h"

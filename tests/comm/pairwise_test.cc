@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "comm/gradient_tree.h"
 #include "support/host.h"
 

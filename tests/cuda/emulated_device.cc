@@ -6,8 +6,8 @@
 #include <string>
 
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/cuda_view.h"
 #include "backend/cuda/products.h"
-#include "backend/cuda/view.h"
 #include "core/error.h"
 
 namespace bertha::cuda {

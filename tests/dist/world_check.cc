@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "comm/communicator.h"
 #include "comm/pairwise.h"
 #include "core/error.h"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/philox.h"
 #include "ops/attention_ref.h"
 #include "ops/cpu/attention_cpu.h"

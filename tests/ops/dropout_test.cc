@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "ops/cpu/dropout_mask.h"
 
 namespace bertha::ops {

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
-#include "backend/cpu/view.h"
 #include "core/error.h"
 #include "core/profile.h"
 #include "core/threads.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "backend/cpu/weight_gradient.h"
 #include "core/error.h"
 #include "core/profile.h"

@@ -3,11 +3,11 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "backend/cuda/cuda_view.h"
 #include "backend/cuda/graphs.h"
 #include "backend/cuda/handles.h"
 #include "backend/cuda/products.h"
 #include "backend/cuda/staging.h"
-#include "backend/cuda/view.h"
 
 namespace bertha::cuda {
 namespace {

@@ -13,9 +13,9 @@
 #include <tuple>
 #include <vector>
 
+#include "backend/cuda/cuda_view.h"
 #include "backend/cuda/handles.h"
 #include "backend/cuda/product_choices.h"
-#include "backend/cuda/view.h"
 
 namespace bertha::cuda {
 namespace {

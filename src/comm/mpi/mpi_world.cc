@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "comm/launch.h"
 #include "comm/mpi/status.h"
 #include "core/dtype.h"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <exception>
 
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
 #include "comm/device_communicator.h"
 #include "comm/nccl/round.h"
 #include "core/error.h"

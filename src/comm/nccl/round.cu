@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "backend/cuda/launch.h"
+#include "backend/cuda/kernel_launch.h"
 
 namespace bertha::comm {
 namespace {

@@ -10,7 +10,7 @@
 #include <new>
 #include <span>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/threads.h"
 #include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/cpu_kernels.h"

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/threads.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/cross_entropy_kernels.h"

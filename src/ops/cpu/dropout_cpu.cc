@@ -1,5 +1,5 @@
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "ops/cpu/dropout_mask.h"
 #include "ops/dropout.h"
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "ops/cpu/cpu_kernels.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/threads.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/partial_sums.h"

@@ -1,5 +1,5 @@
+#include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
-#include "backend/cpu/view.h"
 #include "core/profile.h"
 #include "core/threads.h"
 #include "ops/cpu/activation_kernels.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/threads.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/optimizer_kernels.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/cpu/view.h"
+#include "backend/cpu/cpu_view.h"
 #include "core/threads.h"
 #include "ops/cpu/cpu_kernels.h"
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "backend/cuda/launch.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/dropout_cuda.h"
 
 namespace bertha::ops {

@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-#include "backend/cuda/launch.h"
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/partial_sums.h"
 
 namespace bertha::ops {

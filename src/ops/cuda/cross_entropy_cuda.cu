@@ -3,8 +3,8 @@
 
 #include "ops/cuda/cross_entropy_cuda.h"
 
-#include "backend/cuda/launch.h"
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {

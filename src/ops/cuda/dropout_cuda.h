@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
+#include "backend/cuda/cuda_view.h"
 #include "backend/cuda/kernel.h"
-#include "backend/cuda/view.h"
 #include "core/philox.h"
 #include "ops/dropout.h"
 

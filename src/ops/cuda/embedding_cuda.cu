@@ -1,6 +1,6 @@
 // Ids are checked on the host where batches are made; a wrong one here would read foreign memory.
 
-#include "backend/cuda/launch.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/column_sums_cuda.h"
 #include "ops/cuda/cuda_kernels.h"
 #include "ops/cuda/layer_norm_cuda.h"

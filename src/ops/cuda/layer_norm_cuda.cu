@@ -4,7 +4,7 @@
 
 #include "ops/cuda/layer_norm_cuda.h"
 
-#include "backend/cuda/launch.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/column_sums_cuda.h"
 #include "ops/cuda/cuda_kernels.h"
 #include "ops/cuda/dropout_cuda.h"

@@ -2,7 +2,7 @@
 // is the tanh approximation, BERT's is the erf form. Its derivative is fused with the sums that the
 // bias gradient needs; the library's epilogue for those overwrites where the contract adds.
 
-#include "backend/cuda/launch.h"
+#include "backend/cuda/kernel_launch.h"
 #include "backend/cuda/products.h"
 #include "ops/cuda/column_sums_cuda.h"
 #include "ops/cuda/cuda_kernels.h"

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 namespace bertha::ops {
 

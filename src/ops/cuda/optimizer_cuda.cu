@@ -2,8 +2,8 @@
 // block writes its sum of squares (double), then one warp a parameter adds these in order. Spans
 // start at multiples of 128 bytes, so whole packs are aligned; the last elements go one by one.
 
-#include "backend/cuda/launch.h"
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/cuda_kernels.h"
 #include "ops/cuda/norm_blocks.h"
 

@@ -1,7 +1,7 @@
 #include "ops/cuda/rows_cuda.h"
 
-#include "backend/cuda/launch.h"
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/cuda_kernels.h"
 
 namespace bertha::ops {

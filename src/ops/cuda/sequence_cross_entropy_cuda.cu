@@ -1,7 +1,7 @@
 // A block takes one question of one sequence: a few hundred logits.
 
-#include "backend/cuda/launch.h"
-#include "backend/cuda/view.h"
+#include "backend/cuda/cuda_view.h"
+#include "backend/cuda/kernel_launch.h"
 #include "ops/cuda/cross_entropy_cuda.h"
 #include "ops/cuda/cuda_kernels.h"
 

@@ -1,4 +1,4 @@
-#include "cli/ranks.h"
+#include "cli/rank_options.h"
 
 #include <sched.h>
 #include <spdlog/spdlog.h>

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 namespace bertha::ops::reference {
 

@@ -1,4 +1,4 @@
-#include "train/ranks.h"
+#include "train/rank_agreement.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -10,7 +10,7 @@
 
 #include "ops/convert.h"
 #include "ops/cpu/optimizer_kernels.h"
-#include "ops/optimizer_ref.h"
+#include "ops/optimizer_steps_ref.h"
 #include "support/compare.h"
 #include "support/host.h"
 

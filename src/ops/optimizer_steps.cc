@@ -1,4 +1,4 @@
-#include "ops/optimizer.h"
+#include "ops/optimizer_steps.h"
 
 #include <cmath>
 
