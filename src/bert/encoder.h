@@ -57,8 +57,8 @@ enum class Keep : uint8_t {
   kAll
 };
 
-/// Told during a backward pass that all gradients from this element of the flat buffer on have
-/// their last value; offsets fall, the last is 0.
+/// Called during a backward pass when all gradients from this element of the flat buffer on are
+/// final. Offsets decrease from call to call; the last is 0.
 using GradientsFinal = std::function<void(int64_t from)>;
 
 class Encoder {

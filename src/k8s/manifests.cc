@@ -295,7 +295,7 @@ void check(const ManifestOptions& o) {
          o.cards_per_node);
   }
   if (is_multi(o) && (makes_data(o) || o.job == "inference")) {
-    fail("--job {} runs on one card; --cards is {}", o.job, o.cards);
+    fail("--job {} runs on one device; --cards is {}", o.job, o.cards);
   }
 }
 

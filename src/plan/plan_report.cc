@@ -196,7 +196,8 @@ void Report::overlap() {
 }
 
 void Report::curves() {
-  add("\nefficiency in %, by network, {} cards a node\n{:<16}", scaling_.cluster.cards_a_node, "");
+  add("\nefficiency in %, by network, {} network cards a node\n{:<16}",
+      scaling_.cluster.cards_a_node, "");
   for (const ScalingRow& row : scaling_.rows) add("{:>8}", row.ranks);
   add("\n");
   for (const NetworkCurve& curve : scaling_.curves) {

@@ -26,8 +26,8 @@ std::string relative_to(const std::string& root, const std::string& path) {
   return fs::path(path).lexically_normal().lexically_relative(fs::path(root).lexically_normal());
 }
 
-/// The checksum of a file's first and last 64 KiB. With the file's size it tells dumps and
-/// manifests apart without reading all of a large file.
+/// The checksum of a file's first and last 64 KiB. Together with the file's size it
+/// distinguishes dumps and manifests, and does not need all of a large file to be read.
 uint32_t checksum_of_ends(const std::string& path) {
   const io::MappedFile file(path);
   const std::string_view text = file.text();

@@ -1,9 +1,9 @@
 #pragma once
 
-// CUDA's words for the host, so that .cu files run, thread by thread, where no card is. The threads
-// of a block are fibers that switch at barriers; blocks run one after another. It checks what a
-// kernel computes, that every lane reaches every warp operation and that barriers are met; it says
-// nothing of races, alignment or speed.
+// The keywords of CUDA for the host, so that .cu files run thread by thread without a GPU. The
+// threads of a block are fibers that switch at barriers; blocks run one after another. The
+// emulation checks what a kernel computes, that every lane reaches every warp operation, and that
+// barriers are met. It does not find races, wrong alignment or slow code.
 
 #define BERTHA_CUDA_EMULATION 1
 

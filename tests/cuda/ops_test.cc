@@ -1,5 +1,5 @@
-// The CUDA ops against the CPU's, on the same operands: a card where there is one (built with
-// CUDA), else the kernels run by the host.
+// Compares the CUDA ops with the CPU's on the same operands: on a GPU where there is one (in a
+// build with CUDA), else with the kernels emulated on the host.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// NCCL with a single rank on one card: sums, shares and rounding leave what a world of one leaves,
-// also from a captured segment. Several cards are tests/dist's.
+// NCCL with a single rank on one GPU: collectives and rounding give the results of a world of one
+// rank, also from a captured segment. Several GPUs are tested in tests/dist.
 
 #include <gtest/gtest.h>
 

@@ -11,7 +11,7 @@
 namespace bertha::plan {
 namespace {
 
-/// 1e9 bytes a second within a node, two cards of 1e8 between nodes, no latency.
+/// 1e9 bytes a second within a node, two network cards of 1e8 between nodes, no latency.
 constexpr Cluster kPlain = {{0, 1e9}, {0, 1e8}, 4, 2};
 constexpr Link kSlow = {1e-3, 1e30};
 
@@ -19,7 +19,7 @@ TEST(CostModel, RingMovesTwiceTheBytesLessOnePart) {
   EXPECT_EQ(all_reduce_seconds(kPlain, 1, 1 << 20), 0);
   // 4 ranks of a node: 2 · 3 / 4 of 1e9 bytes.
   EXPECT_NEAR(all_reduce_seconds(kPlain, 4, 1e9), 1.5, 1e-9);
-  // 2 nodes add 2 · 1 / 2 of the bytes over two cards of 1e8.
+  // 2 nodes add 2 · 1 / 2 of the bytes over two network cards of 1e8.
   EXPECT_NEAR(all_reduce_seconds(kPlain, 8, 1e9), 1.5 + 5, 1e-9);
   EXPECT_NEAR(reduce_scatter_seconds(kPlain, 8, 1e9), 6.5 / 2, 1e-9);
 }
@@ -128,7 +128,7 @@ TEST(CostModel, LinksAreFoundByName) {
 
 /// NVIDIA's published strong scaling of BERT-Large, phase 1, at 65,536 sequences an update (580
 /// sequences a second on one A100 of 80 GB, micro-batches of 256; gradients in half precision after
-/// the backward pass): 98.9 % of 8 cards, 94.9 % of 256.
+/// the backward pass): 98.9 % of 8 GPUs, 94.9 % of 256.
 TEST(CostModel, EfficiencyIsCloseToPublishedScaling) {
   StepCost cost;
   cost.micro_batch_seconds = 256 / 580.0;

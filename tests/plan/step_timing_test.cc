@@ -13,7 +13,7 @@ namespace {
 
 TEST(StepTiming, WrittenFileReadsBackEqual) {
   StepTiming timing;
-  timing.device = "a \"card\"";
+  timing.device = "a \"GPU\"";
   timing.threads = 3;
   timing.ranks = 4;
   timing.hosts = 2;

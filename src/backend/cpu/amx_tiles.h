@@ -1,7 +1,7 @@
 #pragma once
 
-// The tile unit of AMX, for files built for it (*_amx.cc) only: unnamed, so that no other file's
-// code can be merged with it.
+// The tile unit of AMX, for files built for it (*_amx.cc). The namespace is anonymous, so that the
+// linker cannot merge this code with that of files built for other processors.
 
 #include <immintrin.h>
 
@@ -10,8 +10,8 @@
 namespace bertha::cpu {
 namespace {
 
-/// All eight tiles whole: 16 rows of 64 bytes. Released at the end, since other users of the tile
-/// unit on this thread set their own.
+/// Configures all eight tiles as 16 rows of 64 bytes. The destructor releases them, because other
+/// users of the tile unit on this thread configure their own.
 class TileUnit {
  public:
   TileUnit() {

@@ -8,15 +8,16 @@
 
 namespace bertha::cpu {
 
-/// Instruction sets the kernels are written for, best first wins at run time. The environment
-/// variable BERTHA_MAX_ISA (avx2, avx512, avx512_bf16, amx) lowers it, for tests and comparisons.
+/// Instruction sets that have kernels. The best one that the processor has is used at run time. The
+/// environment variable BERTHA_MAX_ISA (avx2, avx512, avx512_bf16, amx) limits the choice, for
+/// tests and comparisons.
 enum class Isa : uint8_t { kAvx2, kAvx512, kAvx512Bf16, kAmx };
 Isa best_isa();
 const char* name_of(Isa isa);
 
 class MatrixProducts;
 
-/// The processor this program runs on. Work is done when a call returns.
+/// The processor that this program runs on. A call returns when its work is complete.
 class CpuDevice : public Device {
  public:
   CpuDevice();
@@ -36,7 +37,7 @@ class CpuDevice : public Device {
   void synchronize() override {}
   void parameters_changed() override { ++parameter_version_; }
 
-  /// Counts parameters_changed(); prepared weights of an older version are stale.
+  /// The number of calls of parameters_changed(). Prepared weights of an older version are stale.
   uint64_t parameter_version() const { return parameter_version_; }
   /// The library's matrix products, with what they keep between calls.
   MatrixProducts& products() { return *products_; }
@@ -46,7 +47,7 @@ class CpuDevice : public Device {
   uint64_t parameter_version_ = 0;
 };
 
-/// CpuDevice::copy() and zero() without their entries in the profile, on all threads.
+/// CpuDevice::copy() and zero() on all threads, without an entry in the profile.
 void copy_bytes(const Tensor& from, Out to);
 void zero_bytes(Out to);
 

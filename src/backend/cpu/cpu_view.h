@@ -1,7 +1,7 @@
 #pragma once
 
-// The one place where CPU addresses come out of tensors. For backend/cpu, ops/cpu and tests. The
-// address of a tensor that is not in host memory means nothing here: taking it is a defect.
+// The only place where CPU addresses are taken from tensors; used by backend/cpu, ops/cpu and
+// tests. A tensor that is not in host memory has no CPU address: to ask for one is a defect.
 
 #include <span>
 

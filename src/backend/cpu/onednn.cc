@@ -57,7 +57,7 @@ dnnl::primitive_attr attributes(Epilogue epilogue, bool add) {
 
 enum class Kind : uint8_t { kForward, kBackwardData, kBackwardWeights };
 
-/// What tells one primitive from another.
+/// The key of a cached primitive.
 struct Key {
   Kind kind;
   DType dtype;

@@ -9,8 +9,8 @@
 
 namespace bertha::cuda {
 
-/// Too little memory is the user's to mend, all else too (a driver, a broken card); a kernel that
-/// read outside its memory shows here as well, at a later call.
+/// Reports every CUDA failure as Error: too little memory, a driver that does not fit, a broken
+/// GPU. Kernels fail asynchronously, so a bad access may surface at a later call.
 inline void check(cudaError_t status, const char* call) {
   if (status == cudaSuccess) return;
   fail("CUDA: {}: {} ({})", call, cudaGetErrorString(status), cudaGetErrorName(status));

@@ -12,7 +12,7 @@
 namespace bertha::cuda {
 namespace {
 
-/// The kernels use tensor cores of Ampere and newer cards.
+/// The kernels use tensor cores of Ampere and newer GPUs.
 constexpr int kLeastMajor = 8;
 
 size_t bytes_of(const Tensor& tensor) {
@@ -34,7 +34,7 @@ OwnedEvent make_event() {
                           unsigned{cudaEventDisableTiming});
 }
 
-/// `waiting` goes on when all is done that is queued on `first` now.
+/// Makes `waiting` wait for the work that is queued on `first` at the time of the call.
 void order(cudaStream_t first, cudaEvent_t event, cudaStream_t waiting) {
   BERTHA_CUDA(cudaEventRecord(event, first));
   BERTHA_CUDA(cudaStreamWaitEvent(waiting, event, 0));
@@ -46,11 +46,11 @@ std::string absence(int64_t number) {
   int cards = 0;
   const cudaError_t status = cudaGetDeviceCount(&cards);
   if (status != cudaSuccess) {
-    return fmt::format("no NVIDIA card can be used: {}", cudaGetErrorString(status));
+    return fmt::format("no NVIDIA GPU can be used: {}", cudaGetErrorString(status));
   }
-  if (cards == 0) return "no NVIDIA card is present";
+  if (cards == 0) return "no NVIDIA GPU is present";
   if (number >= cards) {
-    return fmt::format("this host has {} NVIDIA cards; rank {} of the host needs one of its own",
+    return fmt::format("this host has {} NVIDIA GPUs; rank {} of the host needs one of its own",
                        cards, number);
   }
   cudaDeviceProp card{};
@@ -82,7 +82,7 @@ struct CudaDevice::State {
   OwnedStream stream;
   OwnedStream beside;
   OwnedEvent forked, joined;
-  bool apart = false;  ///< something was queued beside since the last join
+  bool apart = false;  ///< work was queued on the second stream since the last join
   Staging staging;
   Graphs graphs;
   std::unique_ptr<MatrixProducts> products;
@@ -95,9 +95,9 @@ CudaDevice::CudaDevice(int ordinal)
 }
 
 CudaDevice::~CudaDevice() {
-  // A broken card is no reason to end the program here; the last check has said so.
+  // A destructor must not throw. The last checked call has reported a broken GPU.
   cudaStreamSynchronize(stream());
-  state_->tables.clear();  // while the stream that free() waits for is there
+  state_->tables.clear();  // free() waits for the stream, so the stream is destroyed later
 }
 
 std::string CudaDevice::description() const {
@@ -156,7 +156,8 @@ Buffer CudaDevice::allocate(int64_t size_bytes) {
 }
 
 void CudaDevice::free(std::byte* base, int64_t /*size_bytes*/) noexcept {
-  // cudaFree waits for queued work that may use it. Graphs name addresses: all are dropped.
+  // cudaFree waits for queued work that may use the buffer. Graphs hold addresses, so all are
+  // dropped.
   state_->graphs.forget();
   cudaStreamSynchronize(stream());
   cudaFree(base);
@@ -187,7 +188,7 @@ void CudaDevice::zero(Out to) {
 }
 
 void CudaDevice::run(const Segment& segment, BodyRef body) {
-  join();  // what began before is no part of this
+  join();  // work that began earlier is not part of this segment
   state_->graphs.run(segment, [&] {
     body();
     join();

@@ -1,7 +1,7 @@
 #pragma once
 
-// An NVIDIA card. No header of CUDA is needed to include this one; a program built without CUDA
-// has absence() and open_device() from backend/no_cuda alone.
+// An NVIDIA GPU. This header needs no header of CUDA. In a program built without CUDA,
+// backend/no_cuda defines absence() and open_device(), and nothing else.
 
 #include <cstdint>
 #include <memory>
@@ -19,14 +19,14 @@ using Stream = CUstream_st*;
 
 class MatrixProducts;
 
-/// Why the card of this number cannot be used, as the end of a sentence; empty when it can.
+/// Why the GPU of this number cannot be used, as the end of a sentence; empty when it can.
 std::string absence(int64_t number = 0);
-/// The card of this number. Throws Error with the reason when there is none.
+/// Opens the GPU of this number. Throws Error with the reason when there is none.
 std::unique_ptr<Device> open_device(int64_t number = 0);
 
-/// One card and one stream: everything but the sums over ranks is queued in order on it. A Segment
-/// is run as it is the first time (plans and tables are made then), captured as a graph the second
-/// time, and replayed from then on.
+/// One GPU and one stream: everything except the all-reduce is queued on it in order. The first run
+/// of a Segment calls its body (plans and tables are made then), the second captures a graph, and
+/// every later one replays the graph.
 class CudaDevice : public Device {
  public:
   explicit CudaDevice(int ordinal = 0);
@@ -45,19 +45,19 @@ class CudaDevice : public Device {
   void zero(Out to) override;
   void run(const Segment& segment, BodyRef body) override;
   void synchronize() override;
-  /// Products read the weights where they lie: nothing is prepared, nothing goes stale.
+  /// Does nothing: products read the weights in place, so no prepared copy can become stale.
   void parameters_changed() override {}
 
   Stream stream() const;
-  /// A second stream, for what may go on beside the ops: it begins after all that is queued on
-  /// stream() now. What is queued on stream() after join() begins when it is done; the end of a
-  /// segment joins too, so that both streams are captured together.
+  /// A second stream, for work that may overlap the ops. It waits for what is queued on stream() at
+  /// the time of the call. Work queued on stream() after join() waits for it. The end of a segment
+  /// joins too, so that both streams are captured together.
   Stream fork();
   void join();
   int64_t multiprocessors() const;
   MatrixProducts& products();
-  /// Device copy of these bytes, made at the first call with them and kept. Not to be called first
-  /// in a captured run, which is never a segment's first.
+  /// A device copy of these bytes, made at the first call with them and kept. The first call must
+  /// not be in a captured run; a captured run is never the first run of a segment.
   const std::byte* table(std::span<const std::byte> bytes);
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 
-// The one place where CUDA addresses come out of tensors. For backend/cuda and ops/cuda.
+// The only place where CUDA addresses are taken from tensors; used by backend/cuda and ops/cuda.
 
 #include "core/device.h"
 #include "core/error.h"
@@ -26,7 +26,7 @@ T* elements(const Tensor& tensor) {
 }
 }  // namespace detail
 
-/// Elements of an operand that is only read; null for an absent one.
+/// Elements of an operand that is read only; null for an absent one.
 template <typename T>
 const T* data(const Tensor& tensor) {
   return detail::elements<const T>(tensor);

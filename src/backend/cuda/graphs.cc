@@ -11,7 +11,7 @@ bool graphs_wanted() {
   return value == nullptr || std::string_view(value) != "0";
 }
 
-/// Ends a capture that an exception broke off, so that the stream can be used again.
+/// Ends a capture that an exception interrupted, so that the stream can be used again.
 class CaptureGuard {
  public:
   explicit CaptureGuard(cudaStream_t stream) : stream_(stream) {}

@@ -13,15 +13,15 @@
 
 namespace bertha::cuda {
 
-/// Runs a segment as it is the first time, captures it the second, replays it from then on. At most
-/// kMost graphs are kept; segments past that run as they are. BERTHA_CUDA_GRAPHS=0 in the
-/// environment captures nothing.
+/// Calls the body of a segment the first time, captures it as a graph the second time, and replays
+/// the graph from then on. At most kMost graphs are kept; further segments run without a graph.
+/// BERTHA_CUDA_GRAPHS=0 in the environment turns graphs off.
 class Graphs {
  public:
   explicit Graphs(cudaStream_t stream);
 
   void run(const Segment& segment, BodyRef body);
-  /// Memory that graphs name was freed: none may run again.
+  /// Drops all graphs. Call it when memory that graphs may use was freed.
   void forget();
   int64_t count() const;
 

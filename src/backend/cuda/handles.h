@@ -31,7 +31,7 @@ using OwnedProduct = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using OwnedLayout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using OwnedPreference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
-/// Calls create(&handle, arguments...), which is checked, and owns what it made.
+/// Calls create(&handle, arguments...), checks its result, and owns the handle.
 template <typename OwnedHandle, typename Create, typename... Arguments>
 OwnedHandle make(const char* call, const Create& create, Arguments... arguments) {
   typename OwnedHandle::pointer handle = nullptr;

@@ -1,8 +1,8 @@
 #pragma once
 
-// What device code shares: element types, 16-byte access, reductions in a fixed order. Included by
-// .cu files alone. Those are plain C++ but for the words of CUDA: tests/cuda/emulation.h defines
-// these for the host, so that every kernel also runs on machines without a card.
+// Shared by device code: element types, 16-byte access, reductions in a fixed order. Only .cu files
+// include this header. They are plain C++ except for the keywords of CUDA, which
+// tests/cuda/emulation.h defines for the host, so that every kernel also runs without a GPU.
 
 #if defined(__CUDACC__)
 #include <cuda_bf16.h>
@@ -88,7 +88,7 @@ struct Smaller {
   __device__ int operator()(int a, int b) const { return a < b ? a : b; }
 };
 
-/// Every lane gets the result; the order of the operations is fixed.
+/// Every lane receives the result. The order of the operations is fixed.
 template <typename T, typename Operation>
 __device__ inline T warp_reduce(T value, Operation operation) {
 #pragma unroll
@@ -98,7 +98,7 @@ __device__ inline T warp_reduce(T value, Operation operation) {
   return value;
 }
 
-/// Every thread of a one-dimensional block of kThreads (whole warps) gets the result.
+/// Every thread of a one-dimensional block of kThreads (whole warps) receives the result.
 template <int kThreads, typename T, typename Operation>
 __device__ inline T block_reduce(T value, Operation operation) {
   constexpr int kWarps = kThreads / kWarp;

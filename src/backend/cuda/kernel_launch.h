@@ -1,7 +1,7 @@
 #pragma once
 
-// Starting kernels from .cu files, without the <<<>>> that a host compiler cannot read: every
-// launch is checked and names itself when it fails.
+// Launches kernels from .cu files without the <<<>>> syntax, which a host compiler cannot read.
+// Every launch is checked; the error names the kernel.
 
 #include <cstdint>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Measured choices of algorithms, kept in a file: a choice by time alone would make two runs of one
-// seed differ in the last bits.
+// Measured choices of algorithms, kept in a file. If each run measured again, two runs of one seed
+// could choose different algorithms and differ in the last bits.
 
 #include <map>
 #include <optional>
@@ -10,11 +10,11 @@
 namespace bertha::cuda {
 
 /// The file is text, one line a choice: a key, a space, the index in the library's list of
-/// candidates. Keys name the card, the library's version and the product.
+/// candidates. Keys name the GPU, the library's version and the product.
 class ProductChoices {
  public:
-  /// `path` empty: nothing is known and nothing kept. Throws Error naming the line for a file that
-  /// is not of this form; a file that does not exist is empty.
+  /// With an empty `path`, no choice is known and none is kept. Throws Error naming the line for a
+  /// file that is not of this form; a file that does not exist is empty.
   explicit ProductChoices(std::string path);
 
   bool enabled() const { return !path_.empty(); }

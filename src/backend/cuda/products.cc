@@ -1,6 +1,6 @@
-// Tensors are row-major, the library is column-major: every matrix is handed over as its transpose.
-// y = x wᵀ becomes yᵀ = w xᵀ, and so on; a row-major [R,C] is a column-major C x R of leading
-// dimension C.
+// Tensors are row-major and the library is column-major, so every matrix is passed as its
+// transpose. y = x wᵀ becomes yᵀ = w xᵀ, and so on; a row-major [R,C] is a column-major C x R of
+// leading dimension C.
 
 #include "backend/cuda/products.h"
 
@@ -93,7 +93,7 @@ OwnedProduct make_product(const Problem& problem) {
   return product;
 }
 
-/// Everything about a product that its operands' addresses do not change.
+/// The properties of a product that do not depend on the addresses of its operands.
 struct Plan {
   explicit Plan(const Problem& problem)
       : product(make_product(problem)),
@@ -152,7 +152,7 @@ void MatrixProducts::State::list_candidates(const Problem& problem, Plan& plan) 
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     set(preference.get(), attribute, problem.alignment);
   }
-  // The library proposes nothing for a null bias; which one it is matters to multiply() alone.
+  // The library proposes no algorithm for a null bias. Only multiply() uses the address.
   if (problem.has_bias) {
     set(plan.product.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
         static_cast<const void*>(workspace.base()));
@@ -205,7 +205,7 @@ double MatrixProducts::State::milliseconds(const Problem& problem, const Operand
 }
 
 int MatrixProducts::State::fastest(const Problem& problem, const Operands& operands, Plan& plan) {
-  // Results go to memory of their own: runs that add would add again and again.
+  // Results go to scratch memory, because runs that add would change the real output each time.
   const Buffer result = device.allocate(problem.m * problem.n * size_of(problem.out));
   Operands trial = operands;
   trial.d = result.base();

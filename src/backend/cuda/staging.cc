@@ -25,7 +25,7 @@ void Staging::turn() {
   BERTHA_CUDA(cudaEventRecord(done_[static_cast<size_t>(half_)].get(), stream_));
   half_ ^= 1;
   used_ = 0;
-  // An event that was never recorded counts as done.
+  // An event that was never recorded counts as complete.
   BERTHA_CUDA(cudaEventSynchronize(done_[static_cast<size_t>(half_)].get()));
 }
 

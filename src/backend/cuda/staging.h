@@ -1,7 +1,7 @@
 #pragma once
 
-// Pinned memory through which host writes reach the card: a copy from it is queued and the caller's
-// memory is free at once. Two halves in turn; one is written again when the copies out of it are
+// Pinned memory for host writes to the GPU. A copy from it is queued, so the caller may reuse its
+// own memory at once. Its two halves alternate; a half is written again when the copies from it are
 // done.
 
 #include <array>

@@ -1,4 +1,4 @@
-// Stands for backend/cuda in a program built without it.
+// Replaces backend/cuda in a program that is built without CUDA.
 
 #include "backend/cuda/cuda_device.h"
 
