@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include "ops/cpu/dropout_mask.h"
+#include "ops/cpu/dropout_words.h"
 
 namespace bertha::ops {
 namespace {
@@ -44,21 +45,7 @@ inline uint64_t keep_64(const DropoutStream& stream, uint64_t block) {
 }  // namespace
 
 void dropout_mask_avx512(const DropoutStream& stream, int64_t first, int64_t n, uint64_t* bits) {
-  const int64_t words = (n + 63) / 64;
-  if (words <= 0) return;
-  auto block = static_cast<uint64_t>(first) / 8;
-  const int shift = static_cast<int>(first % 8);
-  if (shift == 0) {
-    for (int64_t w = 0; w < words; ++w, block += 8) bits[w] = keep_64(stream, block);
-  } else {
-    uint64_t current = keep_64(stream, block);
-    for (int64_t w = 0; w < words; ++w) {
-      const uint64_t next = keep_64(stream, block += 8);
-      bits[w] = current >> shift | next << (64 - shift);
-      current = next;
-    }
-  }
-  if (n % 64 != 0) bits[words - 1] &= (uint64_t{1} << (n % 64)) - 1;
+  write_mask_words(first, n, bits, [&](uint64_t block) { return keep_64(stream, block); });
 }
 
 }  // namespace bertha::ops
