@@ -64,7 +64,7 @@ void write_hugging_face(const std::string& folder, const ExportModel& model);
 /// An ONNX model (opset 17): inputs input_ids, attention_mask and token_type_ids, i64 [N,S] with
 /// both extents free; outputs last_hidden_state (and pooler_output), logits, or start_logits and
 /// end_logits. Weights of 16 bits are widened in the graph, arithmetic is f32. Past 2 GB of weights
-/// they lie in `path`.data.
+/// they lie in `path`.data. Throws Error for a class that needs the pooler when the table has none.
 void write_onnx(const std::string& path, const ExportModel& model);
 
 namespace detail {

@@ -182,6 +182,12 @@ class OnnxBuilder {
 }  // namespace
 
 void write_onnx(const string& path, const ExportModel& model) {
+  const bool uses_pooler =
+      model.model == ModelClass::kPretraining || model.model == ModelClass::kClassification;
+  if (uses_pooler && model.table->indices().pooler_weight < 0) {
+    fail("{}: {} in ONNX needs the pooler, and the weights lack bert.pooler.dense.weight", path,
+         architecture(model.model));
+  }
   OnnxBuilder builder(model);
   builder.build();
   builder.save(path);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -115,9 +116,21 @@ int run_words(char** argv, const std::vector<std::string>& words) {
   return 2;
 }
 
+/// Fills closed standard streams. Otherwise the first file that a run opens would get the number of
+/// standard output, and results would be written into it. Standard output becomes a stream that
+/// cannot be written, so that flush_output() reports the loss.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) != -1) continue;
+    // The system gives the lowest free number, which is this one.
+    if (::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) != stream) ::_exit(1);
+  }
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  open_standard_streams();
   log_to_stderr();
   return flush_output(run_words(argv, {argv + std::min(argc, 1), argv + argc}));
 }

@@ -177,6 +177,19 @@ std::string text_of(const std::string& path) {
   return std::string(io::MappedFile(path).text());
 }
 
+TEST(Onnx, ClassifierWithoutPoolerIsRejected) {
+  const RandomModel random({.pooler = false, .classes = 3}, ModelClass::kClassification);
+  const TemporaryFolder folder;
+  try {
+    write_onnx(folder.file("a.onnx"), random.model());
+    FAIL() << "written without a pooler";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("bert.pooler.dense.weight"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a.onnx")));
+}
+
 TEST(Onnx, HoldsEveryWeightOnceTransposed) {
   const RandomModel random({.pooler = false, .question_answering = true},
                            ModelClass::kQuestionAnswering);

@@ -524,6 +524,15 @@ TEST_F(PrepareProgram, FullStandardOutputIsAnError) {
   }
 }
 
+TEST_F(PrepareProgram, ClosedStandardOutputIsAnError) {
+  const std::string command =
+      fmt::format("'{}' --help >&- 2> '{}'", BERTHA_PROGRAM, path("stderr"));
+  const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a shell closes streams
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  const std::string said = test::read_all(path("stderr"));
+  EXPECT_NE(said.find("standard output: cannot write"), std::string::npos) << said;
+}
+
 TEST_F(PrepareProgram, InspectNamesFilesThatAreNoShards) {
   const std::string foreign = path("foreign/a.hdf5");
   fs::create_directory(path("foreign"));
