@@ -78,9 +78,11 @@ int run_prepare_pack(Arguments arguments, comm::Communicator& world) {
   finish(settings);
   const prepare::PackResult result = prepare::run_pack(
       settings.stage, world,
-      open_status_line("pack", prepare::kPackUnit, settings.quiet || !world.leads()));
-  if (world.leads())
-    fmt::print("{}\n{}\n", prepare::describe(result.packing), prepare::describe(result));
+      open_status_line("pack", prepare::kPackUnit, settings.quiet || !world.leads()),
+      [&](const dataset::Packing& found) {
+        if (world.leads()) fmt::print("{}\n", prepare::describe(found));
+      });
+  if (world.leads()) fmt::print("{}\n", prepare::describe(result));
   return 0;
 }
 

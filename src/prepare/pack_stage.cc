@@ -65,7 +65,7 @@ void check_options(const dataset::PackOptions& options) {
 }
 
 PackResult run_pack(const PackOptions& options, comm::Communicator& world,
-                    const ReportProgress& progress) {
+                    const ReportProgress& progress, const ReportPacking& packing_found) {
   check_options(options.packing);
   const Stopwatch watch;
   const std::vector<std::string> inputs = find_inputs(options);
@@ -73,15 +73,16 @@ PackResult run_pack(const PackOptions& options, comm::Communicator& world,
   packing.part = world.rank();
   packing.parts = world.ranks();
   const dataset::SequenceLengths lengths(inputs, packing.row_length, packing.threads);
-  PackResult result{
-      .packing = dataset::pack_histogram(lengths.histogram(), packing.sequences_per_row),
-      .metadata = dataset::packing_metadata_path(options.output_dir)};
+  const dataset::Packing found =
+      dataset::pack_histogram(lengths.histogram(), packing.sequences_per_row);
+  if (packing_found) packing_found(found);
+  PackResult result{.metadata = dataset::packing_metadata_path(options.output_dir)};
   if (world.leads()) clear_output(options);
   world.wait_for_all(comm::Stage::kBarrier);
-  result.files = std::ssize(dataset::write_packed(inputs, lengths, result.packing, packing,
-                                                  options.output_dir, progress));
+  result.files = std::ssize(
+      dataset::write_packed(inputs, lengths, found, packing, options.output_dir, progress));
   all_reduce_counts(world, {&result.files});
-  if (world.leads()) io::write_file(result.metadata, dataset::packing_metadata(result.packing));
+  if (world.leads()) io::write_file(result.metadata, dataset::packing_metadata(found));
   result.seconds = watch.seconds();
   return result;
 }

@@ -3,6 +3,7 @@
 // The pack stage: several sequences share a row, so that training spends little on padding.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "comm/communicator.h"
@@ -20,11 +21,13 @@ struct PackOptions {
 };
 
 struct PackResult {
-  dataset::Packing packing;
   int64_t files = 0;     ///< written by all ranks
   std::string metadata;  ///< the file of metadata beside output_dir
   double seconds = 0;
 };
+
+/// Receives the packing as soon as it is known.
+using ReportPacking = std::function<void(const dataset::Packing& packing)>;
 
 /// What the progress of run_pack() counts.
 inline constexpr const char* kPackUnit = "files, read and written";
@@ -34,10 +37,11 @@ void check_options(const dataset::PackOptions& options);
 
 /// Writes the packed files, and the metadata last; all ranks call it, and each writes its part of
 /// the files. The same shards, options and seed give the same bytes for any number of ranks and
-/// threads. `progress` is in files of this rank, read and written. Throws Error when output_dir
-/// holds the result of an earlier run and `overwrite` is not set.
+/// threads. `progress` is in files of this rank, read and written. `packing_found` is called on
+/// every rank before the first file is written; it may be empty. Throws Error when output_dir holds
+/// the result of an earlier run and `overwrite` is not set.
 PackResult run_pack(const PackOptions& options, comm::Communicator& world,
-                    const ReportProgress& progress);
+                    const ReportProgress& progress, const ReportPacking& packing_found = {});
 
 /// "51831 sequences in 47100 rows of 128 tokens: …"
 std::string describe(const dataset::Packing& packing);

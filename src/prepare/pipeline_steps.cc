@@ -224,8 +224,9 @@ Step instances_step(const PipelineSettings& s, const WorkingFolder& folder, cons
 
 StepResult pack(const PackOptions& options, comm::Communicator& world,
                 const PipelineCallbacks& callbacks) {
-  const PackResult result = run_pack(options, world, callbacks.open_progress("pack", kPackUnit));
-  callbacks.print(describe(result.packing));
+  const PackResult result =
+      run_pack(options, world, callbacks.open_progress("pack", kPackUnit),
+               [&](const dataset::Packing& packing) { callbacks.print(describe(packing)); });
   callbacks.print(describe(result));
   std::vector<std::string> files = dataset::packed_files(options.output_dir);
   const auto made = static_cast<int64_t>(files.size());

@@ -65,8 +65,12 @@ TEST_F(Stages, InstancesPackAndVerifyReturnTheirCounts) {
   PackOptions pack{.input_dir = path("shards"), .output_dir = path("packed")};
   pack.packing.row_length = 64;
   pack.packing.max_predictions = 20;
-  const PackResult packed = run_pack(pack, comm::alone(), {});
-  EXPECT_EQ(packed.packing.sequences, made.instances);
+  int64_t sequences = 0;
+  const PackResult packed = run_pack(pack, comm::alone(), {}, [&](const dataset::Packing& packing) {
+    sequences = packing.sequences;
+    EXPECT_FALSE(std::filesystem::exists(pack.output_dir)) << "reported before it writes";
+  });
+  EXPECT_EQ(sequences, made.instances);
   EXPECT_EQ(packed.files, 1);
   EXPECT_TRUE(std::filesystem::exists(packed.metadata));
   EXPECT_THROW(run_pack(pack, comm::alone(), {}), Error) << "overwrite is not set";
