@@ -20,7 +20,7 @@ std::vector<float> numbers() {
   return values;
 }
 
-class Cards : public testing::Test {
+class SeveralGpus : public testing::Test {
  protected:
   void SetUp() override {
 #ifndef BERTHA_HAS_NCCL
@@ -52,12 +52,12 @@ class Cards : public testing::Test {
   std::vector<float> values_ = numbers();
 };
 
-TEST_F(Cards, OneRanksSumIsItsOwn) {
+TEST_F(SeveralGpus, AllReduceOfOneRankKeepsValues) {
   world_->all_reduce(inout(all()), {.bucket_elements = 300});
   EXPECT_EQ(read(), values_);
 }
 
-TEST_F(Cards, SumsAreReplayedWithTheirSegment) {
+TEST_F(SeveralGpus, AllReduceIsReplayedWithItsSegment) {
   for (int run = 0; run < 4; ++run) {
     device_->run({.name = "sums"}, [&] {
       world_->all_reduce_async(inout(all().rows(0, 500)), {});
@@ -68,14 +68,14 @@ TEST_F(Cards, SumsAreReplayedWithTheirSegment) {
   EXPECT_EQ(read(), values_);
 }
 
-TEST_F(Cards, BFloat16OnTheWireRoundsOnce) {
+TEST_F(SeveralGpus, BFloat16OnTheWireRoundsOnce) {
   world_->all_reduce(inout(all()), {.wire_dtype = DType::kBF16});
   std::vector<float> rounded;
   for (const float value : values_) rounded.push_back(static_cast<float>(BFloat16(value)));
   EXPECT_EQ(read(), rounded);
 }
 
-TEST_F(Cards, SharesOfOneRankAreAll) {
+TEST_F(SeveralGpus, PartitionOfOneRankIsTheWholeTensor) {
   const std::vector<int64_t> bounds = {0, kSize};
   world_->reduce_scatter(inout(all()), bounds, {});
   world_->all_gather(inout(all()), bounds, Stage::kWeights);
