@@ -16,7 +16,7 @@
 #include "backend/cpu/onednn.h"
 #include "core/context.h"
 #include "core/philox.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::bench {
 

@@ -5,8 +5,8 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "core/parallel_for.h"
 #include "core/philox.h"
-#include "core/threads.h"
 #include "ops/convert.h"
 
 namespace bertha::bert {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/parallel_for.h"
 #include "core/strings.h"
-#include "core/threads.h"
 
 namespace bertha::bert {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "cli/inspect_commands.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "dataset/length_histogram.h"
 #include "dataset/shard_samples.h"
 #include "dataset/shard_survey.h"

@@ -11,7 +11,7 @@
 #include "cli/prepare_commands.h"
 #include "cli/rank_options.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "prepare/pipeline.h"
 
 namespace bertha::cli {

@@ -12,7 +12,7 @@
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "prepare/extract_stage.h"
 
 namespace bertha::cli {

@@ -6,7 +6,7 @@
 #include "cli/prepare_commands.h"
 #include "cli/rank_options.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "prepare/pack_stage.h"
 
 namespace bertha::cli {

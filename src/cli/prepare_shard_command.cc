@@ -2,7 +2,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "prepare/shard_stage.h"
 
 namespace bertha::cli {

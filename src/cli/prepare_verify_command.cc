@@ -3,7 +3,7 @@
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
 #include "cli/rank_options.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "prepare/verify_stage.h"
 
 namespace bertha::cli {

@@ -14,7 +14,7 @@
 
 #include "comm/device_communicator.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "io/archive/crc32.h"
 
 namespace bertha::cli {

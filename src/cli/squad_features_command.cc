@@ -7,7 +7,7 @@
 #include "cli/options.h"
 #include "cli/squad_tools.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::cli {
 namespace {

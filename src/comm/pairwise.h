@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::comm {
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/ordered_workers.h"
+#include "core/ordered_pipeline.h"
 #include "corpus/formatting.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
@@ -291,7 +291,7 @@ ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& option
   const auto write = [&](const Page& page, const std::string& prose) {
     return format_article(page, reader.site().page_url(page.id), prose, options.form);
   };
-  OrderedWorkers<Batch, Articles> workers(
+  OrderedPipeline<Batch, Articles> workers(
       options.threads, [&] { return read_batch(reader, options.progress); },
       [&](Batch&& batch) { return to_articles(batch, reader.site(), options.wikitext, write); });
   const auto next_articles = [&]() -> std::optional<std::vector<std::string>> {
@@ -304,7 +304,7 @@ ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& option
   };
   Splitter splitter(next_articles,
                     options.sink ? std::numeric_limits<int64_t>::max() : options.file_bytes);
-  OrderedWorkers<Piece, Piece> pieces(
+  OrderedPipeline<Piece, Piece> pieces(
       options.compress ? options.threads : 1, [&] { return splitter.next(); },
       [&](Piece&& piece) {
         if (options.compress) piece.bytes = compress(std::move(piece.bytes));

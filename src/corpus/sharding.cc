@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/ordered_workers.h"
+#include "core/ordered_pipeline.h"
 #include "core/utf8.h"
 #include "corpus/sentence_splitter.h"
 #include "io/atomic_file.h"
@@ -181,7 +181,7 @@ Counted count_sentences(const Block& block) {
 Counted read_articles(std::span<const io::MappedFile> files, int64_t threads,
                       ProgressCounter& done) {
   BlockReader reader(files);
-  OrderedWorkers<Block, Counted> workers(
+  OrderedPipeline<Block, Counted> workers(
       threads, [&] { return reader.next(); },
       [files](Block&& block) {
         if (const int64_t at = find_invalid_utf8(block.text); at >= 0) {
@@ -243,7 +243,7 @@ std::string read_sources(const OpenSources& open, int64_t threads, const Take& t
   const std::vector<std::unique_ptr<LineSource>> sources = open();
   std::string damage;
   for (const std::unique_ptr<LineSource>& source : sources) {
-    OrderedWorkers<LineSource::Job, std::vector<std::string>> workers(
+    OrderedPipeline<LineSource::Job, std::vector<std::string>> workers(
         threads, [&source] { return source->next(); },
         [](LineSource::Job&& job) {
           std::vector<std::string> texts = job();
@@ -381,7 +381,7 @@ ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions
   const ShardPlan plan = plan_shards(articles.sentences, totals.shards, options.test_fraction);
   const std::vector<ShardJob> jobs = name_shards(plan, options);
   size_t next = 0;
-  OrderedWorkers<ShardJob, WrittenShard> workers(
+  OrderedPipeline<ShardJob, WrittenShard> workers(
       options.threads,
       [&] { return next < jobs.size() ? std::optional(jobs[next++]) : std::nullopt; },
       [&](ShardJob&& job) { return write_shard(job, files, articles.places); });

@@ -2,8 +2,8 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/parallel_tasks.h"
 #include "core/utf8.h"
-#include "core/workers.h"
 #include "cpython/str_rules.h"
 #include "dataset/instances.h"
 #include "io/atomic_file.h"
@@ -95,7 +95,7 @@ void read_file(const std::string& path, const text::Tokenizer& tokenizer, int64_
   const io::MappedFile file(path);
   const std::vector<std::string_view> texts = split_blocks(file.text());
   std::vector<Block> blocks(texts.size());
-  run_tasks(static_cast<int64_t>(texts.size()), threads, [&](int64_t index) {
+  parallel_tasks(static_cast<int64_t>(texts.size()), threads, [&](int64_t index) {
     const std::string_view text = texts[static_cast<size_t>(index)];
     if (const int64_t invalid = find_invalid_utf8(text); invalid >= 0) {
       fail("{}: byte {} is not UTF-8 text", path, text.data() - file.text().data() + invalid);

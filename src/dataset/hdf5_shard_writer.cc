@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/workers.h"
+#include "core/parallel_tasks.h"
 #include "dataset/hdf5_shard.h"
 #include "io/archive/deflate.h"
 #include "io/atomic_file.h"
@@ -107,7 +107,7 @@ void write_columns(const std::string& path, const Layout& layout, int64_t rows, 
   for (int64_t i = 0; i < in_flight; ++i) window.emplace_back(layout, group_rows);
   for (int64_t first = 0; first < groups; first += in_flight) {
     const int64_t count = std::min(in_flight, groups - first);
-    run_tasks(count, threads, [&](int64_t i) {
+    parallel_tasks(count, threads, [&](int64_t i) {
       const int64_t begin = (first + i) * group_rows;
       window[static_cast<size_t>(i)].make(
           std::min(group_rows, rows - begin),

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/workers.h"
+#include "core/parallel_tasks.h"
 #include "io/hdf5/hdf5_file.h"
 
 namespace bertha::dataset {
@@ -164,7 +164,7 @@ Survey survey_shards(const std::vector<std::string>& files, const SurveyOptions&
                      const ReportProgress& progress) {
   std::vector<Survey> of_file(files.size());
   ProgressCounter done(std::ssize(files), progress);
-  run_tasks(std::ssize(files), options.threads, [&](int64_t i) {
+  parallel_tasks(std::ssize(files), options.threads, [&](int64_t i) {
     Survey& survey = of_file[static_cast<size_t>(i)];
     const std::string& file = files[static_cast<size_t>(i)];
     try {

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "infer/rank_batches.h"
 
 namespace bertha::infer {

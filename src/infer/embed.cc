@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "ops/convert.h"
 #include "ops/copy.h"
 

@@ -12,22 +12,13 @@
 #include "core/context.h"
 #include "core/scalar_slots.h"
 #include "ops/optimizer_steps.h"
+#include "optim/gradient_clipping.h"
 #include "optim/moment_store.h"
 #include "optim/zero_partition.h"
 
 namespace bertha::optim {
 
 enum class OptimizerKind : uint8_t { kLamb, kAdamW };
-
-/// When gradients are clipped by their global norm.
-enum class GradientClipping : uint8_t {
-  /// update() divides them by norm / max_gradient_norm where the norm is larger (NVLAMB). With
-  /// ZeRO-1 update() needs only this rank's partition of the summed gradients.
-  kInUpdate,
-  /// clip_gradients() scales the buffer (torch's clip_grad_norm_) whenever the caller asks, as
-  /// run_squad.py does after every micro-batch. All ranks hold the whole summed gradients.
-  kInPlace,
-};
 
 struct OptimizerSettings {
   OptimizerKind kind = OptimizerKind::kLamb;

@@ -3,16 +3,10 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "optim/gradient_clipping.h"
 
 namespace bertha::optim {
 namespace {
-
-double clip_factor(double norm, double max_norm, ClipRule rule) {
-  if (max_norm <= 0) return 1;
-  if (rule == ClipRule::kDivide) return norm > max_norm ? max_norm / norm : 1;
-  const double factor = max_norm / (norm + 1e-6);
-  return factor < 1 ? factor : 1;
-}
 
 double correction(double beta, int64_t step) {
   return 1 / (1 - std::pow(beta, static_cast<double>(step)));
@@ -25,7 +19,7 @@ std::array<float, ops::kStepScalars> step_scalars(const ops::AdamSettings& setti
   BERTHA_CHECK(inputs.step >= 1 && inputs.loss_scale > 0, "step {}, loss scale {}", inputs.step,
                inputs.loss_scale);
   const double norm = inputs.gradient_norm / inputs.loss_scale;
-  const double scale = clip_factor(norm, inputs.max_norm, inputs.clip) / inputs.loss_scale;
+  const double scale = update_clip_factor(norm, inputs.max_norm) / inputs.loss_scale;
   const bool corrects = inputs.bias_correction;
   std::array<float, ops::kStepScalars> scalars{};
   scalars[ops::kRate] = static_cast<float>(inputs.rate);

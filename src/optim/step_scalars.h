@@ -9,18 +9,12 @@
 
 namespace bertha::optim {
 
-enum class ClipRule : uint8_t {
-  kDivide,       ///< divide by norm / max_norm when norm > max_norm: NVLAMB
-  kWithEpsilon,  ///< multiply by min(1, max_norm / (norm + 1e-6)): torch's clip_grad_norm_
-};
-
 struct StepInputs {
   int64_t step = 1;          ///< t, the number of this update, from 1
   double rate = 0;           ///< learning_rate()
   double gradient_norm = 0;  ///< of the buffer, which holds gradients times loss_scale
   double max_norm = 1;       ///< of the gradients without loss_scale; 0: no clipping
   double loss_scale = 1;     ///< factor of the loss, and so of the gradients in the buffer
-  ClipRule clip = ClipRule::kDivide;
   bool bias_correction = true;
 };
 

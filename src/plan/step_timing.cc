@@ -10,8 +10,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/parallel_for.h"
 #include "core/philox.h"
-#include "core/threads.h"
 
 namespace bertha::plan {
 namespace {

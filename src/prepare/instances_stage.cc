@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/workers.h"
+#include "core/parallel_tasks.h"
 #include "dataset/hdf5_shard.h"
 #include "io/list_files.h"
 #include "prepare/output_folder.h"
@@ -165,7 +165,7 @@ InstancesResult make_own_shards(const std::vector<Job>& jobs, const InstancesOpt
   const int64_t threads_a_job = std::max<int64_t>(1, options.threads / std::max<int64_t>(count, 1));
   ProgressCounter done(count, progress);
   std::vector<InstancesResult> made(own.size());
-  run_tasks(count, options.threads, [&](int64_t i) {
+  parallel_tasks(count, options.threads, [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     made[at] = make_shard(jobs[own[at]], options, tokenizer, threads_a_job);
     done.add(1);

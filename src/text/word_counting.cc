@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::text {
 namespace {

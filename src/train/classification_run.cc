@@ -12,7 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "tasks/classification/classification_metrics.h"
-#include "train/model_folder.h"
+#include "train/model_folder_writer.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
 

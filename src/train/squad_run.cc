@@ -7,11 +7,11 @@
 
 #include "bert/question_answering.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
-#include "train/model_folder.h"
+#include "train/model_folder_writer.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
 

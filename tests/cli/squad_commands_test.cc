@@ -22,7 +22,7 @@
 #include "io/atomic_file.h"
 #include "support/files.h"
 #include "support/paths.h"
-#include "train/model_folder.h"
+#include "train/model_folder_writer.h"
 
 namespace bertha::cli {
 namespace {

@@ -24,7 +24,7 @@
 #include "io/weights/torch_file.h"
 #include "text/vocabulary.h"
 #include "train/checkpoint.h"
-#include "train/model_folder.h"
+#include "train/model_folder_writer.h"
 
 namespace bertha {
 namespace {

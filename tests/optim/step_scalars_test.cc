@@ -46,15 +46,6 @@ TEST(StepScalars, NormAboveTheLimitIsDividedOut) {
   EXPECT_EQ(gradient_scale({.gradient_norm = 4, .max_norm = 0}), 1) << "no clipping";
 }
 
-TEST(StepScalars, EpsilonRuleClipsLikeTorch) {
-  StepInputs inputs = {.gradient_norm = 4, .clip = ClipRule::kWithEpsilon};
-  EXPECT_EQ(gradient_scale(inputs), static_cast<float>(1 / (4 + 1e-6)));
-  inputs.gradient_norm = 1;
-  EXPECT_EQ(gradient_scale(inputs), static_cast<float>(1 / (1 + 1e-6)));
-  inputs.gradient_norm = 0.999998;
-  EXPECT_EQ(gradient_scale(inputs), 1);
-}
-
 TEST(StepScalars, LossScaleIsDividedOut) {
   // The buffer's norm of 4096 is a gradient norm of 4: clipped to 1, and divided by the scale.
   EXPECT_EQ(gradient_scale({.gradient_norm = 4096, .loss_scale = 1024}), 0.25F / 1024);

@@ -12,8 +12,8 @@
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
 #include "core/error.h"
+#include "core/parallel_for.h"
 #include "core/profile.h"
-#include "core/threads.h"
 
 namespace bertha::cpu {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::cpu {
 namespace {

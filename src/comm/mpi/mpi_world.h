@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/mpi/bucket_sums.h"
+#include "comm/mpi/bucket_all_reduce.h"
 #include "comm/mpi/heartbeat.h"
 
 namespace bertha::comm {
@@ -61,7 +61,7 @@ class MpiWorld : public Communicator {
   int ballot_ = 0;
   int result_ = 0;
   MPI_Request voting_ = MPI_REQUEST_NULL;
-  std::optional<BucketSums> sums_;
+  std::optional<BucketAllReduce> sums_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/parallel_tasks.h"
 #include "core/philox.h"
-#include "core/workers.h"
 #include "dataset/hdf5_shard.h"
 #include "dataset/spill.h"
 #include "io/atomic_folder.h"
@@ -229,7 +229,7 @@ class Packer {
   }
 
   void scatter() {
-    run_tasks(std::ssize(files_), options_.threads, [this](int64_t file) {
+    parallel_tasks(std::ssize(files_), options_.threads, [this](int64_t file) {
       scatter_file(file);
       done_->add(1);
     });
@@ -312,7 +312,7 @@ SequenceLengths::SequenceLengths(const std::vector<std::string>& files, int64_t 
     : row_length_(row_length), file_start_(1, 0) {
   BERTHA_CHECK(row_length > 0 && row_length <= kMostPackedLength);
   std::vector<std::vector<int32_t>> of_file(files.size());
-  run_tasks(std::ssize(files), threads, [&](int64_t i) {
+  parallel_tasks(std::ssize(files), threads, [&](int64_t i) {
     const std::string& path = files[static_cast<size_t>(i)];
     if (read_shard_shape(path).packed()) fail("{}: is packed already", path);
     of_file[static_cast<size_t>(i)] = read_sequence_lengths(path);

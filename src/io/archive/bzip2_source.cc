@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/ordered_workers.h"
+#include "core/ordered_pipeline.h"
 
 namespace bertha::io {
 namespace {
@@ -255,7 +255,7 @@ class Bzip2Source : public ByteSource {
   uint32_t stream_sum_ = 0;
   bool finished_ = false;
   std::string text_;
-  OrderedWorkers<Job, Block> workers_;  // last member: its threads use the members above
+  OrderedPipeline<Job, Block> workers_;  // last member: its threads use the members above
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "core/threads.h"
+#include "core/parallel_for.h"
 
 namespace bertha::io {
 

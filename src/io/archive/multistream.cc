@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/ordered_workers.h"
+#include "core/ordered_pipeline.h"
 #include "io/archive/bzip2_source.h"
 #include "io/atomic_file.h"
 
@@ -165,7 +165,7 @@ class Multistream : public ByteSource {
   std::string text_;
   std::unique_ptr<ByteSource> rest_;  ///< reads from the first damaged or too large piece on
   int64_t rest_begin_ = 0;
-  OrderedWorkers<Piece, Text> workers_;  // last member: its threads use the members above
+  OrderedPipeline<Piece, Text> workers_;  // last member: its threads use the members above
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "io/byte_order.h"
 
 namespace bertha::io {

@@ -1,4 +1,4 @@
-#include "ops/cpu/activation_elements.h"
+#include "ops/cpu/activation_elements.h"  // GELU and the gradients of GELU and tanh
 
 namespace bertha::ops {
 

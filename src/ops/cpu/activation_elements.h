@@ -1,6 +1,7 @@
 #pragma once
 
-// The kernels of activation_kernels.h, compiled once an instruction set.
+// GELU, its gradient and the gradient of tanh on vectors: the kernels of activation_kernels.h.
+// activation_avx2.cc and activation_avx512.cc each compile them for one instruction set.
 
 #include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/vector_math.h"

@@ -11,7 +11,7 @@
 #include <span>
 
 #include "backend/cpu/cpu_view.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
 

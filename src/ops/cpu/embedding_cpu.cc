@@ -2,7 +2,7 @@
 
 #include "backend/cpu/cpu_view.h"
 #include "core/error.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/layer_norm_cpu.h"
 

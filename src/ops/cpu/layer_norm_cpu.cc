@@ -4,7 +4,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/partial_sums.h"
 

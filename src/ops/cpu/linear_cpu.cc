@@ -1,7 +1,7 @@
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
+#include "core/parallel_for.h"
 #include "core/profile.h"
-#include "core/threads.h"
 #include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_view.h"
-#include "core/threads.h"
+#include "core/parallel_for.h"
 #include "ops/cpu/cpu_kernels.h"
 
 namespace bertha::ops {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/parallel_tasks.h"
 #include "core/utf8.h"
-#include "core/workers.h"
 #include "cpython/str_rules.h"
 
 namespace bertha::tasks {
@@ -148,7 +148,7 @@ void SquadFeatures::make() {
 
 void SquadFeatures::tokenize_passages() {
   passages_.resize(contexts_.size());
-  run_tasks(std::ssize(passages_), options_.threads, [&](int64_t i) {
+  parallel_tasks(std::ssize(passages_), options_.threads, [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     passages_[at] = tokenize(contexts_[at], tokenizer_);
   });
@@ -159,7 +159,7 @@ void SquadFeatures::make_examples() {
   const int64_t tasks = (questions + kTaskQuestions - 1) / kTaskQuestions;
   std::vector<std::vector<std::pair<SquadExample, Answer>>> made(static_cast<size_t>(tasks));
   std::vector<Problems> problems(static_cast<size_t>(tasks));
-  run_tasks(tasks, options_.threads, [&](int64_t task) {
+  parallel_tasks(tasks, options_.threads, [&](int64_t task) {
     const auto slot = static_cast<size_t>(task);
     const int64_t end = std::min(questions, (task + 1) * kTaskQuestions);
     for (int64_t question = task * kTaskQuestions; question < end; ++question) {

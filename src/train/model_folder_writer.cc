@@ -1,4 +1,4 @@
-#include "train/model_folder.h"
+#include "train/model_folder_writer.h"
 
 #include "core/error.h"
 #include "io/atomic_file.h"

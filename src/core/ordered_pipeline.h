@@ -18,19 +18,19 @@
 namespace bertha {
 
 template <typename Job, typename Result>
-class OrderedWorkers {
+class OrderedPipeline {
  public:
   /// `produce` returns the next job, or nothing at the end; no two threads call it at once. `work`
   /// must depend on its job alone. With one thread everything runs inside next().
-  OrderedWorkers(int64_t threads, std::function<std::optional<Job>()> produce,
-                 std::function<Result(Job&&)> work)
+  OrderedPipeline(int64_t threads, std::function<std::optional<Job>()> produce,
+                  std::function<Result(Job&&)> work)
       : produce_(std::move(produce)), work_(std::move(work)), window_(2 * threads) {
     if (threads <= 1) return;
     for (int64_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
   }
-  OrderedWorkers(const OrderedWorkers&) = delete;
-  OrderedWorkers& operator=(const OrderedWorkers&) = delete;
-  ~OrderedWorkers() {
+  OrderedPipeline(const OrderedPipeline&) = delete;
+  OrderedPipeline& operator=(const OrderedPipeline&) = delete;
+  ~OrderedPipeline() {
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;

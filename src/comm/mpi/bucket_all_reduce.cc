@@ -1,4 +1,4 @@
-#include "comm/mpi/bucket_sums.h"
+#include "comm/mpi/bucket_all_reduce.h"
 
 #include <algorithm>
 #include <bit>
@@ -25,19 +25,19 @@ float widened(uint16_t bits) {
 
 }  // namespace
 
-BucketSums::BucketSums(MPI_Comm world) {
+BucketAllReduce::BucketAllReduce(MPI_Comm world) {
   check(MPI_Comm_dup(world, &scatters_));
   check(MPI_Comm_dup(world, &gathers_));
   MPI_Comm_rank(world, &rank_);
   MPI_Comm_size(world, &ranks_);
 }
 
-BucketSums::~BucketSums() {
+BucketAllReduce::~BucketAllReduce() {
   MPI_Comm_free(&scatters_);
   MPI_Comm_free(&gathers_);
 }
 
-void BucketSums::begin(std::span<float> values, const ReduceOptions& options) {
+void BucketAllReduce::begin(std::span<float> values, const ReduceOptions& options) {
   if (full()) finish(1);
   Bucket& next = bucket(begun_++);
   next.values = values;
@@ -54,7 +54,7 @@ void BucketSums::begin(std::span<float> values, const ReduceOptions& options) {
   advance();
 }
 
-void BucketSums::begin_scatter(Bucket& bucket) {
+void BucketAllReduce::begin_scatter(Bucket& bucket) {
   const Exchange& plan = bucket.exchange;
   const auto pieces = static_cast<size_t>(plan.mine[0]) * static_cast<size_t>(ranks_);
   bucket.pieces.resize(pieces);
@@ -73,7 +73,7 @@ void BucketSums::begin_scatter(Bucket& bucket) {
 }
 
 /// Sums this rank's partition in f32.
-float* BucketSums::sum_partition(Bucket& bucket) {
+float* BucketAllReduce::sum_partition(Bucket& bucket) {
   if (bucket.rounded) {
     std::ranges::transform(bucket.narrow_pieces, bucket.pieces.begin(), widened);
   }
@@ -81,7 +81,7 @@ float* BucketSums::sum_partition(Bucket& bucket) {
   return bucket.pieces.data();
 }
 
-void BucketSums::begin_gather(Bucket& bucket) {
+void BucketAllReduce::begin_gather(Bucket& bucket) {
   const Exchange& plan = bucket.exchange;
   const float* const share = sum_partition(bucket);
   const int at = plan.begin[static_cast<size_t>(rank_)];
@@ -98,12 +98,12 @@ void BucketSums::begin_gather(Bucket& bucket) {
                         &bucket.request));
 }
 
-void BucketSums::end(Bucket& bucket) const {
+void BucketAllReduce::end(Bucket& bucket) const {
   if (bucket.rounded) std::ranges::transform(bucket.narrow, bucket.values.begin(), widened);
   bucket.phase = Phase::kDone;
 }
 
-void BucketSums::step(int64_t number) {
+void BucketAllReduce::step(int64_t number) {
   Bucket& now = bucket(number);
   if (now.phase == Phase::kScatter && !now.by_library) {
     begin_gather(now);
@@ -113,7 +113,7 @@ void BucketSums::step(int64_t number) {
   end(now);
 }
 
-void BucketSums::advance() {
+void BucketAllReduce::advance() {
   for (int64_t number = finished_; number < begun_; ++number) {
     Bucket& now = bucket(number);
     // A scatter that completes early waits for the scatters before it.
@@ -128,7 +128,7 @@ void BucketSums::advance() {
   while (finished_ < begun_ && bucket(finished_).phase == Phase::kDone) ++finished_;
 }
 
-void BucketSums::finish(int64_t count) {
+void BucketAllReduce::finish(int64_t count) {
   const int64_t last = std::min(begun_, finished_ + count);
   while (finished_ < last) {
     Bucket& oldest = bucket(finished_);
@@ -141,8 +141,8 @@ void BucketSums::finish(int64_t count) {
   }
 }
 
-void BucketSums::scatter(std::span<float> values, std::span<const int64_t> bounds,
-                         const ReduceOptions& options) {
+void BucketAllReduce::scatter(std::span<float> values, std::span<const int64_t> bounds,
+                              const ReduceOptions& options) {
   BERTHA_CHECK(idle(), "all-reduces are in flight");
   int64_t longest = 0;
   for (size_t r = 0; r + 1 < bounds.size(); ++r) {

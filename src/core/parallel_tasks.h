@@ -2,7 +2,7 @@
 
 // Runs tasks of unequal length on plain threads; each thread takes the next index when it is free.
 // The result of a task may depend on its index alone, so results do not depend on the number of
-// threads. The OpenMP team of core/threads.h splits statically and is for ops only.
+// threads. Loops of CPU ops use core/parallel_for.h instead, which splits into equal ranges.
 
 #include <algorithm>
 #include <atomic>
@@ -18,7 +18,7 @@ namespace bertha {
 /// caller's. After an exception no further index is started, and the first exception is rethrown
 /// here.
 template <typename Body>
-void run_tasks(int64_t count, int64_t threads, const Body& body) {
+void parallel_tasks(int64_t count, int64_t threads, const Body& body) {
   std::atomic<int64_t> next{0};
   std::exception_ptr failure;
   std::mutex failure_mutex;

@@ -1,4 +1,4 @@
-#include "core/ordered_workers.h"
+#include "core/ordered_pipeline.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 /// Squares of 0 … count − 1, where later jobs are faster; job `fails` throws.
 std::vector<int> squares(int64_t threads, int count, int fails = -1) {
   int next = 0;
-  OrderedWorkers<int, int> workers(
+  OrderedPipeline<int, int> workers(
       threads, [&] { return next < count ? std::optional(next++) : std::nullopt; },
       [&](int&& job) {
         if (job == fails) throw std::runtime_error("job");
@@ -25,7 +25,7 @@ std::vector<int> squares(int64_t threads, int count, int fails = -1) {
   return results;
 }
 
-TEST(OrderedWorkers, ResultsAreInOrderForAnyNumberOfThreads) {
+TEST(OrderedPipeline, ResultsAreInOrderForAnyNumberOfThreads) {
   const std::vector<int> expected = squares(1, 500);
   ASSERT_EQ(expected.size(), 500U);
   EXPECT_EQ(expected[499], 499 * 499);
@@ -33,10 +33,10 @@ TEST(OrderedWorkers, ResultsAreInOrderForAnyNumberOfThreads) {
   EXPECT_TRUE(squares(4, 0).empty());
 }
 
-TEST(OrderedWorkers, ExceptionOfAJobIsThrownAtItsPosition) {
+TEST(OrderedPipeline, ExceptionOfAJobIsThrownAtItsPosition) {
   for (const int64_t threads : {1, 4}) {
     int next = 0;
-    OrderedWorkers<int, int> workers(
+    OrderedPipeline<int, int> workers(
         threads, [&] { return next < 50 ? std::optional(next++) : std::nullopt; },
         [](int&& job) {
           if (job == 20) throw std::runtime_error("job");
@@ -47,10 +47,10 @@ TEST(OrderedWorkers, ExceptionOfAJobIsThrownAtItsPosition) {
   }
 }
 
-TEST(OrderedWorkers, ExceptionOfTheProducerIsRethrown) {
+TEST(OrderedPipeline, ExceptionOfTheProducerIsRethrown) {
   for (const int64_t threads : {1, 4}) {
     int next = 0;
-    OrderedWorkers<int, int> workers(
+    OrderedPipeline<int, int> workers(
         threads,
         [&]() -> std::optional<int> {
           if (next == 5) throw std::runtime_error("producer");
@@ -62,9 +62,9 @@ TEST(OrderedWorkers, ExceptionOfTheProducerIsRethrown) {
   }
 }
 
-TEST(OrderedWorkers, NumberOfJobsInFlightIsBounded) {
+TEST(OrderedPipeline, NumberOfJobsInFlightIsBounded) {
   std::atomic<int> made = 0;
-  OrderedWorkers<int, int> workers(
+  OrderedPipeline<int, int> workers(
       3, [&] { return std::optional(made++); }, [](int&& job) { return job; });
   for (int taken = 0; taken < 100; ++taken) {
     EXPECT_EQ(workers.next(), taken);
@@ -72,10 +72,10 @@ TEST(OrderedWorkers, NumberOfJobsInFlightIsBounded) {
   }
 }
 
-TEST(OrderedWorkers, DestructionBeforeTheEndIsSafe) {
+TEST(OrderedPipeline, DestructionBeforeTheEndIsSafe) {
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> made = 0;
-    OrderedWorkers<int, int> workers(
+    OrderedPipeline<int, int> workers(
         4, [&] { return std::optional(made++); }, [](int&& job) { return job; });
     EXPECT_EQ(workers.next(), 0);
   }

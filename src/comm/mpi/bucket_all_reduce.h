@@ -17,12 +17,12 @@
 
 namespace bertha::comm {
 
-class BucketSums {
+class BucketAllReduce {
  public:
-  explicit BucketSums(MPI_Comm world);
-  BucketSums(const BucketSums&) = delete;
-  BucketSums& operator=(const BucketSums&) = delete;
-  ~BucketSums();
+  explicit BucketAllReduce(MPI_Comm world);
+  BucketAllReduce(const BucketAllReduce&) = delete;
+  BucketAllReduce& operator=(const BucketAllReduce&) = delete;
+  ~BucketAllReduce();
 
   /// Starts a bucket. Waits for the oldest when kMostInFlight are in flight.
   void begin(std::span<float> values, const ReduceOptions& options);
