@@ -134,7 +134,7 @@ class Communicator {
 
 /// The world in which this process was launched: MPI's when a launcher (mpirun, mpiexec, srun
 /// --mpi) started it with others, else a world of one rank. Throws Error when it was launched with
-/// others and this program was built without MPI. May be called once per process.
+/// others and MPI cannot be used. May be called once per process.
 std::unique_ptr<Communicator> join_world(const WorldSettings& settings);
 
 /// A world of this process only.

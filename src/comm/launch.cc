@@ -35,4 +35,15 @@ Launch find_launch(Environment environment) {
   return {};
 }
 
+std::vector<std::string> mpi_plugins_for(Environment environment) {
+  const std::string chosen = environment("BERTHA_MPI");
+  if (!chosen.empty()) return {chosen};
+  if (!environment("OMPI_COMM_WORLD_SIZE").empty()) return {"openmpi"};
+  // Only MPICH's launcher sets the last of these. Slurm sets PMI variables for both libraries.
+  if (!environment("MPI_LOCALNRANKS").empty()) return {"mpich"};
+  const bool pmi = !environment("PMI_SIZE").empty() || !environment("PMI_FD").empty();
+  if (pmi && environment("PMIX_RANK").empty()) return {"mpich", "openmpi"};
+  return {"openmpi", "mpich"};
+}
+
 }  // namespace bertha::comm

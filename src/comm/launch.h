@@ -1,7 +1,7 @@
 #pragma once
 
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace bertha::comm {
 
@@ -18,5 +18,9 @@ std::string from_environment(const char* name);
 /// Throws Error when a scheduler started several processes that cannot communicate (srun without
 /// --mpi): each would train alone, and all would write the same files.
 Launch find_launch(Environment environment = from_environment);
+
+/// The plugins of mpi/ to try, best first, for the launcher that started this process: "openmpi",
+/// "mpich" or the path of a plugin. The variable BERTHA_MPI overrules the launcher.
+std::vector<std::string> mpi_plugins_for(Environment environment);
 
 }  // namespace bertha::comm

@@ -182,6 +182,19 @@ class Part {
 
 using Curl = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
+/// The file of certificate authorities. libcurl knows the place of one distribution; the portable
+/// archive has Debian's libcurl and runs on others. SSL_CERT_FILE overrules, as it does in OpenSSL.
+/// Null: as libcurl was built.
+const char* certificate_authorities() {
+  const char* chosen = std::getenv("SSL_CERT_FILE");
+  for (const char* file :
+       {chosen, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    if (file != nullptr && access(file, R_OK) == 0) return file;
+  }
+  return nullptr;
+}
+
 Curl make_curl(const std::string& url, const DownloadOptions& options) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   Curl curl(ready == CURLE_OK ? curl_easy_init() : nullptr, curl_easy_cleanup);
@@ -195,6 +208,7 @@ Curl make_curl(const std::string& url, const DownloadOptions& options) {
   curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(c, CURLOPT_MAXREDIRS, static_cast<long>(options.most_redirects));
   curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_seconds));
+  if (const char* file = certificate_authorities()) curl_easy_setopt(c, CURLOPT_CAINFO, file);
   curl_easy_setopt(c, CURLOPT_USERAGENT, "bertha/" BERTHA_VERSION);
   return curl;
 }

@@ -3,10 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <map>
 
-#include "comm/launch.h"
-#include "core/error.h"
 #include "support/host.h"
 
 namespace bertha::comm {
@@ -36,30 +33,6 @@ TEST(Communicator, VoteOfOneRankIsTheAgreement) {
   EXPECT_FALSE(world.stop_agreed());
   world.vote(true);
   EXPECT_TRUE(world.stop_agreed());
-}
-
-std::map<std::string, std::string> variables;
-std::string look_up(const char* name) {
-  const auto found = variables.find(name);
-  return found == variables.end() ? "" : found->second;
-}
-
-TEST(Launch, LauncherIsFoundInTheEnvironment) {
-  variables = {};
-  EXPECT_FALSE(find_launch(look_up).with_others);
-  variables = {{"OMPI_COMM_WORLD_SIZE", "1"}};
-  EXPECT_FALSE(find_launch(look_up).with_others);
-  variables = {{"OMPI_COMM_WORLD_SIZE", "8"}};
-  EXPECT_TRUE(find_launch(look_up).with_others);
-  variables = {{"PMI_SIZE", "32"}};
-  EXPECT_EQ(find_launch(look_up).launcher, "PMI_SIZE");
-  variables = {{"SLURM_STEP_NUM_TASKS", "4"}, {"PMIX_RANK", "0"}};
-  EXPECT_TRUE(find_launch(look_up).with_others);
-}
-
-TEST(Launch, SrunTasksWithoutMpiAreRejected) {
-  variables = {{"SLURM_STEP_NUM_TASKS", "4"}};
-  EXPECT_THROW(find_launch(look_up), Error);
 }
 
 }  // namespace

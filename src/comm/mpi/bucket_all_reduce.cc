@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "comm/mpi/mpi_library.h"
 #include "comm/mpi/status.h"
 #include "comm/pairwise.h"
 #include "core/dtype.h"
@@ -25,16 +26,16 @@ float widened(uint16_t bits) {
 
 }  // namespace
 
-BucketAllReduce::BucketAllReduce(MPI_Comm world) {
-  check(MPI_Comm_dup(world, &scatters_));
-  check(MPI_Comm_dup(world, &gathers_));
-  MPI_Comm_rank(world, &rank_);
-  MPI_Comm_size(world, &ranks_);
+BucketAllReduce::BucketAllReduce(BerthaMpiComm world) {
+  check(mpi().comm_dup(world, &scatters_));
+  check(mpi().comm_dup(world, &gathers_));
+  rank_ = mpi().comm_rank(world);
+  ranks_ = mpi().comm_size(world);
 }
 
 BucketAllReduce::~BucketAllReduce() {
-  MPI_Comm_free(&scatters_);
-  MPI_Comm_free(&gathers_);
+  mpi().comm_free(&scatters_);
+  mpi().comm_free(&gathers_);
 }
 
 void BucketAllReduce::begin(std::span<float> values, const ReduceOptions& options) {
@@ -45,8 +46,8 @@ void BucketAllReduce::begin(std::span<float> values, const ReduceOptions& option
   next.by_library = !next.rounded && !options.fixed_order;
   next.phase = Phase::kScatter;
   if (next.by_library) {
-    check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), mpi_count(std::ssize(values)), MPI_FLOAT,
-                         MPI_SUM, scatters_, &next.request));
+    check(mpi().iallreduce(nullptr, values.data(), mpi_count(std::ssize(values)), BERTHA_MPI_FLOAT,
+                           BERTHA_MPI_SUM, scatters_, &next.request));
   } else {
     next.exchange.of_even_partitions(std::ssize(values), ranks_, rank_);
     begin_scatter(next);
@@ -59,17 +60,17 @@ void BucketAllReduce::begin_scatter(Bucket& bucket) {
   const auto pieces = static_cast<size_t>(plan.mine[0]) * static_cast<size_t>(ranks_);
   bucket.pieces.resize(pieces);
   if (!bucket.rounded) {
-    check(MPI_Ialltoallv(bucket.values.data(), plan.counts.data(), plan.begin.data(), MPI_FLOAT,
-                         bucket.pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
-                         MPI_FLOAT, scatters_, &bucket.request));
+    check(mpi().ialltoallv(bucket.values.data(), plan.counts.data(), plan.begin.data(),
+                           bucket.pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
+                           BERTHA_MPI_FLOAT, scatters_, &bucket.request));
     return;
   }
   bucket.narrow.resize(bucket.values.size());
   bucket.narrow_pieces.resize(pieces);
   std::ranges::transform(bucket.values, bucket.narrow.begin(), narrowed);
-  check(MPI_Ialltoallv(bucket.narrow.data(), plan.counts.data(), plan.begin.data(), MPI_UINT16_T,
-                       bucket.narrow_pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
-                       MPI_UINT16_T, scatters_, &bucket.request));
+  check(mpi().ialltoallv(bucket.narrow.data(), plan.counts.data(), plan.begin.data(),
+                         bucket.narrow_pieces.data(), plan.mine.data(), plan.mine_offsets.data(),
+                         BERTHA_MPI_UINT16, scatters_, &bucket.request));
 }
 
 /// Sums this rank's partition in f32.
@@ -87,15 +88,13 @@ void BucketAllReduce::begin_gather(Bucket& bucket) {
   const int at = plan.begin[static_cast<size_t>(rank_)];
   if (bucket.rounded) {
     std::transform(share, share + plan.mine[0], bucket.narrow.data() + at, narrowed);
-    check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bucket.narrow.data(),
-                          plan.counts.data(), plan.begin.data(), MPI_UINT16_T, gathers_,
-                          &bucket.request));
+    check(mpi().iallgatherv(bucket.narrow.data(), plan.counts.data(), plan.begin.data(),
+                            BERTHA_MPI_UINT16, gathers_, &bucket.request));
     return;
   }
   std::copy_n(share, plan.mine[0], bucket.values.data() + at);
-  check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bucket.values.data(),
-                        plan.counts.data(), plan.begin.data(), MPI_FLOAT, gathers_,
-                        &bucket.request));
+  check(mpi().iallgatherv(bucket.values.data(), plan.counts.data(), plan.begin.data(),
+                          BERTHA_MPI_FLOAT, gathers_, &bucket.request));
 }
 
 void BucketAllReduce::end(Bucket& bucket) const {
@@ -120,7 +119,7 @@ void BucketAllReduce::advance() {
     if (now.phase == Phase::kScatter && number != gathering_) continue;
     if (now.phase == Phase::kDone) continue;
     int done = 0;
-    check(MPI_Test(&now.request, &done, MPI_STATUS_IGNORE));
+    check(mpi().test(&now.request, &done));
     if (done == 0) continue;
     if (now.phase == Phase::kScatter) ++gathering_;
     step(number);
@@ -133,7 +132,7 @@ void BucketAllReduce::finish(int64_t count) {
   while (finished_ < last) {
     Bucket& oldest = bucket(finished_);
     if (oldest.phase != Phase::kDone) {
-      check(MPI_Wait(&oldest.request, MPI_STATUS_IGNORE));
+      check(mpi().wait(&oldest.request));
       if (oldest.phase == Phase::kScatter) ++gathering_;
       step(finished_);
     }
@@ -155,7 +154,7 @@ void BucketAllReduce::scatter(std::span<float> values, std::span<const int64_t> 
   for (int64_t from = 0; from < longest; from += slice) {
     only.exchange.of_slices(bounds, rank_, from, from + slice);
     begin_scatter(only);
-    check(MPI_Wait(&only.request, MPI_STATUS_IGNORE));
+    check(mpi().wait(&only.request));
     std::copy_n(sum_partition(only), only.exchange.mine[0],
                 values.data() + only.exchange.begin[static_cast<size_t>(rank_)]);
   }

@@ -5,8 +5,6 @@
 // partition of it in the order of pairwise.h and sends the result to all, which moves as many bytes
 // as a ring.
 
-#include <mpi.h>
-
 #include <array>
 #include <cstdint>
 #include <span>
@@ -14,12 +12,13 @@
 
 #include "comm/communicator.h"
 #include "comm/mpi/exchange.h"
+#include "comm/mpi/mpi_plugin.h"
 
 namespace bertha::comm {
 
 class BucketAllReduce {
  public:
-  explicit BucketAllReduce(MPI_Comm world);
+  explicit BucketAllReduce(BerthaMpiComm world);
   BucketAllReduce(const BucketAllReduce&) = delete;
   BucketAllReduce& operator=(const BucketAllReduce&) = delete;
   ~BucketAllReduce();
@@ -49,7 +48,7 @@ class BucketAllReduce {
     std::vector<float> pieces;  ///< every rank's values of this rank's partition
     std::vector<uint16_t> narrow;
     std::vector<uint16_t> narrow_pieces;
-    MPI_Request request = MPI_REQUEST_NULL;
+    BerthaMpiRequest request = 0;
   };
   Bucket& bucket(int64_t number) { return buckets_[static_cast<size_t>(number % kMostInFlight)]; }
   void begin_scatter(Bucket& bucket);
@@ -62,8 +61,8 @@ class BucketAllReduce {
   // All ranks must start the collectives of one communicator in the same order. Scatters start in
   // the order of the calls. Gathers start when scatters are complete, in the order of buckets, on a
   // communicator of their own.
-  MPI_Comm scatters_ = MPI_COMM_NULL;
-  MPI_Comm gathers_ = MPI_COMM_NULL;
+  BerthaMpiComm scatters_ = 0;
+  BerthaMpiComm gathers_ = 0;
   int rank_ = 0;
   int ranks_ = 1;
   std::array<Bucket, kMostInFlight> buckets_;

@@ -10,6 +10,8 @@
 #include <numeric>
 #include <optional>
 
+#include "comm/mpi/mpi_library.h"
+
 namespace bertha::comm {
 namespace {
 
@@ -33,12 +35,6 @@ double now_seconds() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
 }
 
-int rank_in(MPI_Comm communicator) {
-  int rank = 0;
-  MPI_Comm_rank(communicator, &rank);
-  return rank;
-}
-
 std::vector<int64_t> watched_by(int rank, size_t ranks) {
   if (rank != 0) return {0};
   std::vector<int64_t> all(ranks);
@@ -48,12 +44,12 @@ std::vector<int64_t> watched_by(int rank, size_t ranks) {
 
 }  // namespace
 
-Heartbeat::Heartbeat(MPI_Comm communicator, const std::vector<std::string>& hosts,
+Heartbeat::Heartbeat(BerthaMpiComm communicator, const std::vector<std::string>& hosts,
                      const WorldSettings& settings, const Activity& activity)
     : communicator_(communicator),
       settings_(settings),
       activity_(activity),
-      rank_(rank_in(communicator)),
+      rank_(mpi().comm_rank(communicator)),
       last_exchange_(now_seconds()),
       monitor_(hosts, watched_by(rank_, hosts.size()), now_seconds()) {
   if (rank_ != 0) {
@@ -96,8 +92,7 @@ Beat Heartbeat::beat(bool leaving) const {
 
 void Heartbeat::talk() {
   for (Peer& peer : peers_) {
-    MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
-              &peer.receiving);
+    mpi().irecv(&peer.received, sizeof(Beat), peer.rank, kTag, communicator_, &peer.receiving);
   }
   double next_beat = now_seconds();
   while (true) {
@@ -123,33 +118,32 @@ bool Heartbeat::exchange_beats(double now, bool leaving, bool due) {
 }
 
 void Heartbeat::receive(Peer& peer, double now) {
-  while (peer.receiving != MPI_REQUEST_NULL) {
+  while (peer.receiving != 0) {
     int done = 0;
-    MPI_Test(&peer.receiving, &done, MPI_STATUS_IGNORE);
+    mpi().test(&peer.receiving, &done);
     if (done == 0) return;
     {
       const std::lock_guard lock(monitor_mutex_);
       monitor_.take(peer.rank, peer.received, now);
     }
     if (peer.received.left) return;  // its last beat: nothing more is expected
-    MPI_Irecv(&peer.received, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_,
-              &peer.receiving);
+    mpi().irecv(&peer.received, sizeof(Beat), peer.rank, kTag, communicator_, &peer.receiving);
   }
 }
 
 /// At most one beat is in flight, so that a rank that receives nothing is not flooded.
 void Heartbeat::send(Peer& peer, bool leaving) {
   int done = 1;
-  MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
+  mpi().test(&peer.sending, &done);
   if (done == 0 || peer.sent_leaving) return;
   peer.sent = beat(leaving);
   peer.sent_leaving = leaving;
-  MPI_Isend(&peer.sent, sizeof(Beat), MPI_BYTE, peer.rank, kTag, communicator_, &peer.sending);
+  mpi().isend(&peer.sent, sizeof(Beat), peer.rank, kTag, communicator_, &peer.sending);
 }
 
 bool Heartbeat::parted(Peer& peer) {
   int done = 0;
-  MPI_Test(&peer.sending, &done, MPI_STATUS_IGNORE);
+  mpi().test(&peer.sending, &done);
   const std::lock_guard lock(monitor_mutex_);
   return done != 0 && peer.sent_leaving && monitor_.left(peer.rank);
 }
@@ -191,7 +185,7 @@ void Heartbeat::end(const std::string& line) {
   std::signal(SIGALRM, SIG_DFL);
   alarm(kAbortSeconds);
   release();
-  MPI_Abort(MPI_COMM_WORLD, 1);
+  mpi().abort(1);
   std::_Exit(1);
 }
 

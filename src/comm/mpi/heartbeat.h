@@ -6,8 +6,6 @@
 // the others watch rank 0. The second thread calls MPI only to end the job: when a host is lost,
 // Open MPI may block the first thread for ever (it waits for its daemon to accept a warning).
 
-#include <mpi.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -17,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "comm/mpi/mpi_plugin.h"
 #include "comm/rank_monitor.h"
 
 namespace bertha::comm {
@@ -31,8 +30,9 @@ struct Activity {
 
 class Heartbeat {
  public:
-  /// `communicator` is used by this thread only and needs MPI_THREAD_MULTIPLE.
-  Heartbeat(MPI_Comm communicator, const std::vector<std::string>& hosts,
+  /// `communicator` is used by this thread only and needs an MPI that allows calls from several
+  /// threads.
+  Heartbeat(BerthaMpiComm communicator, const std::vector<std::string>& hosts,
             const WorldSettings& settings, const Activity& activity);
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
@@ -50,8 +50,8 @@ class Heartbeat {
     int rank = 0;
     Beat sent;
     Beat received;
-    MPI_Request sending = MPI_REQUEST_NULL;
-    MPI_Request receiving = MPI_REQUEST_NULL;
+    BerthaMpiRequest sending = 0;
+    BerthaMpiRequest receiving = 0;
     bool sent_leaving = false;
   };
 
@@ -65,7 +65,7 @@ class Heartbeat {
   [[noreturn]] void end(const std::string& line);
   Beat beat(bool leaving) const;
 
-  MPI_Comm communicator_;
+  BerthaMpiComm communicator_;
   const WorldSettings& settings_;
   const Activity& activity_;
   int rank_ = 0;

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/cpu_view.h"
 #include "comm/launch.h"
+#include "comm/mpi/mpi_library.h"
 #include "comm/mpi/status.h"
 #include "core/dtype.h"
 #include "core/error.h"
@@ -39,31 +40,31 @@ class MpiWorld::Waiting {
 };
 
 MpiWorld::MpiWorld(const WorldSettings& settings) : settings_(settings) {
-  int provided = 0;
-  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided));
-  if (provided < MPI_THREAD_MULTIPLE) {
+  int multiple = 0;
+  check(mpi().init(&multiple));
+  if (multiple == 0) {
     fail("this MPI library does not support calls from several threads (MPI_THREAD_MULTIPLE)");
   }
-  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks_);
+  world_ = mpi().world();
+  rank_ = mpi().comm_rank(world_);
+  ranks_ = mpi().comm_size(world_);
   find_hosts();
-  check(MPI_Comm_dup(MPI_COMM_WORLD, &beats_));
-  sums_.emplace(MPI_COMM_WORLD);
+  check(mpi().comm_dup(world_, &beats_));
+  sums_.emplace(world_);
   heartbeat_ = std::make_unique<Heartbeat>(beats_, hosts_, settings_, activity_);
 }
 
 MpiWorld::~MpiWorld() {
   MpiWorld::at(activity_.step, Stage::kEnd);
-  if (voting_ != MPI_REQUEST_NULL) MPI_Wait(&voting_, MPI_STATUS_IGNORE);
+  if (voting_ != 0) mpi().wait(&voting_);
   {
     const Waiting waiting(activity_, Stage::kEnd);
-    MPI_Barrier(MPI_COMM_WORLD);
+    mpi().barrier(world_);
   }
   heartbeat_.reset();
   sums_.reset();
-  MPI_Comm_free(&beats_);
-  MPI_Finalize();
+  mpi().comm_free(&beats_);
+  mpi().finalize();
 }
 
 void MpiWorld::check(int status) const {
@@ -71,17 +72,12 @@ void MpiWorld::check(int status) const {
 }
 
 void MpiWorld::find_hosts() {
-  MPI_Comm local = MPI_COMM_NULL;
-  check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local));
-  MPI_Comm_rank(local, &local_rank_);
-  MPI_Comm_free(&local);
-  constexpr int kLength = MPI_MAX_PROCESSOR_NAME;
+  check(mpi().rank_on_host(&local_rank_));
+  constexpr int kLength = BERTHA_MPI_TEXT_BYTES;
   std::array<char, kLength> mine{};
-  int length = 0;
-  MPI_Get_processor_name(mine.data(), &length);
+  mpi().processor_name(mine.data());
   std::vector<char> all(static_cast<size_t>(kLength) * static_cast<size_t>(ranks_));
-  check(
-      MPI_Allgather(mine.data(), kLength, MPI_CHAR, all.data(), kLength, MPI_CHAR, MPI_COMM_WORLD));
+  check(mpi().allgather(mine.data(), all.data(), kLength, BERTHA_MPI_BYTE, world_));
   for (int rank = 0; rank < ranks_; ++rank) {
     const char* name = all.data() + static_cast<ptrdiff_t>(rank) * kLength;
     hosts_.emplace_back(name, std::find(name, name + kLength, '\0'));
@@ -95,7 +91,7 @@ void MpiWorld::at(int64_t step, Stage stage) {
 
 void MpiWorld::abort(int status) {
   heartbeat_->release();
-  MPI_Abort(MPI_COMM_WORLD, status);
+  mpi().abort(status);
   std::_Exit(status);
 }
 
@@ -103,7 +99,7 @@ void MpiWorld::broadcast(std::span<std::byte> data, Stage stage) {
   while (!data.empty()) {
     const Waiting waiting(activity_, stage);
     const auto part = data.first(std::min(data.size(), static_cast<size_t>(kMostBytes)));
-    check(MPI_Bcast(part.data(), mpi_count(std::ssize(part)), MPI_BYTE, 0, MPI_COMM_WORLD));
+    check(mpi().bcast(part.data(), mpi_count(std::ssize(part)), BERTHA_MPI_BYTE, 0, world_));
     data = data.subspan(part.size());
   }
 }
@@ -113,8 +109,7 @@ void MpiWorld::all_reduce(std::span<double> values, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<double> all(values.size() * static_cast<size_t>(ranks_));
   const int count = mpi_count(std::ssize(values));
-  check(MPI_Allgather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE,
-                      MPI_COMM_WORLD));
+  check(mpi().allgather(values.data(), all.data(), count, BERTHA_MPI_DOUBLE, world_));
   std::copy_n(all.begin(), values.size(), values.begin());
   for (size_t i = values.size(); i < all.size(); ++i) values[i % values.size()] += all[i];
 }
@@ -122,37 +117,37 @@ void MpiWorld::all_reduce(std::span<double> values, Stage stage) {
 std::vector<uint64_t> MpiWorld::all_gather(uint64_t value, Stage stage) {
   const Waiting waiting(activity_, stage);
   std::vector<uint64_t> all(static_cast<size_t>(ranks_));
-  check(MPI_Allgather(&value, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, MPI_COMM_WORLD));
+  check(mpi().allgather(&value, all.data(), 1, BERTHA_MPI_UINT64, world_));
   return all;
 }
 
 void MpiWorld::barrier(Stage stage) {
   const Waiting waiting(activity_, stage);
-  check(MPI_Barrier(MPI_COMM_WORLD));
+  check(mpi().barrier(world_));
 }
 
 void MpiWorld::wait_for_all(Stage stage) {
   constexpr std::chrono::milliseconds kNap{5};
   const Waiting waiting(activity_, stage);
-  MPI_Request arrival = MPI_REQUEST_NULL;
-  check(MPI_Ibarrier(MPI_COMM_WORLD, &arrival));
+  BerthaMpiRequest arrival = 0;
+  check(mpi().ibarrier(world_, &arrival));
   for (int done = 0;;) {
-    check(MPI_Test(&arrival, &done, MPI_STATUS_IGNORE));
+    check(mpi().test(&arrival, &done));
     if (done != 0) return;
     std::this_thread::sleep_for(kNap);
   }
 }
 
 void MpiWorld::vote(bool stop) {
-  BERTHA_CHECK(voting_ == MPI_REQUEST_NULL, "a vote is in flight");
+  BERTHA_CHECK(voting_ == 0, "a vote is in flight");
   ballot_ = stop ? 1 : 0;
-  check(MPI_Iallreduce(&ballot_, &result_, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD, &voting_));
+  check(mpi().iallreduce(&ballot_, &result_, 1, BERTHA_MPI_INT, BERTHA_MPI_MAX, world_, &voting_));
 }
 
 bool MpiWorld::stop_agreed() {
-  if (voting_ != MPI_REQUEST_NULL) {
+  if (voting_ != 0) {
     const Waiting waiting(activity_, Stage::kVote);
-    check(MPI_Wait(&voting_, MPI_STATUS_IGNORE));
+    check(mpi().wait(&voting_));
   }
   return result_ != 0;
 }
@@ -200,16 +195,16 @@ void MpiWorld::all_gather(InOut values, std::span<const int64_t> bounds, Stage s
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_partitions(bounds, rank_);
-  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, host_values(values).data(),
-                       plan.counts.data(), plan.begin.data(), MPI_FLOAT, MPI_COMM_WORLD));
+  check(mpi().allgatherv(host_values(values).data(), plan.counts.data(), plan.begin.data(),
+                         BERTHA_MPI_FLOAT, world_));
 }
 
 void MpiWorld::all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) {
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_partitions(bounds, rank_);
-  check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values.data(), plan.counts.data(),
-                       plan.begin.data(), MPI_DOUBLE, MPI_COMM_WORLD));
+  check(mpi().allgatherv(values.data(), plan.counts.data(), plan.begin.data(), BERTHA_MPI_DOUBLE,
+                         world_));
 }
 
 void MpiWorld::gather(std::span<const float> mine, std::span<float> all,
@@ -217,8 +212,8 @@ void MpiWorld::gather(std::span<const float> mine, std::span<float> all,
   const Waiting waiting(activity_, stage);
   Exchange plan;
   plan.of_partitions(bounds, rank_);
-  check(MPI_Gatherv(mine.data(), mpi_count(std::ssize(mine)), MPI_FLOAT, all.data(),
-                    plan.counts.data(), plan.begin.data(), MPI_FLOAT, 0, MPI_COMM_WORLD));
+  check(mpi().gatherv(mine.data(), mpi_count(std::ssize(mine)), all.data(), plan.counts.data(),
+                      plan.begin.data(), BERTHA_MPI_FLOAT, 0, world_));
 }
 
 std::unique_ptr<Communicator> join_world(const WorldSettings& settings) {

@@ -3,8 +3,6 @@
 // The world that mpirun makes. Host memory is sent over MPI. Tensors are assumed to be in host
 // memory; devices with their own communicator handle their tensors themselves.
 
-#include <mpi.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +10,7 @@
 
 #include "comm/mpi/bucket_all_reduce.h"
 #include "comm/mpi/heartbeat.h"
+#include "comm/mpi/mpi_plugin.h"
 
 namespace bertha::comm {
 
@@ -56,11 +55,12 @@ class MpiWorld : public Communicator {
   int rank_ = 0;
   int ranks_ = 1;
   int local_rank_ = 0;
-  MPI_Comm beats_ = MPI_COMM_NULL;
+  BerthaMpiComm world_ = 0;
+  BerthaMpiComm beats_ = 0;
   std::vector<std::string> hosts_;
   int ballot_ = 0;
   int result_ = 0;
-  MPI_Request voting_ = MPI_REQUEST_NULL;
+  BerthaMpiRequest voting_ = 0;
   std::optional<BucketAllReduce> sums_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };

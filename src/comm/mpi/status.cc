@@ -3,15 +3,15 @@
 #include <array>
 #include <limits>
 
+#include "comm/mpi/mpi_library.h"
 #include "core/error.h"
 
 namespace bertha::comm {
 
 void check_mpi(int status, const char* where) {
-  if (status == MPI_SUCCESS) return;
-  std::array<char, MPI_MAX_ERROR_STRING> text{};
-  int length = 0;
-  MPI_Error_string(status, text.data(), &length);
+  if (status == 0) return;
+  std::array<char, BERTHA_MPI_TEXT_BYTES> text{};
+  mpi().error_string(status, text.data());
   fail("MPI failed in {}: {}", where, text.data());
 }
 
