@@ -22,15 +22,16 @@ Launch find_launch(Environment environment) {
   for (const char* size : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"}) {
     if (above_one(environment(size))) return {true, size};
   }
-  const bool pmix = !environment("PMIX_RANK").empty() || !environment("PMI_FD").empty();
+  // In a Slurm job mpirun starts its daemons with srun, whose variables reach a single rank too.
+  if (!environment("OMPI_COMM_WORLD_SIZE").empty()) return {};
   if (above_one(environment("SLURM_STEP_NUM_TASKS"))) {
-    if (pmix) return {true, "SLURM_STEP_NUM_TASKS"};
-    if (environment("OMPI_MCA_ess").empty()) {
-      fail(
-          "srun started {} processes that cannot find each other; add --mpi=pmix (see srun "
-          "--mpi=list), or use mpirun",
-          environment("SLURM_STEP_NUM_TASKS"));
+    if (!environment("PMIX_RANK").empty() || !environment("PMI_FD").empty()) {
+      return {true, "SLURM_STEP_NUM_TASKS"};
     }
+    fail(
+        "srun started {} processes that cannot find each other; add --mpi=pmix (see srun "
+        "--mpi=list), or use mpirun",
+        environment("SLURM_STEP_NUM_TASKS"));
   }
   return {};
 }

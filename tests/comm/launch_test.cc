@@ -36,6 +36,13 @@ TEST(Launch, LauncherIsFoundInTheEnvironment) {
   EXPECT_TRUE(find_launch(look_up).with_others);
 }
 
+TEST(Launch, SingleRankOfMpirunInASlurmJobIsAlone) {
+  variables = {{"OMPI_COMM_WORLD_SIZE", "1"}, {"SLURM_STEP_NUM_TASKS", "4"}, {"PMIX_RANK", "0"}};
+  EXPECT_FALSE(find_launch(look_up).with_others);
+  variables.erase("PMIX_RANK");
+  EXPECT_FALSE(find_launch(look_up).with_others);
+}
+
 TEST(Launch, SrunTasksWithoutMpiAreRejected) {
   variables = {{"SLURM_STEP_NUM_TASKS", "4"}};
   EXPECT_THROW(find_launch(look_up), Error);
