@@ -2,7 +2,8 @@
 # launch.sh mpirun [its arguments…]: runs mpirun for a job that a scheduler may stop.
 #
 # SIGTERM to this script asks all ranks to save and to end. The script sends SIGUSR1 to mpirun, which
-# passes it on and waits. At SIGTERM mpirun would kill the ranks after odls_base_sigkill_timeout.
+# passes it on and waits. At SIGTERM mpirun of Open MPI 4.1 would kill the ranks after
+# odls_base_sigkill_timeout, and that of Open MPI 5 after a quarter of a second.
 #
 # Ranks report "the job ends" when a rank does not answer. If the processes of its host are stopped (a
 # frozen container) while its kernel still answers, mpirun of Open MPI 4.1 waits for its daemon there for

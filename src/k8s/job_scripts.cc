@@ -95,7 +95,8 @@ exec {{command}}
 
 // The launcher waits two minutes for workers that start slowly. `timeout` ends an attempt that a
 // dead worker would block for ever. With these keepalive times Open MPI's daemons notice within a
-// minute that a host is out of reach, as the watchdog of the ranks does.
+// minute that a host is out of reach, as the watchdog of the ranks does. The options are those that
+// mpirun of Open MPI 4.1 and of 5 both take.
 constexpr std::string_view kLauncher = R"(set -u
 export HOME=/scratch/tmp
 mkdir -p $HOME
@@ -118,7 +119,7 @@ CMD="{{command}}"
 
 exec $MODEL_PATH/deploy/launch.sh \
 mpirun -np ${N_CARDS} --allow-run-as-root --bind-to core \
-  --map-by ppr:{{ranks_per_socket}}:socket:PE=6 -rank-by core --report-bindings \
+  --map-by ppr:{{ranks_per_socket}}:socket:PE=6 --rank-by slot --report-bindings \
   --tag-output --merge-stderr-to-stdout --prefix $MPI_ROOT \
   --mca oob_tcp_keepalive_time 20 --mca oob_tcp_keepalive_intvl 5 \
   --mca oob_tcp_keepalive_probes 8 \
@@ -127,7 +128,7 @@ mpirun -np ${N_CARDS} --allow-run-as-root --bind-to core \
 )";
 
 /// Open MPI 4.1 waits twice this time after a rank has died. The other ranks need 3 s of it to
-/// report which rank it was.
+/// report which rank it was. Open MPI 5 takes the option and ignores it.
 constexpr int64_t kKillSeconds = 4;
 
 std::string strict_option(const ManifestOptions& o) {

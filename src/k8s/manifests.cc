@@ -66,7 +66,7 @@ spec:
               lifecycle:
                 preStop:
                   exec:
-                    command: ["/bin/sh", "-c", "pkill -USR1 -x mpirun; while pgrep -x mpirun; do sleep 1; done"]
+                    command: ["/bin/sh", "-c", "pkill -USR1 -x 'mpirun|prterun'; while pgrep -x 'mpirun|prterun'; do sleep 1; done"]
               command: ["/bin/bash", "-c"]
               args:
                 - |

@@ -17,6 +17,17 @@ die() {
   exit 1
 }
 
+# names_dead RANK LOG: checks that a line names the rank that died. It is a rank's line, with the last step.
+# Open MPI 5 kills the other ranks before they can report, and there its launcher's line will do.
+names_dead() {
+  grep -qE "rank $1 on .* has not answered for [0-9]+ s; its last heartbeat was at step [0-9]+, in " "$2" ||
+    { kills_at_once && grep -qE "process rank $1 with PID|Process name: \[.*,$1\]" "$2"; }
+}
+
+kills_at_once() {
+  [[ $("${MPIRUN:-mpirun}" --version) =~ \(Open\ MPI\)\ ([0-9]+) && ${BASH_REMATCH[1]} -ge 5 ]]
+}
+
 # set_command RANKS OUTPUT [options…]: ${command[@]} trains on 16 rows and 4 micro-batches a step over
 # all ranks.
 set_command() {

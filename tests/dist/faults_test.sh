@@ -81,8 +81,7 @@ for signal in KILL SEGV; do
   kill -"$signal" "$(ranks_of "dead_$signal" | sed -n 2p)"
   finish "dead_$signal" 60
   [[ $status -ne 0 && $status -ne 75 ]] || die "$signal of a rank: status $status"
-  grep -qE "rank [0-9] on .* has not answered for [0-9]+ s; its last heartbeat was at step [0-9]+, in" \
-    "$work/dead_$signal.log" || die "$signal: no line names the rank"
+  names_dead "[0-9]" "$work/dead_$signal.log" || die "$signal: no line names the rank"
 done
 
 start stuck

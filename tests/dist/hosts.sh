@@ -48,7 +48,7 @@ signal_to() {
 pids_on() {
   local pid
   for pid in $(ip netns pids "$tag-$1" 2> /dev/null); do
-    ! grep -qE "^(orted|bertha|mpirun|launch.sh)" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
+    ! grep -qE "^(orted|prted|bertha|mpirun|prterun|launch.sh)" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
   done
 }
 

@@ -56,7 +56,7 @@ fault() {
     { echo "$kind: it did not go on from $before"; return 1; }
   [[ $took -le $((limit * 1000)) ]] || { echo "$kind: ended after $took ms"; return 1; }
   [[ $status -ne 0 && $status -ne 75 ]] || { echo "$kind: status $status"; return 1; }
-  grep -qE "rank $victim on .* has not answered for [0-9]+ s; .* at step [0-9]+, in " "$log" ||
+  names_dead "$victim" "$log" ||
     { echo "$kind: no line names rank $victim"; return 1; }
   sleep 0.2
   [[ -z $(pids_of "$output") ]] || { echo "$kind: processes are left"; return 1; }
