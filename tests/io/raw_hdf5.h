@@ -4,6 +4,8 @@
 // files, and to make files that the reader must accept or reject.
 
 #include <gtest/gtest.h>
+// The interface of HDF5 1.10, which later releases keep under this name.
+#define H5_USE_110_API
 #include <hdf5.h>
 
 #include <cstdint>

@@ -83,7 +83,8 @@ void TorchFile::read_legacy() {
   std::string_view rest = file_.text();
   const auto next = [&](const char* what) -> const PickleValue& {
     size_t used = 0;
-    const PickleValue& value = read_pickle(rest, tree_, fmt::format("{}: {}", path(), what), &used);
+    const std::string where = fmt::format("{}: {}", path(), what);
+    const PickleValue& value = read_pickle(rest, tree_, where, &used);
     rest.remove_prefix(used);
     return value;
   };
