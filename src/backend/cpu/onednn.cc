@@ -9,6 +9,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
+#include "backend/cpu/onednn_descriptors.h"
 #include "backend/cpu/weight_gradient.h"
 #include "core/error.h"
 #include "core/profile.h"
@@ -46,11 +47,9 @@ dnnl::primitive_attr attributes(Epilogue epilogue, bool add) {
   dnnl::post_ops post_ops;
   if (add) post_ops.append_sum(1.0F);
   if (epilogue == Epilogue::kGelu) {
-    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_gelu_erf, 0, 0);
+    append_activation(post_ops, dnnl::algorithm::eltwise_gelu_erf);
   }
-  if (epilogue == Epilogue::kTanh) {
-    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_tanh, 0, 0);
-  }
+  if (epilogue == Epilogue::kTanh) append_activation(post_ops, dnnl::algorithm::eltwise_tanh);
   attributes.set_post_ops(post_ops);
   return attributes;
 }
@@ -203,12 +202,13 @@ Product MatrixProducts::State::make_inner_product(const Key& key) {
   const memory::desc w({key.rows, key.columns}, type, Tag::ab);
   const memory::desc y({key.tokens, key.rows}, type, Tag::ab);
   const memory::desc b({key.rows}, type, Tag::a);
-  using Forward = dnnl::inner_product_forward;
-  const auto inference = dnnl::prop_kind::forward_inference;
-  const auto desc =
-      key.bias ? Forward::desc(inference, x, w, b, y) : Forward::desc(inference, x, w, y);
-  const Forward::primitive_desc made(desc, attributes(key.epilogue, key.add), engine);
-  return {.primitive = Forward(made),
+  const auto made = describe_inner_product({.source = x,
+                                            .weights = w,
+                                            .target = y,
+                                            .bias = key.bias ? b : memory::desc(),
+                                            .attributes = attributes(key.epilogue, key.add)},
+                                           engine);
+  return {.primitive = dnnl::inner_product_forward(made),
           .source = empty(x),
           .weights = empty(w),
           .target = empty(y),
@@ -226,9 +226,12 @@ Product MatrixProducts::State::make_matmul(const Key& key) {
   const memory::desc weights({inner, outer}, type, Tag::any);
   const memory::desc target({key.tokens, outer}, type, Tag::ab);
   const memory::desc b({1, outer}, memory::data_type::f32, Tag::ab);
-  const auto desc =
-      key.bias ? matmul::desc(source, weights, b, target) : matmul::desc(source, weights, target);
-  const matmul::primitive_desc made(desc, attributes(key.epilogue, key.add), engine);
+  const auto made = describe_matmul({.source = source,
+                                     .weights = weights,
+                                     .target = target,
+                                     .bias = key.bias ? b : memory::desc(),
+                                     .attributes = attributes(key.epilogue, key.add)},
+                                    engine);
   return {.primitive = matmul(made),
           .source = empty(source),
           .weights = empty(made.weights_desc()),
@@ -246,7 +249,10 @@ Product MatrixProducts::State::make_weight_gradient(const Key& key) {
   const memory::desc source({key.rows, key.tokens}, type, Tag::ab);
   const memory::desc weights({key.tokens, key.columns}, type, Tag::any);
   const memory::desc target({key.rows, key.columns}, memory::data_type::f32, Tag::ab);
-  const matmul::primitive_desc made({source, weights, target}, attributes(Epilogue::kNone, true),
+  const auto made = describe_matmul({.source = source,
+                                     .weights = weights,
+                                     .target = target,
+                                     .attributes = attributes(Epilogue::kNone, true)},
                                     engine);
   Product product{.primitive = matmul(made),
                   .source = empty(source),
@@ -283,7 +289,7 @@ bool MatrixProducts::supports(DType dtype) {
   try {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     const memory::desc square({16, 16}, type_of(dtype), Tag::ab);
-    const matmul::primitive_desc product({square, square, square}, engine);
+    describe_matmul({.source = square, .weights = square, .target = square}, engine);
     return true;
   } catch (const dnnl::error&) {
     return false;

@@ -1,0 +1,29 @@
+#include "backend/cpu/onednn_descriptors.h"
+
+namespace bertha::cpu {
+
+dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
+                                             const dnnl::engine& engine) {
+  if (operands.bias.is_zero()) {
+    return {engine, operands.source, operands.weights, operands.target, operands.attributes};
+  }
+  return {engine,        operands.source, operands.weights,
+          operands.bias, operands.target, operands.attributes};
+}
+
+dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
+                                                                   const dnnl::engine& engine) {
+  const auto inference = dnnl::prop_kind::forward_inference;
+  if (operands.bias.is_zero()) {
+    return {engine,           inference,       operands.source,
+            operands.weights, operands.target, operands.attributes};
+  }
+  return {engine,        inference,       operands.source,    operands.weights,
+          operands.bias, operands.target, operands.attributes};
+}
+
+void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation) {
+  post_ops.append_eltwise(activation, 0, 0);
+}
+
+}  // namespace bertha::cpu

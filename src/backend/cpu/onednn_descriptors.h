@@ -1,0 +1,27 @@
+#pragma once
+
+// The calls of oneDNN whose form differs between its releases 2 and 3. Release 2 builds an
+// operation descriptor first, and scales activations. CMake picks onednn2/ or onednn3/.
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+namespace bertha::cpu {
+
+/// Operands of a product and what it applies to its sums. The zero descriptor means no bias.
+struct ProductOperands {
+  dnnl::memory::desc source;
+  dnnl::memory::desc weights;
+  dnnl::memory::desc target;
+  dnnl::memory::desc bias = {};
+  dnnl::primitive_attr attributes = {};
+};
+
+/// Throws dnnl::error where the library has no such product for this processor.
+dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
+                                             const dnnl::engine& engine);
+/// For inference: nothing is kept for a backward pass by oneDNN.
+dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
+                                                                   const dnnl::engine& engine);
+void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation);
+
+}  // namespace bertha::cpu
