@@ -58,7 +58,7 @@ bundle() {
 # check_symbols PREFIX: no file may need a newer glibc than the packages name.
 check_symbols() {
   local newest
-  newest=$(find "$1" -type f \( -name '*.so*' -o -name bertha \) -exec objdump -T {} + |
+  newest=$(find "$1" -type f \( -name '*.so*' -o -path '*/bin/bertha' \) -exec objdump -T {} + |
     grep -o 'GLIBC_2\.[0-9.]*' | sort -uV | tail -n 1)
   newest=${newest#GLIBC_}
   [[ $(printf '%s\n' "$newest" "$glibc" | sort -V | tail -n 1) == "$glibc" ]] ||
@@ -149,7 +149,7 @@ Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: bertha
 
 Files: *
-Copyright: the authors of Bertha
+Copyright: 2026 the authors of Bertha
 License: Apache-2.0
  On Debian systems, the full text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0.
