@@ -12,6 +12,7 @@
 #include "core/strings.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "text/tokenizer_export.h"
 
 namespace bertha::cli {
 namespace {
@@ -62,10 +63,11 @@ bert::Config true_config(bert::Config config, const bert::WeightFile& file,
 void write_tokenizer(const std::string& folder, const ConvertOptions& o,
                      const text::TokenizerFile& file, const bert::Config& config) {
   const text::TokenizerOptions rules = infer::tokenizer_options(o.model.files(), file);
-  io::write_file(folder + "/vocab.txt", text::vocabulary_text(file.vocabulary));
+  io::write_file(folder + "/vocab.txt", text::vocabulary_text(file.vocabulary, rules));
   io::write_file(folder + "/tokenizer.json", text::tokenizer_json(file.vocabulary, rules));
-  io::write_file(folder + "/tokenizer_config.json",
-                 text::tokenizer_config_json(rules, config.max_position_embeddings));
+  io::write_file(
+      folder + "/tokenizer_config.json",
+      text::tokenizer_config_json(file.vocabulary, rules, config.max_position_embeddings));
 }
 
 void write_folder(const ConvertOptions& o, const bert::ExportModel& model,

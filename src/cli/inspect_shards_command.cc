@@ -15,7 +15,7 @@
 #include "runlog/quantity_format.h"
 #include "runlog/status_line.h"
 #include "runlog/work_meter.h"
-#include "text/vocabulary.h"
+#include "text/tokenizer_file.h"
 
 namespace bertha::cli {
 namespace {
@@ -123,7 +123,7 @@ int inspect_shards(const InspectOptions& options) {
   if (options.samples < 0) fail("--samples {}: expected 0 or more", options.samples);
   std::optional<text::Vocabulary> vocabulary;
   if (!options.vocab_file.empty()) {
-    vocabulary.emplace(text::Vocabulary::load(options.vocab_file)).specials();
+    vocabulary.emplace(text::load_tokenizer(options.vocab_file).vocabulary).specials();
   }
   dataset::SurveyOptions survey_options;
   survey_options.threads = thread_count();

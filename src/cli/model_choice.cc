@@ -18,9 +18,10 @@ void ModelChoice::declare_files(Options& options) {
                 "bert_config.json or config.json; default: the file beside the weights");
   options.value("vocab_file", vocab_file,
                 "vocab.txt or tokenizer.json; default: the file beside the weights");
-  options.flag(
-      "do_lower_case", lower_case,
-      "the vocabulary is uncased; default: as the tokenizer's files say, otherwise uncased");
+  options.flag("do_lower_case", lower_case,
+               "the vocabulary is uncased; the tokenizer's files and the vocabulary's use of "
+               "capital letters "
+               "go before this and --cased; where nothing says it, uncased");
   options.flag("cased", cased, "the vocabulary is cased");
 }
 

@@ -13,7 +13,7 @@ namespace bertha::cli {
 namespace {
 
 struct Settings {
-  bool lower_case = true;  ///< as in the recipe: true with and without --do_lower_case
+  bool lower_case = false;
   bool cased = false;
   std::string token_rules = "recipe";
   prepare::InstancesOptions stage;
@@ -27,7 +27,7 @@ Options declare(Settings& settings) {
       "seed give the same shard as create_pretraining_data.py, with any number of threads.");
   prepare::InstancesOptions& stage = settings.stage;
   dataset::InstanceOptions& instances = stage.instances;
-  options.value("vocab_file", stage.vocab_file, "vocabulary, one piece on each line").required();
+  options.value("vocab_file", stage.vocab_file, "vocab.txt or tokenizer.json").required();
   options.value("input_file", stage.input, "text file, or folder of .txt files").required();
   options
       .value("output_file", stage.output,
@@ -93,7 +93,7 @@ int run_prepare_instances(Arguments arguments, comm::Communicator& world) {
   dataset::check_options(stage.instances);
   if (!options.given("threads")) stage.threads = threads_beside(world);
   check_threads("threads", stage.threads);
-  stage.lower_case = !settings.cased;
+  if (settings.lower_case || settings.cased) stage.lower_case = !settings.cased;
   stage.token_rules = text::parse_token_rules(settings.token_rules);
   const prepare::InstancesResult result = prepare::run_instances(
       stage, world, open_status_line("instances", prepare::instances_unit(world), !world.leads()));

@@ -8,6 +8,7 @@
 #include "cli/squad_tools.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
+#include "infer/model.h"
 
 namespace bertha::cli {
 namespace {
@@ -72,9 +73,10 @@ int run_squad_features(Arguments arguments) {
   Options table(
       "bertha squad features",
       "Writes the model inputs of a SQuAD file as JSON, one line for each window, to look at and "
-      "compare. The vocabulary is cased unless --do_lower_case is given, as in the recipe.");
+      "compare. Where neither the tokenizer's files nor the vocabulary's capital letters say it, "
+      "text keeps its case unless --do_lower_case is given, as in the recipe.");
   table.positional("FILE", files, 1, "a SQuAD file");
-  table.value("vocab_file", vocab_file, "vocab.txt");
+  table.value("vocab_file", vocab_file, "vocab.txt, tokenizer.json, or a folder with one of them");
   table.required();
   table.flag("do_lower_case", lower_case, "the vocabulary is uncased");
   table.flag("training", o.training, "write the positions of the answers too");
@@ -88,14 +90,21 @@ int run_squad_features(Arguments arguments) {
     return 0;
   }
   o.threads = thread_count();
-  const text::Vocabulary vocabulary = text::Vocabulary::load(vocab_file);
-  const text::Tokenizer tokenizer(
-      vocabulary, {.lower_case = lower_case, .rules = text::parse_token_rules(rules)});
+  const infer::ModelFiles model = {.vocabulary = vocab_file,
+                                   .lower_case = lower_case ? std::optional(true) : std::nullopt,
+                                   .lower_case_otherwise = false,
+                                   .rules = text::parse_token_rules(rules)};
+  const text::TokenizerFile tokenizer_file = infer::read_tokenizer(model);
+  const text::Tokenizer tokenizer(tokenizer_file.vocabulary,
+                                  infer::tokenizer_options(model, tokenizer_file));
   for (const std::string& path : files) {
     const tasks::SquadFile file = tasks::read_squad(path);
     const SquadFeatures features(file, tokenizer, o);
     for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", path, line);
     for (const std::string& line : features.problems().lines()) spdlog::warn("{}: {}", path, line);
+    spdlog::info("{}: {}", path, features.unknown().text(tokenizer));
+    const std::string warning = features.unknown().warning(tokenizer, path);
+    if (!warning.empty()) spdlog::warn("{}", warning);
     spdlog::info("{}: {} questions, {} windows", path, features.examples().size(),
                  features.windows().size());
     fmt::memory_buffer line;

@@ -5,14 +5,17 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "infer/model.h"
 #include "text/line_tokenizer.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_keys.h"
 
 namespace bertha::cli {
 namespace {
@@ -22,11 +25,13 @@ constexpr size_t kMaxLineBytes = size_t{1} << 30;
 
 struct TokenizeOptions {
   std::string vocab_file;
+  std::string checkpoint;
   std::string token_rules = "hf";
   bool lower_case = false;
   bool cased = false;
   bool jsonl = false;
-  int64_t max_input_chars_per_word = 100;
+  bool list_keys = false;
+  std::optional<int64_t> max_input_chars_per_word;
 };
 
 void write_out(std::string& out) {
@@ -66,13 +71,19 @@ void run_lines(text::LineTokenizer& lines) {
 }
 
 Options declare(TokenizeOptions& o) {
-  Options options("bertha tokenize",
-                  "Reads lines of text, or JSON objects with a \"text\", from standard input. "
-                  "Prints for each the ids and the pieces, with a tab between, without [CLS] and "
-                  "[SEP]. Bytes that are not UTF-8 are read as U+FFFD, which is dropped.");
-  options.value("vocab_file", o.vocab_file, "vocabulary, one piece on each line").required();
+  Options options(
+      "bertha tokenize",
+      "Reads lines of text, or JSON objects with a \"text\", from standard input. "
+      "Prints for each the ids and the pieces, with a tab between. With --vocab_file "
+      "they are those of the text alone; with --checkpoint they are the input of the "
+      "model, with special tokens, cut as the tokenizer's files say. Bytes that are not "
+      "UTF-8 are read as U+FFFD, which BERT's rules drop.");
+  options.value("vocab_file", o.vocab_file,
+                "vocab.txt, tokenizer.json, or a folder with one of them");
+  options.value("checkpoint", o.checkpoint, "a model's folder or weights, or its tokenizer.json");
   options.flag("do_lower_case", o.lower_case,
-               "convert to lower case and strip accents (the default)");
+               "convert to lower case and strip accents (the default); the tokenizer's files and "
+               "the vocabulary's use of capital letters go before this and --cased");
   options.flag("cased", o.cased, "keep case and accents");
   options.value("token-rules", o.token_rules,
                 "hf: as Hugging Face's tokenizers; recipe: as the PyTorch recipe's "
@@ -80,8 +91,36 @@ Options declare(TokenizeOptions& o) {
   options.flag("jsonl", o.jsonl,
                "print {\"ids\", \"tokens\", \"offsets\"} on each line; offsets count code points");
   options.value("max_input_chars_per_word", o.max_input_chars_per_word,
-                "a word with more characters becomes [UNK]");
+                "a word with more characters becomes [UNK]; default: as the tokenizer's files say, "
+                "otherwise 100");
+  options.flag("list_keys", o.list_keys,
+               "print what happens to each key of the tokenizer files, and end");
   return options;
+}
+
+/// The files that the options name. A checkpoint may be a tokenizer file itself.
+infer::ModelFiles files_of(const TokenizeOptions& o) {
+  if (o.lower_case && o.cased) fail("--do_lower_case and --cased exclude each other; give one");
+  if (o.vocab_file.empty() == o.checkpoint.empty()) {
+    fail("one of --vocab_file and --checkpoint is needed");
+  }
+  infer::ModelFiles files = {.weights = o.checkpoint,
+                             .vocabulary = o.vocab_file,
+                             .rules = text::parse_token_rules(o.token_rules)};
+  const bool is_tokenizer = o.checkpoint.ends_with(".json") || o.checkpoint.ends_with(".txt");
+  if (is_tokenizer) files.vocabulary = o.checkpoint;
+  if (o.lower_case || o.cased) files.lower_case = o.lower_case;
+  return files;
+}
+
+text::TokenizerOptions tokenizer_options(const TokenizeOptions& o, const infer::ModelFiles& files,
+                                         text::TokenizerFile& file) {
+  const std::optional<int64_t>& longest = o.max_input_chars_per_word;
+  if (longest && (*longest < 1 || *longest > INT32_MAX)) {
+    fail("--max_input_chars_per_word {}: expected 1 to {}", *longest, INT32_MAX);
+  }
+  if (longest) file.settings.max_input_chars_per_word = static_cast<int32_t>(*longest);
+  return infer::tokenizer_options(files, file);
 }
 
 }  // namespace
@@ -93,16 +132,15 @@ int run_tokenize(Arguments arguments) {
     std::fputs(options.help().c_str(), stdout);
     return 0;
   }
-  if (o.lower_case && o.cased) fail("--do_lower_case and --cased exclude each other; give one");
-  if (o.max_input_chars_per_word < 1 || o.max_input_chars_per_word > INT32_MAX) {
-    fail("--max_input_chars_per_word {}: expected 1 to {}", o.max_input_chars_per_word, INT32_MAX);
+  if (o.list_keys) {
+    std::string page = text::tokenizer_keys_page();
+    write_out(page);
+    return 0;
   }
-  const text::Vocabulary vocabulary = text::Vocabulary::load(o.vocab_file);
-  const text::Tokenizer tokenizer(
-      vocabulary, {.lower_case = !o.cased,
-                   .rules = text::parse_token_rules(o.token_rules),
-                   .max_input_chars_per_word = static_cast<int32_t>(o.max_input_chars_per_word)});
-  text::LineTokenizer lines(tokenizer, o.jsonl);
+  const infer::ModelFiles files = files_of(o);
+  text::TokenizerFile file = infer::read_tokenizer(files);
+  const text::Tokenizer tokenizer(file.vocabulary, tokenizer_options(o, files, file));
+  text::LineTokenizer lines(tokenizer, {.jsonl = o.jsonl, .model_input = !o.checkpoint.empty()});
   run_lines(lines);
   return 0;
 }

@@ -8,11 +8,20 @@
 #include "core/parallel_for.h"
 #include "ops/convert.h"
 #include "ops/copy.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::infer {
 namespace {
 
-constexpr int64_t kShortest = 2;  // [CLS] and [SEP]
+/// The least number of tokens of a text: the special tokens, or one token.
+int64_t shortest(const Model& model, const EmbedSettings& settings) {
+  const int64_t special = model.tokenizer().settings().sequence.special_tokens(false);
+  if (special > settings.max_tokens) {
+    fail("the tokenizer adds {} special tokens to a text, which may have {} tokens", special,
+         settings.max_tokens);
+  }
+  return std::max<int64_t>(special, 1);
+}
 
 void scale_to_one(std::span<float> row) {
   double square = 0;
@@ -37,8 +46,7 @@ std::vector<float> mean_of(std::span<const float> rows, size_t size) {
 }
 
 const EmbedSettings& checked(const EmbedSettings& settings, const bert::Config& config) {
-  BERTHA_CHECK(settings.max_tokens >= kShortest &&
-               settings.max_tokens <= config.max_position_embeddings &&
+  BERTHA_CHECK(settings.max_tokens >= 1 && settings.max_tokens <= config.max_position_embeddings &&
                settings.batch_tokens >= settings.max_tokens);
   return settings;
 }
@@ -59,41 +67,40 @@ EmbedTask::EmbedTask(const Model& model, const EmbedSettings& settings)
       hidden_size_(model.config().hidden_size),
       settings_(checked(settings, model.config())),
       pass_(model),
-      predictor_(
-          model.device(), model.parameters().compute_dtype(), pass_,
-          {.tokens = settings.batch_tokens, .sequences = settings.batch_tokens / kShortest}) {}
+      predictor_(model.device(), model.parameters().compute_dtype(), pass_,
+                 {.tokens = settings.batch_tokens,
+                  .sequences = settings.batch_tokens / shortest(model, settings)}) {}
 
-std::vector<std::vector<int32_t>> EmbedTask::tokenize(
-    std::span<const EmbedRequest> requests) const {
-  const text::SpecialIds special = tokenizer_.vocabulary().specials();
-  std::vector<std::vector<int32_t>> tokens(requests.size());
+std::vector<text::ModelInput> EmbedTask::tokenize(std::span<const EmbedRequest> requests) const {
+  std::vector<text::ModelInput> inputs(requests.size());
   parallel_for(std::ssize(requests), 16, [&](int64_t i) {
-    std::vector<int32_t>& ids = tokens[static_cast<size_t>(i)];
-    ids.push_back(special.cls);
-    tokenizer_.encode(requests[static_cast<size_t>(i)].text, ids);
-    ids.push_back(special.sep);
+    const auto at = static_cast<size_t>(i);
+    inputs[at] =
+        text::model_input(tokenizer_, requests[at].text, std::nullopt, settings_.max_tokens);
+    if (inputs[at].ids.empty()) fail("text {} has no token", i + 1);
   });
-  return tokens;
+  return inputs;
 }
 
 std::vector<EmbedResult> EmbedTask::run(std::span<const EmbedRequest> requests) {
-  std::vector<std::vector<int32_t>> tokens = tokenize(requests);
+  const std::vector<text::ModelInput> tokens = tokenize(requests);
   std::vector<EmbedResult> results(requests.size());
+  const int64_t special = tokenizer_.settings().sequence.special_tokens(false);
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (std::ssize(tokens[i]) <= settings_.max_tokens) continue;
-    tokens[i].resize(static_cast<size_t>(settings_.max_tokens));
-    tokens[i].back() = tokenizer_.vocabulary().specials().sep;
-    results[i].cut = true;
+    results[i].cut = tokens[i].cut;
+    results[i].unknown.add(tokens[i].ids, tokenizer_.specials().unk);
+    results[i].unknown.tokens -= special;
   }
   std::vector<size_t> order(tokens.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return tokens[a].size() > tokens[b].size(); });
+                   [&](size_t a, size_t b) { return tokens[a].ids.size() > tokens[b].ids.size(); });
   for (size_t begin = 0; begin < order.size();) {
     size_t end = begin;
     int64_t total = 0;
-    while (end < order.size() && total + std::ssize(tokens[order[end]]) <= settings_.batch_tokens) {
-      total += std::ssize(tokens[order[end++]]);
+    const auto length = [&](size_t member) { return std::ssize(tokens[order[member]].ids); };
+    while (end < order.size() && total + length(end) <= settings_.batch_tokens) {
+      total += length(end++);
     }
     run_batch(tokens, std::span(order).subspan(begin, end - begin), results);
     begin = end;
@@ -101,16 +108,16 @@ std::vector<EmbedResult> EmbedTask::run(std::span<const EmbedRequest> requests) 
   return results;
 }
 
-void EmbedTask::run_batch(const std::vector<std::vector<int32_t>>& tokens,
+void EmbedTask::run_batch(const std::vector<text::ModelInput>& inputs,
                           std::span<const size_t> members, std::vector<EmbedResult>& results) {
   batch_.clear();
   for (const size_t member : members) {
-    const std::vector<int32_t>& ids = tokens[member];
+    const auto& [ids, segments, offsets, cut] = inputs[member];
     batch_.ids.insert(batch_.ids.end(), ids.begin(), ids.end());
+    batch_.segments.insert(batch_.segments.end(), segments.begin(), segments.end());
     for (size_t i = 0; i < ids.size(); ++i) batch_.positions.push_back(static_cast<int32_t>(i));
     batch_.seq_start.push_back(static_cast<int32_t>(batch_.ids.size()));
   }
-  batch_.segments.assign(batch_.ids.size(), 0);
   const std::span<const float> hidden = predictor_.run(batch_);
   for (size_t i = 0; i < members.size(); ++i) {
     const auto begin = static_cast<size_t>(batch_.seq_start[i] * hidden_size_);

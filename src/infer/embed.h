@@ -11,6 +11,8 @@
 #include "bert/encoder.h"
 #include "infer/model.h"
 #include "infer/predictor.h"
+#include "text/model_input.h"
+#include "text/unknown_share.h"
 
 namespace bertha::infer {
 
@@ -26,6 +28,7 @@ struct EmbedRequest {
 struct EmbedResult {
   std::vector<float> vector;  ///< [H]
   bool cut = false;           ///< the text had more than max_tokens
+  text::UnknownShare unknown{};
 };
 
 struct EmbedSettings {
@@ -61,8 +64,8 @@ class EmbedTask {
     bert::EncoderContext saved_;
   };
 
-  std::vector<std::vector<int32_t>> tokenize(std::span<const EmbedRequest> requests) const;
-  void run_batch(const std::vector<std::vector<int32_t>>& tokens, std::span<const size_t> members,
+  std::vector<text::ModelInput> tokenize(std::span<const EmbedRequest> requests) const;
+  void run_batch(const std::vector<text::ModelInput>& inputs, std::span<const size_t> members,
                  std::vector<EmbedResult>& results);
   std::vector<float> pool(std::span<const float> rows) const;
 

@@ -5,11 +5,11 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::infer {
 namespace {
 
-constexpr int64_t kShortest = 3;   // [CLS], [MASK] and [SEP]
 constexpr int64_t kMostRows = 64;  // of a batch of several texts: a row has a logit for each piece
 
 struct Scored {
@@ -39,16 +39,22 @@ std::vector<Scored> best_of(std::span<const float> logits, int64_t top) {
 }
 
 /// The text with its next [MASK] from `from` on replaced; moves `from` past it.
-std::string replace_mask(std::string_view text, std::string_view piece, size_t& from) {
-  constexpr std::string_view kMask = "[MASK]";
-  const size_t at = text.find(kMask, from);
+std::string replace_mask(std::string_view text, std::string_view piece,
+                         const text::TokenizerSettings& settings, size_t& from) {
+  const std::string& mask = settings.names.mask;
+  const std::string& prefix = settings.continuing_prefix;
+  const size_t at = text.find(mask, from);
   if (at == std::string_view::npos) return std::string(text);
-  from = at + kMask.size();
-  const bool continues = piece.starts_with("##");
+  from = at + mask.size();
   std::string filled(text.substr(0, at));
-  filled += continues ? piece.substr(2) : piece;
+  filled += piece.starts_with(prefix) ? piece.substr(prefix.size()) : piece;
   filled += text.substr(from);
   return filled;
+}
+
+/// The tokens of a text that is [MASK] alone.
+int64_t shortest(const Model& model) {
+  return model.tokenizer().settings().sequence.special_tokens(false) + 1;
 }
 
 }  // namespace
@@ -61,28 +67,28 @@ FillTask::FillTask(const Model& model, const FillSettings& settings)
       pass_(model),
       predictor_(model.device(), model.parameters().compute_dtype(), pass_,
                  {.tokens = settings_.batch_tokens,
-                  .sequences = std::max<int64_t>(settings_.batch_tokens / kShortest, 1),
+                  .sequences = std::max<int64_t>(settings_.batch_tokens / shortest(model), 1),
                   .rows = std::max(kMostRows, max_tokens_)}) {}
 
-std::vector<int32_t> FillTask::tokenize(std::string_view text) const {
-  const text::SpecialIds special = tokenizer_.vocabulary().specials();
-  std::vector<int32_t> ids = {special.cls};
-  tokenizer_.encode(text, ids);
-  ids.push_back(special.sep);
-  if (std::ssize(ids) > max_tokens_) {
-    fail("the sentence has {} tokens, the model takes {}", ids.size(), max_tokens_);
+text::ModelInput FillTask::tokenize(std::string_view text) const {
+  text::ModelInput input = text::model_input(tokenizer_, text, std::nullopt, INT32_MAX);
+  if (std::ssize(input.ids) > max_tokens_) {
+    fail("the sentence has {} tokens, the model takes {}", input.ids.size(), max_tokens_);
   }
-  if (std::count(ids.begin(), ids.end(), special.mask) == 0) fail("no [MASK] in \"{}\"", text);
-  return ids;
+  if (std::ranges::count(input.ids, tokenizer_.specials().mask) == 0) {
+    fail("no {} in \"{}\"", tokenizer_.settings().names.mask, text);
+  }
+  return input;
 }
 
-void FillTask::add(const std::vector<int32_t>& ids, Batch& batch) const {
-  const int32_t mask = tokenizer_.vocabulary().specials().mask;
+void FillTask::add(const text::ModelInput& input, Batch& batch) const {
+  const std::vector<int32_t>& ids = input.ids;
+  const int32_t mask = tokenizer_.specials().mask;
   const auto rows_before = std::ssize(batch.rows);
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] == mask) batch.rows.push_back(static_cast<int32_t>(batch.tokens.ids.size()));
     batch.tokens.ids.push_back(ids[i]);
-    batch.tokens.segments.push_back(0);
+    batch.tokens.segments.push_back(input.segments[i]);
     batch.tokens.positions.push_back(static_cast<int32_t>(i));
   }
   batch.tokens.seq_start.push_back(static_cast<int32_t>(batch.tokens.ids.size()));
@@ -90,8 +96,8 @@ void FillTask::add(const std::vector<int32_t>& ids, Batch& batch) const {
 }
 
 std::vector<FillResult> FillTask::run(std::span<const FillRequest> requests) {
-  const int32_t mask = tokenizer_.vocabulary().specials().mask;
-  std::vector<std::vector<int32_t>> tokens;
+  const int32_t mask = tokenizer_.specials().mask;
+  std::vector<text::ModelInput> tokens;
   for (const FillRequest& request : requests) tokens.push_back(tokenize(request.text));
   std::vector<FillResult> results(requests.size());
   for (size_t begin = 0; begin < tokens.size();) {
@@ -99,9 +105,8 @@ std::vector<FillResult> FillTask::run(std::span<const FillRequest> requests) {
     batch.tokens.clear();
     size_t end = begin;
     for (; end < tokens.size(); ++end) {
-      const int64_t size = batch.tokens.tokens() + std::ssize(tokens[end]);
-      const int64_t rows =
-          std::ssize(batch.rows) + std::count(tokens[end].begin(), tokens[end].end(), mask);
+      const int64_t size = batch.tokens.tokens() + std::ssize(tokens[end].ids);
+      const int64_t rows = std::ssize(batch.rows) + std::ranges::count(tokens[end].ids, mask);
       if (end > begin && (size > settings_.batch_tokens || rows > kMostRows)) break;
       add(tokens[end], batch);
     }
@@ -126,10 +131,11 @@ void FillTask::finish(std::span<const FillRequest> requests, const Batch& batch,
       for (const Scored& scored : best_of(row, requests[member].top)) {
         next = from;
         const std::string_view piece = vocabulary.piece(scored.id);
-        candidates.push_back({.id = scored.id,
-                              .piece = piece,
-                              .probability = scored.probability,
-                              .filled = replace_mask(requests[member].text, piece, next)});
+        candidates.push_back(
+            {.id = scored.id,
+             .piece = piece,
+             .probability = scored.probability,
+             .filled = replace_mask(requests[member].text, piece, tokenizer_.settings(), next)});
       }
       logits = logits.subspan(static_cast<size_t>(padded_vocabulary_));
     }

@@ -11,6 +11,7 @@
 #include "bert/pretraining.h"
 #include "infer/model.h"
 #include "infer/predictor.h"
+#include "text/model_input.h"
 
 namespace bertha::infer {
 
@@ -72,8 +73,8 @@ class FillTask {
     std::vector<int64_t> masks_of_member;  ///< how many rows each text has
   };
 
-  std::vector<int32_t> tokenize(std::string_view text) const;
-  void add(const std::vector<int32_t>& ids, Batch& batch) const;
+  text::ModelInput tokenize(std::string_view text) const;
+  void add(const text::ModelInput& input, Batch& batch) const;
   void finish(std::span<const FillRequest> requests, const Batch& batch,
               std::span<FillResult> results);
 

@@ -1,5 +1,7 @@
 #include "infer/model.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -10,6 +12,7 @@
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/atomic_file.h"
+#include "text/casing.h"
 
 namespace bertha::infer {
 namespace {
@@ -128,20 +131,27 @@ bool has_tokenizer(const ModelFiles& files) {
 }
 
 text::TokenizerFile read_tokenizer(const ModelFiles& files) {
-  return text::load_tokenizer(
+  text::TokenizerFile file = text::load_tokenizer(
       named_or_beside(files.vocabulary, files, kVocabularyNames, "vocab_file"));
+  for (const std::string& note : file.notes) spdlog::warn("{}", note);
+  return file;
 }
 
 text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::TokenizerFile& file) {
-  return {.lower_case = files.lower_case.value_or(file.lower_case.value_or(true)),
-          .rules = files.rules,
-          .max_input_chars_per_word = file.max_input_chars_per_word};
+  const text::Casing casing =
+      text::choose_casing(file, files.lower_case, files.lower_case_otherwise);
+  if (!casing.warning.empty()) spdlog::warn("{}", casing.warning);
+  return file.options(casing.lower_case, files.rules);
 }
 
 void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config) {
-  if (vocabulary.size() <= config.vocab_size) return;
-  fail("{} has {} pieces, the model's config says vocab_size {}", vocabulary.name(),
-       vocabulary.size(), config.vocab_size);
+  constexpr int64_t kMostPadding = 128;
+  const int64_t padded = (vocabulary.size() + kMostPadding - 1) / kMostPadding * kMostPadding;
+  if (vocabulary.size() <= config.vocab_size && config.vocab_size <= padded) return;
+  fail("{} has {} pieces, the model's config says vocab_size {}{}", vocabulary.name(),
+       vocabulary.size(), config.vocab_size,
+       config.vocab_size > padded ? ", which is more than padding; is it this model's vocabulary?"
+                                  : "");
 }
 
 std::vector<std::string> read_labels(const ModelFiles& files) {

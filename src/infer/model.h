@@ -24,8 +24,10 @@ struct ModelFiles {
   std::string weights{};     ///< a folder, or a file that io::open_weights opens
   std::string config{};      ///< empty: bert_config.json or config.json beside the weights
   std::string vocabulary{};  ///< empty: vocab.txt or tokenizer.json beside the weights
-  /// Empty: as the tokenizer's files say; where they do not say it, lower case.
+  /// What the user asks for. The tokenizer's files and then the vocabulary go before it
+  /// (text/casing.h).
   std::optional<bool> lower_case{};
+  bool lower_case_otherwise = true;  ///< where nothing says it
   text::TokenRules rules = text::TokenRules::kHf;
 };
 
@@ -35,11 +37,14 @@ bert::Config read_config(const ModelFiles& files);
 bool has_config(const ModelFiles& files);
 /// Whether read_tokenizer() would find a file.
 bool has_tokenizer(const ModelFiles& files);
-/// The vocabulary and what its file says about it. Throws Error when there is none.
+/// The vocabulary and what its folder says about it. Logs a warning for keys that are unknown.
+/// Throws Error when there is none, and for what is not supported.
 text::TokenizerFile read_tokenizer(const ModelFiles& files);
-/// How a tokenizer with this vocabulary treats text.
+/// How a tokenizer with this vocabulary treats text. Logs a warning when what the user asks for,
+/// the files and the vocabulary contradict each other about the case of letters.
 text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::TokenizerFile& file);
-/// Throws Error when the vocabulary has ids for which the model has no row.
+/// Throws Error when the vocabulary has ids for which the model has no row, or when the model has
+/// more rows than the vocabulary rounded up to a multiple of 128, the largest padding in use.
 void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config);
 /// The class names of a fine-tuned classifier: the lines of labels.txt beside the weights. Throws
 /// Error when there is no such file.
@@ -49,8 +54,8 @@ std::vector<std::string> read_labels(const ModelFiles& files);
 /// threads may share it.
 class ModelDefinition {
  public:
-  /// Throws Error for a file that is missing or not supported, and for a vocabulary that is larger
-  /// than the model.
+  /// Throws Error for a file that is missing or not supported, and for a vocabulary of another
+  /// size than the model's.
   explicit ModelDefinition(const ModelFiles& files);
   ModelDefinition(const ModelDefinition&) = delete;
   ModelDefinition& operator=(const ModelDefinition&) = delete;

@@ -16,19 +16,17 @@
 #include "prepare/output_folder.h"
 #include "prepare/rank_work.h"
 #include "prepare/stopwatch.h"
-#include "text/vocabulary.h"
+#include "text/casing.h"
+#include "text/tokenizer_file.h"
+#include "text/unknown_share.h"
 
 namespace bertha::prepare {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// From this share of [UNK] on the vocabulary probably belongs to other text.
-constexpr double kSuspectUnknown = 0.2;
-/// From this share of [UNK] on it certainly does.
+/// From this share of [UNK] on the vocabulary certainly belongs to other text.
 constexpr double kForeignUnknown = 0.5;
-/// From this share of pieces with upper case on a vocabulary is a cased one.
-constexpr double kCasedShare = 0.05;
 
 /// Text files that become one shard.
 struct Job {
@@ -76,41 +74,37 @@ std::vector<Job> plan_jobs(const InstancesOptions& options) {
 }
 
 /// A vocabulary of another language or case shows in the share of unknown words.
-void check_unknown(const Job& job, const dataset::Corpus& corpus,
-                   const text::Vocabulary& vocabulary) {
-  const auto unknown = std::ranges::count(corpus.ids, vocabulary.specials().unk);
-  const auto tokens = static_cast<int64_t>(corpus.ids.size());
-  const double share = static_cast<double>(unknown) / static_cast<double>(tokens);
-  if (share > kForeignUnknown) {
-    fail("{}: {:.0f} % of the tokens are [UNK]: {} is not a vocabulary of this text",
-         job.inputs.front(), 100 * share, vocabulary.name());
+text::UnknownShare check_unknown(const Job& job, const dataset::Corpus& corpus,
+                                 const text::Tokenizer& tokenizer) {
+  text::UnknownShare share;
+  share.add(corpus.ids, tokenizer.specials().unk);
+  if (share.share() > kForeignUnknown) {
+    fail("{}: {:.0f} % of the tokens are {}: {} is not a vocabulary of this text",
+         job.inputs.front(), 100 * share.share(), tokenizer.settings().names.unk,
+         tokenizer.vocabulary().name());
   }
-  if (share > kSuspectUnknown) {
-    spdlog::warn("{}: {:.0f} % of the tokens are [UNK]; is {} the right vocabulary?",
-                 job.inputs.front(), 100 * share, vocabulary.name());
-  }
+  const std::string warning = share.warning(tokenizer, job.inputs.front());
+  if (!warning.empty()) spdlog::warn("{}", warning);
+  return share;
 }
 
-/// Lower-cased text never uses the pieces with upper case.
-void check_case(const text::Vocabulary& vocabulary) {
-  int64_t upper = 0;
-  for (const int32_t id : vocabulary.distinct_ids()) {
-    const std::string_view piece = vocabulary.piece(id);
-    if (piece.starts_with('[')) continue;  // [CLS] and other special tokens
-    upper += std::ranges::any_of(piece, [](char c) { return c >= 'A' && c <= 'Z'; }) ? 1 : 0;
+/// Reads the vocabulary and logs what the user should know of it, on the leading rank.
+text::Tokenizer open_tokenizer(const text::TokenizerFile& file, const InstancesOptions& options,
+                               bool log) {
+  const text::Casing casing = text::choose_casing(file, options.lower_case, true);
+  if (log && !casing.warning.empty()) spdlog::warn("{}", casing.warning);
+  for (const std::string& note : file.notes) {
+    if (log) spdlog::warn("{}", note);
   }
-  const double share = static_cast<double>(upper) / static_cast<double>(vocabulary.size());
-  if (share < kCasedShare) return;
-  spdlog::warn(
-      "{}: {:.0f} % of its pieces have upper case, which lower-cased text never uses: "
-      "--do_lower_case 0 keeps the case",
-      vocabulary.name(), 100 * share);
+  text::Tokenizer tokenizer(file.vocabulary, file.options(casing.lower_case, options.token_rules));
+  tokenizer.specials();  // throws for a missing special token before any text is read
+  return tokenizer;
 }
 
 InstancesResult make_shard(const Job& job, const InstancesOptions& options,
                            const text::Tokenizer& tokenizer, int64_t threads) {
   dataset::Corpus corpus = dataset::read_corpus(job.inputs, tokenizer, threads);
-  check_unknown(job, corpus, tokenizer.vocabulary());
+  const text::UnknownShare unknown = check_unknown(job, corpus, tokenizer);
   if (corpus.documents() == 1) {
     spdlog::warn("{}: a single document: no next sentence can be drawn from another one",
                  job.inputs.front());
@@ -119,6 +113,7 @@ InstancesResult make_shard(const Job& job, const InstancesOptions& options,
                        .documents = corpus.documents(),
                        .sentences = corpus.segments(),
                        .tokens = static_cast<int64_t>(corpus.ids.size()),
+                       .unknown = unknown.unknown,
                        .text_bytes = job.bytes};
   const dataset::InstanceSet set(std::move(corpus), tokenizer.vocabulary(), options.instances);
   made.instances = set.size();
@@ -151,6 +146,7 @@ void add(const InstancesResult& from, InstancesResult& to) {
   to.documents += from.documents;
   to.sentences += from.sentences;
   to.tokens += from.tokens;
+  to.unknown += from.unknown;
   to.instances += from.instances;
   to.text_bytes += from.text_bytes;
 }
@@ -180,10 +176,8 @@ InstancesResult make_own_shards(const std::vector<Job>& jobs, const InstancesOpt
 InstancesResult run_instances(const InstancesOptions& options, comm::Communicator& world,
                               const ReportProgress& progress) {
   dataset::check_options(options.instances);
-  const auto vocabulary = text::Vocabulary::load(options.vocab_file);
-  vocabulary.specials();  // throws for a missing special token before any text is read
-  if (options.lower_case && world.leads()) check_case(vocabulary);
-  const text::Tokenizer tokenizer(vocabulary, {options.lower_case, options.token_rules});
+  const text::TokenizerFile file = text::load_tokenizer(options.vocab_file);
+  const text::Tokenizer tokenizer = open_tokenizer(file, options, world.leads());
   const std::vector<Job> jobs = plan_jobs(options);
   if (world.leads()) {
     remove_leftovers(jobs);
@@ -192,7 +186,7 @@ InstancesResult run_instances(const InstancesOptions& options, comm::Communicato
   world.wait_for_all(comm::Stage::kBarrier);
   const Stopwatch watch;
   InstancesResult sum = make_own_shards(jobs, options, tokenizer, world, progress);
-  all_reduce_counts(world, {&sum.shards, &sum.documents, &sum.sentences, &sum.tokens,
+  all_reduce_counts(world, {&sum.shards, &sum.documents, &sum.sentences, &sum.tokens, &sum.unknown,
                             &sum.instances, &sum.text_bytes});
   sum.seconds = watch.seconds();
   return sum;
@@ -203,10 +197,14 @@ std::string instances_unit(const comm::Communicator& world) {
 }
 
 std::string describe(const InstancesResult& result) {
+  const text::UnknownShare unknown{.tokens = result.tokens, .unknown = result.unknown};
   return fmt::format(
-      "{} shards, {} documents, {} sentences, {} tokens, {} instances in {:.1f} s ({:.1f} MB/s)",
-      result.shards, result.documents, result.sentences, result.tokens, result.instances,
-      result.seconds, static_cast<double>(result.text_bytes) / 1e6 / result.seconds);
+      "{} shards, {} documents, {} sentences, {} tokens ({:.2f} % unknown), {} instances in {:.1f} "
+      "s "
+      "({:.1f} MB/s)",
+      result.shards, result.documents, result.sentences, result.tokens, 100 * unknown.share(),
+      result.instances, result.seconds,
+      static_cast<double>(result.text_bytes) / 1e6 / result.seconds);
 }
 
 }  // namespace bertha::prepare

@@ -18,7 +18,9 @@ struct InstancesOptions {
   /// The shard. For a folder of text: the folder of shards, <name>.hdf5 each, or one shard of all
   /// the text when this ends in ".hdf5".
   std::string output;
-  bool lower_case = true;  ///< lower case and no accents; false for a cased vocabulary
+  /// What the user asks for: lower case and no accents, or neither. What the vocabulary's folder
+  /// says and what its pieces show goes before it.
+  std::optional<bool> lower_case = std::nullopt;
   text::TokenRules token_rules = text::TokenRules::kRecipe;
   int64_t threads = 1;  ///< of this rank
   dataset::InstanceOptions instances;
@@ -30,6 +32,7 @@ struct InstancesResult {
   int64_t documents = 0;
   int64_t sentences = 0;
   int64_t tokens = 0;
+  int64_t unknown = 0;  ///< of the tokens
   int64_t instances = 0;
   int64_t text_bytes = 0;
   double seconds = 0;

@@ -17,7 +17,7 @@
 #include "prepare/shard_stage.h"
 #include "prepare/verify_stage.h"
 #include "prepare/working_folder.h"
-#include "text/vocabulary.h"
+#include "text/tokenizer_file.h"
 
 namespace bertha::prepare {
 namespace {
@@ -310,7 +310,7 @@ void add_downloads(const PipelineSettings& s, const WorkingFolder& folder,
 
 /// A wrong vocabulary must be known before anything that takes long.
 void check_vocabulary(const std::string& path) {
-  if (fs::exists(path)) text::Vocabulary::load(path).specials();
+  if (fs::exists(path)) text::load_tokenizer(path).vocabulary.specials();
 }
 
 std::vector<Step> all_steps(const PipelineSettings& s, const WorkingFolder& folder) {

@@ -8,7 +8,7 @@
 #include "dataset/packing/packing.h"
 #include "dataset/shard_survey.h"
 #include "prepare/rank_work.h"
-#include "text/vocabulary.h"
+#include "text/tokenizer_file.h"
 
 namespace bertha::prepare {
 namespace {
@@ -33,7 +33,7 @@ dataset::Survey survey_own(const std::vector<std::string>& files, const VerifyOp
                            const comm::Communicator& world, const ReportProgress& progress) {
   std::optional<text::Vocabulary> vocabulary;
   if (options.vocab_file) {
-    vocabulary.emplace(text::Vocabulary::load(*options.vocab_file)).specials();
+    vocabulary.emplace(text::load_tokenizer(*options.vocab_file).vocabulary).specials();
   }
   dataset::SurveyOptions survey;
   survey.max_predictions = options.max_predictions;

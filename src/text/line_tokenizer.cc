@@ -5,6 +5,10 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
+
+#include "text/model_input.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::text {
 namespace {
@@ -53,15 +57,27 @@ void LineTokenizer::run(std::string_view line, std::string& out) {
   ids_.clear();
   offsets_.clear();
   const std::optional<std::string> inner = text_of_json(line);
-  const std::string_view text = inner ? std::string_view(*inner) : line;
-  if (jsonl_) {
-    tokenizer_.encode(text, ids_, offsets_);
+  encode(inner ? std::string_view(*inner) : line);
+  if (settings_.jsonl) {
     write_json(out);
   } else {
-    tokenizer_.encode(text, ids_);
     write_plain(out);
   }
   out.push_back('\n');
+}
+
+void LineTokenizer::encode(std::string_view text) {
+  if (settings_.model_input) {
+    const auto& truncation = tokenizer_.settings().truncation;
+    ModelInput input = text::model_input(tokenizer_, text, std::nullopt,
+                                         truncation ? truncation->max_tokens : INT32_MAX);
+    ids_ = std::move(input.ids);
+    offsets_ = std::move(input.offsets);
+  } else if (settings_.jsonl) {
+    tokenizer_.encode(text, ids_, offsets_);
+  } else {
+    tokenizer_.encode(text, ids_);
+  }
 }
 
 void LineTokenizer::write_plain(std::string& out) const {

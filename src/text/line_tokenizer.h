@@ -16,20 +16,27 @@ namespace bertha::text {
 /// corpus has it, stands for that text.
 class LineTokenizer {
  public:
-  /// `tokenizer` must outlive it. With `jsonl` an output line is {"ids", "tokens", "offsets"},
-  /// offsets in code points of the text; else ids and pieces with a tab between.
-  LineTokenizer(const Tokenizer& tokenizer, bool jsonl) : tokenizer_(tokenizer), jsonl_(jsonl) {}
+  struct Settings {
+    bool jsonl = false;  ///< lines of {"ids", "tokens", "offsets"}; else ids, a tab and pieces
+    /// The input of a model: with special tokens, and cut as the tokenizer's files say.
+    bool model_input = false;
+  };
+
+  /// `tokenizer` must outlive it. Offsets count code points of the text; special tokens have 0, 0.
+  LineTokenizer(const Tokenizer& tokenizer, const Settings& settings)
+      : tokenizer_(tokenizer), settings_(settings) {}
 
   /// Appends the output line of an input line, which comes without its line end.
   void run(std::string_view line, std::string& out);
 
  private:
   std::string_view piece(size_t i) const { return tokenizer_.vocabulary().piece(ids_[i]); }
+  void encode(std::string_view text);
   void write_plain(std::string& out) const;
   void write_json(std::string& out) const;
 
   const Tokenizer& tokenizer_;
-  bool jsonl_;
+  Settings settings_;
   std::vector<int32_t> ids_;
   std::vector<TokenOffset> offsets_;
 };

@@ -12,15 +12,16 @@ constexpr size_t kSearchedSlots = 1024;
 
 }  // namespace
 
-PieceTrie::PieceTrie(const Vocabulary& vocabulary) {
+PieceTrie::PieceTrie(const Vocabulary& vocabulary, std::string_view continuation, int64_t pieces) {
   std::vector<Entry> entries;
   for (const int32_t id : vocabulary.distinct_ids()) {
-    if (!vocabulary.piece(id).empty()) entries.push_back({vocabulary.piece(id), id});
+    if (id < pieces && !vocabulary.piece(id).empty()) entries.push_back({vocabulary.piece(id), id});
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.piece < b.piece; });
   build(entries);
-  continuation_ = child(child(kRoot, '#'), '#');
+  continuation_ = kRoot;
+  for (const char byte : continuation) continuation_ = child(continuation_, byte);
 }
 
 void PieceTrie::build(const std::vector<Entry>& entries) {

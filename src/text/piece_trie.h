@@ -15,16 +15,18 @@ namespace bertha::text {
 
 class PieceTrie {
  public:
-  /// Holds all pieces of the vocabulary except empty lines.
-  explicit PieceTrie(const Vocabulary& vocabulary);
+  /// Holds the first `pieces` pieces of the vocabulary, by default all, except empty lines.
+  /// `continuation` marks the pieces that continue a word.
+  explicit PieceTrie(const Vocabulary& vocabulary, std::string_view continuation = "##",
+                     int64_t pieces = INT64_MAX);
 
   struct Match {
     int32_t id = -1;  ///< -1: no piece is a prefix
     int64_t bytes = 0;
   };
   /// The longest piece that is a prefix of the text. With `continuing`: the longest piece "##x"
-  /// whose non-empty x is a prefix of the text. Takes at most as many steps as the longest piece
-  /// has bytes.
+  /// (by the mark of a continuation) whose non-empty x is a prefix of the text. Takes at most as
+  /// many steps as the longest piece has bytes.
   Match longest(const char* begin, const char* end, bool continuing) const {
     Match match;
     uint32_t node = continuing ? continuation_ : kRoot;
@@ -64,7 +66,7 @@ class PieceTrie {
 
   std::vector<Node> nodes_;
   size_t first_free_ = 0;
-  uint32_t continuation_ = kDeadEnd;  // the node of "##"
+  uint32_t continuation_ = kDeadEnd;  // the node of "##", or of another mark
 };
 
 }  // namespace bertha::text

@@ -11,6 +11,8 @@
 #include "core/error.h"
 #include "core/utf8.h"
 #include "text/piece_trie.h"
+#include "text/tokenizer_pipeline.h"
+#include "text/tokenizer_settings.h"
 #include "text/word_table.h"
 #include "text/words.h"
 
@@ -141,7 +143,7 @@ Tokenizer::Impl::Impl(const Vocabulary& vocab, const TokenizerOptions& opts)
       rules_(CharacterRules::of(opts.rules)),
       trie_(vocab),
       words_(vocab),
-      unk_(vocab.id("[UNK]")) {
+      unk_(vocab.id(opts.settings->names.unk)) {
   if (max_word() < 1) {
     fail("max_input_chars_per_word is {}; expected 1 or more", max_word());
   }
@@ -334,19 +336,41 @@ void Tokenizer::Impl::encode(std::string_view text, Sink<kOffsets>& sink) const 
   }
 }
 
+namespace {
+
+/// The options with their settings filled in, and what both say made equal.
+TokenizerOptions with_settings(const Vocabulary& vocabulary, TokenizerOptions options) {
+  if (options.settings == nullptr) {
+    TokenizerSettings plain =
+        TokenizerSettings::plain(vocabulary, {.lowercase = options.lower_case});
+    plain.max_input_chars_per_word = options.max_input_chars_per_word;
+    options.settings = std::make_shared<const TokenizerSettings>(std::move(plain));
+  }
+  options.lower_case = options.settings->lowers();
+  options.max_input_chars_per_word = options.settings->max_input_chars_per_word;
+  return options;
+}
+
+}  // namespace
+
 Tokenizer::Tokenizer(const Vocabulary& vocabulary, const TokenizerOptions& options)
-    : impl_(std::make_unique<const Impl>(vocabulary, options)) {}
+    : impl_(std::make_unique<const Impl>(vocabulary, with_settings(vocabulary, options))) {
+  if (settings().is_plain(vocabulary)) return;
+  pipeline_ = std::make_unique<const TokenizerPipeline>(vocabulary, this->options().settings);
+}
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 void Tokenizer::encode(std::string_view text, std::vector<int32_t>& ids) const {
+  if (pipeline_ != nullptr) return pipeline_->encode(text, ids, nullptr);
   Sink<false> sink(ids, nullptr);
   impl_->encode(text, sink);
 }
 
 void Tokenizer::encode(std::string_view text, std::vector<int32_t>& ids,
                        std::vector<TokenOffset>& offsets) const {
+  if (pipeline_ != nullptr) return pipeline_->encode(text, ids, &offsets);
   Sink<true> sink(ids, &offsets);
   impl_->encode(text, sink);
 }
@@ -357,6 +381,16 @@ const Vocabulary& Tokenizer::vocabulary() const {
 
 const TokenizerOptions& Tokenizer::options() const {
   return impl_->options;
+}
+
+const TokenizerSettings& Tokenizer::settings() const {
+  return *impl_->options.settings;
+}
+
+SpecialIds Tokenizer::specials() const {
+  const Vocabulary& v = vocabulary();
+  const SpecialNames& names = settings().names;
+  return {v.id(names.pad), v.id(names.unk), v.id(names.cls), v.id(names.sep), v.id(names.mask)};
 }
 
 }  // namespace bertha::text

@@ -1,217 +1,462 @@
 #include "text/tokenizer_file.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <map>
+#include <set>
+#include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/error.h"
+#include "core/strings.h"
+#include "text/json_fields.h"
+#include "text/tokenizer_json.h"
+#include "text/tokenizer_keys.h"
+#include "text/tokenizer_sources.h"
 
 namespace bertha::text {
 namespace {
 
 using Json = nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;
 
-/// Returns the file's contents. Throws Error when it cannot be read or exceeds `most_bytes`.
-std::string read_file(const std::string& path, int64_t most_bytes) {
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) fail("{}: cannot open the tokenizer: {}", path, error.message());
-  if (size > static_cast<uintmax_t>(most_bytes)) {
-    fail("{}: {} bytes, expected a tokenizer of at most {}", path, size, most_bytes);
-  }
-  std::string text(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
-    fail("{}: cannot read the tokenizer", path);
-  }
-  return text;
+/// Classes of Python whose tokenizer is BERT's.
+const std::array<std::string, 12> kBertClasses = {
+    "BertTokenizer",       "DistilBertTokenizer",        "ElectraTokenizer",
+    "MobileBertTokenizer", "SqueezeBertTokenizer",       "ConvBertTokenizer",
+    "LxmertTokenizer",     "LayoutLMTokenizer",          "RetriBertTokenizer",
+    "DPRReaderTokenizer",  "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer"};
+/// Classes that do what a tokenizer.json says.
+const std::array<std::string, 4> kGeneralClasses = {"PreTrainedTokenizer", "TokenizersBackend",
+                                                    "MPNetTokenizer", "AutoTokenizer"};
+
+/// The members that name special tokens, in the order in which transformers adds them.
+constexpr std::array<const char*, 7> kRoles = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                               "pad_token", "cls_token", "mask_token"};
+
+bool contains(std::span<const std::string> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The member, or null; `json` may be of any type.
-const Json& member(const Json& json, const char* key) {
-  static const Json kNull;
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return json.is_object() && found != json.end() ? *found : kNull;
+/// The content of a special token, which is a string or an object.
+std::string content_of(const Json& token, const char* key, const std::string& path) {
+  if (token.is_null() || token.is_string()) return token.is_null() ? "" : token.get<std::string>();
+  if (!token.is_object()) fail("{}: {} is a {}, expected a token", path, key, token.type_name());
+  return string_member(token, "content", "", path);
 }
 
-/// Stores a piece at its id. Ids may come in any order, but each must occur once and none may be
-/// missing.
-void place(std::vector<std::string>& pieces, std::string_view piece, const Json& id,
-           const std::string& path) {
-  if (!id.is_number_unsigned() || id.get<uint64_t>() >= pieces.size()) {
-    fail("{}: piece \"{}\" has id {}, expected one from 0 to {}", path, piece, id.dump(),
-         pieces.size() - 1);
+/// Puts together what the files of one folder say.
+class FolderReader {
+ public:
+  explicit FolderReader(const std::string& path) : sources_(read_tokenizer_sources(path)) {}
+
+  TokenizerFile read();
+
+ private:
+  bool has_json() const { return !sources_.tokenizer.path.empty(); }
+  const std::string& main_path() const { return model_ ? model_->name() : sources_.tokenizer.path; }
+  const JsonFile& config() const { return sources_.config; }
+  bool config_flag(const char* key, bool fallback) const {
+    return bool_member(config().root, key, fallback, config().path);
   }
-  std::string& to = pieces[id.get<size_t>()];
-  if (!to.empty()) fail("{}: pieces \"{}\" and \"{}\" have the same id", path, to, piece);
-  to = piece;
+
+  void check_config();
+  void read_class();
+  Vocabulary read_model_vocabulary();
+  void check_lines() const;
+  std::optional<int32_t> find(const std::string& content) const;
+  int64_t total() const { return model_->size() + std::ssize(appended_); }
+  std::string_view piece(int64_t id) const;
+  Vocabulary take_vocabulary();
+  void read_settings();
+  BertNormalizer configured_normalizer() const;
+  void check_contradictions() const;
+  void read_lengths();
+  void read_names();
+  std::string role(const char* key) const;
+  void name_from_template();
+  void collect_added_tokens();
+  void collect_special_tokens();
+  void add(AddedToken token, const std::string& path, bool states_flags);
+  void add_by_ids(std::map<int32_t, AddedToken> tokens, const std::string& path, bool states_flags);
+  void finish_template();
+  void note_unknown(const std::string& path);
+
+  TokenizerSources sources_;
+  bool bert_class_ = false;
+  std::optional<Vocabulary> model_;     // the pieces of the model
+  std::vector<std::string> appended_;   // tokens that were added behind them
+  std::map<std::string, int32_t> ids_;  // of those
+  TokenizerSettings settings_;
+  std::vector<AddedToken> added_;
+  std::vector<std::string> unknown_;
+  std::vector<std::string> notes_;
+};
+
+void FolderReader::note_unknown(const std::string& path) {
+  constexpr size_t kShown = 20;
+  if (unknown_.empty()) return;
+  std::sort(unknown_.begin(), unknown_.end());
+  unknown_.erase(std::unique(unknown_.begin(), unknown_.end()), unknown_.end());
+  const size_t more = unknown_.size() - std::min(unknown_.size(), kShown);
+  unknown_.resize(unknown_.size() - more);
+  notes_.push_back(fmt::format("{}: unknown and without effect: {}{}", path, join(unknown_, ", "),
+                               more > 0 ? fmt::format(" and {} more", more) : ""));
+  unknown_.clear();
 }
 
-Vocabulary vocabulary_of(const Json& vocab, const std::string& path) {
-  if (!vocab.is_object() || vocab.empty()) {
-    fail("{}: expected a tokenizer with model.vocab, a JSON object of pieces and ids", path);
+void FolderReader::check_config() {
+  if (!config().path.empty()) {
+    check_keys(config().root, "tokenizer_config.json", "", config().path, unknown_);
+    note_unknown(config().path);
   }
-  std::vector<std::string> pieces(vocab.size());
-  for (const auto& [piece, id] : vocab.items()) place(pieces, piece, id, path);
+  const JsonFile& map = sources_.special_tokens;
+  if (!map.path.empty()) {
+    check_keys(map.root, "special_tokens_map.json", "", map.path, unknown_);
+    note_unknown(map.path);
+  }
+}
+
+void FolderReader::read_class() {
+  std::string name = string_member(config().root, "tokenizer_class", "", config().path);
+  bert_class_ = name.empty() && !has_json();
+  if (name.empty()) return;
+  const std::string stated = name;
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  bert_class_ = contains(kBertClasses, name);
+  const bool general = contains(kGeneralClasses, name);
+  if (!bert_class_ && !general) {
+    fail("{}: tokenizer_class {}; supported: {}, and with a tokenizer.json {}", config().path,
+         stated, join(kBertClasses, ", "), join(kGeneralClasses, ", "));
+  }
+  if (general && !has_json()) {
+    fail("{}: tokenizer_class {} needs a tokenizer.json, and the folder has none", config().path,
+         stated);
+  }
+}
+
+Vocabulary FolderReader::read_model_vocabulary() {
+  if (!has_json()) return std::move(*sources_.lines);
+  const std::string& path = sources_.tokenizer.path;
+  const std::vector<std::string> pieces =
+      TokenizerJsonReader(path, unknown_).pieces(sources_.tokenizer.root);
   std::string lines;
   for (const std::string& piece : pieces) lines += piece + "\n";
-  Vocabulary vocabulary = Vocabulary::parse(lines, path);
+  Vocabulary parsed = Vocabulary::parse(lines, path);
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const bool there = std::cmp_less(i, vocabulary.size());
-    if (!there || vocabulary.piece(static_cast<int32_t>(i)) != pieces[i]) {
+    const bool there = std::cmp_less(i, parsed.size());
+    if (!there || parsed.piece(static_cast<int32_t>(i)) != pieces[i]) {
       fail("{}: piece {} starts or ends with white space or contains a line break", path, i);
     }
   }
-  return vocabulary;
+  return parsed;
 }
 
-void reject_other_tokenizers(const Json& root, const std::string& path) {
-  const Json& type = member(member(root, "model"), "type");
-  if (!type.is_null() && type != "WordPiece") {
-    fail("{}: a tokenizer of type {}, expected WordPiece", path, type.dump());
+std::optional<int32_t> FolderReader::find(const std::string& content) const {
+  if (const auto id = model_->find(content)) return id;
+  const auto found = ids_.find(content);
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string_view FolderReader::piece(int64_t id) const {
+  const int64_t model = model_->size();
+  return id < model ? model_->piece(static_cast<int32_t>(id))
+                    : std::string_view(appended_.at(static_cast<size_t>(id - model)));
+}
+
+/// vocab.txt has the model's pieces, and may have the added tokens behind them.
+void FolderReader::check_lines() const {
+  if (!has_json() || !sources_.lines) return;
+  const Vocabulary& lines = *sources_.lines;
+  for (int32_t i = 0; i < std::min(lines.size(), total()); ++i) {
+    if (lines.piece(i) == piece(i)) continue;
+    fail("{}: piece {} is \"{}\", but \"{}\" in {}; the two contradict each other", main_path(), i,
+         piece(i), lines.piece(i), lines.name());
   }
-  const Json& normalizer = member(root, "normalizer");
-  const Json& strip = member(normalizer, "strip_accents");
-  if (strip.is_boolean() && strip != member(normalizer, "lowercase")) {
-    fail("{}: strip_accents {} with lowercase {}; only equal values are supported", path,
-         strip.dump(), member(normalizer, "lowercase").dump());
+  if (lines.size() < model_->size() || lines.size() > total()) {
+    fail("{}: {} pieces, but {} has {}; the two contradict each other", main_path(), model_->size(),
+         lines.name(), lines.size());
   }
 }
 
-TokenizerFile from_json(const std::string& contents, const std::string& path) {
-  const Json root = Json::parse(contents, nullptr, false);
-  if (!root.is_object()) fail("{}: expected a JSON object, a tokenizer", path);
-  reject_other_tokenizers(root, path);
-  const Json& model = member(root, "model");
-  TokenizerFile file{vocabulary_of(member(model, "vocab"), path), {}};
-  const Json& lower = member(member(root, "normalizer"), "lowercase");
-  if (lower.is_boolean()) file.lower_case = lower.get<bool>();
-  const Json& longest = member(model, "max_input_chars_per_word");
-  if (longest.is_number_unsigned() && longest >= 1 && longest <= 1 << 16) {
-    file.max_input_chars_per_word = longest.get<int32_t>();
-  }
-  return file;
+Vocabulary FolderReader::take_vocabulary() {
+  if (appended_.empty()) return std::move(*model_);
+  std::vector<std::string> pieces;
+  for (int64_t id = 0; id < total(); ++id) pieces.emplace_back(piece(id));
+  return Vocabulary::of_pieces(pieces, model_->name());
 }
 
-/// do_lower_case of the tokenizer_config.json beside `path`.
-std::optional<bool> lower_case_beside(const std::string& path) {
-  const std::filesystem::path config =
-      std::filesystem::path(path).parent_path() / "tokenizer_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(config, ignored)) return std::nullopt;
-  const Json root = Json::parse(read_file(config.string(), 1 << 20), nullptr, false);
-  if (!root.is_object()) fail("{}: expected a JSON object", config.string());
-  const Json& lower = member(root, "do_lower_case");
-  return lower.is_boolean() ? std::optional(lower.get<bool>()) : std::nullopt;
+BertNormalizer FolderReader::configured_normalizer() const {
+  BertNormalizer normalizer = {.clean_text = config_flag("clean_text", true),
+                               .handle_chinese_chars = config_flag("tokenize_chinese_chars", true),
+                               .lowercase = config_flag("do_lower_case", true)};
+  if (!member(config().root, "strip_accents").is_null()) {
+    normalizer.strip_accents = config_flag("strip_accents", false);
+  }
+  return normalizer;
 }
 
-OrderedJson template_of(const std::vector<std::pair<const char*, int>>& parts) {
-  OrderedJson list = OrderedJson::array();
-  for (const auto& [name, type] : parts) {
-    const char* kind = name[0] == '[' ? "SpecialToken" : "Sequence";
-    list.push_back({{kind, {{"id", name}, {"type_id", type}}}});
+void FolderReader::read_settings() {
+  if (has_json()) {
+    const TokenizerJsonReader reader(sources_.tokenizer.path, unknown_);
+    settings_ = reader.read(sources_.tokenizer.root);
+    note_unknown(sources_.tokenizer.path);
+    added_.swap(settings_.added_tokens);
+    check_contradictions();
+  } else {
+    settings_.normalizers = {configured_normalizer()};
+    settings_.continuing_prefix =
+        string_member(config().root, "wordpieces_prefix", "##", config().path);
   }
-  return list;
+  settings_.model_pieces = model_->size();
 }
 
-OrderedJson post_processor(const SpecialIds& special) {
-  OrderedJson tokens;
-  for (const auto& [name, id] :
-       {std::pair("[CLS]", special.cls), std::pair("[SEP]", special.sep)}) {
-    tokens[name] = {
-        {"id", name}, {"ids", OrderedJson::array({id})}, {"tokens", OrderedJson::array({name})}};
-  }
-  return {{"type", "TemplateProcessing"},
-          {"single", template_of({{"[CLS]", 0}, {"A", 0}, {"[SEP]", 0}})},
-          {"pair", template_of({{"[CLS]", 0}, {"A", 0}, {"[SEP]", 0}, {"B", 1}, {"[SEP]", 1}})},
-          {"special_tokens", tokens}};
+/// What tokenizer_config.json says twice must be what tokenizer.json says.
+void FolderReader::check_contradictions() const {
+  const auto check = [&](const char* key, const char* other, bool value) {
+    if (config_flag(key, value) == value) return;
+    fail("{}: {} is {}, but {} says {} {}; the two contradict each other", config().path, key,
+         !value, sources_.tokenizer.path, other, value);
+  };
+  check("do_lower_case", "lowercase", settings_.lowers());
+  const BertNormalizer* bert = settings_.bert_normalizer();
+  if (bert == nullptr) return;
+  check("strip_accents", "strip_accents", bert->strip_accents.value_or(bert->lowercase));
+  check("tokenize_chinese_chars", "handle_chinese_chars", bert->handle_chinese_chars);
+  check("clean_text", "clean_text", bert->clean_text);
 }
 
-OrderedJson added_tokens(const Vocabulary& vocabulary) {
-  OrderedJson list = OrderedJson::array();
-  for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
-    list.push_back({{"id", vocabulary.id(name)},
-                    {"content", name},
-                    {"single_word", false},
-                    {"lstrip", false},
-                    {"rstrip", false},
-                    {"normalized", false},
-                    {"special", true}});
+void FolderReader::read_lengths() {
+  // Tokenizers without a length have 1e30, or a rounded form of it.
+  for (const char* key : {"model_max_length", "max_len"}) {
+    const Json& length = member(config().root, key);
+    if (length.is_null() || settings_.model_max_length) continue;
+    if (!length.is_number()) fail("{}: {} is no number", config().path, key);
+    const bool fits = length.is_number_integer() && length >= 1 && length <= INT32_MAX;
+    if (fits) settings_.model_max_length = length.get<int64_t>();
+    if (!fits && length < 1) fail("{}: {} is {}", config().path, key, length.dump());
   }
-  return list;
+  const bool left = settings_.truncation && settings_.truncation->left;
+  const std::string side =
+      string_member(config().root, "truncation_side", left ? "left" : "right", config().path);
+  if (side != "left" && side != "right") {
+    fail("{}: truncation_side is {}; supported: right, left", config().path, side);
+  }
+  settings_.truncate_left = side == "left";
+  if (settings_.truncation && !config().path.empty()) settings_.truncation->left = side == "left";
+}
+
+/// The content of a special token as the files state it, or nothing.
+std::string FolderReader::role(const char* key) const {
+  const JsonFile& map = sources_.special_tokens;
+  const std::string stated = content_of(member(config().root, key), key, config().path);
+  const std::string mapped = content_of(member(map.root, key), key, map.path);
+  if (!stated.empty() && !mapped.empty() && stated != mapped) {
+    fail("{}: {} is \"{}\", but \"{}\" in {}; the two contradict each other", config().path, key,
+         stated, mapped, map.path);
+  }
+  return stated.empty() ? mapped : stated;
+}
+
+/// Without a statement, the template's first and last special tokens are [CLS] and [SEP].
+void FolderReader::name_from_template() {
+  const std::vector<TemplatePart>& parts = settings_.sequence.single;
+  const auto name = [&](const TemplatePart& part, std::string& to) {
+    const bool single = part.kind == TemplatePart::Kind::kSpecial && part.ids.size() == 1;
+    if (single && part.ids[0] < total()) to = piece(part.ids[0]);
+  };
+  if (parts.empty()) return;
+  name(parts.front(), settings_.names.cls);
+  name(parts.back(), settings_.names.sep);
+}
+
+void FolderReader::read_names() {
+  SpecialNames& names = settings_.names;
+  if (has_json()) name_from_template();
+  const auto otherwise = [&](std::string& to, const char* other) {
+    if (!find(to) && find(other)) to = other;
+  };
+  otherwise(names.pad, "<pad>");
+  otherwise(names.mask, "<mask>");
+  const auto state = [&](std::string& to, const char* key) {
+    const std::string stated = role(key);
+    if (!stated.empty()) to = stated;
+  };
+  const std::string unknown = names.unk;
+  state(names.unk, "unk_token");
+  if (has_json() && unknown != names.unk) {
+    fail("{}: unk_token is \"{}\", but \"{}\" in {}; the two contradict each other", config().path,
+         names.unk, unknown, sources_.tokenizer.path);
+  }
+  state(names.pad, "pad_token");
+  state(names.cls, "cls_token");
+  state(names.sep, "sep_token");
+  state(names.mask, "mask_token");
+}
+
+/// Adds a token, or checks that it is the one that is there.
+void FolderReader::add(AddedToken token, const std::string& path, bool states_flags) {
+  const auto known = std::find_if(added_.begin(), added_.end(), [&](const AddedToken& other) {
+    return other.content == token.content;
+  });
+  const std::optional<int32_t> there = find(token.content);
+  const int32_t expected = there.value_or(static_cast<int32_t>(total()));
+  if (token.id >= 0 && token.id != expected) {
+    fail("{}: the added token \"{}\" has the id {}, expected {}", path, token.content, token.id,
+         expected);
+  }
+  token.id = expected;
+  if (known != added_.end()) {
+    if (states_flags && !(*known == token)) {
+      fail("{}: the added token \"{}\" has other properties in {}; the two contradict each other",
+           path, token.content, main_path());
+    }
+    return;
+  }
+  if (!there) {
+    ids_.emplace(token.content, expected);
+    appended_.push_back(token.content);
+  }
+  added_.push_back(std::move(token));
+}
+
+void FolderReader::add_by_ids(std::map<int32_t, AddedToken> tokens, const std::string& path,
+                              bool states_flags) {
+  for (auto& [id, token] : tokens) {
+    token.id = id;
+    add(std::move(token), path, states_flags);
+  }
+}
+
+int32_t id_of_key(const std::string& key, const std::string& path) {
+  const bool digits =
+      !key.empty() && key.size() <= 9 &&
+      std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) fail("{}: added_tokens_decoder has the key \"{}\", expected an id", path, key);
+  return std::stoi(key);
+}
+
+void FolderReader::collect_added_tokens() {
+  std::vector<AddedToken> listed;
+  listed.swap(added_);
+  std::stable_sort(listed.begin(), listed.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  for (AddedToken& token : listed) add(std::move(token), main_path(), true);
+  const Json& decoder = member(config().root, "added_tokens_decoder");
+  if (!decoder.is_null() && !decoder.is_object()) {
+    fail("{}: added_tokens_decoder is a {}, expected an object", config().path,
+         decoder.type_name());
+  }
+  const TokenizerJsonReader reader(config().path, unknown_);
+  std::map<int32_t, AddedToken> by_id;
+  for (const auto& [key, value] : decoder.items()) {
+    check_keys(value, "tokenizer.json", "added_tokens", config().path, unknown_);
+    by_id[id_of_key(key, config().path)] = reader.added_token(value);
+  }
+  note_unknown(config().path);
+  add_by_ids(std::move(by_id), config().path, true);
+}
+
+/// added_tokens.json, then the special tokens that are named and were not added before.
+void FolderReader::collect_special_tokens() {
+  const JsonFile& older = sources_.added_tokens;
+  std::set<std::string> special;
+  for (const char* key : kRoles) special.insert(role(key));
+  std::map<int32_t, AddedToken> by_id;
+  for (const auto& [content, id] : older.root.items()) {
+    const bool fits = id.is_number_unsigned() && id <= INT32_MAX && !content.empty();
+    if (!fits) fail("{}: \"{}\" has no id but {}", older.path, content, id.type_name());
+    const bool is_special = special.contains(content);
+    by_id[id.get<int32_t>()] = {
+        .content = content, .normalized = !is_special, .special = is_special};
+  }
+  add_by_ids(std::move(by_id), older.path, false);
+  for (const JsonFile* file : {&config(), &std::as_const(sources_.special_tokens)}) {
+    const TokenizerJsonReader reader(file->path, unknown_);
+    const auto add_token = [&](Json token) {
+      if (token.is_null()) return;
+      if (token.is_object()) token.erase("id");
+      AddedToken made = reader.added_token(token);
+      made.special = true;
+      made.normalized = token.is_object() && bool_member(token, "normalized", false, file->path);
+      add(std::move(made), file->path, false);
+    };
+    for (const char* key : kRoles) add_token(member(file->root, key));
+    for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+      const Json& more = member(file->root, key);
+      if (!more.is_null() && !more.is_structured()) fail("{}: {} is no list", file->path, key);
+      for (const Json& token : more) add_token(token);
+    }
+  }
+  if (!bert_class_) return;
+  for (const std::string& name : {settings_.names.unk, settings_.names.sep, settings_.names.pad,
+                                  settings_.names.cls, settings_.names.mask}) {
+    if (find(name)) add({.content = name}, main_path(), false);
+  }
+}
+
+void FolderReader::finish_template() {
+  if (!has_json()) {
+    settings_.sequence = SequenceTemplate::bert(find(settings_.names.cls).value_or(-1),
+                                                find(settings_.names.sep).value_or(-1));
+  }
+  const Json& inputs = array_member(config().root, "model_input_names", config().path);
+  const bool one_segment =
+      !inputs.empty() && std::find(inputs.begin(), inputs.end(), "token_type_ids") == inputs.end();
+  for (auto* parts : {&settings_.sequence.single, &settings_.sequence.pair}) {
+    for (TemplatePart& part : *parts) {
+      if (one_segment) part.segment = 0;
+      for (const int32_t id : part.ids) {
+        if (id < total()) continue;
+        fail("{}: the post_processor has the id {}, expected one below {}", main_path(), id,
+             total());
+      }
+    }
+  }
+}
+
+TokenizerFile FolderReader::read() {
+  check_config();
+  read_class();
+  model_ = read_model_vocabulary();
+  read_settings();
+  read_lengths();
+  read_names();
+  collect_added_tokens();
+  collect_special_tokens();
+  check_lines();
+  finish_template();
+  settings_.added_tokens = std::move(added_);
+  std::optional<bool> lower_case;
+  const bool stated = member(config().root, "do_lower_case").is_boolean();
+  if (has_json() || stated) lower_case = settings_.lowers();
+  return {take_vocabulary(), lower_case, std::move(settings_), std::move(notes_)};
 }
 
 }  // namespace
 
+TokenizerOptions TokenizerFile::options(bool otherwise, TokenRules rules) const {
+  auto chosen = std::make_shared<TokenizerSettings>(settings);
+  const bool lower = lower_case.value_or(otherwise);
+  if (!lower_case) std::get<BertNormalizer>(chosen->normalizers.at(0)).lowercase = lower;
+  return {.lower_case = lower,
+          .rules = rules,
+          .max_input_chars_per_word = settings.max_input_chars_per_word,
+          .settings = std::move(chosen)};
+}
+
 TokenizerFile load_tokenizer(const std::string& path) {
-  const std::string contents = read_file(path, Vocabulary::kMaxFileBytes);
-  // A vocab.txt may start with the piece "{"; a tokenizer.json also names its model.
-  const size_t first = contents.find_first_not_of(" \t\r\n");
-  if (first != contents.npos && contents[first] == '{' &&
-      contents.find("\"model\"") != contents.npos) {
-    return from_json(contents, path);
-  }
-  return {Vocabulary::parse(contents, path), lower_case_beside(path)};
+  return FolderReader(path).read();
 }
 
-std::string vocabulary_text(const Vocabulary& vocabulary) {
-  std::string text;
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
-    text += vocabulary.piece(id);
-    text += '\n';
-  }
-  return text;
-}
-
-std::string tokenizer_json(const Vocabulary& vocabulary, const TokenizerOptions& options) {
-  OrderedJson vocab = OrderedJson::object();
-  // Avoids operator[], which searches all earlier keys.
-  auto& entries =
-      static_cast<OrderedJson::object_t::Container&>(vocab.get_ref<OrderedJson::object_t&>());
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
-    const std::string_view piece = vocabulary.piece(id);
-    if (vocabulary.find(piece) == id) entries.emplace_back(std::string(piece), id);
-  }
-  const OrderedJson root = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", added_tokens(vocabulary)},
-      {"normalizer",
-       {{"type", "BertNormalizer"},
-        {"clean_text", true},
-        {"handle_chinese_chars", true},
-        {"strip_accents", nullptr},
-        {"lowercase", options.lower_case}}},
-      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-      {"post_processor", post_processor(vocabulary.specials())},
-      {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
-      {"model",
-       {{"type", "WordPiece"},
-        {"unk_token", "[UNK]"},
-        {"continuing_subword_prefix", "##"},
-        {"max_input_chars_per_word", options.max_input_chars_per_word},
-        {"vocab", vocab}}}};
-  return root.dump(2) + "\n";
-}
-
-std::string tokenizer_config_json(const TokenizerOptions& options, int64_t max_tokens) {
-  const OrderedJson root = {{"tokenizer_class", "BertTokenizer"},
-                            {"do_lower_case", options.lower_case},
-                            {"model_max_length", max_tokens},
-                            {"tokenize_chinese_chars", true},
-                            {"strip_accents", nullptr},
-                            {"unk_token", "[UNK]"},
-                            {"sep_token", "[SEP]"},
-                            {"pad_token", "[PAD]"},
-                            {"cls_token", "[CLS]"},
-                            {"mask_token", "[MASK]"}};
-  return root.dump(2) + "\n";
+bool has_tokenizer_file(const std::string& folder) {
+  std::error_code ignored;
+  const std::filesystem::path path(folder);
+  return std::filesystem::exists(path / "vocab.txt", ignored) ||
+         std::filesystem::exists(path / "tokenizer.json", ignored);
 }
 
 }  // namespace bertha::text

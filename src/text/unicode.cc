@@ -11,6 +11,7 @@ namespace bertha::text {
 
 namespace {
 
+using tables::contains;
 using tables::Range;
 
 constexpr char32_t kCapitalSigma = 0x3A3;
@@ -37,17 +38,6 @@ constexpr Range kHfDecomposed[] = {{0x1109A, 0x1112F},
                                    {0x114BB, 0x115BB},
                                    {0x1D15E, 0x1D1C0},
                                    {0x2F800, 0x2FA1D}};
-
-bool contains(std::span<const Range> ranges, char32_t code_point) {
-  const auto after =
-      std::upper_bound(ranges.begin(), ranges.end(), code_point,
-                       [](char32_t value, const Range& range) { return value < range.first; });
-  return after != ranges.begin() && code_point <= std::prev(after)->last;
-}
-
-std::span<const Range> chinese(TokenRules rules) {
-  return rules == TokenRules::kHf ? std::span<const Range>(kHfChinese) : kRecipeChinese;
-}
 
 // Lower case of one code point. The callers handle U+0130 and the final sigma.
 char32_t lower(char32_t code_point) {
@@ -87,6 +77,10 @@ bool is_final_sigma(const std::vector<Letter>& word, size_t at) {
 }
 
 }  // namespace
+
+std::span<const Range> chinese_ranges(TokenRules rules) {
+  return rules == TokenRules::kHf ? std::span<const Range>(kHfChinese) : kRecipeChinese;
+}
 
 void lower_word(std::vector<Letter>& word, bool sigma) {
   std::vector<size_t> final_sigmas;
@@ -148,7 +142,7 @@ CharacterRules::CharacterRules(TokenRules rules)
   fill(kAsciiDropped, kDropped);
   fill(kAsciiPunctuation, kPunctuation);
   fill(kSpaces, kSpace);
-  fill(chinese(rules), kChinese);
+  fill(chinese_ranges(rules), kChinese);
   fill(dropped_, kDropped);
   fill(punctuation_, kPunctuation);
   fill(marks_, kMark);
@@ -174,7 +168,7 @@ void CharacterRules::fill(std::span<const Range> ranges, uint8_t bit) {
 
 uint8_t CharacterRules::search(char32_t code_point) const {
   if (contains(dropped_, code_point)) return kDropped;
-  if (contains(chinese(rules_), code_point)) return kChinese;
+  if (contains(chinese_ranges(rules_), code_point)) return kChinese;
   if (contains(punctuation_, code_point)) return kPunctuation;
   return contains(marks_, code_point) ? kMark : uint8_t{0};
 }

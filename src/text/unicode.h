@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ enum class TokenRules : uint8_t {
 
 /// Parses "hf" or "recipe", the values of --token-rules; throws Error for other names.
 TokenRules parse_token_rules(const std::string& name);
+
+/// The Chinese characters of the rules, each of which is a word.
+std::span<const tables::Range> chinese_ranges(TokenRules rules);
 
 /// A code point of a word and its origin: the index of a code point of the text.
 struct Letter {

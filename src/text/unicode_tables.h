@@ -3,7 +3,9 @@
 // Sets of code points from U+0080 on. They are fixed to the Unicode versions of the two sets of
 // token rules, so that the tokens of a text do not depend on the system's Unicode version.
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <span>
 
 namespace bertha::text::tables {
@@ -13,6 +15,14 @@ struct Range {
   uint32_t first;
   uint32_t last;
 };
+
+/// Whether one of `ranges` holds the code point.
+inline bool contains(std::span<const Range> ranges, char32_t code_point) {
+  const auto after =
+      std::upper_bound(ranges.begin(), ranges.end(), code_point,
+                       [](char32_t value, const Range& range) { return value < range.first; });
+  return after != ranges.begin() && code_point <= std::prev(after)->last;
+}
 
 /// For every `step`-th code point c from `first` to `last`, the lower case is c + `difference`.
 struct LowerRun {

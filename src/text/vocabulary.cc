@@ -61,22 +61,44 @@ std::string_view strip(std::string_view line) {
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::string& path) {
-  return Vocabulary(read_file(path), path);
+  return parse(read_file(path), path);
 }
 
 Vocabulary Vocabulary::parse(std::string_view contents, const std::string& name) {
+  if (contents.empty()) fail("{}: empty; expected a vocabulary with one piece per line", name);
   return Vocabulary(contents, name);
 }
 
 Vocabulary::Vocabulary(std::string_view contents, std::string name)
     : name_(std::move(name)), text_(contents.begin(), contents.end()) {
-  if (contents.empty()) fail("{}: empty; expected a vocabulary with one piece per line", name_);
   const std::string_view text(text_.data(), text_.size());
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
-    add_line(text.substr(begin, end - begin));
+    const std::string_view line = text.substr(begin, end - begin);
+    check_line(line);
+    pieces_.push_back(strip(line));
     begin = end + (text.substr(end, 2) == "\r\n" ? 2 : 1);
   }
+  index();
+}
+
+Vocabulary Vocabulary::of_pieces(std::span<const std::string> pieces, const std::string& name) {
+  Vocabulary vocabulary("", name);
+  for (const std::string& piece : pieces) {
+    vocabulary.text_.insert(vocabulary.text_.end(), piece.begin(), piece.end());
+  }
+  const char* at = vocabulary.text_.data();
+  for (const std::string& piece : pieces) {
+    const std::string_view kept(at, piece.size());
+    vocabulary.check_line(kept);
+    vocabulary.pieces_.push_back(kept);
+    at += piece.size();
+  }
+  vocabulary.index();
+  return vocabulary;
+}
+
+void Vocabulary::index() {
   ids_.reserve(pieces_.size());
   std::vector<std::string_view> distinct;
   for (size_t line = 0; line < pieces_.size(); ++line) {
@@ -87,7 +109,7 @@ Vocabulary::Vocabulary(std::string_view contents, std::string name)
   for (const std::string_view piece : distinct) distinct_ids_.push_back(ids_.at(piece));
 }
 
-void Vocabulary::add_line(std::string_view line) {
+void Vocabulary::check_line(std::string_view line) const {
   const size_t number = pieces_.size() + 1;
   if (line.size() > static_cast<size_t>(kMaxPieceBytes)) {
     fail("{}: line {} has {} bytes; expected one piece of at most {}", name_, number, line.size(),
@@ -99,7 +121,6 @@ void Vocabulary::add_line(std::string_view line) {
   if (const int64_t at = find_invalid_utf8(line); at >= 0) {
     fail("{}: line {}, byte {} is not UTF-8", name_, number, at);
   }
-  pieces_.push_back(strip(line));
 }
 
 std::optional<int32_t> Vocabulary::find(std::string_view piece) const {

@@ -30,6 +30,10 @@ class Vocabulary {
   /// The same from memory. Messages use `name` as the file name.
   static Vocabulary parse(std::string_view contents, const std::string& name = "vocabulary");
 
+  /// One piece a string, kept as it is. Throws Error that names a piece that is not UTF-8, holds a
+  /// NUL or is over kMaxPieceBytes.
+  static Vocabulary of_pieces(std::span<const std::string> pieces, const std::string& name);
+
   Vocabulary(const Vocabulary&) = delete;
   Vocabulary& operator=(const Vocabulary&) = delete;
   Vocabulary(Vocabulary&&) = default;
@@ -60,7 +64,8 @@ class Vocabulary {
 
  private:
   Vocabulary(std::string_view contents, std::string name);
-  void add_line(std::string_view line);
+  void check_line(std::string_view line) const;
+  void index();
 
   std::string name_;
   std::vector<char> text_;  // every piece, end to end; a vector, so that a move keeps the address

@@ -12,6 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "tasks/classification/classification_metrics.h"
+#include "text/unknown_share.h"
 #include "train/model_folder_writer.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
@@ -19,8 +20,20 @@
 namespace bertha::train {
 namespace {
 
-void warn(const tasks::LabelledTexts& file) {
+/// Reports what is wrong with a file's rows, and the share of unknown tokens.
+void report(const tasks::LabelledTexts& file, const text::Tokenizer& tokenizer) {
   for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", file.path, line);
+  text::UnknownShare share;
+  std::vector<int32_t> ids;
+  for (const tasks::LabelledText& row : file.rows) {
+    tokenizer.encode(row.text, ids);
+    if (const auto pair = file.pair_of(row)) tokenizer.encode(*pair, ids);
+    share.add(ids, tokenizer.specials().unk);
+    ids.clear();
+  }
+  spdlog::info("{}: {}", file.path, share.text(tokenizer));
+  const std::string warning = share.warning(tokenizer, file.path);
+  if (!warning.empty()) spdlog::warn("{}", warning);
 }
 
 bool to_number(const std::string& text, double& number) {
@@ -62,7 +75,7 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
 void ClassificationRun::find_labels() {
   if (!options_.train_file.empty()) {
     training_ = tasks::read_labelled_texts(options_.train_file, options_.columns);
-    warn(training_);
+    report(training_, tokenizer());
     if (!training_.labelled) {
       fail("{}: no column of labels; name it with --label_column", options_.train_file);
     }
@@ -192,7 +205,7 @@ ClassificationResult ClassificationRun::evaluate() {
     if (unknown) file.problems.add("label that training did not have, row left out", row.label);
     return unknown;
   });
-  warn(file);
+  report(file, tokenizer());
   if (file.rows.empty()) fail("{}: no row to evaluate", options_.eval_file);
   const std::vector<double> numbers = numbers_of(labels_);
   std::vector<int32_t> predicted;
@@ -223,7 +236,7 @@ ClassificationResult ClassificationRun::evaluate() {
 void ClassificationRun::predict() {
   const tasks::LabelledTexts file =
       tasks::read_labelled_texts(options_.predict_file, options_.columns);
-  warn(file);
+  report(file, tokenizer());
   std::string lines = "index\tprediction\tprobability\n";
   int64_t index = 0;
   const std::vector<infer::ClassifyResult> found = classify(file);

@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
-#include "text/tokenizer_file.h"
+#include "text/tokenizer_export.h"
 
 namespace bertha::train {
 
@@ -23,10 +23,11 @@ void write_model_folder(const ModelFolder& target, const bert::Config& config,
   io::write_file(folder + "bert_config.json", bert::recipe_config_json(config));
   model.config.vocab_size = vocabulary.size();
   bert::write_hugging_face(target.folder, model);
-  io::write_file(folder + "vocab.txt", text::vocabulary_text(vocabulary));
+  io::write_file(folder + "vocab.txt", text::vocabulary_text(vocabulary, target.tokenizer));
   io::write_file(folder + "tokenizer.json", text::tokenizer_json(vocabulary, target.tokenizer));
-  io::write_file(folder + "tokenizer_config.json",
-                 text::tokenizer_config_json(target.tokenizer, config.max_position_embeddings));
+  io::write_file(
+      folder + "tokenizer_config.json",
+      text::tokenizer_config_json(vocabulary, target.tokenizer, config.max_position_embeddings));
 }
 
 }  // namespace bertha::train

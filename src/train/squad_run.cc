@@ -22,6 +22,14 @@ void warn(const std::string& path, const tasks::Problems& problems) {
   for (const std::string& line : problems.lines()) spdlog::warn("{}: {}", path, line);
 }
 
+void report_unknown(const std::string& path, const tasks::SquadFeatures& features,
+                    const text::Tokenizer& tokenizer) {
+  const text::UnknownShare share = features.unknown();
+  spdlog::info("{}: {}", path, share.text(tokenizer));
+  const std::string warning = share.warning(tokenizer, path);
+  if (!warning.empty()) spdlog::warn("{}", warning);
+}
+
 /// Reads a SQuAD file and keeps its first `limit` questions; -1 keeps all.
 tasks::SquadFile read_some(const std::string& path, int64_t limit) {
   tasks::SquadFile file = tasks::read_squad(path);
@@ -37,13 +45,15 @@ tasks::SquadFeatureOptions for_answering(tasks::SquadFeatureOptions options) {
   return options;
 }
 
-/// As in the recipe, a vocabulary is cased unless --do_lower_case says otherwise.
+/// As in the recipe, a vocabulary of which nothing states the case is cased without
+/// --do_lower_case.
 infer::ModelFiles files_of(const SquadOptions& options) {
   check_options(options);
   return {.weights = options.init_checkpoint,
           .config = options.config_file,
           .vocabulary = options.vocab_file,
-          .lower_case = options.lower_case,
+          .lower_case = options.lower_case ? std::optional(true) : std::nullopt,
+          .lower_case_otherwise = false,
           .rules = options.rules};
 }
 
@@ -132,6 +142,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   tasks::SquadFeatureOptions settings = options_.features;
   settings.training = true;
   const tasks::SquadFeatures features(file, tokenizer(), settings);
+  report_unknown(file.path, features, tokenizer());
   warn(options_.train_file, features.problems());
   const int64_t windows = std::ssize(features.windows());
   if (windows == 0) fail("{}: no question to train on", options_.train_file);
@@ -265,6 +276,7 @@ SquadRun::Questions::Questions(tasks::SquadFile read, const text::Tokenizer& tok
                                const SquadOptions& options)
     : file(std::move(read)), features(file, tokenizer, for_answering(options.features)) {
   warn(file.path, features.problems());
+  report_unknown(file.path, features, tokenizer);
   if (features.windows().empty()) fail("{}: no question to answer", file.path);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "support/files.h"
+#include "text/tokenizer_export.h"
 
 namespace bertha::text {
 namespace {
@@ -33,15 +34,16 @@ TEST_F(TokenizerFiles, VocabularyIsEqualAfterWritingAndReadingJson) {
   const std::string json =
       tokenizer_json(vocabulary, {.lower_case = false, .max_input_chars_per_word = 77});
   const TokenizerFile file = load_tokenizer(write("tokenizer.json", json));
-  EXPECT_EQ(vocabulary_text(file.vocabulary), kVocabulary);
+  EXPECT_EQ(vocabulary_text(file.vocabulary, {}), kVocabulary);
   EXPECT_EQ(file.lower_case, false);
-  EXPECT_EQ(file.max_input_chars_per_word, 77);
+  EXPECT_EQ(file.settings.max_input_chars_per_word, 77);
 }
 
 TEST_F(TokenizerFiles, ConfigBesideVocabularySetsLowerCase) {
   const std::string path = write("vocab.txt", kVocabulary);
   EXPECT_FALSE(load_tokenizer(path).lower_case.has_value());
-  write("tokenizer_config.json", tokenizer_config_json({.lower_case = false}, 512));
+  write("tokenizer_config.json",
+        tokenizer_config_json(Vocabulary::parse(kVocabulary), {.lower_case = false}, 512));
   EXPECT_EQ(load_tokenizer(path).lower_case, false);
 }
 

@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "text/model_input.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
 namespace {
@@ -97,9 +99,22 @@ void truncate_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, int64_t roo
   while (std::ssize(a) + std::ssize(b) > room) (a.size() > b.size() ? a : b).pop_back();
 }
 
-void append_segment(std::span<const int32_t> ids, int32_t segment, RaggedBatch& batch) {
-  batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
-  batch.segments.resize(batch.ids.size(), segment);
+/// The input of a text, or two. The recipe's way to cut pairs holds where the tokenizer's files say
+/// nothing about it.
+text::ModelInput cut_input(std::string_view text, std::optional<std::string_view> pair,
+                           const text::Tokenizer& tokenizer, int64_t max_tokens) {
+  const text::TokenizerSettings& settings = tokenizer.settings();
+  const int64_t room = max_tokens - settings.sequence.special_tokens(pair.has_value());
+  if (room < 0) fail("the tokenizer adds more special tokens than the {} of a row", max_tokens);
+  if (settings.truncation || settings.truncate_left) {
+    return text::model_input(tokenizer, text, pair, max_tokens);
+  }
+  text::EncodedText first;
+  text::EncodedText second;
+  tokenizer.encode(text, first.ids);
+  if (pair) tokenizer.encode(*pair, second.ids);
+  truncate_pair(first.ids, second.ids, room);
+  return text::with_special_tokens(tokenizer, first, pair ? &second : nullptr);
 }
 
 }  // namespace
@@ -139,20 +154,11 @@ LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& c
 
 void append_text(std::string_view text, std::optional<std::string_view> pair,
                  const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch) {
-  const text::SpecialIds special = tokenizer.vocabulary().specials();
-  std::vector<int32_t> first;
-  std::vector<int32_t> second;
-  tokenizer.encode(text, first);
-  if (pair) tokenizer.encode(*pair, second);
-  truncate_pair(first, second, max_tokens - (pair ? 3 : 2));
+  const text::ModelInput input = cut_input(text, pair, tokenizer, max_tokens);
+  if (input.ids.empty()) fail("the text \"{}\" has no token", text);
   const int64_t begin = batch.tokens();
-  first.insert(first.begin(), special.cls);
-  first.push_back(special.sep);
-  append_segment(first, 0, batch);
-  if (pair) {
-    second.push_back(special.sep);
-    append_segment(second, 1, batch);
-  }
+  batch.ids.insert(batch.ids.end(), input.ids.begin(), input.ids.end());
+  batch.segments.insert(batch.segments.end(), input.segments.begin(), input.segments.end());
   for (int32_t i = 0; i < batch.tokens() - begin; ++i) batch.positions.push_back(i);
   batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
 }

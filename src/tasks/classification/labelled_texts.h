@@ -46,8 +46,9 @@ LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& c
 LabelledTexts parse_labelled_texts(std::string_view contents, const std::string& path,
                                    const ColumnChoice& columns);
 
-/// Appends [CLS] text [SEP] (pair [SEP]) as a sequence. If two texts are too long together, tokens
-/// are removed from the end of the longer one until both fit.
+/// Appends a text, or two, with special tokens as a sequence. If two texts are too long together,
+/// tokens are removed from the end of the longer one until both fit, or as the tokenizer's files
+/// say. Throws Error when no token remains.
 void append_text(std::string_view text, std::optional<std::string_view> pair,
                  const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/utf8.h"
+#include "text/tokenizer_settings.h"
 #include "text/words.h"
 
 namespace bertha::tasks {
@@ -43,6 +44,18 @@ std::vector<size_t> non_space_positions(std::u32string_view text) {
 
 }  // namespace
 
+/// What the tokenizer does to the letters of a word.
+void AnswerText::change_word(std::vector<Letter>& letters) const {
+  const text::BertNormalizer* bert = settings_ ? settings_->bert_normalizer() : nullptr;
+  const bool usual = settings_ == nullptr ||
+                     (bert != nullptr && bert->strip_accents.value_or(lower_case_) == lower_case_);
+  if (!usual) {
+    text::normalize(settings_->normalizers, letters);
+  } else if (lower_case_) {
+    rules_.lower_and_strip(letters);
+  }
+}
+
 std::u32string AnswerText::basic_tokens(std::string_view text) const {
   std::u32string result;
   const auto append = [&result](const std::vector<Letter>& letters, size_t begin, size_t end) {
@@ -60,7 +73,7 @@ std::u32string AnswerText::basic_tokens(std::string_view text) const {
       append(letters, 0, letters.size());
       continue;
     }
-    if (lower_case_) rules_.lower_and_strip(letters);
+    change_word(letters);
     text::split_at_punctuation(rules_, letters,
                                [&](size_t begin, size_t end) { append(letters, begin, end); });
   }

@@ -10,6 +10,7 @@
 #include "core/utf8.h"
 #include "cpython/literals.h"
 #include "cpython/str_rules.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
 namespace {
@@ -53,10 +54,7 @@ void erase_all(std::string& text, std::string_view what) {
 
 SquadAnswerer::SquadAnswerer(const SquadFeatures& features, const text::Tokenizer& tokenizer,
                              const AnswerOptions& options)
-    : features_(features),
-      tokenizer_(tokenizer),
-      options_(options),
-      recover_(tokenizer.options().lower_case, tokenizer.options().rules) {
+    : features_(features), tokenizer_(tokenizer), options_(options), recover_(tokenizer.options()) {
   if (options.n_best_size < 1) fail("--n_best_size is {}; expected 1 or more", options.n_best_size);
   if (options.max_answer_length < 1) {
     fail("--max_answer_length is {}; expected 1 or more", options.max_answer_length);
@@ -117,8 +115,11 @@ std::string SquadAnswerer::text_of(const Candidate& candidate) const {
     if (i > candidate.start) pieces += ' ';
     pieces += tokenizer_.vocabulary().piece(features_.token_at(window, i));
   }
-  erase_all(pieces, " ##");
-  erase_all(pieces, "##");
+  const std::string& prefix = tokenizer_.settings().continuing_prefix;
+  if (!prefix.empty()) {
+    erase_all(pieces, " " + prefix);
+    erase_all(pieces, prefix);
+  }
   std::string predicted;
   for (const std::string_view word : cpython::split_at_spaces(pieces)) {
     if (!predicted.empty()) predicted += ' ';

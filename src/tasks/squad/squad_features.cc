@@ -9,6 +9,7 @@
 #include "core/parallel_tasks.h"
 #include "core/utf8.h"
 #include "cpython/str_rules.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
 namespace {
@@ -36,6 +37,22 @@ std::vector<std::string_view> split_words(std::string_view context) {
   }
   if (begin != nullptr) words.emplace_back(begin, static_cast<size_t>(end - begin));
   return words;
+}
+
+/// The segment of the second text. Windows are [CLS] question [SEP] passage [SEP]; the template may
+/// differ in the segment of the passage alone.
+int32_t passage_segment(const text::Tokenizer& tokenizer) {
+  const text::SpecialIds special = tokenizer.specials();
+  const std::vector<text::TemplatePart>& pair = tokenizer.settings().sequence.pair;
+  const int32_t segment = pair.back().segment;
+  text::SequenceTemplate bert = text::SequenceTemplate::bert(special.cls, special.sep);
+  bert.pair[3].segment = bert.pair[4].segment = segment;
+  if (pair != bert.pair) {
+    fail("{}: the template of two texts is not {} A {} B {}, the only one supported for questions",
+         tokenizer.vocabulary().name(), tokenizer.settings().names.cls,
+         tokenizer.settings().names.sep, tokenizer.settings().names.sep);
+  }
+  return segment;
 }
 
 SquadPassage tokenize(std::string_view context, const text::Tokenizer& tokenizer) {
@@ -116,7 +133,8 @@ SquadFeatures::SquadFeatures(const SquadFile& file, const text::Tokenizer& token
     : file_(&file),
       tokenizer_(tokenizer),
       options_(options),
-      specials_(tokenizer.vocabulary().specials()),
+      specials_(tokenizer.specials()),
+      passage_segment_(passage_segment(tokenizer)),
       contexts_(file.contexts.begin(), file.contexts.end()) {
   asked_.reserve(file.questions.size());
   for (const SquadQuestion& question : file.questions) {
@@ -127,7 +145,10 @@ SquadFeatures::SquadFeatures(const SquadFile& file, const text::Tokenizer& token
 
 SquadFeatures::SquadFeatures(std::span<const PassageQuestion> questions,
                              const text::Tokenizer& tokenizer, const SquadFeatureOptions& options)
-    : tokenizer_(tokenizer), options_(options), specials_(tokenizer.vocabulary().specials()) {
+    : tokenizer_(tokenizer),
+      options_(options),
+      specials_(tokenizer.specials()),
+      passage_segment_(passage_segment(tokenizer)) {
   BERTHA_CHECK(!options.training);
   std::unordered_map<std::string_view, int64_t> known;
   for (const PassageQuestion& question : questions) {
@@ -260,6 +281,13 @@ void SquadFeatures::cut(int64_t example, const Answer& answer) {
   of.windows = std::ssize(windows_) - of.first_window;
 }
 
+text::UnknownShare SquadFeatures::unknown() const {
+  text::UnknownShare share;
+  for (const SquadPassage& passage : passages_) share.add(passage.ids, specials_.unk);
+  for (const SquadExample& example : examples_) share.add(example.ids, specials_.unk);
+  return share;
+}
+
 int32_t SquadFeatures::token_at(const SquadWindow& window, int64_t position) const {
   const SquadExample& example = example_of(window);
   const int64_t offset = passage_offset(window);
@@ -304,7 +332,7 @@ void SquadFeatures::append(const SquadWindow& window, RaggedBatch& batch) const 
                    passage.begin() + window.begin + window.length);
   batch.ids.push_back(specials_.sep);
   batch.segments.resize(static_cast<size_t>(begin + question), 0);
-  batch.segments.resize(static_cast<size_t>(begin + length), 1);
+  batch.segments.resize(static_cast<size_t>(begin + length), passage_segment_);
   for (int32_t i = 0; i < length; ++i) batch.positions.push_back(i);
   batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
 }

@@ -14,6 +14,7 @@
 #include "core/ragged_batch.h"
 #include "tasks/squad/squad_reader.h"
 #include "text/tokenizer.h"
+#include "text/unknown_share.h"
 
 namespace bertha::tasks {
 
@@ -64,7 +65,8 @@ struct SquadWindow {
 class SquadFeatures {
  public:
   /// `file` must outlive the features. Throws Error for a training question without exactly one
-  /// answer. Questions whose answer is not in the passage are skipped and counted in problems().
+  /// answer, and for a tokenizer whose template of two texts is not [CLS] A [SEP] B [SEP].
+  /// Questions whose answer is not in the passage are skipped and counted in problems().
   SquadFeatures(const SquadFile& file, const text::Tokenizer& tokenizer,
                 const SquadFeatureOptions& options);
   /// Features for questions that are not from a file; the texts must outlive them. A question's id
@@ -78,6 +80,8 @@ class SquadFeatures {
   const std::vector<SquadExample>& examples() const { return examples_; }
   const std::vector<SquadWindow>& windows() const { return windows_; }
   const Problems& problems() const { return problems_; }
+  /// The unknown tokens among those of all passages and questions.
+  text::UnknownShare unknown() const;
 
   const SquadExample& example_of(const SquadWindow& window) const {
     return examples_[static_cast<size_t>(window.example)];
@@ -135,6 +139,7 @@ class SquadFeatures {
   const text::Tokenizer& tokenizer_;
   SquadFeatureOptions options_;
   text::SpecialIds specials_;
+  int32_t passage_segment_ = 1;
   std::vector<std::string_view> contexts_;
   std::vector<Asked> asked_;
   std::vector<SquadPassage> passages_;

@@ -1,0 +1,116 @@
+#include "text/tokenizer_sources.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace bertha::text {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr const char* kVocabularyName = "vocab.txt";
+constexpr const char* kTokenizerName = "tokenizer.json";
+constexpr int kMaxDepth = 100;
+
+/// Returns the file's contents. Throws Error when it cannot be read or exceeds the largest size.
+std::string read_file(const std::string& path) {
+  constexpr uintmax_t kMost = Vocabulary::kMaxFileBytes;
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (error) fail("{}: cannot open the tokenizer: {}", path, error.message());
+  if (size > kMost) fail("{}: {} bytes, expected a tokenizer of at most {}", path, size, kMost);
+  std::string text(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
+    fail("{}: cannot read the tokenizer", path);
+  }
+  return text;
+}
+
+/// Deep nesting would exhaust the stack of functions that walk through the values.
+bool is_nested_deeply(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size() && depth <= kMaxDepth; ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      depth += c == '[' || c == '{' ? 1 : 0;
+      depth -= c == ']' || c == '}' ? 1 : 0;
+    }
+  }
+  return depth > kMaxDepth;
+}
+
+JsonFile parse(const std::string& contents, const std::string& path) {
+  if (is_nested_deeply(contents)) {
+    fail("{}: JSON nested more than {} deep, expected a tokenizer", path, kMaxDepth);
+  }
+  JsonFile file = {path, Json::parse(contents, nullptr, false)};
+  if (!file.root.is_object()) fail("{}: expected a JSON object", path);
+  return file;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored) && !fs::is_directory(path, ignored);
+}
+
+JsonFile parse_if_there(const fs::path& path) {
+  return is_there(path) ? parse(read_file(path.string()), path.string()) : JsonFile{};
+}
+
+/// A vocab.txt may start with the piece "{"; a tokenizer.json also names its model.
+bool is_tokenizer_json(std::string_view contents) {
+  const size_t first = contents.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && contents[first] == '{' &&
+         contents.find("\"model\"") != std::string_view::npos;
+}
+
+void read_vocabulary_file(const fs::path& path, TokenizerSources& to) {
+  const std::string contents = read_file(path.string());
+  if (is_tokenizer_json(contents)) {
+    to.tokenizer = parse(contents, path.string());
+  } else {
+    to.lines = Vocabulary::parse(contents, path.string());
+  }
+}
+
+void read_both(const fs::path& folder, TokenizerSources& to) {
+  const bool lines = is_there(folder / kVocabularyName);
+  if (lines) read_vocabulary_file(folder / kVocabularyName, to);
+  if (is_there(folder / kTokenizerName)) {
+    to.tokenizer = parse_if_there(folder / kTokenizerName);
+  } else if (!lines) {
+    fail("{}: neither {} nor {} in this folder", folder.string(), kVocabularyName, kTokenizerName);
+  }
+}
+
+}  // namespace
+
+TokenizerSources read_tokenizer_sources(const std::string& path) {
+  const fs::path named(path);
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(named, ignored);
+  const fs::path folder = is_folder ? named : named.parent_path();
+  const bool usual = named.filename() == kVocabularyName || named.filename() == kTokenizerName;
+  TokenizerSources sources;
+  if (is_folder || (usual && is_there(named))) {
+    read_both(folder, sources);
+  } else {
+    read_vocabulary_file(named, sources);
+  }
+  sources.config = parse_if_there(folder / "tokenizer_config.json");
+  sources.special_tokens = parse_if_there(folder / "special_tokens_map.json");
+  sources.added_tokens = parse_if_there(folder / "added_tokens.json");
+  return sources;
+}
+
+}  // namespace bertha::text
