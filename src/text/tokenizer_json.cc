@@ -283,13 +283,13 @@ AddedToken TokenizerJsonReader::added_token(const Json& value) const {
 }
 
 void TokenizerJsonReader::read_model(const Json& model, TokenizerSettings& settings) const {
-  if (!model.is_object()) fail("{}: expected a tokenizer with an object \"model\"", path_);
-  // Files of older versions have no type; only WordPiece has a prefix.
-  const std::string type = string_member(model, "type", "WordPiece", path_);
-  if (!is_supported_type("model", type)) {
-    fail("{}: a tokenizer of type {}; supported: {}", path_, type, supported_types("model"));
+  // Files of older versions have no type; WordPiece and BPE have a prefix, and BPE has merges.
+  const bool typed = !member(model, "type").is_null();
+  const bool prefixed = member(model, "continuing_subword_prefix").is_string();
+  if (!typed && (!prefixed || !member(model, "merges").is_null())) {
+    fail("{}: a tokenizer of unknown type; supported: {}", path_, supported_types("model"));
   }
-  check(model, "model " + type);
+  check(model, "model WordPiece");
   settings.names.unk = string_member(model, "unk_token", "[UNK]", path_);
   settings.continuing_prefix = string_member(model, "continuing_subword_prefix", "##", path_);
   settings.max_input_chars_per_word = static_cast<int32_t>(
@@ -317,7 +317,12 @@ TokenizerSettings TokenizerJsonReader::read(const Json& root) const {
 }
 
 std::vector<std::string> TokenizerJsonReader::pieces(const Json& root) const {
-  const Json& vocab = member(member(root, "model"), "vocab");
+  const Json& model = member(root, "model");
+  const std::string type = string_member(model, "type", "WordPiece", path_);
+  if (!is_supported_type("model", type)) {
+    fail("{}: a tokenizer of type {}; supported: {}", path_, type, supported_types("model"));
+  }
+  const Json& vocab = member(model, "vocab");
   if (!vocab.is_object() || vocab.empty()) {
     fail("{}: expected a tokenizer with model.vocab, a JSON object of pieces and ids", path_);
   }

@@ -20,7 +20,7 @@ class TokenizerJsonReader {
 
   /// All parts but the vocabulary: the model's pieces are not known here.
   TokenizerSettings read(const nlohmann::json& root) const;
-  /// The pieces of model.vocab in the order of their ids.
+  /// The pieces of model.vocab in the order of their ids. Throws Error for a model of another type.
   std::vector<std::string> pieces(const nlohmann::json& root) const;
   /// An added token: an object, or its content alone. `id` is -1 where the object has none.
   AddedToken added_token(const nlohmann::json& value) const;

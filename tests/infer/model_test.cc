@@ -134,7 +134,20 @@ TEST_F(ModelTest, VocabularyLargerThanTheModelIsRefused) {
   EXPECT_TRUE(contains(what, "121 pieces, the model's config says vocab_size 120")) << what;
 }
 
-TEST_F(ModelTest, CasingIsTheOptionsElseTheFilesElseLower) {
+TEST_F(ModelTest, VocabularySmallerThanTheModelByMoreThanPaddingIsRefused) {
+  const auto check = [](int64_t pieces, int64_t rows) {
+    std::string lines;
+    for (int64_t i = 0; i < pieces; ++i) lines += "piece" + std::to_string(i) + "\n";
+    check_vocabulary(text::Vocabulary::parse(lines, "v.txt"), {.vocab_size = rows});
+  };
+  EXPECT_NO_THROW(check(100, 104));
+  EXPECT_NO_THROW(check(100, 128));
+  EXPECT_NO_THROW(check(129, 256));
+  EXPECT_THROW(check(100, 136), Error);
+  EXPECT_THROW(check(129, 264), Error);
+}
+
+TEST_F(ModelTest, CasingIsTheFoldersElseTheOptionsElseLower) {
   fs::copy(kEncoder, path("m"));
   const auto lower = [&](std::optional<bool> option) {
     return ModelDefinition({.weights = path("m"), .lower_case = option})
@@ -143,9 +156,10 @@ TEST_F(ModelTest, CasingIsTheOptionsElseTheFilesElseLower) {
         .lower_case;
   };
   EXPECT_TRUE(lower({}));
+  EXPECT_FALSE(lower(false));
   test::write_all(path("m/tokenizer_config.json"), R"({"do_lower_case": false})");
   EXPECT_FALSE(lower({}));
-  EXPECT_TRUE(lower(true));
+  EXPECT_FALSE(lower(true)) << "a warning is logged";
 }
 
 TEST_F(ModelTest, LabelsAreTheLinesOfTheFileBesideTheWeights) {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "support/paths.h"
+#include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
 namespace {
@@ -33,9 +34,16 @@ const char* const kTexts = R"([["steve smith", "Steve Smith's", true, "Steve Smi
 "\ud55c\uad6d", "\ud55c\uad6d\uc5b4", true, "\ud55c\uad6d\uc5b4"], [
 "\u2028", "a\u2028b", true, "a\u2028b"], ["a b", "a\u2028b", true, "a\u2028b"]])";
 
+TEST(AnswerText, KeepsAccentsWhereTheTokenizerDoes) {
+  text::TokenizerSettings settings;
+  settings.normalizers = {text::BertNormalizer{.strip_accents = false}};
+  const AnswerText text({.settings = std::make_shared<const text::TokenizerSettings>(settings)});
+  EXPECT_EQ(text.recover("über uns", "\"ÜBER uns\","), "ÜBER uns");
+}
+
 TEST(AnswerText, EqualsTheReference) {
   for (const auto& entry : nlohmann::json::parse(kTexts)) {
-    const AnswerText text(entry[2].get<bool>(), text::TokenRules::kRecipe);
+    const AnswerText text({.lower_case = entry[2].get<bool>(), .rules = text::TokenRules::kRecipe});
     EXPECT_EQ(text.recover(entry[0].get<std::string>(), entry[1].get<std::string>()),
               entry[3].get<std::string>())
         << entry;

@@ -69,6 +69,10 @@ TEST_F(TokenizerFolder, PartsOfOtherTypesAreRefusedWithTheSupportedOnes) {
              "post_processor of type \"ByteLevel\"; supported: TemplateProcessing");
   EXPECT_HAS(json_error({{"model", {{"type", "Unigram"}}}}),
              "a tokenizer of type Unigram; supported: WordPiece");
+  EXPECT_HAS(json_error({{"model", {{"type", "Unigram"}, {"vocab", Json::array()}}}}),
+             "a tokenizer of type Unigram; supported: WordPiece");
+  EXPECT_HAS(json_error({{"model", {{"type", nullptr}, {"merges", Json::array()}}}}),
+             "a tokenizer of unknown type");
   EXPECT_HAS(json_error({{"normalizer", {{"type", nullptr}}}}), "normalizer of type \"\"");
   const Json regex = {{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", "b"}};
   EXPECT_HAS(json_error({{"normalizer", regex}}), "pattern {\"Regex\": …}; supported: {\"String\"");
