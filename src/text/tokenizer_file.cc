@@ -41,6 +41,15 @@ bool contains(std::span<const std::string> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// Whether a vocab.txt can hold a piece, though without white space at its ends. A vocabulary of
+/// BERT's has two pieces that end in U+2028.
+bool is_line(std::string_view piece) {
+  constexpr std::string_view kBlanks = " \t\v\f";
+  return !piece.empty() && piece.find_first_of("\r\n") == std::string_view::npos &&
+         kBlanks.find(piece.front()) == std::string_view::npos &&
+         kBlanks.find(piece.back()) == std::string_view::npos;
+}
+
 /// The content of a special token, which is a string or an object.
 std::string content_of(const Json& token, const char* key, const std::string& path) {
   if (token.is_null() || token.is_string()) return token.is_null() ? "" : token.get<std::string>();
@@ -88,6 +97,7 @@ class FolderReader {
   TokenizerSources sources_;
   bool bert_class_ = false;
   std::optional<Vocabulary> model_;     // the pieces of the model
+  std::optional<Vocabulary> stripped_;  // as a vocab.txt has them, where that differs
   std::vector<std::string> appended_;   // tokens that were added behind them
   std::map<std::string, int32_t> ids_;  // of those
   TokenizerSettings settings_;
@@ -146,13 +156,18 @@ Vocabulary FolderReader::read_model_vocabulary() {
   std::string lines;
   for (const std::string& piece : pieces) lines += piece + "\n";
   Vocabulary parsed = Vocabulary::parse(lines, path);
+  bool equal = true;
   for (size_t i = 0; i < pieces.size(); ++i) {
     const bool there = std::cmp_less(i, parsed.size());
-    if (!there || parsed.piece(static_cast<int32_t>(i)) != pieces[i]) {
+    if (there && parsed.piece(static_cast<int32_t>(i)) == pieces[i]) continue;
+    if (!there || !is_line(pieces[i])) {
       fail("{}: piece {} starts or ends with white space or contains a line break", path, i);
     }
+    equal = false;
   }
-  return parsed;
+  if (equal) return parsed;
+  stripped_ = std::move(parsed);
+  return Vocabulary::of_pieces(pieces, path);
 }
 
 std::optional<int32_t> FolderReader::find(const std::string& content) const {
@@ -172,7 +187,8 @@ void FolderReader::check_lines() const {
   if (!has_json() || !sources_.lines) return;
   const Vocabulary& lines = *sources_.lines;
   for (int32_t i = 0; i < std::min(lines.size(), total()); ++i) {
-    if (lines.piece(i) == piece(i)) continue;
+    const bool stripped = stripped_ && i < stripped_->size();
+    if (lines.piece(i) == (stripped ? stripped_->piece(i) : piece(i))) continue;
     fail("{}: piece {} is \"{}\", but \"{}\" in {}; the two contradict each other", main_path(), i,
          piece(i), lines.piece(i), lines.name());
   }

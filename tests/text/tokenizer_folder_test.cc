@@ -170,6 +170,16 @@ TEST_F(TokenizerFolder, LinesOfAddedTokensBehindTheVocabularyAreNoContradiction)
   EXPECT_EQ(load().vocabulary.size(), 9);
 }
 
+TEST_F(TokenizerFolder, PiecesThatEndInWhiteSpaceAreStrippedInVocabularyFilesAlone) {
+  Json root = Json::parse(patched(Json::object()));
+  root["model"]["vocab"]["\u2028"] = 8;
+  root["model"]["vocab"]["##\u2028"] = 9;
+  write("tokenizer.json", root.dump());
+  write("vocab.txt", std::string(kLines) + "\u2028\n##\u2028\n");
+  EXPECT_EQ(load().vocabulary.piece(8), "\u2028");
+  EXPECT_EQ(load().vocabulary.piece(9), "##\u2028");
+}
+
 TEST_F(TokenizerFolder, LengthsAndSidesAreRead) {
   write("vocab.txt", kLines);
   write("tokenizer_config.json", R"({"model_max_length": 3, "truncation_side": "left"})");
