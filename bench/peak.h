@@ -15,8 +15,8 @@
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
 #include "core/context.h"
-#include "core/philox.h"
 #include "core/parallel_for.h"
+#include "core/philox.h"
 
 namespace bertha::bench {
 
