@@ -22,6 +22,7 @@ struct Settings {
   std::vector<std::string> dumps;
   std::string bytes = "1M";
   std::string lists = "prose";
+  std::string formulas = "number";
   bool no_headings = false;
   bool json = false;
   bool text = false;
@@ -61,6 +62,10 @@ Options declare(Settings& settings) {
                "accept a dump that is cut off, and use its complete pages");
   options.value("lists", settings.lists,
                 "list items to keep: none, prose (whole sentences) or all");
+  options.value(
+      "formulas", settings.formulas,
+      "what stands for a formula: number (formula_1, as WikiExtractor), text (its source) "
+      "or none");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
   options.flag("quiet", settings.quiet, "show no status line").letter('q');
   options.accepted("no_templates", false,
@@ -116,7 +121,8 @@ prepare::ExtractOptions finish(const Settings& settings) {
   corpus::ExtractOptions& articles = options.articles;
   check_threads("threads", articles.threads);
   articles.file_bytes = parse_bytes(settings.bytes);
-  articles.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings};
+  articles.wikitext = {corpus::parse_list_items(settings.lists), !settings.no_headings,
+                       corpus::parse_formulas(settings.formulas)};
   if (settings.json && settings.text) fail("--json and --text: one of them at a time");
   if (settings.json) articles.form = corpus::ArticleForm::kJson;
   if (settings.text) articles.form = corpus::ArticleForm::kText;

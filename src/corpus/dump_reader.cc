@@ -189,6 +189,7 @@ class DumpReader::Parser {
       model_.clear();
       return;
     }
+    if (depth_ == 1 && counts_.pages == 0) site_.set_language(attribute(attributes, "xml:lang"));
     field_ = in_page_ ? page_field(name, depth_ - page_depth_) : site_field(name, attributes);
     value_.clear();
     if (field_ == Field::kText) {

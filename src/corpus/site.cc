@@ -175,6 +175,11 @@ std::string_view skip_blanks(std::string_view text) {
   return text.substr(std::min(begin, text.size()));
 }
 
+/// "wikipedia.org", "wiktionary.org", …: the hosts whose first part is the code of a language.
+bool is_wikimedia(std::string_view domain) {
+  return domain.starts_with("wik") && domain.ends_with(".org") && domain != "wikimedia.org";
+}
+
 using Keys = std::unordered_map<std::string, int32_t>;
 
 const Keys& known_keys() {
@@ -205,6 +210,19 @@ void Site::add_namespace(std::string_view name, int32_t key) {
 
 void Site::set_base(std::string_view base) {
   url_base_ = base.substr(0, std::min(base.rfind('/'), base.size()));
+  const size_t scheme = base.find("//");
+  if (scheme == std::string_view::npos) return;
+  const std::string_view host = base.substr(scheme + 2, base.find('/', scheme + 2) - scheme - 2);
+  const size_t dot = host.find('.');
+  if (dot == std::string_view::npos || !is_wikimedia(host.substr(dot + 1))) return;
+  set_language(host.substr(0, dot));
+}
+
+void Site::set_language(std::string_view code) {
+  code = code.substr(0, code.find('-'));  // "zh-hant" is written in the words of "zh"
+  if (code == "simple") code = "en";
+  const bool is_code = code.size() == 2 || code.size() == 3;
+  if (is_code && code != "www") language_ = code;
 }
 
 std::optional<int32_t> Site::find_namespace(std::string_view title) const {

@@ -21,17 +21,23 @@ class Site {
   /// Adds a name from the dump's header.
   void add_namespace(std::string_view name, int32_t key);
   /// Sets the address of the main page. The part before its last slash begins every page address.
+  /// Its host gives the language of a Wikimedia wiki.
   void set_base(std::string_view base);
+  /// Sets the language that the dump names in xml:lang, for a wiki whose address names none.
+  void set_language(std::string_view code);
 
   /// The namespace of "Name:rest", or nothing when no known name precedes a colon. Ignores case and
   /// treats `_` as a space.
   std::optional<int32_t> find_namespace(std::string_view title) const;
   /// The address of a page by its number, as WikiExtractor writes it.
   std::string page_url(int64_t id) const;
+  /// The code of the wiki's language ("en", "pt"); "en" for a dump that does not name it.
+  const std::string& language() const { return language_; }
 
  private:
   std::unordered_map<std::string, int32_t> keys_;  // names from the dump's header, in lower case
   std::string url_base_ = "https://en.wikipedia.org/wiki";
+  std::string language_ = "en";
 };
 
 /// Converts ASCII letters to lower case and `_` to a space, and removes spaces at both ends.

@@ -4,10 +4,12 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
-#include <vector>
+#include <string>
 
+#include "core/strings.h"
 #include "core/utf8.h"
 #include "corpus/html_entities.h"
+#include "corpus/wikitext_quotes.h"
 
 namespace bertha::corpus {
 namespace {
@@ -57,60 +59,46 @@ bool is_prose(std::string_view item) {
   return blanks + 1 + wide / 2 >= kMinProseWords;
 }
 
-/// A run of two or more apostrophes, and how many of them are markup.
-struct QuoteRun {
-  size_t begin = 0;
-  size_t length = 0;
-  size_t marks = 0;
-};
+/// Magic words that are written with ASCII letters, of MediaWiki and of its larger translations.
+constexpr auto kMagicWords = std::to_array<std::string_view>(
+    {"notoc", "forcetoc", "toc", "noeditsection", "newsectionlink", "nonewsectionlink", "hiddencat",
+     "expectunusedcategory", "expectunusedtemplate", "index", "noindex", "staticredirect",
+     "nogallery", "notitleconvert", "notc", "nocontentconvert", "nocc", "disambig", "noglobal",
+     "archivedtalk", "notalk", "expectedunconnectedpage", "start", "end",
+     // German
+     "kein_inhaltsverzeichnis", "inhaltsverzeichnis_erzwingen", "inhaltsverzeichnis",
+     "abschnitte_nicht_bearbeiten", "neuer_abschnittslink", "kein_neuer_abschnittslink",
+     "keine_galerie", "versteckte_kategorie", "indexieren", "nicht_indexieren",
+     "permanente_weiterleitung", "begriffsklaerung",
+     // French
+     "aucunsommaire", "aucunetdm", "sommaire", "tdm", "forcersommaire", "forcertdm",
+     "sectionnoneditable", "lienvernouvellesection", "liennouvellesection", "aucunegalerie",
+     "aucunindex", "noindexer",
+     // Spanish
+     "sin_tdc", "notdc", "tdc", "forzar_tdc", "forzartdc", "no_editar_seccion", "sin_galeria",
+     "categoria_oculta", "nuevo_enlace_seccion",
+     // Italian
+     "noindice", "indice", "forzaindice", "nomodificasezione", "nogalleria",
+     // Portuguese
+     "semtdc", "semsumario", "sumario", "forcartdc", "forcarsumario", "semgaleria", "indexar",
+     "naoindexar",
+     // Dutch
+     "geeninhoud", "inhoud", "inhoud_dwingen", "forceerinhoud", "niet_bewerkbare_sectie",
+     // Polish
+     "bezspisu", "bez_spisu", "spis", "bezgalerii"});
 
-void find_quote_runs(std::string_view line, std::vector<QuoteRun>& runs) {
-  runs.clear();
-  for (size_t at = line.find("''"); at != kNone;) {
-    const size_t end = std::min(line.find_first_not_of('\'', at), line.size());
-    const size_t length = end - at;
-    // More than five apostrophes: they surrounded text that was removed.
-    const size_t marks = length == 4 ? 3 : length;
-    runs.push_back({at, length, marks});
-    at = line.find("''", end);
-  }
-}
-
-/// MediaWiki's doQuotes rule. When the numbers of bold and of italic marks are both odd, one bold
-/// mark was an apostrophe and an italic mark ("l'''Iliade''"). It is the one after a one-letter
-/// word, else the one after a longer word, else the first one.
-void balance_quotes(std::string_view line, std::vector<QuoteRun>& runs) {
-  size_t bold = 0;
-  size_t italic = 0;
-  for (const QuoteRun& run : runs) {
-    if (run.marks == 2 || run.marks == 5) ++italic;
-    if (run.marks == 3 || run.marks == 5) ++bold;
-  }
-  if (bold % 2 == 0 || italic % 2 == 0) return;
-  QuoteRun* best = nullptr;
-  int best_rank = 3;
-  for (QuoteRun& run : runs) {
-    if (run.marks != 3) continue;
-    const char before = run.begin > 0 ? line[run.begin - 1] : ' ';
-    const char second = run.begin > 1 ? line[run.begin - 2] : ' ';
-    const int rank = before == ' ' ? 2 : second == ' ' ? 0 : 1;
-    if (rank < best_rank) {
-      best_rank = rank;
-      best = &run;
-    }
-  }
-  if (best != nullptr) best->marks = 2;
-}
-
-/// The length of a magic word such as "__NOTOC__", in the capital letters of any language, or 0.
+/// The length of a magic word such as "__NOTOC__", or 0. Words with other than ASCII letters are
+/// not listed: no other text has this form.
 size_t magic_word_length(std::string_view text) {
   if (!text.starts_with("__")) return 0;
   const size_t end = text.substr(0, 60).find("__", 2);
   if (end == kNone || end == 2) return 0;
-  const bool capitals = std::ranges::all_of(text.substr(2, end - 2), [](char c) {
-    return (c >= 'A' && c <= 'Z') || c == '_' || static_cast<uint8_t>(c) >= 0x80;
-  });
-  return capitals ? end + 2 : 0;
+  const std::string_view word = text.substr(2, end - 2);
+  const bool is_ascii = std::ranges::all_of(word, [](char c) { return (c & 0x80) == 0; });
+  const bool is_known = is_ascii
+                            ? std::ranges::find(kMagicWords, lower_ascii(word)) != kMagicWords.end()
+                            : word.find_first_of(" abcdefghijklmnopqrstuvwxyz") == kNone;
+  return is_known ? end + 2 : 0;
 }
 
 /// The replacement of a zero-width character or a space of unusual width.
@@ -162,7 +150,7 @@ class LineBuilder {
     std::array<uint8_t, 256> classes{};
     classes.fill(kAny);
     // Marks, and the first bytes of spaces of unusual width.
-    for (const char mark : std::string_view("\t\n&()\xC2\xE2\xEF")) {
+    for (const char mark : std::string_view("\x02\x03\t\n&()\xC2\xE2\xEF")) {
       classes[static_cast<uint8_t>(mark)] |= kAny << 4;
     }
     for (const char mark : std::string_view(" ,.")) {
@@ -201,6 +189,11 @@ class LineBuilder {
         return close();
       case '\t':
         add_blank();
+        return 1;
+      case kGuard:
+        return 1;
+      case kApostrophe:
+        text_.push_back('\'');
         return 1;
       case ',':
         drop_blank_before();
@@ -301,28 +294,13 @@ class ProseMaker {
  public:
   /// The result is valid until the next call.
   const std::string& prose_of(std::string_view line) {
-    builder_.add(without_quotes(line));
+    builder_.add(quotes_.remove(line));
     for (const std::string_view empty : {"（）", "「」", "[]"}) remove_all(empty, builder_.text());
     return builder_.text();
   }
 
  private:
-  /// Removes the marks of bold and italics. The marks are at the end of a run of apostrophes.
-  std::string_view without_quotes(std::string_view line) {
-    find_quote_runs(line, runs_);
-    if (runs_.empty()) return line;
-    balance_quotes(line, runs_);
-    unmarked_.clear();
-    size_t at = 0;
-    for (const QuoteRun& run : runs_) {
-      unmarked_.append(line.substr(at, run.begin + run.length - run.marks - at));
-      at = run.begin + run.length;
-    }
-    return unmarked_.append(line.substr(at));
-  }
-
-  std::vector<QuoteRun> runs_;
-  std::string unmarked_;
+  QuoteRemover quotes_;
   LineBuilder builder_;
 };
 
@@ -339,12 +317,23 @@ bool has_words(std::string_view line) {
   });
 }
 
+/// True for a line of formulas alone, which stood on a line of their own between two paragraphs.
+bool is_formula(std::string_view line) {
+  if (!line.starts_with(kFormulaWord)) return false;
+  while (line.starts_with(kFormulaWord)) {
+    line.remove_prefix(kFormulaWord.size());
+    line.remove_prefix(std::min(line.find_first_not_of("0123456789 .,;:"), line.size()));
+  }
+  return !has_words(line);
+}
+
 class Document {
  public:
   explicit Document(const WikitextOptions& options) : options_(options) {}
 
   void add_line(std::string_view raw) {
     std::string_view line = trim(raw);
+    while (const size_t length = magic_word_length(line)) line = trim(line.substr(length));
     if (line.empty() || is_table_rest(line)) return;
     if (line.starts_with("----")) {
       line = trim(line.substr(std::min(line.find_first_not_of('-'), line.size())));
@@ -356,7 +345,7 @@ class Document {
     const bool is_item = line.substr(0, marks).find_first_of("*#;") != kNone;
     if (is_item && options_.lists == ListItems::kNone) return;
     const std::string& prose = maker_.prose_of(line.substr(marks));
-    if (!has_words(prose)) return;
+    if (!has_words(prose) || is_formula(prose)) return;
     if (is_item && options_.lists == ListItems::kProse && !is_prose(prose)) return;
     flush_headings();
     text_.append(prose).push_back('\n');
