@@ -131,7 +131,7 @@ inline constexpr int64_t kPickleBytesPerOpcode = 128;
 /// Reads one pickle from the start of `data` into `tree`, which keeps views into `data`. Errors
 /// begin with `where` (file and entry) and give the byte. If `used` is not null, *used is set to
 /// the number of bytes read.
-const PickleValue& read_pickle(std::string_view data, PickleTree& tree, const std::string& where,
+const PickleValue& read_pickle(std::string_view data, PickleTree& tree, std::string_view where,
                                size_t* used = nullptr);
 
 /// The value as a pickle of protocol 2, as torch.save writes it. A shared value is written once per

@@ -19,7 +19,7 @@ constexpr size_t kMaxNameBytes = 4096;
 /// The pickle machine: a stack, marks on it, and a memo. The number of opcodes bounds all three.
 class PickleReader {
  public:
-  PickleReader(std::string_view data, PickleTree& tree, const std::string& where)
+  PickleReader(std::string_view data, PickleTree& tree, std::string_view where)
       : data_(data),
         tree_(tree),
         where_(where),
@@ -113,7 +113,7 @@ class PickleReader {
 
   std::string_view data_;
   PickleTree& tree_;
-  const std::string& where_;
+  std::string_view where_;
   int64_t limit_;
   int64_t opcodes_ = 0;
   size_t position_ = 0;
@@ -395,7 +395,7 @@ bool PickleReader::run_memo(uint8_t opcode) {
   }
 }
 
-const PickleValue& read_pickle(std::string_view data, PickleTree& tree, const std::string& where,
+const PickleValue& read_pickle(std::string_view data, PickleTree& tree, std::string_view where,
                                size_t* used) {
   PickleReader reader(data, tree, where);
   const PickleValue& root = reader.run();

@@ -83,8 +83,7 @@ void TorchFile::read_legacy() {
   std::string_view rest = file_.text();
   const auto next = [&](const char* what) -> const PickleValue& {
     size_t used = 0;
-    const std::string where = fmt::format("{}: {}", path(), what);
-    const PickleValue& value = read_pickle(rest, tree_, where, &used);
+    const PickleValue& value = read_pickle(rest, tree_, fmt::format("{}: {}", path(), what), &used);
     rest.remove_prefix(used);
     return value;
   };
