@@ -8,11 +8,10 @@
 
 namespace bertha::bert {
 
-using ops::Activation;
-
 ClassificationModel::ClassificationModel(const Config& config, const ParameterStore& parameters)
     : parameters_(parameters),
       hidden_size_(config.hidden_size),
+      pooler_act_(config.pooler_act()),
       classes_(parameters.table()[parameters.table().indices().classifier_weight].shape[0]),
       encoder_(config, parameters) {}
 
@@ -30,7 +29,7 @@ ClassificationModel::HeadContext ClassificationModel::pool(Context& context,
   ops::linear(context, {.x = saved.first,
                         .w = parameters_.matrix(i.pooler_weight),
                         .b = parameters_.weight(i.pooler_bias),
-                        .activation = Activation::kTanh,
+                        .activation = pooler_act_,
                         .y = out(saved.pooled)});
   saved.wide = saved.pooled;
   if (dtype != DType::kF32) {
@@ -67,7 +66,7 @@ void ClassificationModel::head_backward(Context& context, const HeadContext& sav
   ops::linear_backward(context, {.x = saved.first,
                                  .w = parameters_.matrix(i.pooler_weight),
                                  .saved = saved.pooled,
-                                 .activation = Activation::kTanh,
+                                 .activation = pooler_act_,
                                  .d_y = inout(d_pooled),
                                  .d_x = inout(d_first),
                                  .d_w = inout(parameters_.gradient(i.pooler_weight)),

@@ -32,6 +32,7 @@ class ClassificationModel final : public TaskModel {
 
   const ParameterStore& parameters_;
   int64_t hidden_size_;
+  ops::Activation pooler_act_;
   int64_t classes_;
   Encoder encoder_;
   EncoderContext saved_;

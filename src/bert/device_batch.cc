@@ -62,7 +62,9 @@ bert::EncoderInputs DeviceBatch::upload_tokens(const RaggedBatch& batch) {
   bert::EncoderInputs inputs;
   inputs.ids.word = write_padded(layout_.words, batch.ids, bucket, 0);
   inputs.ids.position = write_padded(layout_.positions, batch.positions, bucket, 0);
-  inputs.ids.segment = write_padded(layout_.segments, batch.segments, bucket, 0);
+  const std::vector<int32_t> none;
+  inputs.ids.segment =
+      write_padded(layout_.segments, limits_.token_types ? batch.segments : none, bucket, 0);
   inputs.seq_start = write_padded(layout_.seq_start, batch.seq_start, batch.sequences() + 1, 0);
   return inputs;
 }

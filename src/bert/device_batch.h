@@ -18,6 +18,9 @@ struct BatchLimits {
   int64_t tokens = 0;
   int64_t sequences = 0;
   int64_t masked = 0;
+  /// False for a model with one type of tokens: all segments become 0, as transformers does for
+  /// inputs without token types.
+  bool token_types = true;
 };
 
 /// Device memory of one micro-batch, made once and written again and again. Rows up to the bucket

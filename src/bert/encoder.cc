@@ -8,7 +8,6 @@
 namespace bertha::bert {
 namespace {
 
-using ops::Activation;
 using ops::Write;
 
 // Dropout sites: 0 for the embedding, three a layer.
@@ -41,7 +40,11 @@ Dropout Encoder::attention_dropout(const EncoderInputs& inputs, int64_t layer) c
 }
 
 ops::AttentionShape Encoder::attention_shape() const {
-  return {.heads = config_.num_attention_heads, .max_length = config_.max_position_embeddings};
+  return {.heads = config_.num_attention_heads, .max_length = config_.max_tokens()};
+}
+
+Tensor Encoder::positions(const Tensor& table) const {
+  return table.rows(config_.position_offset, config_.max_tokens());
 }
 
 Tensor Encoder::embed(Context& context, const EncoderInputs& inputs,
@@ -54,7 +57,7 @@ Tensor Encoder::embed(Context& context, const EncoderInputs& inputs,
   saved.rstd = context.make({tokens}, DType::kF32);
   ops::embedding(context, {.ids = inputs.ids,
                            .tables = {.word = parameters_.weight(i.word),
-                                      .position = parameters_.weight(i.position),
+                                      .position = positions(parameters_.weight(i.position)),
                                       .segment = parameters_.weight(i.segment)},
                            .gamma = parameters_.weight(i.embedding_gamma),
                            .beta = parameters_.weight(i.embedding_beta),
@@ -117,7 +120,7 @@ void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, 
   ops::linear(context, {.x = saved.h,
                         .w = parameters_.matrix(i.intermediate_weight),
                         .b = parameters_.weight(i.intermediate_bias),
-                        .activation = Activation::kGelu,
+                        .activation = config_.hidden_act,
                         .y = out(saved.activated),
                         .saved = out(saved.intermediate)});
   saved.z2 = context.make({tokens, config_.hidden_size}, dtype);
@@ -199,7 +202,7 @@ void Encoder::feed_forward_backward(Context& context, const EncoderInputs& input
   ops::linear_backward(context, {.x = saved.h,
                                  .w = parameters_.matrix(i.intermediate_weight),
                                  .saved = saved.intermediate,
-                                 .activation = Activation::kGelu,
+                                 .activation = config_.hidden_act,
                                  .d_y = inout(d_activated),
                                  .d_x = d,
                                  .d_x_write = Write::kAdd,
@@ -282,19 +285,22 @@ void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
   }
   final_from(parameters_.table().layer_begin(0));
   const ModelIndices& i = parameters_.table().indices();
-  ops::embedding_backward(context,
-                          {.ids = inputs.ids,
-                           .z = saved.embedding.z,
-                           .mean = saved.embedding.mean,
-                           .rstd = saved.embedding.rstd,
-                           .gamma = parameters_.weight(i.embedding_gamma),
-                           .dropout = hidden_dropout(inputs, kEmbeddingSite),
-                           .d = d,
-                           .d_tables = {.word = inout(parameters_.gradient(i.word)),
-                                        .position = inout(parameters_.gradient(i.position)),
-                                        .segment = inout(parameters_.gradient(i.segment))},
-                           .d_gamma = inout(parameters_.gradient(i.embedding_gamma)),
-                           .d_beta = inout(parameters_.gradient(i.embedding_beta))});
+  ops::embedding_backward(
+      context, {.ids = inputs.ids,
+                .z = saved.embedding.z,
+                .mean = saved.embedding.mean,
+                .rstd = saved.embedding.rstd,
+                .gamma = parameters_.weight(i.embedding_gamma),
+                .dropout = hidden_dropout(inputs, kEmbeddingSite),
+                .d = d,
+                .d_tables = {.word = inout(parameters_.gradient(i.word)),
+                             .position = inout(positions(parameters_.gradient(i.position))),
+                             .segment = inout(parameters_.gradient(i.segment))},
+                .d_gamma = inout(parameters_.gradient(i.embedding_gamma)),
+                .d_beta = inout(parameters_.gradient(i.embedding_beta))});
+  if (parameters_.table()[i.segment].absent) {
+    ops::zero(context, {.to = out(parameters_.gradient(i.segment))});
+  }
   final_from(0);
 }
 

@@ -36,7 +36,7 @@ struct LayerContext {
   Tensor lse;                      ///< [T,A]
   Tensor z1, mean1, rstd1;         ///< [T,H], [T], [T] of the attention block's LayerNorm
   Tensor h;                        ///< [T,H] its output
-  Tensor intermediate, activated;  ///< [T,F] before and after GELU
+  Tensor intermediate, activated;  ///< [T,F] before and after the activation
   Tensor z2, mean2, rstd2;         ///< [T,H], [T], [T] of the output's LayerNorm
 };
 
@@ -93,6 +93,8 @@ class Encoder {
   Dropout attention_dropout(const EncoderInputs& inputs, int64_t layer) const;
   ops::AttentionShape attention_shape() const;
   const LayerIndices& indices(int64_t layer) const;
+  /// The rows of the position table that tokens have.
+  Tensor positions(const Tensor& table) const;
 
   Config config_;
   const ParameterStore& parameters_;

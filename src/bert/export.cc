@@ -1,10 +1,13 @@
 #include "bert/export.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include "bert/hub_names.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/weights/safetensors.h"
@@ -14,91 +17,137 @@ namespace {
 
 constexpr std::string_view kBert = "bert.";
 
-bool has_pooler(ModelClass model) {
-  return model != ModelClass::kQuestionAnswering && model != ModelClass::kMaskedLanguageModel;
+struct ClassName {
+  ModelClass model;
+  std::string_view ending;  ///< behind the type's prefix
+};
+constexpr std::array<ClassName, 8> kClassNames = {
+    {{ModelClass::kEncoder, "Model"},
+     {ModelClass::kPretraining, "ForPreTraining"},
+     {ModelClass::kMaskedLanguageModel, "ForMaskedLM"},
+     {ModelClass::kNextSentence, "ForNextSentencePrediction"},
+     {ModelClass::kQuestionAnswering, "ForQuestionAnswering"},
+     {ModelClass::kClassification, "ForSequenceClassification"},
+     {ModelClass::kTokenClassification, "ForTokenClassification"},
+     {ModelClass::kMultipleChoice, "ForMultipleChoice"}}};
+
+bool classifies(ModelClass model) {
+  return model == ModelClass::kClassification || model == ModelClass::kTokenClassification ||
+         model == ModelClass::kMultipleChoice;
 }
 
 /// True where models of this class have the parameter, pooler aside.
 bool belongs(std::string_view parameter, ModelClass model) {
   if (parameter.starts_with(kBert)) return true;
-  if (parameter.starts_with("cls.seq_relationship.")) return model == ModelClass::kPretraining;
+  if (parameter.starts_with("cls.seq_relationship.")) {
+    return model == ModelClass::kPretraining || model == ModelClass::kNextSentence;
+  }
   if (parameter.starts_with("cls.")) {
     return model == ModelClass::kPretraining || model == ModelClass::kMaskedLanguageModel;
   }
   if (parameter.starts_with("qa_outputs.")) return model == ModelClass::kQuestionAnswering;
-  return model == ModelClass::kClassification;
+  return classifies(model);
 }
 
+/// Outputs of a classifier that have names.
 int64_t classes_of(const ExportModel& model) {
   const int index = model.table->indices().classifier_weight;
-  return index < 0 ? 0 : (*model.table)[index].shape[0];
+  if (index < 0 || model.model == ModelClass::kMultipleChoice) return 0;
+  return (*model.table)[index].shape[0];
+}
+
+ModelClass classifier_of(const WeightFile& file, std::string_view architecture) {
+  const std::optional<ModelClass> named = class_named(architecture);
+  if (named && classifies(*named)) return *named;
+  return file.heads().pooler ? ModelClass::kClassification : ModelClass::kTokenClassification;
 }
 
 }  // namespace
 
-const char* architecture(ModelClass model) {
-  switch (model) {
-    case ModelClass::kEncoder:
-      return "BertModel";
-    case ModelClass::kPretraining:
-      return "BertForPreTraining";
-    case ModelClass::kMaskedLanguageModel:
-      return "BertForMaskedLM";
-    case ModelClass::kQuestionAnswering:
-      return "BertForQuestionAnswering";
-    case ModelClass::kClassification:
-      return "BertForSequenceClassification";
+std::string architecture(ModelClass model, const Config& config) {
+  for (const ClassName& row : kClassNames) {
+    if (row.model == model) return std::string(class_prefix(config.model_type)).append(row.ending);
   }
   BERTHA_CHECK(false);
 }
 
-std::optional<std::string> export_name(std::string_view parameter, ModelClass model) {
+std::optional<ModelClass> class_named(std::string_view architecture) {
+  for (const ClassName& row : kClassNames) {
+    if (architecture.ends_with(row.ending)) return row.model;
+  }
+  return std::nullopt;
+}
+
+bool has_pooler(ModelClass model) {
+  return model != ModelClass::kQuestionAnswering && model != ModelClass::kMaskedLanguageModel &&
+         model != ModelClass::kTokenClassification;
+}
+
+std::optional<std::string> export_name(std::string_view parameter, ModelClass model,
+                                       const Config& config) {
   if (!belongs(parameter, model)) return std::nullopt;
-  if (parameter.starts_with("bert.pooler.") && !has_pooler(model)) return std::nullopt;
-  std::string name(parameter);
+  const bool bare_distilbert =
+      model == ModelClass::kEncoder && config.family() == ModelFamily::kDistilBert;
+  if (parameter.starts_with("bert.pooler.") && (!has_pooler(model) || bare_distilbert)) {
+    return std::nullopt;
+  }
+  std::string name =
+      to_hub_name(std::string(parameter), config.family(), model == ModelClass::kClassification);
   constexpr std::string_view kActivated = "dense_act.";
   if (const size_t at = name.find(kActivated); at != std::string::npos) {
     name.replace(at, kActivated.size(), "dense.");
   }
-  if (model == ModelClass::kEncoder) name.erase(0, kBert.size());
+  if (model == ModelClass::kEncoder) name.erase(0, name.find('.') + 1);
   return name;
 }
 
-ModelClass model_class_of(const WeightFile& file) {
+ModelClass model_class_of(const WeightFile& file, std::string_view architecture) {
   const Heads heads = file.heads();
   if (heads.question_answering) return ModelClass::kQuestionAnswering;
-  if (heads.classes > 0) return ModelClass::kClassification;
-  if (!heads.pretraining) return ModelClass::kEncoder;
-  return file.has("cls.seq_relationship.weight") ? ModelClass::kPretraining
-                                                 : ModelClass::kMaskedLanguageModel;
+  if (heads.classes > 0) return classifier_of(file, architecture);
+  if (heads.language_model) {
+    return heads.next_sentence ? ModelClass::kPretraining : ModelClass::kMaskedLanguageModel;
+  }
+  return heads.next_sentence ? ModelClass::kNextSentence : ModelClass::kEncoder;
 }
 
 ExportModel export_model(const WeightFile& file, const ParameterTable& table, const Config& config,
-                         DType dtype) {
+                         const ExportRequest& request) {
+  file.check_family(config);
   file.check(table);
-  const ModelClass model = model_class_of(file);
+  const ModelClass model = model_class_of(file, request.head.architecture);
   std::vector<std::string> missing;
   for (const Parameter& parameter : table.parameters()) {
-    if (belongs(parameter.name, model) && !file.has(parameter.name)) {
+    if (!parameter.absent && belongs(parameter.name, model) && !file.has(parameter.name)) {
       missing.push_back(parameter.name);
     }
   }
+  const bool pooler_below = has_pooler(model) && model != ModelClass::kEncoder;
+  if (request.computes && pooler_below && table.indices().pooler_weight < 0) {
+    missing.emplace_back("the pooler, bert.pooler.dense.weight and its bias");
+  }
   if (!missing.empty()) {
-    fail("{}: not a whole {}: it lacks {}", file.source().path(), architecture(model),
+    fail("{}: not a whole {}: it lacks {}", file.source().path(), architecture(model, config),
          join(missing, ", "));
   }
   return {.config = config,
           .table = &table,
           .model = model,
-          .dtype = dtype,
-          .read = [&file, &table](int index, float* to) { file.read(table[index], to); }};
+          .dtype = request.dtype,
+          .head = request.head,
+          .read = [&file, &table](int index, float* to) {
+            if (table[index].absent) {
+              std::fill_n(to, table[index].size(), 0.0F);
+            } else {
+              file.read(table[index], to);
+            }
+          }};
 }
 
 std::vector<int64_t> detail::export_shape(const ExportModel& model, int index) {
   const Shape& shape = (*model.table)[index].shape;
   std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
-  const ModelIndices& indices = model.table->indices();
-  if (index == indices.word || index == indices.mlm_bias) extents[0] = model.config.vocab_size;
+  if (model.table->has_vocabulary_rows(index)) extents[0] = model.config.vocab_size;
   return extents;
 }
 
@@ -142,6 +191,7 @@ const io::PickleValue& state_dict(io::TorchWriter& writer, const ExportModel& mo
   ExportModel whole = model;  // keeps the padding
   whole.config.vocab_size = (*model.table)[model.table->indices().word].shape[0];
   const auto shared = std::make_shared<const ExportModel>(std::move(whole));
+  const ModelIndices& at = model.table->indices();
   for (int index = 0; index < static_cast<int>(model.table->parameters().size()); ++index) {
     const std::string& name = (*model.table)[index].name;
     if (!belongs(name, model.model)) continue;
@@ -151,8 +201,8 @@ const io::PickleValue& state_dict(io::TorchWriter& writer, const ExportModel& mo
                       [shared, bytes = detail::export_bytes(*shared, index, shape)](
                           const io::ByteSink& sink) { bytes(sink); });
     tree.set(dict, name, tensor);
-    if (index == model.table->indices().word) word = &tensor;
-    if (index == model.table->indices().transform_beta) {
+    if (index == at.word) word = &tensor;
+    if (index == at.transform_beta && at.decoder == at.word) {
       tree.set(dict, "cls.predictions.decoder.weight", *word);
     }
   }
@@ -168,16 +218,25 @@ void write_recipe_weights(const std::string& path, const ExportModel& model) {
 
 void write_hugging_face(const std::string& folder, const ExportModel& model) {
   std::vector<io::NamedSource> tensors;
+  const ModelIndices& at = model.table->indices();
   for (int index = 0; index < static_cast<int>(model.table->parameters().size()); ++index) {
-    const std::optional<std::string> name = export_name((*model.table)[index].name, model.model);
-    if (!name) continue;
+    const Parameter& parameter = (*model.table)[index];
+    const auto name = export_name(parameter.name, model.model, model.config);
+    if (!name || parameter.absent) continue;
     std::vector<int64_t> shape = detail::export_shape(model, index);
     tensors.push_back({*name, model.dtype, shape, detail::export_bytes(model, index, shape)});
+    if (index != at.mlm_bias || at.decoder == at.word) continue;
+    // transformers takes the bias of an untied decoder from its own name.
+    const auto second = export_name("cls.predictions.decoder.bias", model.model, model.config);
+    if (second != name) {
+      tensors.push_back({*second, model.dtype, shape, detail::export_bytes(model, index, shape)});
+    }
   }
   io::write_safetensors(folder + "/model.safetensors", tensors);
+  HeadConfig head = model.head;
+  head.architecture = architecture(model.model, model.config);
   io::write_file(folder + "/config.json",
-                 hugging_face_config_json(model.config, architecture(model.model), model.dtype,
-                                          classes_of(model)));
+                 hugging_face_config_json(model.config, head, model.dtype, classes_of(model)));
 }
 
 }  // namespace bertha::bert

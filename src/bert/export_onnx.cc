@@ -21,14 +21,14 @@ constexpr int64_t kOpset = 17;  // the first with LayerNormalization
 class OnnxBuilder {
  public:
   explicit OnnxBuilder(const ExportModel& model)
-      : model_(model), graph_(architecture(model.model)), at_(model.table->indices()) {}
+      : model_(model),
+        graph_(architecture(model.model, model.config)),
+        at_(model.table->indices()) {}
 
   void build() {
-    const Extents tokens = {"batch", "sequence"};
-    ids_ = graph_.input("input_ids", DType::kI64, tokens);
-    const string mask = graph_.input("attention_mask", DType::kI64, tokens);
-    segments_ = graph_.input("token_type_ids", DType::kI64, tokens);
-    mask_ = additive_mask(mask);
+    ids_ = input("input_ids");
+    mask_ = additive_mask(input("attention_mask"));
+    if (!(*model_.table)[at_.segment].absent) segments_ = input("token_type_ids");
     string x = embeddings();
     for (const LayerIndices& layer : at_.layers) x = this->layer(layer, x);
     heads(x);
@@ -36,6 +36,19 @@ class OnnxBuilder {
   void save(const string& path) const { graph_.save(path, kOpset); }
 
  private:
+  bool has_choices() const { return model_.model == ModelClass::kMultipleChoice; }
+
+  /// An input [N,S]. That of a model of several choices, [N,C,S], becomes [NC,S].
+  string input(const char* name) {
+    if (!has_choices()) return graph_.input(name, DType::kI64, {"batch", "sequence"});
+    given_ = graph_.input(name, DType::kI64, {"batch", "choices", "sequence"});
+    const string length =
+        graph_.node("Shape", {given_}, {{"start", int64_t{2}}, {"end", int64_t{3}}});
+    const string shape =
+        graph_.node("Concat", {graph_.integers({-1}), length}, {{"axis", int64_t{0}}});
+    return graph_.node("Reshape", {given_, shape});
+  }
+
   /// A parameter as an f32 value of the graph.
   string weight(int index) {
     const string& name = (*model_.table)[index].name;
@@ -66,6 +79,30 @@ class OnnxBuilder {
     return graph_.node("LayerNormalization", {x, weight(gamma), weight(beta)},
                        {{"axis", int64_t{-1}}, {"epsilon", epsilon}});
   }
+  string activation(ops::Activation function, const string& x) {
+    switch (function) {
+      case ops::Activation::kGelu:
+        return gelu(x);
+      case ops::Activation::kTanh:
+        return graph_.node("Tanh", {x});
+      case ops::Activation::kGeluTanh:
+        return gelu_tanh(x);
+      case ops::Activation::kRelu:
+        return graph_.node("Relu", {x});
+      case ops::Activation::kSilu:
+        return multiply(x, graph_.node("Sigmoid", {x}));
+      case ops::Activation::kNone:
+        break;
+    }
+    return x;
+  }
+  string gelu_tanh(const string& x) {
+    const auto root = static_cast<float>(std::sqrt(2 / std::numbers::pi));
+    const string cube = multiply(multiply(x, x), multiply(x, graph_.scalar(0.044715F)));
+    const string inner = multiply(graph_.scalar(root), add(x, cube));
+    const string factor = add(graph_.node("Tanh", {inner}), graph_.scalar(1));
+    return multiply(multiply(x, factor), graph_.scalar(0.5F));
+  }
   string gelu(const string& x) {
     const string scaled =
         graph_.node("Div", {x, graph_.scalar(static_cast<float>(std::numbers::sqrt2))});
@@ -86,10 +123,15 @@ class OnnxBuilder {
     const string words = graph_.node("Gather", {word_, ids_});
     const string length =
         graph_.node("Shape", {ids_}, {{"start", int64_t{1}}, {"end", int64_t{2}}});
+    const int64_t first = model_.config.position_offset;
+    const string end = first == 0 ? length : add(length, graph_.integers({first}));
     const string places = graph_.node(
-        "Slice", {weight(at_.position), graph_.integers({0}), length, graph_.integers({0})});
-    const string segments = graph_.node("Gather", {weight(at_.segment), segments_});
-    return layer_norm(add(add(words, segments), places), at_.embedding_gamma, at_.embedding_beta);
+        "Slice", {weight(at_.position), graph_.integers({first}), end, graph_.integers({0})});
+    string sum = words;
+    if (!segments_.empty()) {
+      sum = add(words, graph_.node("Gather", {weight(at_.segment), segments_}));
+    }
+    return layer_norm(add(sum, places), at_.embedding_gamma, at_.embedding_beta);
   }
 
   /// [N,S,H] as [N,A,S,D], or in the order `permutation` gives.
@@ -117,14 +159,19 @@ class OnnxBuilder {
   string layer(const LayerIndices& i, const string& x) {
     const string attended = linear(attention(i, x), i.output_weight, i.output_bias);
     const string h = layer_norm(add(attended, x), i.attention_gamma, i.attention_beta);
-    const string wide = gelu(linear(h, i.intermediate_weight, i.intermediate_bias));
+    const string wide =
+        activation(model_.config.hidden_act, linear(h, i.intermediate_weight, i.intermediate_bias));
     return layer_norm(add(linear(wide, i.down_weight, i.down_bias), h), i.gamma, i.beta);
   }
 
-  /// tanh of a linear layer over the first token, [N,H].
+  /// The activation of a linear layer over the first token, [N,H].
   string pooled(const string& x) {
     const string first = graph_.node("Gather", {x, graph_.integer(0)}, {{"axis", int64_t{1}}});
-    return graph_.node("Tanh", {linear(first, at_.pooler_weight, at_.pooler_bias)});
+    return activation(model_.config.pooler_act(),
+                      linear(first, at_.pooler_weight, at_.pooler_bias));
+  }
+  string classified(const string& x) {
+    return linear(x, at_.classifier_weight, at_.classifier_bias);
   }
 
   void output(const string& value, const string& name, const Extents& shape) {
@@ -142,23 +189,42 @@ class OnnxBuilder {
         return;
       case ModelClass::kPretraining:
         language_model(x);
-        return output(linear(pooled(x), at_.nsp_weight, at_.nsp_bias), "seq_relationship_logits",
-                      {"batch", int64_t{2}});
+        return next_sentence(x, "seq_relationship_logits");
       case ModelClass::kMaskedLanguageModel:
         return language_model(x);
+      case ModelClass::kNextSentence:
+        return next_sentence(x, "logits");
       case ModelClass::kQuestionAnswering:
         return question_answering(x);
       case ModelClass::kClassification:
-        return output(linear(pooled(x), at_.classifier_weight, at_.classifier_bias), "logits",
-                      {"batch", (*model_.table)[at_.classifier_weight].shape[0]});
+        return output(classified(pooled(x)), "logits", {"batch", classes()});
+      case ModelClass::kTokenClassification:
+        return output(classified(x), "logits", {"batch", "sequence", classes()});
+      case ModelClass::kMultipleChoice:
+        return multiple_choice(x);
     }
   }
 
+  int64_t classes() const { return (*model_.table)[at_.classifier_weight].shape[0]; }
+
+  void next_sentence(const string& x, const string& name) {
+    output(linear(pooled(x), at_.nsp_weight, at_.nsp_bias), name, {"batch", int64_t{2}});
+  }
+
+  /// The logits of texts [NC,1] as [N,C].
+  void multiple_choice(const string& x) {
+    const string extents =
+        graph_.node("Shape", {given_}, {{"start", int64_t{0}}, {"end", int64_t{2}}});
+    output(graph_.node("Reshape", {classified(pooled(x)), extents}), "logits",
+           {"batch", "choices"});
+  }
+
   void language_model(const string& x) {
-    const string z = gelu(linear(x, at_.transform_weight, at_.transform_bias));
+    const string z = activation(model_.config.transform_act(),
+                                linear(x, at_.transform_weight, at_.transform_bias));
     const string y = layer_norm(z, at_.transform_gamma, at_.transform_beta);
-    const string decoder =
-        graph_.node("Transpose", {word_}, {{"perm", std::vector<int64_t>{1, 0}}});
+    const string rows = at_.decoder == at_.word ? word_ : weight(at_.decoder);
+    const string decoder = graph_.node("Transpose", {rows}, {{"perm", std::vector<int64_t>{1, 0}}});
     output(add(graph_.node("MatMul", {y, decoder}), weight(at_.mlm_bias)), "logits",
            {"batch", "sequence", model_.config.vocab_size});
   }
@@ -177,17 +243,12 @@ class OnnxBuilder {
   io::OnnxGraph graph_;
   const ModelIndices& at_;
   string ids_, segments_, mask_, word_;
+  string given_;  ///< an input with choices, before it was reshaped
 };
 
 }  // namespace
 
 void write_onnx(const string& path, const ExportModel& model) {
-  const bool uses_pooler =
-      model.model == ModelClass::kPretraining || model.model == ModelClass::kClassification;
-  if (uses_pooler && model.table->indices().pooler_weight < 0) {
-    fail("{}: {} in ONNX needs the pooler, and the weights lack bert.pooler.dense.weight", path,
-         architecture(model.model));
-  }
   OnnxBuilder builder(model);
   builder.build();
   builder.save(path);

@@ -63,13 +63,18 @@ void ParameterTable::add_heads(const Config& config, const Heads& heads) {
     i.pooler_weight = add("bert.pooler.dense_act.weight", {h, h}, Init::kUniformFanIn, h);
     i.pooler_bias = add("bert.pooler.dense_act.bias", {h}, Init::kUniformFanIn, h);
   }
-  if (heads.pretraining) {
+  if (heads.language_model) {
     const std::string at = "cls.predictions.";
     i.mlm_bias = add(at + "bias", {config.vocab_size}, Init::kZero);
     i.transform_weight = add(at + "transform.dense_act.weight", {h, h}, Init::kUniformFanIn, h);
     i.transform_bias = add(at + "transform.dense_act.bias", {h}, Init::kUniformFanIn, h);
     i.transform_gamma = add(at + "transform.LayerNorm.weight", {h}, Init::kOne);
     i.transform_beta = add(at + "transform.LayerNorm.bias", {h}, Init::kZero);
+    i.decoder = config.tie_word_embeddings
+                    ? i.word
+                    : add(at + "decoder.weight", {config.vocab_size, h}, Init::kNormal);
+  }
+  if (heads.next_sentence) {
     i.nsp_weight = add("cls.seq_relationship.weight", {2, h}, Init::kNormal);
     i.nsp_bias = add("cls.seq_relationship.bias", {2}, Init::kZero);
   }
@@ -91,6 +96,11 @@ ParameterTable::ParameterTable(const Config& config, const Heads& heads) {
       add(at + "position_embeddings.weight", {config.max_position_embeddings, h}, Init::kNormal);
   indices_.segment =
       add(at + "token_type_embeddings.weight", {config.type_vocab_size, h}, Init::kNormal);
+  if (config.family() == ModelFamily::kDistilBert) {
+    Parameter& segment = parameters_[static_cast<size_t>(indices_.segment)];
+    segment.absent = true;
+    segment.init = Init::kZero;
+  }
   indices_.embedding_gamma = add(at + "LayerNorm.weight", {h}, Init::kOne);
   indices_.embedding_beta = add(at + "LayerNorm.bias", {h}, Init::kZero);
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {

@@ -18,11 +18,12 @@ namespace bertha::bert {
 /// What a model has above the encoder.
 struct Heads {
   bool pooler = true;
-  bool pretraining = false;         ///< masked language model and next sentence
+  bool language_model = false;
+  bool next_sentence = false;
   bool question_answering = false;  ///< start and end logits of each token
-  int64_t classes = 0;              ///< outputs of a classifier over [CLS]; 0: none
+  int64_t classes = 0;              ///< outputs of a classifier; 0: none
 
-  static Heads for_pretraining() { return {.pretraining = true}; }
+  static Heads for_pretraining() { return {.language_model = true, .next_sentence = true}; }
 };
 
 /// How a parameter starts.
@@ -41,6 +42,8 @@ struct Parameter {
   Shape shape;
   Init init = Init::kNormal;
   bool decay = true;
+  /// The model has no such parameter: it stays 0 and is in no file. DistilBERT's token types.
+  bool absent = false;
   int64_t fan_in = 0;
   int64_t offset = 0;  ///< first element in the flat buffers
   int64_t size() const { return shape.size(); }
@@ -58,6 +61,8 @@ struct ModelIndices {
   int word = -1, position = -1, segment = -1, embedding_gamma = -1, embedding_beta = -1;
   std::vector<LayerIndices> layers;
   int pooler_weight = -1, pooler_bias = -1;
+  /// The word embeddings, unless the decoder is a parameter of its own.
+  int decoder = -1;
   int mlm_bias = -1, transform_weight = -1, transform_bias = -1, transform_gamma = -1,
       transform_beta = -1;
   int nsp_weight = -1, nsp_bias = -1;
@@ -72,6 +77,12 @@ class ParameterTable {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const Parameter& operator[](int index) const { return parameters_[static_cast<size_t>(index)]; }
   const ModelIndices& indices() const { return indices_; }
+  /// Whether a parameter's first extent is the vocabulary.
+  bool has_vocabulary_rows(int index) const {
+    return index == indices_.word || index == indices_.decoder || index == indices_.mlm_bias;
+  }
+  /// False where all tokens are of one type.
+  bool has_token_types() const { return (*this)[indices_.segment].shape[0] > 1; }
   /// Index of a name, -1 when there is none.
   int find(const std::string& name) const;
   /// Elements of a flat buffer, gaps for alignment included.

@@ -27,7 +27,7 @@ PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, co
   ops::linear(context, {.x = saved.x,
                         .w = parameters_.matrix(i.transform_weight),
                         .b = parameters_.weight(i.transform_bias),
-                        .activation = Activation::kGelu,
+                        .activation = config_.transform_act(),
                         .y = out(saved.z),
                         .saved = out(saved.before)});
   saved.y = context.make(shape, dtype);
@@ -42,7 +42,7 @@ PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, co
                             .rstd = out(saved.rstd)});
   saved.logits = logits.tensor();
   ops::linear(context, {.x = saved.y,
-                        .w = parameters_.matrix(i.word),
+                        .w = parameters_.matrix(i.decoder),
                         .b = parameters_.weight(i.mlm_bias),
                         .y = logits});
   return saved;
@@ -54,10 +54,10 @@ void PretrainingModel::masked_head_backward(Context& context, const HeadContext&
   const ModelIndices& i = parameters_.table().indices();
   const Tensor d = context.make(shape, parameters_.compute_dtype());
   ops::linear_backward(context, {.x = saved.y,
-                                 .w = parameters_.matrix(i.word),
+                                 .w = parameters_.matrix(i.decoder),
                                  .d_y = inout(saved.logits),
                                  .d_x = inout(d),
-                                 .d_w = inout(parameters_.gradient(i.word)),
+                                 .d_w = inout(parameters_.gradient(i.decoder)),
                                  .d_b = inout(parameters_.gradient(i.mlm_bias))});
   ops::layer_norm_backward(context, {.z = saved.z,
                                      .mean = saved.mean,
@@ -70,7 +70,7 @@ void PretrainingModel::masked_head_backward(Context& context, const HeadContext&
   ops::linear_backward(context, {.x = saved.x,
                                  .w = parameters_.matrix(i.transform_weight),
                                  .saved = saved.before,
-                                 .activation = Activation::kGelu,
+                                 .activation = config_.transform_act(),
                                  .d_y = inout(d),
                                  .d_x = inout(d_x),
                                  .d_w = inout(parameters_.gradient(i.transform_weight)),

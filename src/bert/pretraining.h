@@ -2,7 +2,7 @@
 
 // BertForPreTraining: the encoder with the masked language model and next sentence heads (Devlin et
 // al. 2018, section 3.1). The language model head runs on the masked rows alone; its decoder is the
-// word embedding table.
+// word embedding table, unless the config says that it is a parameter of its own.
 
 #include <cstdint>
 

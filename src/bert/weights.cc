@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "bert/hub_names.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/strings.h"
@@ -13,6 +14,7 @@
 namespace bertha::bert {
 namespace {
 
+constexpr const char* kDecoder = "cls.predictions.decoder.weight";
 constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -38,8 +40,8 @@ MappedName from_tensorflow(std::string text) {
 }
 
 bool is_no_parameter(std::string_view name) {
-  constexpr std::array<std::string_view, 5> kEnds = {
-      "adam_m", "adam_v", "global_step", "position_ids", "cls.predictions.decoder.weight"};
+  constexpr std::array<std::string_view, 4> kEnds = {"adam_m", "adam_v", "global_step",
+                                                     "position_ids"};
   for (const std::string_view end : kEnds) {
     if (name.ends_with(end)) return true;
   }
@@ -55,6 +57,7 @@ std::optional<MappedName> map_name(std::string_view file_name) {
     mapped = from_tensorflow(std::move(mapped.name));
   }
   std::string& name = mapped.name;
+  if (auto of_table = from_hub_name(name)) name = std::move(*of_table);
   for (const char* bare : {"embeddings.", "encoder.", "pooler."}) {
     if (name.starts_with(bare)) name.insert(0, "bert.");
   }
@@ -108,6 +111,9 @@ WeightFile::WeightFile(const std::string& path) : source_(io::open_weights(path)
     const std::optional<MappedName> mapped = map_name(info.name);
     // A file may hold a parameter under several names; the first one counts.
     if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
+    // An untied decoder adds its own bias, and the head's is of no use.
+    if (mapped && info.name.ends_with("decoder.bias")) places_[mapped->name].info = &info;
+    if (!family_) family_ = family_of_name(info.name);
   }
   if (has(kWordEmbeddings) && has("bert.encoder.layer.0.attention.self.query.weight")) return;
   const auto& all = source_->tensors();
@@ -124,7 +130,8 @@ const WeightFile::Place& WeightFile::place(const std::string& parameter) const {
 Heads WeightFile::heads() const {
   Heads heads;
   heads.pooler = has("bert.pooler.dense_act.weight");
-  heads.pretraining = has("cls.predictions.transform.dense_act.weight");
+  heads.language_model = has("cls.predictions.transform.dense_act.weight");
+  heads.next_sentence = has("cls.seq_relationship.weight");
   heads.question_answering = has("qa_outputs.weight");
   if (has("classifier.weight")) {
     const std::vector<int64_t>& shape = place("classifier.weight").info->shape;
@@ -153,7 +160,7 @@ void WeightFile::check(const ParameterTable& table) const {
     const auto found = places_.find(parameter.name);
     if (found == places_.end()) continue;
     const auto& [info, transposed] = found->second;
-    const bool vocabulary = index == table.indices().word || index == table.indices().mlm_bias;
+    const bool vocabulary = table.has_vocabulary_rows(index);
     const bool swapped = transposed && parameter.shape.rank() == 2;
     if (info->shape == extents_of(parameter.shape, swapped) ||
         pads(parameter, vocabulary, info->shape)) {
@@ -167,11 +174,18 @@ void WeightFile::check(const ParameterTable& table) const {
   }
 }
 
+void WeightFile::check_family(const Config& config) const {
+  if (!family_ || *family_ == config.family()) return;
+  fail("{}: the tensors have the names of {}, and the config says model_type {}", source_->path(),
+       *family_ == ModelFamily::kRoberta ? "RoBERTa" : "DistilBERT", config.model_type);
+}
+
 std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
   std::vector<std::string> names;
   for (const io::TensorInfo& info : source_->tensors()) {
     const std::optional<MappedName> mapped = map_name(info.name);
-    if (mapped && table.find(mapped->name) < 0) names.push_back(info.name);
+    const bool repeats = mapped && mapped->name == kDecoder;  // the word embeddings, where tied
+    if (mapped && !repeats && table.find(mapped->name) < 0) names.push_back(info.name);
   }
   return names;
 }
@@ -211,15 +225,16 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
                         const FreshStart& fresh) {
   const WeightFile file(path);
   const ParameterTable& table = parameters.table();
+  file.check_family(fresh.config);
   file.check(table);
   LoadReport report;
   report.path = path;
   report.unused = file.unused(table);
   std::vector<float> buffer;
   for (int i = 0; i < static_cast<int>(table.parameters().size()); ++i) {
-    if (!file.has(table[i].name)) {
+    if (table[i].absent || !file.has(table[i].name)) {
       parameters.initialise_one(i, fresh.style, fresh.config, fresh.seed);
-      report.fresh.push_back(table[i].name);
+      if (!table[i].absent) report.fresh.push_back(table[i].name);
       continue;
     }
     parameters.write(i, file.values(table[i], buffer));

@@ -25,7 +25,7 @@ struct MappedName {
 
 /// Maps the name of a tensor in a file: gamma/beta or weight/bias, dense or dense_act, with or
 /// without `bert.`, with TensorFlow's slashes. Returns nothing for a tensor that is not a
-/// parameter: optimizer slots, position_ids, a decoder that repeats the word embeddings.
+/// parameter: optimizer slots, position_ids.
 std::optional<MappedName> map_name(std::string_view file_name);
 
 /// Writes to `to` [rows, columns] the transpose of `from` [columns, rows].
@@ -40,7 +40,7 @@ class WeightFile {
 
   const io::TensorSource& source() const { return *source_; }
   bool has(const std::string& parameter) const { return places_.contains(parameter); }
-  /// The heads that the file has. `pretraining` also stands for a language model head alone.
+  /// The heads that the file has.
   Heads heads() const;
   /// Element type of the word embeddings.
   DType dtype() const;
@@ -50,6 +50,8 @@ class WeightFile {
   /// Throws Error that lists the tensors whose shapes do not fit the table. The vocabulary may be
   /// up to 7 rows short.
   void check(const ParameterTable& table) const;
+  /// Throws Error when the names of the tensors are those of another family than the config's.
+  void check_family(const Config& config) const;
   /// The tensors of the file that the table does not have.
   std::vector<std::string> unused(const ParameterTable& table) const;
   /// Copies a parameter that the file has, in the shape of the table. Vocabulary rows that the file
@@ -70,6 +72,7 @@ class WeightFile {
 
   std::unique_ptr<io::TensorSource> source_;
   std::map<std::string, Place> places_;
+  std::optional<ModelFamily> family_;  ///< that the names show
 };
 
 /// What load_weights() found.

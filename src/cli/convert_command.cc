@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "text/tokenizer_export.h"
@@ -23,6 +24,7 @@ struct ConvertOptions {
   std::vector<std::string> paths;
   std::string to;
   std::string dtype;
+  std::string architecture;
   ModelChoice model;
 };
 
@@ -35,6 +37,16 @@ std::string format_of(const ConvertOptions& o) {
   if (ending == ".onnx") return "onnx";
   if (ending.empty() || fs::is_directory(o.paths[1])) return "hf";
   fail("{}: the name does not say the format; give --to pt, hf or onnx", o.paths[1]);
+}
+
+const std::string& checked_architecture(const std::string& typed) {
+  if (!bert::class_named(typed)) {
+    fail(
+        "--architecture {}: expected the name of a class of transformers, such as "
+        "BertForTokenClassification",
+        typed);
+  }
+  return typed;
 }
 
 DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
@@ -65,9 +77,8 @@ void write_tokenizer(const std::string& folder, const ConvertOptions& o,
   const text::TokenizerOptions rules = infer::tokenizer_options(o.model.files(), file);
   io::write_file(folder + "/vocab.txt", text::vocabulary_text(file.vocabulary, rules));
   io::write_file(folder + "/tokenizer.json", text::tokenizer_json(file.vocabulary, rules));
-  io::write_file(
-      folder + "/tokenizer_config.json",
-      text::tokenizer_config_json(file.vocabulary, rules, config.max_position_embeddings));
+  io::write_file(folder + "/tokenizer_config.json",
+                 text::tokenizer_config_json(file.vocabulary, rules, config.max_tokens()));
 }
 
 void write_folder(const ConvertOptions& o, const bert::ExportModel& model,
@@ -75,6 +86,8 @@ void write_folder(const ConvertOptions& o, const bert::ExportModel& model,
   io::AtomicFolder folder(o.paths[1]);
   bert::write_hugging_face(folder.temporary_path(), model);
   if (tokenizer) write_tokenizer(folder.temporary_path(), o, *tokenizer, model.config);
+  const std::string modules = o.model.files().modules;
+  if (!modules.empty()) infer::copy_sentence_modules(modules, folder.temporary_path());
   folder.commit();
   if (!tokenizer) spdlog::warn("no vocab.txt or tokenizer.json: the folder has no tokenizer");
 }
@@ -84,28 +97,32 @@ void warn_of_omissions(const bert::WeightFile& file, const bert::ExportModel& mo
                        const std::string& format) {
   std::vector<std::string> left = file.unused(*model.table);
   for (const bert::Parameter& parameter : model.table->parameters()) {
-    const bool kept = bert::export_name(parameter.name, model.model).has_value();
+    const bool kept = bert::export_name(parameter.name, model.model, model.config).has_value();
     if (format != "pt" && !kept && file.has(parameter.name)) left.push_back(parameter.name);
   }
   if (left.empty()) return;
-  spdlog::warn("not in {}, left out: {}", bert::architecture(model.model), join(left, ", "));
+  spdlog::warn("not in {}, left out: {}", bert::architecture(model.model, model.config),
+               join(left, ", "));
 }
 
 void convert(const ConvertOptions& o) {
   const std::string format = format_of(o);
-  const bert::WeightFile file(o.paths[0]);
-  std::optional<text::TokenizerFile> tokenizer;
   const infer::ModelFiles files = o.model.files();
+  const bert::WeightFile file(files.weights);
+  std::optional<text::TokenizerFile> tokenizer;
   if (infer::has_tokenizer(files)) tokenizer = infer::read_tokenizer(files);
-  const bert::Config config = true_config(infer::read_config(files), file, tokenizer);
+  bert::ConfigFile said = infer::read_config_file(files);
+  if (!o.architecture.empty()) said.head.architecture = checked_architecture(o.architecture);
+  const bert::Config config = true_config(said.config, file, tokenizer);
   const bert::ParameterTable table(config.padded(), file.heads());
   const DType dtype = dtype_of(o, file);
-  const bert::ExportModel model = bert::export_model(file, table, config, dtype);
+  const bert::ExportModel model = bert::export_model(
+      file, table, config, {.dtype = dtype, .head = said.head, .computes = format == "onnx"});
   if (format == "pt") bert::write_recipe_weights(o.paths[1], model);
   if (format == "onnx") bert::write_onnx(o.paths[1], model);
   if (format == "hf") write_folder(o, model, tokenizer);
   warn_of_omissions(file, model, format);
-  spdlog::info("{}: {}, {} parameters in {}", o.paths[1], bert::architecture(model.model),
+  spdlog::info("{}: {}, {} parameters in {}", o.paths[1], bert::architecture(model.model, config),
                table.parameter_count(), name_of(dtype));
 }
 
@@ -116,12 +133,17 @@ int run_convert(Arguments arguments) {
   Options table("bertha convert",
                 "Converts weights. The input is a checkpoint of this program or of the recipe, a "
                 "Hugging Face folder, safetensors or a TensorFlow checkpoint. The output is the "
-                "recipe's .pt, a Hugging Face folder or ONNX (question answering, language model "
-                "or encoder). The state of the optimizer is not converted.");
+                "recipe's .pt, a Hugging Face folder or ONNX. The classes are those of Hugging "
+                "Face: the encoder alone, pre-training, masked language model, next sentence, "
+                "sequence and token classification, multiple choice and question answering. The "
+                "state of the optimizer is not converted.");
   table.positional("IN OUT", o.paths, 2, "the weights to read, and the file or folder to write");
   table.value("to", o.to, "output format: pt, hf or onnx; default: by the name of OUT");
   table.value("dtype", o.dtype,
               "data type of the output: fp32, fp16 or bf16; default: as in the input");
+  table.value("architecture", o.architecture,
+              "class of the model for a classifier whose config does not name it, such as "
+              "BertForTokenClassification or BertForMultipleChoice");
   o.model.declare_files(table);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

@@ -11,6 +11,7 @@
 #include "cli/model_choice.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "core/strings.h"
 #include "infer/embed.h"
 #include "text/model_input.h"
 
@@ -26,10 +27,9 @@ struct EmbedOptions {
   std::string output = "-";
   std::string format;
   std::string text_key = "text";
-  std::string pooling = "mean";
-  bool normalize = true;
-  int64_t max_seq_length = 0;
-  std::optional<int64_t> batch_tokens;
+  std::string pooling;
+  std::string normalize;
+  infer::EmbedChoice choice;
 };
 
 void declare(Options& table, EmbedOptions& o) {
@@ -40,38 +40,60 @@ void declare(Options& table, EmbedOptions& o) {
   table.value("format", o.format,
               "output format: jsonl or npy; default: by the name of the output");
   table.value("text_key", o.text_key, "key of the text in a JSONL object");
-  table.value("pooling", o.pooling, "mean (of all tokens) or cls (the first token)");
-  table.value("normalize", o.normalize, "scale each vector to length 1");
-  table.value("max_seq_length", o.max_seq_length,
-              "maximum number of tokens; longer texts are cut; 0: as the model's files say");
-  table.value(
-      "batch_tokens", o.batch_tokens,
-      "number of tokens that are computed together; default: 4096, or one text where the model "
-      "takes longer ones");
+  table.value("pooling", o.pooling,
+              "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several with "
+              "commas between them; default: as the model's folder says, otherwise mean");
+  table.value("normalize", o.normalize,
+              "true or false: scale each vector to length 1; default: as the model's folder says, "
+              "otherwise true");
+  table.value("prompt_name", o.choice.prompt_name,
+              "name of a prompt in config_sentence_transformers.json to put before each text; "
+              "default: its default_prompt_name");
+  table.value("prompt", o.choice.prompt, "text to put before each text; it replaces the named one");
+  table.value("max_seq_length", o.choice.max_tokens,
+              "maximum number of tokens; longer texts are cut; 0: as the model's folder says, "
+              "otherwise the maximum of the model");
+  table.value("batch_tokens", o.choice.batch_tokens,
+              "number of tokens that are computed together; 0: 4096, or one text if that is more");
   o.device.declare(table);
 }
 
-infer::EmbedSettings settings_of(const EmbedOptions& o, const infer::ModelDefinition& definition) {
-  if (o.pooling != "mean" && o.pooling != "cls") {
-    fail("--pooling {}: expected mean or cls", o.pooling);
+std::vector<infer::Pooling> poolings_of(const std::string& typed) {
+  std::vector<infer::Pooling> modes;
+  for (size_t begin = 0; begin < typed.size();) {
+    const size_t end = std::min(typed.find(',', begin), typed.size());
+    const std::string_view name = std::string_view(typed).substr(begin, end - begin);
+    const auto names = infer::pooling_names();
+    const auto found = std::ranges::find(names, name, &infer::PoolingName::mode);
+    if (found == names.end()) {
+      fail("--pooling {}: expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken",
+           typed);
+    }
+    modes.push_back(found->pooling);
+    begin = end + 1;
   }
-  const int64_t most = definition.config().max_position_embeddings;
-  infer::EmbedSettings settings;
-  settings.pooling = o.pooling == "cls" ? infer::Pooling::kCls : infer::Pooling::kMean;
-  settings.normalize = o.normalize;
-  settings.max_tokens =
-      o.max_seq_length == 0 ? text::allowed_tokens(definition.tokenizer(), most) : o.max_seq_length;
-  if (settings.max_tokens < 2 || settings.max_tokens > most) {
-    fail("--max_seq_length {}: expected 2 to the model's {}", o.max_seq_length, most);
+  return modes;
+}
+
+infer::EmbedChoice choice_of(const EmbedOptions& o) {
+  infer::EmbedChoice choice = o.choice;
+  choice.pooling = poolings_of(o.pooling);
+  if (!o.normalize.empty()) {
+    const std::string typed = lower_ascii(o.normalize);
+    if (typed != "true" && typed != "false") {
+      fail("--normalize {}: expected true or false", o.normalize);
+    }
+    choice.normalize = typed == "true";
   }
-  constexpr int64_t kUsualBatch = 4096;
-  constexpr int64_t kMostBatch = 1 << 20;
-  settings.batch_tokens = o.batch_tokens.value_or(std::max(kUsualBatch, settings.max_tokens));
-  if (settings.batch_tokens < settings.max_tokens || settings.batch_tokens > kMostBatch) {
-    fail("--batch_tokens {}: expected {} (one text) to {}", settings.batch_tokens,
-         settings.max_tokens, kMostBatch);
-  }
-  return settings;
+  return choice;
+}
+
+/// The modules of a sentence-transformers folder, with warnings about unknown keys.
+std::optional<infer::SentenceModules> modules_of(const infer::ModelFiles& files) {
+  if (files.modules.empty()) return std::nullopt;
+  std::optional<infer::SentenceModules> modules = infer::read_sentence_modules(files.modules);
+  for (const std::string& note : modules->notes) spdlog::warn("{}", note);
+  return modules;
 }
 
 /// Embeds all texts. Warns if texts were cut, and if many tokens are unknown.
@@ -98,10 +120,14 @@ void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
 }
 
 void embed(const EmbedOptions& o) {
-  const auto definition = std::make_shared<const infer::ModelDefinition>(o.model.files());
-  const infer::EmbedSettings settings = settings_of(o, *definition);
+  infer::ModelFiles files = o.model.files();
+  const std::optional<infer::SentenceModules> modules = modules_of(files);
+  files.lower_case_first = modules && modules->lower_case;
+  const auto definition = std::make_shared<const infer::ModelDefinition>(files);
+  const infer::EmbedSettings settings = infer::embed_settings(*definition, modules, choice_of(o));
   TextReader reader(o.input, o.text_key);
-  const auto writer = open_vectors(o.output, o.format, definition->config().hidden_size);
+  const auto writer =
+      open_vectors(o.output, o.format, infer::vector_size(settings, definition->config()));
   const std::unique_ptr<Device> device = o.device.open();
   // A vector of random weights looks like any other, so a missing tensor is an error.
   const std::unique_ptr<infer::Model> model =
@@ -117,8 +143,10 @@ void embed(const EmbedOptions& o) {
 int run_embed(Arguments arguments) {
   EmbedOptions o;
   Options table("bertha embed",
-                "Turns each text into a vector: the mean of the last layer over its tokens, or its "
-                "first token, scaled to length 1.");
+                "Turns each text into a vector: the last layer of the encoder, pooled over the "
+                "text's tokens. The folder of a sentence-transformers model says how: pooling, "
+                "dense layers, normalization, maximum length and prompts. Without such files the "
+                "vector is the mean over all tokens, scaled to length 1.");
   declare(table, o);
   if (!table.parse(arguments)) {
     std::fputs(table.help().c_str(), stdout);

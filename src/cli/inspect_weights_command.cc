@@ -6,7 +6,9 @@
 #include <variant>
 
 #include "bert/config.h"
+#include "bert/export.h"
 #include "cli/inspect_commands.h"
+#include "core/error.h"
 #include "infer/model.h"
 #include "io/weights/tensor_source.h"
 #include "io/weights/tensor_statistics.h"
@@ -48,16 +50,31 @@ Json json_of(const train::CheckpointSummary& summary) {
   return result;
 }
 
+/// What the config says; the class that it and the weights make, where they are a model.
+void describe_model(const infer::ModelFiles& files, Json& result) {
+  const bert::ConfigFile said = infer::read_config_file(files);
+  result["config"] = Json::parse(bert::recipe_config_json(said.config));
+  if (!said.head.labels.empty()) result["labels"] = said.head.labels;
+  if (!said.head.problem_type.empty()) result["problem_type"] = said.head.problem_type;
+  try {
+    const bert::WeightFile weights(files.weights);
+    const bert::ModelClass model = bert::model_class_of(weights, said.head.architecture);
+    result["architecture"] = bert::architecture(model, said.config);
+  } catch (const Error& error) {
+    result["not_a_model"] = error.what();
+  }
+}
+
 Json describe(const std::string& path) {
-  const auto source = io::open_weights(path);
+  const auto source = io::open_weights(infer::find_model(path).weights);
   int64_t elements = 0;
   for (const io::TensorInfo& info : source->tensors()) elements += io::element_count(info.shape);
   Json result = {{"path", path},
                  {"format", source->format()},
                  {"tensors_count", source->tensors().size()},
                  {"elements", elements}};
-  if (const infer::ModelFiles files{.weights = path}; infer::has_config(files)) {
-    result["config"] = Json::parse(bert::recipe_config_json(infer::read_config(files)));
+  if (const infer::ModelFiles files = infer::find_model(path); infer::has_config(files)) {
+    describe_model(files, result);
   }
   if (const auto summary = train::summarize_checkpoint(path))
     result["training"] = json_of(*summary);

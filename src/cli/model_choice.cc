@@ -27,8 +27,9 @@ void ModelChoice::declare_files(Options& options) {
 
 infer::ModelFiles ModelChoice::files() const {
   if (lower_case && cased) fail("--do_lower_case and --cased exclude each other");
-  infer::ModelFiles files = {
-      .weights = checkpoint, .config = config_file, .vocabulary = vocab_file, .lower_case = {}};
+  infer::ModelFiles files = infer::find_model(checkpoint);
+  files.config = config_file;
+  files.vocabulary = vocab_file;
   if (lower_case || cased) files.lower_case = lower_case;
   return files;
 }

@@ -63,9 +63,9 @@ AnswerResult result_of(const tasks::QuestionAnswers& answers,
 const AnswerSettings& checked(const AnswerSettings& settings, const bert::Config& config) {
   tasks::check(settings.features);
   BERTHA_CHECK(settings.batch_windows > 0);
-  if (settings.features.max_seq_length > config.max_position_embeddings) {
+  if (settings.features.max_seq_length > config.max_tokens()) {
     fail("windows of {} tokens; the model takes {}", settings.features.max_seq_length,
-         config.max_position_embeddings);
+         config.max_tokens());
   }
   return settings;
 }
@@ -75,7 +75,7 @@ const AnswerSettings& checked(const AnswerSettings& settings, const bert::Config
 AnswerSettings AnswerSettings::fitted_to(const bert::Config& config) const {
   AnswerSettings fitted = *this;
   tasks::SquadFeatureOptions& o = fitted.features;
-  o.max_seq_length = std::min(o.max_seq_length, config.max_position_embeddings);
+  o.max_seq_length = std::min(o.max_seq_length, config.max_tokens());
   o.max_query_length = std::min(o.max_query_length, o.max_seq_length / 2);
   return fitted;
 }
@@ -87,7 +87,8 @@ AnswerTask::AnswerTask(const Model& model, const AnswerSettings& settings)
       pass_("question answering", model_),
       predictor_(model.device(), model.parameters().compute_dtype(), pass_,
                  {.tokens = settings.batch_windows * settings.features.max_seq_length,
-                  .sequences = settings.batch_windows}) {
+                  .sequences = settings.batch_windows},
+                 model.parameters().table().has_token_types()) {
   settings_.features.training = false;
 }
 

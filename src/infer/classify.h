@@ -15,19 +15,31 @@
 
 namespace bertha::infer {
 
+/// What the outputs of a classifier mean.
+enum class ProblemType : uint8_t {
+  kSingleLabel,  ///< one class of several: softmax
+  kMultiLabel,   ///< each class holds or not: a sigmoid each
+  kRegression    ///< values
+};
+/// What the config says; where it says nothing, a classifier of one output is a regression, as in
+/// transformers.
+ProblemType problem_type_of(const bert::HeadConfig& head, int64_t classes);
+
 struct ClassifyRequest {
   std::string_view text;
   std::optional<std::string_view> pair{};  ///< the second text, where the model classifies pairs
 };
 
 struct ClassifyResult {
-  std::vector<double> probabilities;  ///< of each class; they add up to 1
-  int64_t best = 0;                   ///< the most probable class
+  /// Of each class; for kSingleLabel they add up to 1. For kRegression the values.
+  std::vector<double> probabilities;
+  int64_t best = 0;  ///< the most probable class
 };
 
 struct ClassifySettings {
   int64_t max_tokens = 128;  ///< longer texts are cut; of a pair the longer one
   int64_t batch_texts = 32;  ///< texts that run together
+  ProblemType problem = ProblemType::kSingleLabel;
 };
 
 class ClassifyTask {

@@ -1,42 +1,63 @@
 #pragma once
 
-// Texts to vectors as a call: the encoder's last layer, pooled over each text (Reimers and Gurevych
-// 2019, section 3).
+// Texts to vectors as a call: the encoder's last layer, pooled over each text, and what the folder
+// of a sentence-transformers model puts behind it.
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "bert/encoder.h"
 #include "infer/model.h"
+#include "infer/pooling.h"
 #include "infer/predictor.h"
+#include "infer/sentence_modules.h"
 #include "text/model_input.h"
 #include "text/unknown_share.h"
 
 namespace bertha::infer {
-
-enum class Pooling : uint8_t {
-  kMean,  ///< the mean over all tokens, [CLS] and [SEP] among them
-  kCls    ///< the [CLS] token
-};
 
 struct EmbedRequest {
   std::string_view text;
 };
 
 struct EmbedResult {
-  std::vector<float> vector;  ///< [H]
+  std::vector<float> vector;  ///< [vector_size()]
   bool cut = false;           ///< the text had more than max_tokens
   text::UnknownShare unknown{};
 };
 
 struct EmbedSettings {
-  Pooling pooling = Pooling::kMean;
-  bool normalize = true;        ///< scale each vector to length 1
+  std::vector<Pooling> pooling{Pooling::kMean};  ///< several are joined
+  std::vector<SentenceLayer> layers{UnitLength()};
+  std::string prompt{};         ///< stands before each text
+  bool include_prompt = true;   ///< the prompt's tokens are pooled, too
   int64_t max_tokens = 512;     ///< a longer text is cut; [SEP] stays
   int64_t batch_tokens = 4096;  ///< tokens of a forward pass, at least max_tokens
 };
+
+/// What a caller asks for instead of what the folder says.
+struct EmbedChoice {
+  std::vector<Pooling> pooling{};  ///< empty: the folder's
+  std::optional<bool> normalize{};
+  std::optional<std::string> prompt_name{};  ///< a name of the folder's prompts
+  std::optional<std::string> prompt{};
+  int64_t max_tokens = 0;    ///< 0: the folder's
+  int64_t batch_tokens = 0;  ///< 0: 4096, or one text where that is more
+};
+
+/// The settings of the folder of a model; `modules` are those of a sentence-transformers model.
+/// Without them texts get the mean over their tokens, scaled to length 1. Throws Error for a choice
+/// that does not fit the model.
+EmbedSettings embed_settings(const ModelDefinition& model,
+                             const std::optional<SentenceModules>& modules,
+                             const EmbedChoice& choice = {});
+
+/// Elements of each vector. Throws Error for a layer that takes vectors of another size.
+int64_t vector_size(const EmbedSettings& settings, const bert::Config& config);
 
 class EmbedTask {
  public:
@@ -67,11 +88,11 @@ class EmbedTask {
   std::vector<text::ModelInput> tokenize(std::span<const EmbedRequest> requests) const;
   void run_batch(const std::vector<text::ModelInput>& inputs, std::span<const size_t> members,
                  std::vector<EmbedResult>& results);
-  std::vector<float> pool(std::span<const float> rows) const;
 
   const text::Tokenizer& tokenizer_;
   int64_t hidden_size_;
   EmbedSettings settings_;
+  int64_t skipped_;  ///< tokens at the start of each text that are not pooled
   EncoderPass pass_;
   Predictor predictor_;
   RaggedBatch batch_;

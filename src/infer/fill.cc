@@ -61,7 +61,7 @@ int64_t shortest(const Model& model) {
 
 FillTask::FillTask(const Model& model, const FillSettings& settings)
     : tokenizer_(model.tokenizer()),
-      max_tokens_(model.config().max_position_embeddings),
+      max_tokens_(model.config().max_tokens()),
       padded_vocabulary_(model.config().vocab_size),
       settings_({std::max(settings.batch_tokens, max_tokens_)}),
       pass_(model),

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
 #include "text/casing.h"
 
@@ -91,9 +92,12 @@ bert::Heads heads_of(const OpenOptions& options) {
 /// Indices of the parameters of the purpose's head.
 std::vector<int> head_indices(const bert::ModelIndices& i, Purpose purpose) {
   switch (purpose) {
-    case Purpose::kFill:
-      return {i.mlm_bias, i.transform_weight, i.transform_bias, i.transform_gamma,
-              i.transform_beta};
+    case Purpose::kFill: {
+      std::vector<int> head = {i.mlm_bias, i.transform_weight, i.transform_bias, i.transform_gamma,
+                               i.transform_beta};
+      if (i.decoder != i.word) head.push_back(i.decoder);
+      return head;
+    }
     case Purpose::kAnswer:
       return {i.qa_weight, i.qa_bias};
     case Purpose::kClassify:
@@ -118,8 +122,31 @@ std::string first_of(const std::vector<std::string>& names) {
 
 }  // namespace
 
+ModelFiles find_model(const std::string& path) {
+  ModelFiles files = {.weights = path};
+  const std::string folder = folder_of(files).string();
+  const std::optional<std::string> encoder = sentence_encoder_folder(folder.empty() ? "." : folder);
+  if (!encoder) return files;
+  files.modules = folder.empty() ? "." : folder;
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) files.weights = *encoder;
+  return files;
+}
+
+bert::ConfigFile read_config_file(const ModelFiles& files) {
+  const std::string path = named_or_beside(files.config, files, kConfigNames, "config_file");
+  bert::ConfigFile file = bert::load_config_file(path);
+  if (!file.note.empty()) spdlog::warn("{}", file.note);
+  const fs::path other = folder_of(files) / "config.json";
+  std::error_code ignored;
+  if (file.head == bert::HeadConfig() && path != other && fs::exists(other, ignored)) {
+    file.head = bert::load_config_file(other.string()).head;
+  }
+  return file;
+}
+
 bert::Config read_config(const ModelFiles& files) {
-  return bert::load_config(named_or_beside(files.config, files, kConfigNames, "config_file"));
+  return read_config_file(files).config;
 }
 
 bool has_config(const ModelFiles& files) {
@@ -141,7 +168,13 @@ text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::To
   const text::Casing casing =
       text::choose_casing(file, files.lower_case, files.lower_case_otherwise);
   if (!casing.warning.empty()) spdlog::warn("{}", casing.warning);
-  return file.options(casing.lower_case, files.rules);
+  text::TokenizerOptions options = file.options(casing.lower_case, files.rules);
+  if (files.lower_case_first && !options.settings->lowers()) {
+    auto settings = std::make_shared<text::TokenizerSettings>(*options.settings);
+    settings->normalizers.insert(settings->normalizers.begin(), text::LowercaseNormalizer{});
+    options.settings = std::move(settings);
+  }
+  return options;
 }
 
 void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config) {
@@ -154,8 +187,15 @@ void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& co
                                   : "");
 }
 
-std::vector<std::string> read_labels(const ModelFiles& files) {
-  const io::MappedFile file((folder_of(files) / "labels.txt").string());
+std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadConfig& head) {
+  const fs::path path = folder_of(files) / "labels.txt";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    if (!head.labels.empty()) return head.labels;
+    fail("{}: no file of that name, and the config has no id2label: the classes have no names",
+         path.string());
+  }
+  const io::MappedFile file(path.string());
   std::vector<std::string> labels;
   std::string_view rest = file.text();
   while (!rest.empty()) {
@@ -168,10 +208,11 @@ std::vector<std::string> read_labels(const ModelFiles& files) {
 
 ModelDefinition::ModelDefinition(const ModelFiles& files)
     : files_(files),
-      config_(read_config(files).padded()),
+      config_(read_config_file(files)),
       file_(read_tokenizer(files)),
       tokenizer_(file_.vocabulary, tokenizer_options(files, file_)) {
-  check_vocabulary(file_.vocabulary, config_);
+  config_.config = config_.config.padded();
+  check_vocabulary(file_.vocabulary, config_.config);
 }
 
 std::unique_ptr<Model> Model::open(const ModelFiles& files, Device& device,

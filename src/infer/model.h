@@ -21,17 +21,27 @@ namespace bertha::infer {
 
 /// Where the files of a model lie, and how text becomes tokens.
 struct ModelFiles {
-  std::string weights{};     ///< a folder, or a file that io::open_weights opens
+  /// A folder, or a file that io::open_weights opens. find_model() makes it the encoder's folder
+  /// where a sentence-transformers model keeps it in a folder of its own.
+  std::string weights{};
+  std::string modules{};     ///< the folder of a sentence-transformers model; empty: none
   std::string config{};      ///< empty: bert_config.json or config.json beside the weights
   std::string vocabulary{};  ///< empty: vocab.txt or tokenizer.json beside the weights
   /// What the user asks for. The tokenizer's files and then the vocabulary go before it
   /// (text/casing.h).
   std::optional<bool> lower_case{};
   bool lower_case_otherwise = true;  ///< where nothing says it
+  bool lower_case_first = false;     ///< texts are lower-cased before a tokenizer that does not
   text::TokenRules rules = text::TokenRules::kHf;
 };
 
-/// The config as its file has it, the vocabulary not padded. Throws Error when there is none.
+/// The files of the model at `path`, a folder or a file in it. Throws Error for a modules.json that
+/// is not one of sentence-transformers.
+ModelFiles find_model(const std::string& path);
+/// The config as its file has it, the vocabulary not padded. Logs a warning for unknown keys. What
+/// it says about the head is taken from a config.json beside the weights where bert_config.json,
+/// which the recipe writes, says nothing about it. Throws Error when there is none.
+bert::ConfigFile read_config_file(const ModelFiles& files);
 bert::Config read_config(const ModelFiles& files);
 /// Whether read_config() would find a file.
 bool has_config(const ModelFiles& files);
@@ -46,9 +56,9 @@ text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::To
 /// Throws Error when the vocabulary has ids for which the model has no row, or when the model has
 /// more rows than the vocabulary rounded up to a multiple of 128, the largest padding in use.
 void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config);
-/// The class names of a fine-tuned classifier: the lines of labels.txt beside the weights. Throws
-/// Error when there is no such file.
-std::vector<std::string> read_labels(const ModelFiles& files);
+/// The class names of a fine-tuned classifier: the lines of labels.txt beside the weights, else
+/// those of the config. Throws Error when neither has them.
+std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadConfig& head);
 
 /// What the files of a model say, apart from its weights. It is immutable, so several models and
 /// threads may share it.
@@ -62,13 +72,15 @@ class ModelDefinition {
 
   const ModelFiles& files() const { return files_; }
   /// The vocabulary is padded to a multiple of 8.
-  const bert::Config& config() const { return config_; }
+  const bert::Config& config() const { return config_.config; }
+  /// What the config says about the head.
+  const bert::HeadConfig& head() const { return config_.head; }
   const text::Vocabulary& vocabulary() const { return file_.vocabulary; }
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   ModelFiles files_;
-  bert::Config config_;
+  bert::ConfigFile config_;
   text::TokenizerFile file_;
   text::Tokenizer tokenizer_;
 };

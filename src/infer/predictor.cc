@@ -27,12 +27,16 @@ Tensor measured(int64_t count) {
 
 }  // namespace
 
-Predictor::Predictor(Device& device, DType compute, ForwardPass& pass, const BatchSize& limits)
+Predictor::Predictor(Device& device, DType compute, ForwardPass& pass, const BatchSize& limits,
+                     bool token_types)
     : device_(device),
       compute_(compute),
       pass_(pass),
       segment_(unique_name(pass.name())),
-      batch_(device, {limits.tokens, limits.sequences, 1}) {
+      batch_(device, {.tokens = limits.tokens,
+                      .sequences = limits.sequences,
+                      .masked = 1,
+                      .token_types = token_types}) {
   if (limits.rows > 0) rows_ = device.allocate(rounded_rows(limits.rows) * size_of(DType::kI32));
 }
 

@@ -74,8 +74,10 @@ class TaskPass final : public ForwardPass {
 class Predictor {
  public:
   /// No batch may be larger than `limits`. `pass` and the device must outlive the predictor;
-  /// `compute` is the dtype in which the pass computes.
-  Predictor(Device& device, DType compute, ForwardPass& pass, const BatchSize& limits);
+  /// `compute` is the dtype in which the pass computes. Without `token_types` all tokens get
+  /// segment 0.
+  Predictor(Device& device, DType compute, ForwardPass& pass, const BatchSize& limits,
+            bool token_types = true);
 
   /// The result of the forward pass over a batch, valid until the next call; `rows` are the tokens
   /// of the batch that the pass picks. The predictor keeps one arena that grows to the largest

@@ -35,7 +35,7 @@ void Linear::check() const {
   check_bias(b, w.dim(0), "b");
   check_matrix(y.tensor(), x.dtype(), x.dim(0), w.dim(0), "y");
   if (saved.empty()) return;
-  BERTHA_CHECK(activation == Activation::kGelu, "saved goes with GELU");
+  BERTHA_CHECK(needs_input(activation), "saved goes with an activation that needs its input");
   check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
 }
 

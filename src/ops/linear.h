@@ -11,8 +11,19 @@
 
 namespace bertha::ops {
 
-/// GELU is the erf form x Φ(x) (Hendrycks, Gimpel 2016).
-enum class Activation : uint8_t { kNone, kGelu, kTanh };
+enum class Activation : uint8_t {
+  kNone,
+  kGelu,  ///< x Φ(x), the erf form (Hendrycks, Gimpel 2016)
+  kTanh,
+  kGeluTanh,  ///< x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), its approximation there
+  kRelu,      ///< max(x, 0)
+  kSilu       ///< x / (1 + exp(-x)) (Elfwing et al. 2017)
+};
+
+/// Whether the backward pass needs x wᵀ + b; else the result is enough. kRelu takes either.
+constexpr bool needs_input(Activation activation) {
+  return activation != Activation::kNone && activation != Activation::kTanh;
+}
 
 /// How a gradient is written where the contract leaves the choice to the caller.
 enum class Write : uint8_t { kSet, kAdd };
@@ -25,8 +36,8 @@ struct Linear {
   Tensor b = {};  ///< [N] f32; absent: 0
   Activation activation = Activation::kNone;
   Out y;           ///< [T,N], of x's dtype
-  Out saved = {};  ///< [T,N], of x's dtype: x wᵀ + b, which the backward pass of kGelu needs;
-                   ///< absent for the other activations and where no backward pass follows
+  Out saved = {};  ///< [T,N], of x's dtype: x wᵀ + b, for needs_input() activations;
+                   ///< absent for the others and where no backward pass follows
 
   static constexpr std::string_view kName = "linear";
   void check() const;
@@ -38,9 +49,11 @@ void linear(Context& context, const Linear& op);
 
 /// The gradients of linear's operands.
 struct LinearBackward {
-  Tensor x;           ///< [T,K] f32 or bf16
-  Tensor w;           ///< [N,K], of x's dtype
-  Tensor saved = {};  ///< [T,N]: linear's `saved` for kGelu, its y for kTanh, absent for kNone
+  Tensor x;  ///< [T,K] f32 or bf16
+  Tensor w;  ///< [N,K], of x's dtype
+  /// [T,N]: linear's `saved` for needs_input() activations, its y for kTanh and if wanted for
+  /// kRelu, absent for kNone.
+  Tensor saved = {};
   Activation activation = Activation::kNone;
   InOut d_y;       ///< [T,N]: the gradient of y on entry, that of x wᵀ + b on exit
   InOut d_x = {};  ///< [T,K]; absent: not wanted

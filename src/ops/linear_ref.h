@@ -15,11 +15,25 @@ namespace bertha::ops::reference {
 template <typename S>
 S activate(Activation activation, const S& x) {
   using std::erf;
+  using std::exp;
   using std::tanh;
-  if (activation == Activation::kGelu) {
-    return x * S(0.5) * (S(1) + erf(x * S(1 / std::numbers::sqrt2)));
+  switch (activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kGelu:
+      return x * S(0.5) * (S(1) + erf(x * S(1 / std::numbers::sqrt2)));
+    case Activation::kTanh:
+      return tanh(x);
+    case Activation::kGeluTanh: {
+      const S inner = S(std::sqrt(2 / std::numbers::pi)) * (x + S(0.044715) * x * x * x);
+      return x * S(0.5) * (S(1) + tanh(inner));
+    }
+    case Activation::kRelu:
+      return x > S(0) ? x : S(0);
+    case Activation::kSilu:
+      return x / (S(1) + exp(-x));
   }
-  return activation == Activation::kTanh ? tanh(x) : x;
+  return x;
 }
 
 /// y [T,N] = act(x [T,K] wᵀ + b), w [N,K]; an empty b is absent.

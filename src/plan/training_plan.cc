@@ -18,9 +18,9 @@ void check_request(const PlanRequest& request) {
         std::pair("network_cards", scaling.network_cards.value_or(1))}) {
     if (count < 1) fail("--{} {}: expected at least 1", name, count);
   }
-  if (job.shape.length > job.config.max_position_embeddings) {
+  if (job.shape.length > job.config.max_tokens()) {
     fail("--max_seq_length {}: {} allows {}", job.shape.length, job.config_file,
-         job.config.max_position_embeddings);
+         job.config.max_tokens());
   }
   for (const auto& [name, share] : {std::pair("real_share", request.assumptions.real_share),
                                     std::pair("rate_share", request.assumptions.rate_share)}) {

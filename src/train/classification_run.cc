@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "bert/classification.h"
+#include "bert/export.h"
 #include "core/error.h"
+#include "core/strings.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
@@ -51,15 +53,34 @@ std::vector<double> numbers_of(const std::vector<std::string>& labels) {
   return numbers;
 }
 
+/// The columns of a prediction and its probability.
+std::string prediction_of(const infer::ClassifyResult& result,
+                          const std::vector<std::string>& labels, infer::ProblemType problem) {
+  const std::vector<double>& values = result.probabilities;
+  if (problem == infer::ProblemType::kRegression) return fmt::format("{:.6f}\t", values[0]);
+  if (problem == infer::ProblemType::kSingleLabel) {
+    const auto best = static_cast<size_t>(result.best);
+    return fmt::format("{}\t{:.6f}", labels[best], values[best]);
+  }
+  std::vector<std::string> names;
+  std::vector<std::string> probabilities;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < 0.5) continue;
+    names.push_back(labels[i]);
+    probabilities.push_back(fmt::format("{:.6f}", values[i]));
+  }
+  return join(names, ",") + "\t" + join(probabilities, ",");
+}
+
 }  // namespace
 
 ClassificationRun::ClassificationRun(const ClassificationOptions& options,
                                      std::shared_ptr<const infer::ModelDefinition> definition,
                                      Device& device, comm::Communicator& world)
     : options_(options), definition_(std::move(definition)), device_(device), world_(world) {
-  if (options_.max_seq_length < 8 || options_.max_seq_length > config().max_position_embeddings) {
+  if (options_.max_seq_length < 8 || options_.max_seq_length > config().max_tokens()) {
     fail("--max_seq_length is {}; expected 8 to {} (max_position_embeddings)",
-         options_.max_seq_length, config().max_position_embeddings);
+         options_.max_seq_length, config().max_tokens());
   }
   if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
     fail("batch sizes must be 1 or more");
@@ -83,11 +104,23 @@ void ClassificationRun::find_labels() {
     std::sort(labels_.begin(), labels_.end());
     labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
   } else {
-    labels_ = infer::read_labels(definition_->files());
+    check_class();
+    labels_ = infer::read_labels(definition_->files(), definition_->head());
+    problem_ = infer::problem_type_of(definition_->head(), std::ssize(labels_));
   }
   constexpr int64_t kMaxClasses = 1000;
-  if (labels_.size() < 2 || std::ssize(labels_) > kMaxClasses) {
-    fail("{} different labels; expected 2 to {}", labels_.size(), kMaxClasses);
+  const int64_t least = problem_ == infer::ProblemType::kSingleLabel ? 2 : 1;
+  if (std::ssize(labels_) < least || std::ssize(labels_) > kMaxClasses) {
+    fail("{} different labels; expected {} to {}", labels_.size(), least, kMaxClasses);
+  }
+}
+
+void ClassificationRun::check_class() const {
+  const std::string& name = definition_->head().architecture;
+  const std::optional<bert::ModelClass> said = bert::class_named(name);
+  if (said == bert::ModelClass::kTokenClassification || said == bert::ModelClass::kMultipleChoice) {
+    fail("{}: the model is a {}, expected a classifier of texts", definition_->files().weights,
+         name);
   }
 }
 
@@ -177,7 +210,8 @@ void ClassificationRun::save() const {
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kClassification,
                       .vocabulary = &definition_->vocabulary(),
-                      .tokenizer = tokenizer().options()},
+                      .tokenizer = tokenizer().options(),
+                      .head = {.labels = labels_}},
                      config(), model_->parameters());
   std::string lines;
   for (const std::string& label : labels_) lines += label + "\n";
@@ -188,7 +222,8 @@ std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::Labe
   if (!classify_) {
     classify_ = std::make_unique<infer::ClassifyTask>(
         *model_, infer::ClassifySettings{.max_tokens = options_.max_seq_length,
-                                         .batch_texts = options_.predict_batch_size});
+                                         .batch_texts = options_.predict_batch_size,
+                                         .problem = problem_});
   }
   std::vector<infer::ClassifyRequest> requests;
   for (const tasks::LabelledText& row : file.rows) {
@@ -198,6 +233,12 @@ std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::Labe
 }
 
 ClassificationResult ClassificationRun::evaluate() {
+  if (problem_ != infer::ProblemType::kSingleLabel) {
+    fail(
+        "--eval_file: the model's config says {}; only classifiers with one label for each text "
+        "are evaluated",
+        problem_ == infer::ProblemType::kRegression ? "regression" : "multi_label_classification");
+  }
   tasks::LabelledTexts file = tasks::read_labelled_texts(options_.eval_file, options_.columns);
   if (!file.labelled) fail("{}: no column of labels to compare with", options_.eval_file);
   std::erase_if(file.rows, [&](const tasks::LabelledText& row) {
@@ -242,8 +283,7 @@ void ClassificationRun::predict() {
   const std::vector<infer::ClassifyResult> found = classify(file);
   if (!world_.leads()) return;
   for (const infer::ClassifyResult& result : found) {
-    const auto best = static_cast<size_t>(result.best);
-    lines += fmt::format("{}\t{}\t{:.6f}\n", index++, labels_[best], result.probabilities[best]);
+    lines += fmt::format("{}\t{}\n", index++, prediction_of(result, labels_, problem_));
   }
   io::make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/predictions.tsv", lines);

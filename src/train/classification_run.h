@@ -57,7 +57,7 @@ class ClassificationRun {
  public:
   /// The device and the world must outlive the run. All ranks of `world` make the same calls. The
   /// labels are the sorted labels of the training file; without one, the lines of labels.txt beside
-  /// the weights.
+  /// the weights, or the labels of the model's config.
   ClassificationRun(const ClassificationOptions& options,
                     std::shared_ptr<const infer::ModelDefinition> definition, Device& device,
                     comm::Communicator& world = comm::alone());
@@ -67,13 +67,17 @@ class ClassificationRun {
   /// Trains on the training file and writes the model's folder with labels.txt. Returns kStopped
   /// when `stop` was set: the same command then continues.
   RunEnd train(const std::atomic<bool>& stop);
-  /// All ranks call it; rank 0 has the result.
+  /// All ranks call it; rank 0 has the result. Throws Error for a model that is not a single-label
+  /// classifier.
   ClassificationResult evaluate();
-  /// Writes predictions.tsv in the output folder: index, prediction and its probability.
+  /// Writes predictions.tsv in the output folder: index, prediction and its probability. With
+  /// several labels these are the labels of at least 0.5 with commas between them; a regression has
+  /// its value and no probability.
   void predict();
 
  private:
   void find_labels();
+  void check_class() const;
   void load_model();
   int32_t class_of(const std::string& label) const;
   const bert::Config& config() const { return definition_->config(); }
@@ -91,6 +95,7 @@ class ClassificationRun {
   comm::Communicator& world_;
   tasks::LabelledTexts training_;
   std::vector<std::string> labels_;
+  infer::ProblemType problem_ = infer::ProblemType::kSingleLabel;
   std::unique_ptr<infer::Model> model_;
   std::unique_ptr<infer::ClassifyTask> classify_;  ///< made at the first prediction
   runlog::FineTuningLog log_;

@@ -17,6 +17,7 @@ void write_model_folder(const ModelFolder& target, const bert::Config& config,
       .table = &parameters.table(),
       .model = target.model,
       .dtype = DType::kF32,
+      .head = target.head,
       .read = [&parameters](int index, float* values) { parameters.read(index, values); }};
   const std::string folder = target.folder + "/";
   bert::write_recipe_weights(folder + "pytorch_model.bin", model);
@@ -25,9 +26,8 @@ void write_model_folder(const ModelFolder& target, const bert::Config& config,
   bert::write_hugging_face(target.folder, model);
   io::write_file(folder + "vocab.txt", text::vocabulary_text(vocabulary, target.tokenizer));
   io::write_file(folder + "tokenizer.json", text::tokenizer_json(vocabulary, target.tokenizer));
-  io::write_file(
-      folder + "tokenizer_config.json",
-      text::tokenizer_config_json(vocabulary, target.tokenizer, config.max_position_embeddings));
+  io::write_file(folder + "tokenizer_config.json",
+                 text::tokenizer_config_json(vocabulary, target.tokenizer, config.max_tokens()));
 }
 
 }  // namespace bertha::train

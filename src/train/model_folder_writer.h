@@ -13,6 +13,7 @@ struct ModelFolder {
   bert::ModelClass model = bert::ModelClass::kQuestionAnswering;
   const text::Vocabulary* vocabulary = nullptr;  ///< Hugging Face's files get its rows alone
   text::TokenizerOptions tokenizer;
+  bert::HeadConfig head{};  ///< labels of a classifier
 };
 
 /// Writes a fine-tuned model as the recipe does (pytorch_model.bin with a dict of "model",

@@ -34,7 +34,7 @@ dataset::LoaderOptions loader_options(const PretrainingOptions& options, const b
   result.micro_batch = options.micro_batch();
   result.seed = static_cast<uint64_t>(options.seed);
   result.limits = {.vocab_size = config.vocab_size,
-                   .max_position = config.max_position_embeddings,
+                   .max_position = config.max_tokens(),
                    .max_predictions = options.max_predictions_per_seq};
   return result;
 }
@@ -73,9 +73,9 @@ void PretrainingRun::open_data() {
   loader_ = std::make_unique<dataset::PretrainingLoader>(shards_, settings);
   settle_packing();
   loader_->set_turn(options_.gradient_accumulation_steps);
-  if (!loader_->packed() && loader_->max_seq_length() > config_.max_position_embeddings) {
+  if (!loader_->packed() && loader_->max_seq_length() > config_.max_tokens()) {
     fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
-         loader_->max_seq_length(), config_.max_position_embeddings, options_.config_file);
+         loader_->max_seq_length(), config_.max_tokens(), options_.config_file);
   }
   if (options_.eval_dir && world_.leads()) {
     held_out_ = std::make_unique<dataset::PretrainingLoader>(

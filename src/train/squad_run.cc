@@ -94,9 +94,9 @@ SquadRun::SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger
 }
 
 void SquadRun::check_lengths() const {
-  if (options_.features.max_seq_length > config().max_position_embeddings) {
+  if (options_.features.max_seq_length > config().max_tokens()) {
     fail("--max_seq_length {} is more than max_position_embeddings {} of {}",
-         options_.features.max_seq_length, config().max_position_embeddings, options_.config_file);
+         options_.features.max_seq_length, config().max_tokens(), options_.config_file);
   }
 }
 

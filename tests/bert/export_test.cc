@@ -20,7 +20,7 @@ namespace {
 
 using test::TemporaryFolder;
 
-constexpr Heads kPretraining = {.pretraining = true};
+constexpr Heads kPretraining = {.language_model = true, .next_sentence = true};
 
 Config tiny() {
   return {.vocab_size = 19,
@@ -34,9 +34,15 @@ Config tiny() {
 /// A model of random values that every type holds exactly: multiples of 1/64 in 8 bits.
 class RandomModel {
  public:
-  explicit RandomModel(Heads heads, ModelClass model, DType dtype = DType::kF32)
-      : table_(tiny().padded(), heads),
-        model_{.config = tiny(), .table = &table_, .model = model, .dtype = dtype, .read = {}} {
+  explicit RandomModel(Heads heads, ModelClass model, DType dtype = DType::kF32,
+                       const Config& config = tiny())
+      : table_(config.padded(), heads),
+        model_{.config = config,
+               .table = &table_,
+               .model = model,
+               .dtype = dtype,
+               .head = {.architecture = architecture(model, config)},
+               .read = {}} {
     model_.read = [this](int index, float* to) {
       const std::vector<float> from = values(index);
       std::copy(from.begin(), from.end(), to);
@@ -50,8 +56,7 @@ class RandomModel {
     std::vector<float> values(static_cast<size_t>(table_[index].size()));
     for (float& value : values) value = static_cast<float>(random.below(255)) / 64 - 2;
     // The padding of the vocabulary is zero.
-    const auto& at = table_.indices();
-    if (index == at.word || index == at.mlm_bias) {
+    if (table_.has_vocabulary_rows(index)) {
       const auto rows = static_cast<size_t>(tiny().vocab_size);
       const size_t row = values.size() / static_cast<size_t>(table_[index].shape[0]);
       std::fill(values.begin() + static_cast<int64_t>(rows * row), values.end(), 0.0F);
@@ -61,12 +66,13 @@ class RandomModel {
   /// Every parameter of the file is what it was.
   void expect_same(const std::string& path) const {
     const WeightFile file(path);
-    const ParameterTable found_table(tiny().padded(), file.heads());
-    const ExportModel read = export_model(file, found_table, tiny(), DType::kF32);
+    const ParameterTable found_table(model_.config.padded(), file.heads());
+    const ExportModel read = export_model(file, found_table, model_.config, {.head = model_.head});
     EXPECT_EQ(read.model, model_.model);
     for (int i = 0; i < static_cast<int>(table_.parameters().size()); ++i) {
+      if (table_[i].absent) continue;
       if (!file.has(table_[i].name)) {
-        EXPECT_FALSE(export_name(table_[i].name, model_.model)) << table_[i].name;
+        EXPECT_FALSE(export_name(table_[i].name, model_.model, model_.config)) << table_[i].name;
         continue;
       }
       std::vector<float> found(static_cast<size_t>(table_[i].size()));
@@ -102,22 +108,52 @@ TEST(MapName, KnowsGooglesHeads) {
   EXPECT_FALSE(map_name("bert/embeddings/LayerNorm/beta/adam_m"));
 }
 
-/// Each class of model in each type.
-class EveryModel : public testing::TestWithParam<std::tuple<ModelClass, DType>> {
- protected:
-  static Heads heads(ModelClass model) {
-    Heads heads;
-    heads.pretraining =
-        model == ModelClass::kPretraining || model == ModelClass::kMaskedLanguageModel;
-    heads.question_answering = model == ModelClass::kQuestionAnswering;
-    heads.classes = model == ModelClass::kClassification ? 3 : 0;
-    return heads;
+std::string text_of(const std::string& path) {
+  return std::string(io::MappedFile(path).text());
+}
+
+/// The outputs of a class in ONNX.
+std::vector<std::string> outputs_of(ModelClass model) {
+  switch (model) {
+    case ModelClass::kEncoder:
+      return {"last_hidden_state"};
+    case ModelClass::kPretraining:
+      return {"logits", "seq_relationship_logits"};
+    case ModelClass::kQuestionAnswering:
+      return {"start_logits", "end_logits"};
+    default:
+      return {"logits"};
   }
-};
+}
+
+Config of_type(const std::string& model_type) {
+  Config config = tiny();
+  config.model_type = model_type;
+  if (config.family() == ModelFamily::kRoberta) config.position_offset = 2;
+  if (config.family() == ModelFamily::kDistilBert) config.type_vocab_size = 1;
+  return config;
+}
+
+Heads heads_of(ModelClass model) {
+  const bool pretraining = model == ModelClass::kPretraining;
+  return {
+      .pooler = has_pooler(model),
+      .language_model = pretraining || model == ModelClass::kMaskedLanguageModel,
+      .next_sentence = pretraining || model == ModelClass::kNextSentence,
+      .question_answering = model == ModelClass::kQuestionAnswering,
+      .classes = model == ModelClass::kMultipleChoice ? 1
+                 : model == ModelClass::kClassification || model == ModelClass::kTokenClassification
+                     ? 3
+                     : 0};
+}
+
+/// Each class of model in each type of model and of numbers.
+class EveryModel : public testing::TestWithParam<std::tuple<ModelClass, const char*, DType>> {};
 
 TEST_P(EveryModel, ComesBackBitEqual) {
-  const auto [model, dtype] = GetParam();
-  const RandomModel random(heads(model), model, dtype);
+  const auto [model, type, dtype] = GetParam();
+  const Config config = of_type(type);
+  const RandomModel random(heads_of(model), model, dtype, config);
   const TemporaryFolder folder;
   write_recipe_weights(folder.file("ckpt_1.pt"), random.model());
   random.expect_same(folder.file("ckpt_1.pt"));
@@ -125,18 +161,84 @@ TEST_P(EveryModel, ComesBackBitEqual) {
   std::filesystem::create_directory(hub);
   write_hugging_face(hub, random.model());
   random.expect_same(hub);
-  EXPECT_EQ(load_config(hub + "/config.json"), tiny());
+  const ConfigFile said = load_config_file(hub + "/config.json");
+  EXPECT_EQ(said.config, config);
+  EXPECT_EQ(said.head.architecture, random.model().head.architecture);
+  EXPECT_EQ(said.note, "");
   EXPECT_EQ(WeightFile(hub).vocabulary_rows(), tiny().vocab_size);
   EXPECT_EQ(WeightFile(folder.file("ckpt_1.pt")).vocabulary_rows(), tiny().padded().vocab_size);
   EXPECT_EQ(WeightFile(hub).dtype(), dtype);
+  write_onnx(folder.file("a.onnx"), random.model());
+  const std::string onnx = text_of(folder.file("a.onnx"));
+  for (const std::string& name : outputs_of(model)) {
+    EXPECT_NE(onnx.find(name), std::string::npos) << name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, EveryModel,
+    Bert, EveryModel,
     testing::Combine(testing::Values(ModelClass::kEncoder, ModelClass::kPretraining,
-                                     ModelClass::kMaskedLanguageModel,
-                                     ModelClass::kQuestionAnswering, ModelClass::kClassification),
+                                     ModelClass::kMaskedLanguageModel, ModelClass::kNextSentence,
+                                     ModelClass::kQuestionAnswering, ModelClass::kClassification,
+                                     ModelClass::kTokenClassification, ModelClass::kMultipleChoice),
+                     testing::Values("bert"),
                      testing::Values(DType::kF32, DType::kF16, DType::kBF16)));
+INSTANTIATE_TEST_SUITE_P(
+    OtherTypes, EveryModel,
+    testing::Combine(testing::Values(ModelClass::kEncoder, ModelClass::kMaskedLanguageModel,
+                                     ModelClass::kQuestionAnswering, ModelClass::kClassification,
+                                     ModelClass::kTokenClassification, ModelClass::kMultipleChoice),
+                     testing::Values("roberta", "xlm-roberta", "distilbert"),
+                     testing::Values(DType::kF32)));
+
+TEST(Export, DecoderOfItsOwnIsKept) {
+  Config config = tiny();
+  config.tie_word_embeddings = false;
+  const RandomModel random({.pooler = false, .language_model = true},
+                           ModelClass::kMaskedLanguageModel, DType::kF32, config);
+  ASSERT_NE(random.table().indices().decoder, random.table().indices().word);
+  const TemporaryFolder folder;
+  write_recipe_weights(folder.file("ckpt_1.pt"), random.model());
+  random.expect_same(folder.file("ckpt_1.pt"));
+  std::filesystem::create_directory(folder.file("hf"));
+  write_hugging_face(folder.file("hf"), random.model());
+  random.expect_same(folder.file("hf"));
+  EXPECT_EQ(load_config(folder.file("hf/config.json")), config);
+}
+
+TEST(Export, ConfigKeepsLabelsAndTask) {
+  RandomModel random({.classes = 3}, ModelClass::kClassification);
+  ExportModel model = random.model();
+  model.head = {.labels = {"no", "yes", "maybe"},
+                .problem_type = "multi_label_classification",
+                .finetuning_task = "mnli"};
+  const TemporaryFolder folder;
+  write_hugging_face(folder.path(), model);
+  HeadConfig expected = model.head;
+  expected.architecture = "BertForSequenceClassification";
+  EXPECT_EQ(load_config_file(folder.file("config.json")).head, expected);
+}
+
+TEST(ModelClassOf, ClassifierIsWhatTheArchitectureSays) {
+  const TemporaryFolder folder;
+  const RandomModel random({.classes = 1}, ModelClass::kMultipleChoice);
+  write_recipe_weights(folder.file("a.pt"), random.model());
+  const WeightFile file(folder.file("a.pt"));
+  EXPECT_EQ(model_class_of(file), ModelClass::kClassification);
+  EXPECT_EQ(model_class_of(file, "BertForMultipleChoice"), ModelClass::kMultipleChoice);
+  EXPECT_EQ(model_class_of(file, "BertForMaskedLM"), ModelClass::kClassification);
+}
+
+TEST(WeightFile, NamesOfAnotherFamilyThanTheConfigsAreRefused) {
+  const TemporaryFolder folder;
+  const RandomModel random({.question_answering = true}, ModelClass::kQuestionAnswering,
+                           DType::kF32, of_type("roberta"));
+  write_hugging_face(folder.path(), random.model());
+  const WeightFile file(folder.path());
+  EXPECT_NO_THROW(file.check_family(of_type("roberta")));
+  EXPECT_THROW(file.check_family(of_type("bert")), Error);
+  EXPECT_THROW(file.check_family(of_type("distilbert")), Error);
+}
 
 TEST(Export, RefusesWhatHalfPrecisionCannotHold) {
   RandomModel random(kPretraining, ModelClass::kPretraining, DType::kF16);
@@ -164,7 +266,7 @@ TEST(Export, NamesWhatAFileLacks) {
   io::write_safetensors(folder.file("a.safetensors"), tensors);
   const WeightFile file(folder.file("a.safetensors"));
   try {
-    export_model(file, random.table(), tiny(), DType::kF32);
+    export_model(file, random.table(), tiny(), {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("bert.encoder.layer.1.output.dense.weight"),
@@ -173,21 +275,21 @@ TEST(Export, NamesWhatAFileLacks) {
   }
 }
 
-std::string text_of(const std::string& path) {
-  return std::string(io::MappedFile(path).text());
-}
-
-TEST(Onnx, ClassifierWithoutPoolerIsRejected) {
-  const RandomModel random({.pooler = false, .classes = 3}, ModelClass::kClassification);
+TEST(Export, ModelThatComputesWithoutItsPoolerIsRejectedWithTheFilesName) {
+  const RandomModel random({.pooler = false, .language_model = true, .next_sentence = true},
+                           ModelClass::kPretraining);
   const TemporaryFolder folder;
+  write_recipe_weights(folder.file("ckpt_1.pt"), random.model());
+  const WeightFile file(folder.file("ckpt_1.pt"));
+  const ParameterTable table(tiny().padded(), file.heads());
   try {
-    write_onnx(folder.file("a.onnx"), random.model());
-    FAIL() << "written without a pooler";
+    export_model(file, table, tiny(), {.computes = true});
+    FAIL() << "taken without a pooler";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("bert.pooler.dense.weight"), std::string::npos)
-        << error.what();
+    const std::string message = error.what();
+    EXPECT_EQ(message.find(folder.file("ckpt_1.pt")), 0U) << message;
+    EXPECT_NE(message.find("bert.pooler.dense.weight"), std::string::npos) << message;
   }
-  EXPECT_FALSE(std::filesystem::exists(folder.file("a.onnx")));
 }
 
 TEST(Onnx, HoldsEveryWeightOnceTransposed) {

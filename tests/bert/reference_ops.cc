@@ -181,7 +181,7 @@ void run(const ops::LinearBackward& op) {
   Values d = get(op.d_y);
   const Values saved = get(op.saved);
   for (size_t i = 0; i < saved.size(); ++i) {
-    d[i] *= op.activation == ops::Activation::kGelu
+    d[i] *= ops::needs_input(op.activation)
                 ? reference::activate(op.activation, Dual(saved[i], 1)).derivative
                 : 1 - saved[i] * saved[i];
   }

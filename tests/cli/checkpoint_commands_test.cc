@@ -255,7 +255,7 @@ TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   expect_error({"embed", "--input", texts()}, {"--init-checkpoint is required"});
   const std::string model = "--init_checkpoint=" + kEncoder;
   expect_error({"embed", model, "--input", path("no.txt")}, {"no.txt"});
-  expect_error({"embed", model, "--input", texts(), "--pooling", "max"}, {"--pooling max"});
+  expect_error({"embed", model, "--input", texts(), "--pooling", "median"}, {"--pooling median"});
   expect_error({"embed", model, "--input", texts(), "--max_seq_length", "25"}, {"24"});
   expect_error({"embed", model, "--input", texts(), "--format", "npy"}, {"--output"});
   std::ofstream(path("bad.jsonl")) << "\"fine\"\n[1]\n";

@@ -250,13 +250,13 @@ struct LinearCase {
 };
 
 TEST_P(CudaOps, Linear) {
-  const std::vector<LinearCase> cases = {{40, 32, 48, Activation::kNone},
-                                         {40, 32, 48, Activation::kGelu},
-                                         {9, 16, 40, Activation::kTanh},
-                                         {70, 24, 13, Activation::kGelu},
-                                         {33, 8, 2, Activation::kNone}};
+  const std::vector<LinearCase> cases = {
+      {40, 32, 48, Activation::kNone},     {40, 32, 48, Activation::kGelu},
+      {9, 16, 40, Activation::kTanh},      {70, 24, 13, Activation::kGelu},
+      {40, 32, 48, Activation::kGeluTanh}, {40, 32, 48, Activation::kRelu},
+      {17, 24, 13, Activation::kSilu},     {33, 8, 2, Activation::kNone}};
   for (const LinearCase& c : cases) {
-    const bool saves = c.activation == Activation::kGelu;
+    const bool saves = needs_input(c.activation);
     const Tensor x = random({c.tokens, c.inner}, 1);
     const Tensor w = random({c.outer, c.inner}, 2);
     const Tensor b = random_f32({c.outer}, 3);
@@ -278,9 +278,9 @@ TEST_P(CudaOps, Linear) {
     const Tensor d_b = random_f32({c.outer}, 9);
     for (const Write write : {Write::kSet, Write::kAdd}) {
       pair_->run({x, w, saved, y, d_y, d_x, d_w, d_b}, [&](Context& context, const auto& at) {
-        const Tensor kept = c.activation == Activation::kNone   ? Tensor()
-                            : c.activation == Activation::kGelu ? at(saved)
-                                                                : at(y);
+        const Tensor kept = c.activation == Activation::kNone ? Tensor()
+                            : saves                           ? at(saved)
+                                                              : at(y);
         linear_backward(context, {.x = at(x),
                                   .w = at(w),
                                   .saved = kept,

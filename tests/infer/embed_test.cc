@@ -66,7 +66,7 @@ TEST_F(MiniLm, MeanPoolingEqualsPyTorch) {
 
 TEST_F(MiniLm, ClsPoolingEqualsPyTorch) {
   const std::vector<EmbedResult> results =
-      embed(kTexts, {.pooling = Pooling::kCls, .normalize = false, .max_tokens = 128});
+      embed(kTexts, {.pooling = {Pooling::kCls}, .layers = {}, .max_tokens = 128});
   for (size_t text = 0; text < kTexts.size(); ++text) {
     for (size_t i = 0; i < 3; ++i) {
       EXPECT_NEAR(results[text].vector[i], kCls[text][i], 1e-5) << text;

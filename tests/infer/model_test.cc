@@ -164,9 +164,9 @@ TEST_F(ModelTest, CasingIsTheFoldersElseTheOptionsElseLower) {
 
 TEST_F(ModelTest, LabelsAreTheLinesOfTheFileBesideTheWeights) {
   test::write_all(path("m/labels.txt"), "no\nyes\n");
-  EXPECT_EQ(read_labels({.weights = path("m")}), (std::vector<std::string>{"no", "yes"}));
-  EXPECT_EQ(read_labels({.weights = path("m/model.safetensors")}).size(), 2U);
-  EXPECT_THROW(read_labels({.weights = path("none")}), Error);
+  EXPECT_EQ(read_labels({.weights = path("m")}, {}), (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(read_labels({.weights = path("m/model.safetensors")}, {}).size(), 2U);
+  EXPECT_THROW(read_labels({.weights = path("none")}, {}), Error);
 }
 
 TEST_F(ModelTest, MissingHeadIsAnErrorByDefault) {

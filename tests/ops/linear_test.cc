@@ -123,11 +123,11 @@ class LinearBackward : public Linear {
     const Values before = expected(Activation::kNone, b_);
     Values d_before = d_y_;
     if (activation_ == Activation::kNone) return d_before;
-    saved_ = bench_.put(activation_ == Activation::kGelu ? before : expected(activation_, b_),
+    saved_ = bench_.put(needs_input(activation_) ? before : expected(activation_, b_),
                         {sizes_.tokens, sizes_.outer}, dtype_);
     const Values saved = bench_.get(saved_);
     for (size_t i = 0; i < d_before.size(); ++i) {
-      d_before[i] *= activation_ == Activation::kGelu
+      d_before[i] *= needs_input(activation_)
                          ? reference::activate(activation_, Dual(saved[i], 1)).derivative
                          : 1 - saved[i] * saved[i];
     }
@@ -193,19 +193,22 @@ TEST_P(LinearBackward, RepeatsBitForBit) {
 
 std::string name_of_case(const testing::TestParamInfo<Case>& info) {
   const auto& [dtype, activation, s] = info.param;
-  const char* names[] = {"none", "gelu", "tanh"};
+  const char* names[] = {"none", "gelu", "tanh", "gelu_tanh", "relu", "silu"};
   return fmt::format("{}_{}_{}x{}x{}", name_of(dtype), names[static_cast<int>(activation)],
                      s.tokens, s.inner, s.outer);
 }
 
 const auto kDTypes = testing::Values(DType::kF32, DType::kBF16);
-const auto kActivations = testing::Values(Activation::kNone, Activation::kGelu, Activation::kTanh);
+const auto kActivations =
+    testing::Values(Activation::kNone, Activation::kGelu, Activation::kTanh, Activation::kGeluTanh,
+                    Activation::kRelu, Activation::kSilu);
+const auto kSaving =
+    testing::Values(Activation::kGelu, Activation::kGeluTanh, Activation::kRelu, Activation::kSilu);
 const auto kSizes = testing::Values(Sizes{1, 1, 1}, Sizes{3, 17, 33}, Sizes{33, 3, 2},
                                     Sizes{17, 64, 1}, Sizes{65, 130, 97}, Sizes{1100, 40, 48});
 const auto kCases = testing::Combine(kDTypes, kActivations, kSizes);
 INSTANTIATE_TEST_SUITE_P(Sizes, Linear, kCases, name_of_case);
-INSTANTIATE_TEST_SUITE_P(Sizes, LinearSaving,
-                         testing::Combine(kDTypes, testing::Values(Activation::kGelu), kSizes),
+INSTANTIATE_TEST_SUITE_P(Sizes, LinearSaving, testing::Combine(kDTypes, kSaving, kSizes),
                          name_of_case);
 INSTANTIATE_TEST_SUITE_P(Sizes, LinearBackward, kCases, name_of_case);
 // Weight gradients in several parts, and of more tokens than are packed at a time.

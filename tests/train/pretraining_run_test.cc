@@ -323,7 +323,7 @@ TEST_F(PretrainingRunTest, StartsFromGivenWeightsWithOrWithoutMoments) {
   train(options("before"));
   const bert::ParameterTable table(tiny_config(), bert::Heads::for_pretraining());
   const bert::WeightFile file(path("before/ckpt_8.pt"));
-  const bert::ExportModel model = bert::export_model(file, table, tiny_config(), DType::kF32);
+  const bert::ExportModel model = bert::export_model(file, table, tiny_config(), {});
   bert::write_recipe_weights(path("weights.pt"), model);
   std::filesystem::create_directories(path("hugging_face"));
   bert::write_hugging_face(path("hugging_face"), model);

@@ -41,15 +41,33 @@ memory::data_type type_of(DType dtype) {
   return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
+dnnl::algorithm eltwise_of(Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::kNone:
+      break;
+    case Epilogue::kGelu:
+      return dnnl::algorithm::eltwise_gelu_erf;
+    case Epilogue::kTanh:
+      return dnnl::algorithm::eltwise_tanh;
+    case Epilogue::kGeluTanh:
+      return dnnl::algorithm::eltwise_gelu_tanh;
+    case Epilogue::kRelu:
+      return dnnl::algorithm::eltwise_relu;
+    case Epilogue::kSilu:
+      return dnnl::algorithm::eltwise_swish;
+  }
+  return dnnl::algorithm::undef;
+}
+
 dnnl::primitive_attr attributes(Epilogue epilogue, bool add) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops post_ops;
   if (add) post_ops.append_sum(1.0F);
-  if (epilogue == Epilogue::kGelu) {
-    append_activation(post_ops, dnnl::algorithm::eltwise_gelu_erf);
+  if (epilogue != Epilogue::kNone) {
+    // The last number is the factor within SiLU's sigmoid.
+    append_activation(post_ops, eltwise_of(epilogue), epilogue == Epilogue::kSilu ? 1.0F : 0.0F);
   }
-  if (epilogue == Epilogue::kTanh) append_activation(post_ops, dnnl::algorithm::eltwise_tanh);
   attributes.set_post_ops(post_ops);
   return attributes;
 }

@@ -19,7 +19,7 @@
 namespace bertha::cpu {
 
 /// What a product applies to its sums before they are rounded and stored.
-enum class Epilogue : uint8_t { kNone, kGelu, kTanh };
+enum class Epilogue : uint8_t { kNone, kGelu, kTanh, kGeluTanh, kRelu, kSilu };
 
 class MatrixProducts {
  public:

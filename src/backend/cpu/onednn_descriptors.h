@@ -22,6 +22,7 @@ dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
 /// For inference: nothing is kept for a backward pass by oneDNN.
 dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
                                                                    const dnnl::engine& engine);
-void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation);
+/// `alpha` is the parameter of the activation.
+void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha);
 
 }  // namespace bertha::cpu

@@ -1,3 +1,6 @@
+#include <bit>
+#include <cmath>
+
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
 #include "core/parallel_for.h"
@@ -39,8 +42,84 @@ cpu::Epilogue epilogue_of(Activation activation) {
       return cpu::Epilogue::kGelu;
     case Activation::kTanh:
       return cpu::Epilogue::kTanh;
+    case Activation::kGeluTanh:
+      return cpu::Epilogue::kGeluTanh;
+    case Activation::kRelu:
+      return cpu::Epilogue::kRelu;
+    case Activation::kSilu:
+      return cpu::Epilogue::kSilu;
   }
   BERTHA_CHECK(false, "activation {}", static_cast<int>(activation));
+}
+
+/// The activations that BERT's own models do not have run one value at a time.
+bool is_scalar(Activation activation) {
+  return needs_input(activation) && activation != Activation::kGelu;
+}
+
+float widen(float value) {
+  return value;
+}
+float widen(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+void store(float value, float* to) {
+  *to = value;
+}
+void store(float value, uint16_t* to) {
+  *to = BFloat16(value).bits;
+}
+
+float tanh_argument(float x) {
+  constexpr float kRootTwoOverPi = 0.7978845608F;
+  return kRootTwoOverPi * (x + 0.044715F * x * x * x);
+}
+
+float activated(Activation activation, float x) {
+  switch (activation) {
+    case Activation::kGeluTanh:
+      return 0.5F * x * (1 + std::tanh(tanh_argument(x)));
+    case Activation::kRelu:
+      return x > 0 ? x : 0;
+    default:
+      return x / (1 + std::exp(-x));
+  }
+}
+
+float slope(Activation activation, float x) {
+  switch (activation) {
+    case Activation::kGeluTanh: {
+      constexpr float kRootTwoOverPi = 0.7978845608F;
+      const float t = std::tanh(tanh_argument(x));
+      const float inner = kRootTwoOverPi * (1 + 3 * 0.044715F * x * x);
+      return 0.5F * (1 + t) + 0.5F * x * (1 - t * t) * inner;
+    }
+    case Activation::kRelu:
+      return x > 0 ? 1 : 0;
+    default: {
+      const float sigmoid = 1 / (1 + std::exp(-x));
+      return sigmoid * (1 + x * (1 - sigmoid));
+    }
+  }
+}
+
+template <typename E>
+void activate_scalars(Activation activation, const Tensor& x, const Tensor& y) {
+  const E* from = elements<E>(x);
+  E* to = elements<E>(y);
+  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) store(activated(activation, widen(from[i])), to + i);
+  });
+}
+
+/// d *= the derivative at s, in a block.
+template <typename E>
+void scale_by_slopes(Activation activation, E* d, const E* s, const ColumnBlock& block) {
+  for (int64_t row = 0; row < block.rows; ++row) {
+    for (int64_t i = row * block.stride; i < row * block.stride + block.columns; ++i) {
+      store(widen(d[i]) * slope(activation, widen(s[i])), d + i);
+    }
+  }
 }
 
 template <typename E>
@@ -74,6 +153,7 @@ void activation_backward(const LinearBackward& op) {
     } else if (op.activation == Activation::kTanh) {
       kernels<E>().tanh_gradient(d + left, s + left, block, sums);
     } else {
+      if (is_scalar(op.activation)) scale_by_slopes(op.activation, d + left, s + left, block);
       kernels<E>().column_sums(d + left, block, sums);
     }
   });
@@ -92,7 +172,12 @@ void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
       [&] { return Cost{.bytes = bytes_of(op.saved.tensor(), op.y.tensor())}; },
       Timed::Work::kPart);
   const bool wide = op.x.dtype() == DType::kF32;
-  (wide ? gelu<float> : gelu<uint16_t>)(op.saved.tensor(), op.y.tensor());
+  if (is_scalar(op.activation)) {
+    (wide ? activate_scalars<float> : activate_scalars<uint16_t>)(op.activation, op.saved.tensor(),
+                                                                  op.y.tensor());
+  } else {
+    (wide ? gelu<float> : gelu<uint16_t>)(op.saved.tensor(), op.y.tensor());
+  }
 }
 
 void CpuKernels::run(const LinearBackward& op, const Scratch& /*scratch*/) {

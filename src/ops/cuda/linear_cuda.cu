@@ -27,9 +27,51 @@ struct Tanh {
   /// Of x, from y = tanh x.
   __device__ static float derivative(float y) { return 1 - y * y; }
 };
+struct GeluTanh {
+  static constexpr float kRootTwoOverPi = 0.7978845608F;
+  static constexpr float kCubic = 0.044715F;
+  __device__ static float value(float x) {
+    return 0.5F * x * (1 + tanhf(kRootTwoOverPi * (x + kCubic * x * x * x)));
+  }
+  __device__ static float derivative(float x) {
+    const float t = tanhf(kRootTwoOverPi * (x + kCubic * x * x * x));
+    const float inner = kRootTwoOverPi * (1 + 3 * kCubic * x * x);
+    return 0.5F * (1 + t) + 0.5F * x * (1 - t * t) * inner;
+  }
+};
+struct Relu {
+  __device__ static float value(float x) { return x > 0 ? x : 0; }
+  __device__ static float derivative(float x) { return x > 0 ? 1 : 0; }
+};
+struct Silu {
+  __device__ static float value(float x) { return x / (1 + expf(-x)); }
+  __device__ static float derivative(float x) {
+    const float sigmoid = 1 / (1 + expf(-x));
+    return sigmoid * (1 + x * (1 - sigmoid));
+  }
+};
 struct None {
   __device__ static float derivative(float) { return 1; }
 };
+
+/// Calls use(Function()) for the activation's function; for kNone it does not.
+template <typename Use>
+void with_function(Activation activation, const Use& use) {
+  switch (activation) {
+    case Activation::kNone:
+      return;
+    case Activation::kGelu:
+      return use(Gelu());
+    case Activation::kTanh:
+      return use(Tanh());
+    case Activation::kGeluTanh:
+      return use(GeluTanh());
+    case Activation::kRelu:
+      return use(Relu());
+    case Activation::kSilu:
+      return use(Silu());
+  }
+}
 
 template <typename E, int kPack, typename Function>
 __global__ void __launch_bounds__(kThreads) activate_kernel(const E* x, E* y, int64_t packs) {
@@ -105,15 +147,17 @@ void CudaKernels::run(const Linear& op, const Scratch& scratch) {
   }
   const Tensor before = op.saved.empty() ? op.y.tensor() : op.saved.tensor();
   device_.products().forward(op.x, op.w, bias, out(before));
-  if (op.activation == Activation::kGelu) activate_any<Gelu>(device_, before, op.y.tensor());
-  if (op.activation == Activation::kTanh) activate_any<Tanh>(device_, before, op.y.tensor());
+  with_function(op.activation, [&](auto function) {
+    activate_any<decltype(function)>(device_, before, op.y.tensor());
+  });
 }
 
 void CudaKernels::run(const LinearBackward& op, const Scratch& scratch) {
   const Tensor& d = op.d_y.tensor();
   float* const partials = cuda::data<float>(Out(scratch.values));
-  if (op.activation == Activation::kGelu) gradient_any<Gelu>(device_, d, op.saved, partials);
-  if (op.activation == Activation::kTanh) gradient_any<Tanh>(device_, d, op.saved, partials);
+  with_function(op.activation, [&](auto function) {
+    gradient_any<decltype(function)>(device_, d, op.saved, partials);
+  });
   if (op.activation == Activation::kNone && !op.d_b.empty()) {
     gradient_any<None>(device_, d, Tensor(), partials);
   }

@@ -22,8 +22,8 @@ dnnl::inner_product_forward::primitive_desc describe_inner_product(const Product
   return {desc, operands.attributes, engine};
 }
 
-void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation) {
-  post_ops.append_eltwise(1.0F, activation, 0, 0);
+void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha) {
+  post_ops.append_eltwise(1.0F, activation, alpha, 0);
 }
 
 }  // namespace bertha::cpu

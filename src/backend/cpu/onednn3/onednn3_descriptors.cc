@@ -22,8 +22,8 @@ dnnl::inner_product_forward::primitive_desc describe_inner_product(const Product
           operands.bias, operands.target, operands.attributes};
 }
 
-void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation) {
-  post_ops.append_eltwise(activation, 0, 0);
+void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha) {
+  post_ops.append_eltwise(activation, alpha, 0);
 }
 
 }  // namespace bertha::cpu
