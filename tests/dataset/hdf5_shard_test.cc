@@ -131,6 +131,41 @@ TEST_F(ShardTest, FilesOfH5pyAreRead) {
   EXPECT_EQ(shard.ids, expected);
 }
 
+// fixtures/make_h5py_shards.py writes one shard in many forms.
+TEST_F(ShardTest, EveryFormOfH5pyHoldsTheSameRows) {
+  const ShardLimits limits = {.vocab_size = 30, .max_position = 16, .max_predictions = 3};
+  const std::string folder = test::tests_path("dataset/fixtures/h5py/");
+  const RaggedShard plain = read_shard(folder + "plain.hdf5", limits);
+  EXPECT_EQ(plain.rows(), 5);
+  for (const char* form :
+       {"lzf", "lzf_shuffle", "labels_2d", "latest", "latest_contiguous", "latest_chunks",
+        "latest_small_chunks", "latest_limited", "user_block", "truth_values", "wide_integers"}) {
+    const RaggedShard shard = read_shard(fmt::format("{}{}.hdf5", folder, form), limits);
+    EXPECT_EQ(shard.ids, plain.ids) << form;
+    EXPECT_EQ(shard.segments, plain.segments) << form;
+    EXPECT_EQ(shard.sequence_start, plain.sequence_start) << form;
+    EXPECT_EQ(shard.next_sentence, plain.next_sentence) << form;
+    EXPECT_EQ(shard.masked_positions, plain.masked_positions) << form;
+    EXPECT_EQ(shard.masked_labels, plain.masked_labels) << form;
+  }
+}
+
+TEST_F(ShardTest, FormsOfH5pyThatAreNotReadAreNamed) {
+  const std::map<std::string, std::string> reasons = {
+      {"growing", "input_ids: it may grow, and the index of its chunks is of a kind"},
+      {"variable_length", "input_ids: expected integers, found rows of variable length"},
+      {"fractions", "input_ids: expected integers, found numbers with fractions"},
+      {"scale_offset", "input_ids: compressed with scale-offset (filter 6), expected gzip"}};
+  for (const auto& [form, reason] : reasons) {
+    try {
+      read_shard_shape(test::tests_path("dataset/fixtures/h5py/refused_" + form + ".hdf5"));
+      ADD_FAILURE() << form;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST_F(ShardTest, LayoutEqualsTheReferences) {
   const std::string path = small("a.hdf5", 30'000);  // several chunks, the last not full
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -245,7 +280,7 @@ TEST_F(ShardTest, FaultyDatasetsAreNamed) {
   all["input_mask"].extent = {72};
   expect_refused(all, "input_mask: has 1 dimensions, expected 2");
   all = columns(6);
-  all["next_sentence_labels"].extent = {6, 1};
+  all["next_sentence_labels"].extent = {3, 2};
   expect_refused(all, "next_sentence_labels: has 2 dimensions, expected 1");
   all = columns(6);
   all["positions"] = all["input_ids"];
@@ -261,7 +296,11 @@ TEST_F(ShardTest, FloatDatasetsAreRejected) {
       file.add(name, raw, {.type = name == "input_ids" ? H5T_IEEE_F32LE : H5T_STD_I32LE});
     }
   }
-  EXPECT_EQ(error_of(path), path + ": input_ids: expected integers");
+  EXPECT_EQ(
+      error_of(path),
+      path +
+          ": input_ids: expected integers, found numbers with fractions (`ds[...].astype(\"i4\")` "
+          "in h5py converts them)");
 }
 
 // A small file can claim any extent, so nothing may be allocated from it.

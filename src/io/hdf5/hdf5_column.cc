@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -68,6 +69,33 @@ uint32_t fletcher32(std::span<const std::byte> bytes) {
   return static_cast<uint32_t>(fold(sum_of_sums) << 16 | fold(sum));
 }
 
+/// Reverses LibLZF's compression: a control byte below 32 precedes that many literal bytes and one
+/// more; any other copies bytes from the output before. Returns the number of bytes written, or
+/// nothing for damaged data.
+std::optional<size_t> expand_lzf(std::span<const std::byte> from, std::span<std::byte> to) {
+  size_t read = 0;
+  size_t written = 0;
+  const auto next = [&] { return std::to_integer<size_t>(from[read++]); };
+  while (read < from.size()) {
+    const size_t control = next();
+    if (control < 32) {
+      const size_t count = control + 1;
+      if (count > from.size() - read || count > to.size() - written) return std::nullopt;
+      std::ranges::copy(from.subspan(read, count), to.data() + written);
+      read += count;
+      written += count;
+      continue;
+    }
+    size_t count = (control >> 5) + 2;
+    if (count == 9 && read < from.size()) count += next();
+    if (read == from.size()) return std::nullopt;
+    const size_t distance = ((control & 31) << 8) + next() + 1;
+    if (distance > written || count > to.size() - written) return std::nullopt;
+    for (size_t i = 0; i < count; ++i, ++written) to[written] = to[written - distance];
+  }
+  return written;
+}
+
 /// Reverses the shuffle filter: the input has the first bytes of all elements, then all second
 /// bytes, and so on. Bytes left over at the end are not shuffled.
 void unshuffle(std::span<const std::byte> from, size_t element_bytes, std::byte* to) {
@@ -89,7 +117,8 @@ Column::Column(const Hdf5File& file, const char* name, int rank)
       dataset_(file.dataset(name)),
       chunk_bytes_(dataset_.chunk_extent[0] * dataset_.chunk_extent[1] * dataset_.type.bytes),
       inflater_(libdeflate_alloc_decompressor(), libdeflate_free_decompressor) {
-  if (dataset_.rank != rank) {
+  const bool is_single_column = rank == 1 && dataset_.rank == 2 && dataset_.extent[1] == 1;
+  if (dataset_.rank != rank && !is_single_column) {
     fail("{}: {}: has {} dimensions, expected {}", file.path(), name, dataset_.rank, rank);
   }
   if (!dataset_.fill_value.empty()) {
@@ -171,6 +200,13 @@ std::span<const std::byte> Column::undo(Hdf5Filter filter, std::span<const std::
     return std::span(scratch_).first(stored.size());
   }
   const size_t most_bytes = static_cast<size_t>(chunk_bytes_) + kChecksumBytes;
+  if (filter == Hdf5Filter::kLzf) {
+    scratch_.resize(std::max(scratch_.size(), most_bytes));
+    const std::optional<size_t> expanded =
+        expand_lzf(stored, std::span(scratch_).first(most_bytes));
+    if (!expanded) fail("{}: {}: a chunk is damaged: no data of lzf", file_.path(), name_);
+    return std::span(scratch_).first(*expanded);
+  }
   if (most_bytes / kMaxDeflateRatio > stored.size()) {
     fail("{}: {}: a deflated chunk has {} bytes, too few for {}", file_.path(), name_,
          stored.size(), chunk_bytes_);

@@ -18,7 +18,8 @@ namespace bertha::io {
 class Column {
  public:
   /// Throws Error that names file and dataset unless it is a dataset of integers with `rank`
-  /// dimensions. `file` must outlive this object.
+  /// dimensions. An array of one column, [N,1], also counts as one of rank 1. `file` must outlive
+  /// this object.
   Column(const Hdf5File& file, const char* name, int rank);
 
   int64_t rows() const { return dataset_.extent[0]; }

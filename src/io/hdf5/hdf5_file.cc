@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/hdf5/hdf5_chunk_array.h"
+#include "io/hdf5/hdf5_names.h"
 #include "io/hdf5/hdf5_structure.h"
 
 namespace bertha::io {
@@ -16,13 +18,25 @@ constexpr int64_t kMaxDeflateRatio = 1032;         // largest ratio of the defla
 constexpr int64_t kSlackBytes = int64_t{1} << 20;  // for a last, partly used chunk
 constexpr uint64_t kMaxExtent = uint64_t{1} << 31;
 constexpr uint64_t kNumberBytes = 8;  // size of addresses and lengths
+constexpr uint64_t kLargestSigned = ~uint64_t{0} >> 1;
+
+/// The file from its superblock on. A user block before it has 512 bytes, or that times a power of
+/// two (II.A). Empty: the file has no superblock.
+std::span<const std::byte> without_user_block(const io::MappedFile& file) {
+  constexpr size_t kSmallestUserBlock = 512;
+  const std::string_view text = file.text();
+  for (size_t at = 0; at < text.size(); at = at == 0 ? kSmallestUserBlock : 2 * at) {
+    if (text.substr(at).starts_with(kSignature)) return file.bytes().subspan(at);
+  }
+  return {};
+}
 
 /// Returns the address of the root group's object header. Also checks the file's end against the
-/// superblock (II.A).
-uint64_t read_superblock(const io::MappedFile& file) {
-  const std::string owner = file.path() + ": not a whole HDF5 file";
-  Hdf5Parts parts(file, owner);
-  if (!file.text().starts_with(kSignature)) fail("{}: no signature", owner);
+/// superblock (II.A). As in libhdf5, addresses count from the superblock, wherever it says it is.
+uint64_t read_superblock(std::span<const std::byte> bytes, const std::string& path) {
+  const std::string owner = path + ": not a whole HDF5 file";
+  if (bytes.empty()) fail("{}: no signature", owner);
+  Hdf5Parts parts(bytes, owner);
   const uint64_t version = parts.fields(kSignature.size(), 1).number(1);
   if (version > 3) fail("{}: superblock of version {}", owner, version);
   const bool is_first_format = version < 2;
@@ -34,10 +48,12 @@ uint64_t read_superblock(const io::MappedFile& file) {
     fail("{}: expected addresses and lengths of 8 bytes", owner);
   }
   fields.skip(is_first_format ? 9 + tree_sizes_bytes : 1);
-  if (fields.address() != 0) fail("{}: it begins within another file", owner);
+  const uint64_t base = fields.address();
   fields.skip(8);  // free space or extension
   const uint64_t end = fields.address();
-  if (end > file.bytes().size()) fail("{}: {} bytes of {}", owner, file.bytes().size(), end);
+  if (end < base || end - base > bytes.size()) {
+    fail("{}: {} bytes of {}", owner, bytes.size(), end < base ? end : end - base);
+  }
   if (is_first_format) fields.skip(16);  // driver information, the group's name
   return fields.address();
 }
@@ -45,8 +61,8 @@ uint64_t read_superblock(const io::MappedFile& file) {
 /// Follows the links of the root group to the one named `name`.
 class LinkSearch {
  public:
-  LinkSearch(const io::MappedFile& file, std::string_view name)
-      : parts_(file, file.path() + ": the root group"), name_(name) {}
+  LinkSearch(std::span<const std::byte> file, const std::string& path, std::string_view name)
+      : parts_(file, path + ": the root group"), name_(name) {}
 
   /// The address of the object header, or kHdf5Undefined.
   uint64_t run(uint64_t group_header) {
@@ -132,16 +148,18 @@ class LinkSearch {
 /// The description of a dataset, read from its object header.
 class DatasetReader {
  public:
-  DatasetReader(const io::MappedFile& file, std::string_view name)
-      : parts_(file, fmt::format("{}: {}", file.path(), name)),
-        most_bytes_(file.size_bytes() * kMaxDeflateRatio + kSlackBytes) {}
+  DatasetReader(std::span<const std::byte> file, const std::string& path, std::string_view name)
+      : parts_(file, fmt::format("{}: {}", path, name)),
+        most_bytes_(std::ssize(file) * kMaxDeflateRatio + kSlackBytes) {}
 
   Hdf5Dataset read(uint64_t header) {
     std::array<std::span<const std::byte>, Hdf5Message::kFilterPipeline + 1> messages;
     visit_hdf5_messages(parts_, header, [&](const Hdf5Message& message) {
       if (message.type >= messages.size()) return;
       if ((message.flags & Hdf5Message::kShared) != 0) {
-        fail_with("a type or space shared with other objects is not supported");
+        fail_with(
+            "its type is committed, that is shared with other objects, which is not supported; "
+            "write it anew from h5py");
       }
       messages[message.type] = message.data;
     });
@@ -166,10 +184,19 @@ class DatasetReader {
     fail("{}: {}", parts_.owner(), fmt::format(format, std::forward<Args>(args)...));
   }
 
-  /// Datatype message, IV.A.2.d, class 0.
+  /// Datatype message, IV.A.2.d. Enumerations (h5py's booleans) are read as their integers, bit
+  /// fields as unsigned integers.
   void read_type(Hdf5Fields fields) {
-    constexpr uint64_t kFixedPoint = 0;
-    if ((fields.number(1) & 15) != kFixedPoint) fail_with("expected integers");
+    enum : uint64_t { kFixedPoint = 0, kBitField = 4, kEnumeration = 8 };
+    constexpr uint64_t kEnumerationHeaderBytes = 7;
+    uint64_t type = fields.number(1) & 15;
+    if (type == kEnumeration) {
+      fields.skip(kEnumerationHeaderBytes);
+      type = fields.number(1) & 15;
+    }
+    if (type != kFixedPoint && type != kBitField) {
+      fail_with("expected integers, found {}", describe_hdf5_type(type));
+    }
     const uint64_t bits = fields.number(3);
     const uint64_t bytes = fields.number(4);
     const uint64_t first_bit = fields.number(2);
@@ -178,7 +205,8 @@ class DatasetReader {
     if (!is_whole || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)) {
       fail_with("expected integers of 1, 2, 4 or 8 whole bytes");
     }
-    dataset_.type = {static_cast<int64_t>(bytes), (bits & 8) != 0, (bits & 1) != 0};
+    const bool has_sign = type == kFixedPoint && (bits & 8) != 0;
+    dataset_.type = {static_cast<int64_t>(bytes), has_sign, (bits & 1) != 0};
   }
 
   /// Dataspace message, IV.A.2.b. Extents are limited to what a file of this size can hold with
@@ -186,13 +214,19 @@ class DatasetReader {
   void read_space(Hdf5Fields fields) {
     const uint64_t version = fields.number(1);
     const uint64_t rank = fields.number(1);
-    fields.skip(version == 1 ? 6 : 2);
+    const bool has_limits = (fields.number(1) & 1) != 0;
+    fields.skip(version == 1 ? 5 : 1);
     if (rank != 1 && rank != 2) fail_with("has {} dimensions, expected 1 or 2", rank);
     dataset_.rank = static_cast<int>(rank);
     for (size_t i = 0; i < rank; ++i) {
       const uint64_t extent = fields.number(kNumberBytes);
       if (extent == 0 || extent > kMaxExtent) fail_with("extent {}, expected 1 to 2^31", extent);
       dataset_.extent[i] = static_cast<int64_t>(extent);
+    }
+    most_extent_ = dataset_.extent;
+    for (size_t i = 0; i < rank && has_limits; ++i) {
+      most_extent_[i] = static_cast<int64_t>(fields.number(kNumberBytes) & kLargestSigned);
+      if (most_extent_[i] < dataset_.extent[i]) fail_with("an extent beyond its limit");
     }
     const auto [rows, width] = dataset_.extent;
     if (rows > most_bytes_ / width / dataset_.type.bytes) {
@@ -235,11 +269,14 @@ class DatasetReader {
 
   void add_filter(Hdf5Filter filter, Hdf5Fields& fields, uint64_t values) {
     if (filter != Hdf5Filter::kDeflate && filter != Hdf5Filter::kShuffle &&
-        filter != Hdf5Filter::kFletcher32) {
-      fail_with("filter {}, expected gzip, shuffle or fletcher32", static_cast<int>(filter));
+        filter != Hdf5Filter::kFletcher32 && filter != Hdf5Filter::kLzf) {
+      fail_with(
+          "compressed with {}, expected gzip, lzf, shuffle or fletcher32; "
+          "`h5repack -f GZIP=4 OLD NEW` rewrites such a file where libhdf5 has the filter",
+          describe_hdf5_filter(static_cast<uint16_t>(filter)));
     }
     if (std::ranges::count(dataset_.filters, filter) != 0) {
-      fail_with("filter {} twice", static_cast<int>(filter));
+      fail_with("{} twice", describe_hdf5_filter(static_cast<uint16_t>(filter)));
     }
     Hdf5Fields first(fields.bytes(4 * values), parts_.owner());
     if (filter == Hdf5Filter::kShuffle &&
@@ -249,13 +286,14 @@ class DatasetReader {
     dataset_.filters.push_back(filter);
   }
 
-  /// Data layout message, IV.A.2.i, versions 3 and 4.
+  /// Data layout message, IV.A.2.i, versions 3 to 5. Version 5 (HDF5 2.0) allows larger chunks; its
+  /// fields are those of version 4.
   void read_layout(Hdf5Fields fields) {
     enum : uint64_t { kCompact, kContiguous, kChunked };
     const uint64_t version = fields.number(1);
     const uint64_t layout = fields.number(1);
-    if (version != 3 && (version != 4 || layout == kChunked)) {
-      fail_with("a data layout of version {}, expected 3; {}", version, kRemedy);
+    if (version < 3 || version > 5) {
+      fail_with("a data layout of version {}, expected 3 to 5; {}", version, kRemedy);
     }
     dataset_.chunk_extent = dataset_.extent;
     if (layout == kCompact) {
@@ -264,8 +302,10 @@ class DatasetReader {
       const uint64_t address = fields.address();
       const uint64_t bytes = fields.number(kNumberBytes);
       if (address != kHdf5Undefined) add_whole(parts_.bytes(address, bytes));
+    } else if (layout == kChunked && version == 3) {
+      read_chunk_tree(fields);
     } else if (layout == kChunked) {
-      read_chunks(fields);
+      read_chunk_index(fields);
     } else {
       fail_with("values lie outside this file");
     }
@@ -276,28 +316,34 @@ class DatasetReader {
     dataset_.chunks.push_back({0, 0, values});
   }
 
-  void read_chunks(Hdf5Fields& fields) {
-    const uint64_t dimensions = fields.number(1);
-    const uint64_t tree = fields.address();
+  /// The sizes of a chunk: its extents and the size of an element, numbers of `width` bytes.
+  void read_chunk_extent(Hdf5Fields& fields, uint64_t dimensions, uint64_t width) {
     const auto rank = static_cast<uint64_t>(dataset_.rank);
     if (dimensions != rank + 1) fail_with("chunks of {} dimensions, expected {}", dimensions, rank);
+    if (width < 1 || width > 8) fail_with("chunk sizes of {} bytes", width);
     for (size_t i = 0; i < rank; ++i) {
-      dataset_.chunk_extent[i] = static_cast<int64_t>(fields.number(4));
+      dataset_.chunk_extent[i] = static_cast<int64_t>(fields.number(width) & kLargestSigned);
     }
-    const auto [rows, width] = dataset_.chunk_extent;
-    if (rows == 0 || width == 0 || rows > most_bytes_ / width / dataset_.type.bytes) {
-      fail_with("chunks of {} by {}, more than a file of its size holds", rows, width);
+    const auto [rows, columns] = dataset_.chunk_extent;
+    if (rows == 0 || columns == 0 || rows > most_bytes_ / columns / dataset_.type.bytes) {
+      fail_with("chunks of {} by {}, more than a file of its size holds", rows, columns);
     }
-    if (fields.number(4) != static_cast<uint64_t>(dataset_.type.bytes)) {
+    if (fields.number(width) != static_cast<uint64_t>(dataset_.type.bytes)) {
       fail_with("chunks of another size than that of its integers");
     }
+  }
+
+  void read_chunk_tree(Hdf5Fields& fields) {
+    const uint64_t dimensions = fields.number(1);
+    const uint64_t tree = fields.address();
+    read_chunk_extent(fields, dimensions, 4);
     if (tree == kHdf5Undefined) return;
     const size_t key_bytes = 8 + dimensions * 8;
     visit_hdf5_tree(parts_, tree, Hdf5Tree::kChunks, key_bytes,
-                    [this](Hdf5Fields key, uint64_t address) { add_chunk(key, address); });
+                    [this](Hdf5Fields key, uint64_t address) { add_keyed_chunk(key, address); });
   }
 
-  void add_chunk(Hdf5Fields key, uint64_t address) {
+  void add_keyed_chunk(Hdf5Fields key, uint64_t address) {
     const uint64_t bytes = key.number(4);
     const auto skipped_filters = static_cast<uint32_t>(key.number(4));
     std::array<int64_t, 2> place = {0, 0};
@@ -310,29 +356,103 @@ class DatasetReader {
       }
       place[i] = static_cast<int64_t>(offset / step);
     }
+    add_chunk(place, skipped_filters, parts_.bytes(address, bytes));
+  }
+
+  void add_chunk(const std::array<int64_t, 2>& place, uint32_t skipped_filters,
+                 std::span<const std::byte> stored) {
     const int64_t number = place[0] * dataset_.chunks_across() + place[1];
     if (!dataset_.chunks.empty() && dataset_.chunks.back().number >= number) {
       fail_with("chunks out of order");
     }
-    dataset_.chunks.push_back({number, skipped_filters, parts_.bytes(address, bytes)});
+    dataset_.chunks.push_back({number, skipped_filters, stored});
+  }
+
+  /// The chunks of layout versions 4 and 5 (IV.A.2.i, VII): a single chunk, chunks one after the
+  /// other, or a fixed array of their addresses.
+  void read_chunk_index(Hdf5Fields& fields) {
+    enum : uint64_t { kSingle = 1, kImplicit, kFixedArray };
+    constexpr uint64_t kFilteredSingle = 2;
+    const uint64_t flags = fields.number(1);
+    plain_edges_ = (flags & 1) != 0;
+    const uint64_t dimensions = fields.number(1);
+    read_chunk_extent(fields, dimensions, fields.number(1));
+    const uint64_t index = fields.number(1);
+    Hdf5IndexedChunk single = {.address = 0, .bytes = chunk_bytes(), .skipped_filters = 0};
+    if (index == kSingle && (flags & kFilteredSingle) != 0) {
+      single.bytes = fields.number(kNumberBytes);
+      single.skipped_filters = static_cast<uint32_t>(fields.number(4));
+    } else if (index == kFixedArray) {
+      fields.skip(1);  // page bits, which the array repeats
+    } else if (index != kSingle && index != kImplicit) {
+      fail_with(
+          "it may grow, and the index of its chunks is of a kind of HDF5 1.10 that is not "
+          "supported; {}",
+          kRemedy);
+    }
+    const uint64_t address = fields.address();
+    if (address == kHdf5Undefined) return;
+    if (index == kFixedArray) {
+      visit_hdf5_fixed_array(parts_, address, chunk_bytes(),
+                             [this](int64_t number, const Hdf5IndexedChunk& chunk) {
+                               add_numbered_chunk(number, chunk);
+                             });
+      return;
+    }
+    int64_t count = 1;
+    if (index == kImplicit && (__builtin_mul_overflow(most_chunks(0), most_chunks(1), &count) ||
+                               count > most_bytes_ / static_cast<int64_t>(chunk_bytes()))) {
+      fail_with("more chunks than a file of its size holds");
+    }
+    for (int64_t number = 0; number < count; ++number) {
+      single.address = address + static_cast<uint64_t>(number) * chunk_bytes();
+      add_numbered_chunk(number, single);
+    }
+  }
+
+  uint64_t chunk_bytes() const {
+    return static_cast<uint64_t>(dataset_.chunk_extent[0] * dataset_.chunk_extent[1] *
+                                 dataset_.type.bytes);
+  }
+  /// Number of chunks along a dimension at the largest extent that the dataset may have.
+  int64_t most_chunks(size_t dimension) const {
+    return (most_extent_[dimension] - 1) / dataset_.chunk_extent[dimension] + 1;
+  }
+
+  /// `number` counts the chunks of the largest extent. Those outside the present one hold no
+  /// values.
+  void add_numbered_chunk(int64_t number, const Hdf5IndexedChunk& chunk) {
+    const std::array<int64_t, 2> place = {number / most_chunks(1), number % most_chunks(1)};
+    bool edge = false;
+    for (size_t i = 0; i < place.size(); ++i) {
+      if (place[i] > (dataset_.extent[i] - 1) / dataset_.chunk_extent[i]) return;
+      edge = edge || (place[i] + 1) * dataset_.chunk_extent[i] > dataset_.extent[i];
+    }
+    const bool plain = plain_edges_ && edge;
+    add_chunk(place, plain ? ~uint32_t{0} : chunk.skipped_filters,
+              parts_.bytes(chunk.address, chunk.bytes));
   }
 
   Hdf5Parts parts_;
   int64_t most_bytes_;  ///< most bytes that a file of this size can hold with deflate
+  std::array<int64_t, 2> most_extent_ = {0, 1};  ///< the extent to which the dataset may grow
+  bool plain_edges_ = false;  ///< chunks that reach over the extent are not filtered
   Hdf5Dataset dataset_;
 };
 
 }  // namespace
 
 bool is_hdf5(const std::string& path) {
-  return io::MappedFile(path).text().starts_with(kSignature);
+  return !without_user_block(io::MappedFile(path)).empty();
 }
 
 Hdf5File::Hdf5File(std::string path)
-    : file_(std::move(path)), root_header_(read_superblock(file_)) {}
+    : file_(std::move(path)),
+      bytes_(without_user_block(file_)),
+      root_header_(read_superblock(bytes_, file_.path())) {}
 
 uint64_t Hdf5File::find(std::string_view name) const {
-  return LinkSearch(file_, name).run(root_header_);
+  return LinkSearch(bytes_, file_.path(), name).run(root_header_);
 }
 
 bool Hdf5File::has(std::string_view name) const {
@@ -342,7 +462,7 @@ bool Hdf5File::has(std::string_view name) const {
 Hdf5Dataset Hdf5File::dataset(std::string_view name) const {
   const uint64_t header = find(name);
   if (header == kHdf5Undefined) fail("{}: dataset '{}' is missing", file_.path(), name);
-  return DatasetReader(file_, name).read(header);
+  return DatasetReader(bytes_, file_.path(), name).read(header);
 }
 
 }  // namespace bertha::io

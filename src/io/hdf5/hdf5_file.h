@@ -1,8 +1,9 @@
 #pragma once
 
 // Reads HDF5 files with arrays of integers in their root group, in the formats of HDF5 1.0 and 1.8,
-// which h5py and libhdf5 write by default. Sections and terms are those of the "HDF5 File Format
-// Specification Version 3.0".
+// which h5py and libhdf5 write by default, and in those of HDF5 1.10 and 2.0 (libver="latest") for
+// arrays that do not grow. Sections and terms are those of the "HDF5 File Format Specification
+// Version 3.0".
 //
 // This reader does not use libhdf5, which trusts the contents of a file: crafted files make it read
 // outside the file. It also serves one thread at a time.
@@ -26,7 +27,7 @@ struct Hdf5Integer {
 };
 
 /// Filters and their registered numbers.
-enum class Hdf5Filter : uint16_t { kDeflate = 1, kShuffle = 2, kFletcher32 = 3 };
+enum class Hdf5Filter : uint16_t { kDeflate = 1, kShuffle = 2, kFletcher32 = 3, kLzf = 32000 };
 
 /// The values of one chunk after its filters.
 struct Hdf5Chunk {
@@ -50,7 +51,8 @@ struct Hdf5Dataset {
   int64_t chunks_across() const { return (extent[1] - 1) / chunk_extent[1] + 1; }
 };
 
-/// True when the file begins as an HDF5 file does. Throws Error when it cannot be read.
+/// True when the file begins as an HDF5 file does, or has a user block before such a beginning.
+/// Throws Error when it cannot be read.
 bool is_hdf5(const std::string& path);
 
 class Hdf5File {
@@ -72,7 +74,8 @@ class Hdf5File {
   uint64_t find(std::string_view name) const;
 
   io::MappedFile file_;
-  uint64_t root_header_ = 0;  ///< address of the root group's object header
+  std::span<const std::byte> bytes_;  ///< the file without its user block
+  uint64_t root_header_ = 0;          ///< address of the root group's object header
 };
 
 }  // namespace bertha::io

@@ -186,13 +186,13 @@ void Hdf5Fields::expect(std::string_view signature) {
 }
 
 std::span<const std::byte> Hdf5Parts::bytes(uint64_t address, uint64_t size) {
-  const uint64_t file_bytes = file_.bytes().size();
+  const uint64_t file_bytes = file_.size();
   if (address > file_bytes || size > file_bytes - address) {
     fail("{}: {} bytes expected at offset {}, the file has {}", owner_, size, address, file_bytes);
   }
   if (size > left_) fail("{}: its parts overlap", owner_);
   left_ -= size;
-  return file_.bytes().subspan(address, size);
+  return file_.subspan(address, size);
 }
 
 Hdf5Fields Hdf5Parts::summed_fields(uint64_t address, uint64_t size) {

@@ -11,8 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "io/atomic_file.h"
-
 namespace bertha::io {
 
 inline constexpr uint64_t kHdf5Undefined = ~uint64_t{0};  ///< the undefined address
@@ -43,9 +41,10 @@ class Hdf5Fields {
 /// trees whose nodes share children.
 class Hdf5Parts {
  public:
-  /// Every error begins with `owner`: the file and the object in it.
-  Hdf5Parts(const io::MappedFile& file, std::string owner)
-      : file_(file), owner_(std::move(owner)), left_(file.bytes().size()) {}
+  /// Every error begins with `owner`: the file and the object in it. `file` is the file without its
+  /// user block: addresses count from its first byte.
+  Hdf5Parts(std::span<const std::byte> file, std::string owner)
+      : file_(file), owner_(std::move(owner)), left_(file.size()) {}
 
   const std::string& owner() const { return owner_; }
   std::span<const std::byte> bytes(uint64_t address, uint64_t size);
@@ -54,7 +53,7 @@ class Hdf5Parts {
   Hdf5Fields summed_fields(uint64_t address, uint64_t size);
 
  private:
-  const io::MappedFile& file_;
+  std::span<const std::byte> file_;
   std::string owner_;
   uint64_t left_;
 };
