@@ -1,5 +1,6 @@
 #include "io/archive/byte_source.h"
 
+#include <bzlib.h>
 #include <zlib.h>
 
 #include "core/error.h"
@@ -122,6 +123,42 @@ TEST(Bzip2, PatternIsFoundAtEveryBit) {
     EXPECT_FALSE(mark->ends_stream);
     EXPECT_FALSE(find_bzip2_mark(bytes, mark->bit + 1).has_value());
   }
+}
+
+/// One block of up to 900,000 bytes. Its header then says that blocks have up to `level` times
+/// 100,000 bytes.
+std::string one_block(std::string text, char level) {
+  std::string packed(2 * text.size() + 600, '\0');
+  auto size = static_cast<unsigned>(packed.size());
+  EXPECT_EQ(BZ2_bzBuffToBuffCompress(packed.data(), &size, text.data(),
+                                     static_cast<unsigned>(text.size()), 9, 0, 0),
+            BZ_OK);
+  packed.resize(size);
+  packed[3] = level;
+  return packed;
+}
+
+TEST(Bzip2, BlockBeyondTheLevelOfItsStreamIsDamage) {
+  const std::string text = test::noise(150'000);
+  for (const char level : {'2', '5', '9'}) EXPECT_EQ(read_all(one_block(text, level)).text, text);
+  const All refused = read_all(one_block(text, '1'));
+  EXPECT_EQ(refused.text, "");
+  EXPECT_NE(refused.damage, "");
+  // Each stream has its own level.
+  const All joined = read_all(one_block("a", '1') + one_block(text, '2') + one_block(text, '1'), 2);
+  EXPECT_EQ(joined.text, "a" + text);
+  EXPECT_NE(joined.damage, "");
+}
+
+TEST(Bzip2, FileCutWithinTheHeaderOfAStreamIsDamage) {
+  const std::string packed = test::bzip2("some text");
+  for (const std::string rest : {"B", "BZ", "BZh", "BZh9"}) {
+    const All all = read_all(packed + rest);
+    EXPECT_EQ(all.text, "some text") << rest;
+    EXPECT_NE(all.damage.find("cut off"), std::string::npos) << rest;
+  }
+  EXPECT_NE(read_all("BZh").damage, "");
+  EXPECT_EQ(read_all(packed + "garbage").damage, "");  // as bzcat
 }
 
 }  // namespace

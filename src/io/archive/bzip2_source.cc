@@ -19,8 +19,9 @@ constexpr uint64_t kBlockPattern = 0x314159265359;  // pi
 constexpr uint64_t kEndPattern = 0x177245385090;    // its square root
 constexpr int kPatternBits = 48;
 constexpr int kSumBits = 32;
-constexpr int kHeaderBits = 32;  // "BZh9"
-/// A block holds 900,000 bytes; five bytes can encode a run of 259.
+constexpr int kHeaderBits = 32;               // "BZh9"
+constexpr uint64_t kHeaderBase = 0x425a6830;  // "BZh0"; a header adds its level, 1 to 9
+/// A block holds up to 900,000 bytes; five bytes can encode a run of 259.
 constexpr size_t kMaxBlockText = 900'000 / 5 * 259 + 1024;
 /// The number of consecutive chance patterns that are tolerated.
 constexpr size_t kMaxFalseMarks = 3;
@@ -126,12 +127,21 @@ std::optional<std::string> expand_stream(std::string& stream) {
   return text;
 }
 
-/// Expands the block at bits [begin, end), wrapped as a stream of its own. The checksum of a stream
-/// with one block is the block's checksum.
-std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, int64_t end) {
+/// The level of the header at bit `at`, or 0 when there is none.
+uint64_t level_at(std::string_view bytes, int64_t at) {
+  if (at < 0 || at % 8 != 0 || at + kHeaderBits > bit_size(bytes)) return 0;
+  const uint64_t level = read_bits(bytes, at, kHeaderBits) - kHeaderBase;
+  return level >= 1 && level <= 9 ? level : 0;
+}
+
+/// Expands the block at bits [begin, end), wrapped as a stream of its own with the level of its
+/// stream, which limits the size of the block. The checksum of a stream with one block is the
+/// block's checksum.
+std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, int64_t end,
+                                        uint64_t level) {
   if (end - begin < kPatternBits + kSumBits) return std::nullopt;
   BitWriter writer;
-  writer.put(0x425a6839, kHeaderBits);
+  writer.put(kHeaderBase + level, kHeaderBits);
   writer.copy(bytes, begin, end);
   writer.put(kEndPattern, kPatternBits);
   writer.put(read_bits(bytes, begin + kPatternBits, kSumBits), kSumBits);
@@ -142,6 +152,7 @@ std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, i
 /// A mark and the marks after it, one of which ends its block.
 struct Job {
   Bzip2Mark mark;
+  uint64_t level = 0;
   std::vector<int64_t> ends;
 };
 
@@ -164,7 +175,7 @@ class Bzip2Source : public ByteSource {
     while (!finished_) {
       std::optional<Block> block = workers_.next();
       if (!block) {
-        if (in_stream_ || expected_mark() >= 0) {
+        if (in_stream_ || expected_mark() >= 0 || ends_within_header()) {
           damage_ = fmt::format("the bzip2 data is cut off after byte {}", position_ / 8);
         }
         finished_ = true;
@@ -191,8 +202,14 @@ class Bzip2Source : public ByteSource {
       scan_ = mark->bit + 1;
     }
     if (marks_.empty()) return std::nullopt;
-    Job job{marks_.front(), {}};
+    Job job{marks_.front(), 0, {}};
     marks_.pop_front();
+    // Only at the start of a stream: four bytes in a block may look like a header by chance.
+    if (between_streams_) {
+      if (const uint64_t level = level_at(bytes_, job.mark.bit - kHeaderBits)) level_ = level;
+    }
+    between_streams_ = job.mark.ends_stream;
+    job.level = level_;
     for (const Bzip2Mark& mark : marks_) job.ends.push_back(mark.bit);
     return job;
   }
@@ -206,7 +223,7 @@ class Bzip2Source : public ByteSource {
     if (job.mark.ends_stream) return block;
     for (const int64_t end : job.ends) {
       block.end = end;
-      block.text = expand_block(bytes_, job.mark.bit, end);
+      block.text = expand_block(bytes_, job.mark.bit, end, job.level);
       if (block.text) break;
     }
     return block;
@@ -232,10 +249,13 @@ class Bzip2Source : public ByteSource {
   /// The position of the next mark: immediately inside a stream, or after a header between streams.
   int64_t expected_mark() const {
     if (in_stream_) return position_;
-    if (position_ + kHeaderBits > bit_size(bytes_)) return -1;
-    const uint64_t header = read_bits(bytes_, position_, kHeaderBits);
-    const bool sound = header > 0x425a6830 && header <= 0x425a6839;
-    return sound ? position_ + kHeaderBits : -1;
+    return level_at(bytes_, position_) > 0 ? position_ + kHeaderBits : -1;
+  }
+
+  /// Whether the file ends with one to three bytes of another stream's header.
+  bool ends_within_header() const {
+    const std::string_view rest = bytes_.substr(static_cast<size_t>(position_ / 8));
+    return !rest.empty() && std::string_view("BZh").starts_with(rest);
   }
 
   bool refuse(const Block& block) {
@@ -248,6 +268,8 @@ class Bzip2Source : public ByteSource {
   // State of the producer:
   int64_t scan_ = kHeaderBits;
   bool scanned_ = false;
+  bool between_streams_ = true;
+  uint64_t level_ = 9;  ///< of the stream of the mark given out last
   std::deque<Bzip2Mark> marks_;
   // State of the consumer:
   int64_t position_ = 0;  ///< one past the last accepted bit
