@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -75,6 +76,103 @@ std::optional<MappedName> map_name(std::string_view file_name) {
 
 namespace {
 
+// What wrappers put into names, at any depth: torch.compile, FSDP, activation checkpointing.
+constexpr std::array<std::string_view, 3> kWrapperParts = {"_orig_mod.", "_fsdp_wrapped_module.",
+                                                           "_checkpoint_wrapped_module."};
+
+// Names of encoders before "embeddings.": those that map_name() knows, and those of models of
+// another kind. Neither is a prefix of a wrapper.
+constexpr std::array<std::string_view, 3> kEncoders = {"bert", "roberta", "distilbert"};
+constexpr std::array<std::string_view, 10> kOtherModels = {
+    "xlm_roberta", "electra",    "albert",   "deberta",    "mpnet",
+    "longformer",  "mobilebert", "layoutlm", "nomic_bert", "data2vec_text"};
+
+std::string without_wrappers(std::string_view name) {
+  std::string text(name);
+  for (const std::string_view part : kWrapperParts) {
+    size_t at = 0;
+    while ((at = text.find(part, at)) != std::string::npos) {
+      const bool whole = at == 0 || text[at - 1] == '.';
+      if (whole) {
+        text.erase(at, part.size());
+      } else {
+        at += part.size();
+      }
+    }
+  }
+  return text;
+}
+
+/// What stands before "bert." or "embeddings." in the name of the word embeddings; nothing for
+/// other tensors and other models.
+std::optional<std::string> encoder_prefix(std::string_view name) {
+  const bool slashes = name.find('/') != std::string_view::npos;
+  const size_t at =
+      name.find(slashes ? "embeddings/word_embeddings" : "embeddings.word_embeddings.");
+  if (at == std::string_view::npos) return std::nullopt;
+  std::string_view prefix = name.substr(0, at);
+  const char separator = slashes ? '/' : '.';
+  if (!prefix.empty() && prefix.back() != separator) return std::nullopt;
+  const auto last_part = [&](std::string_view part) {
+    const std::string whole = std::string(part) + separator;
+    return prefix == whole || prefix.ends_with(separator + whole);
+  };
+  if (std::any_of(kOtherModels.begin(), kOtherModels.end(), last_part)) return std::nullopt;
+  for (const std::string_view encoder : kEncoders) {
+    if (last_part(encoder)) prefix.remove_suffix(encoder.size() + 1);
+  }
+  return std::string(prefix);
+}
+
+bool is_averaged(const std::string& prefix) {
+  return prefix.find("ema") != std::string::npos;
+}
+
+}  // namespace
+
+FileNames::FileNames(const io::TensorSource& source) {
+  std::set<std::string> found;
+  for (const io::TensorInfo& info : source.tensors()) {
+    if (auto prefix = encoder_prefix(without_wrappers(info.name))) found.insert(std::move(*prefix));
+  }
+  if (found.contains("")) return;
+  // A file with trained and averaged weights means the trained ones.
+  if (found.size() > 1) std::erase_if(found, is_averaged);
+  if (found.size() == 1) prefix_ = *found.begin();
+  if (found.size() > 1) rivals_.assign(found.begin(), found.end());
+}
+
+std::string FileNames::bare(std::string_view file_name) const {
+  std::string name = without_wrappers(file_name);
+  if (name.starts_with(prefix_)) name.erase(0, prefix_.size());
+  return name;
+}
+
+std::optional<MappedName> FileNames::map(std::string_view file_name) const {
+  return map_name(bare(file_name));
+}
+
+namespace {
+
+/// The first parts of the names, "model.encoder.*", each once, for messages.
+std::string outline(const std::vector<io::TensorInfo>& tensors) {
+  constexpr size_t kMost = 10;
+  std::vector<std::string> heads;
+  for (const io::TensorInfo& info : tensors) {
+    const size_t first = info.name.find_first_of("./");
+    const size_t second =
+        first == std::string::npos ? first : info.name.find_first_of("./", first + 1);
+    std::string head = info.name.substr(0, std::min<size_t>(second, 100));
+    if (second != std::string::npos) head += ".*";
+    if (std::find(heads.begin(), heads.end(), head) == heads.end()) heads.push_back(head);
+    if (heads.size() > kMost) {
+      heads.back() = "…";
+      break;
+    }
+  }
+  return heads.empty() ? "" : ": " + join(heads, ", ");
+}
+
 std::vector<int64_t> extents_of(const Shape& shape, bool transposed) {
   std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
   if (transposed) std::swap(extents.front(), extents.back());
@@ -86,6 +184,18 @@ bool pads(const Parameter& parameter, bool vocabulary, const std::vector<int64_t
   const Shape& shape = parameter.shape;
   return vocabulary && std::ssize(found) == shape.rank() && found[0] < shape[0] &&
          found[0] > shape[0] - 8 && (shape.rank() == 1 || found[1] == shape[1]);
+}
+
+/// False for integers and for types that are not converted.
+bool has_fractions(const io::TensorInfo& info) {
+  const DType type = info.dtype;
+  return info.foreign_type.empty() && (type == DType::kF32 || type == DType::kF16 ||
+                                       type == DType::kBF16 || type == DType::kF64);
+}
+
+std::string misfit(const io::TensorInfo& info, const Parameter& parameter) {
+  return fmt::format("{} is {}, the model needs {}", info.name, io::shape_string(info.shape),
+                     parameter.shape.to_string());
 }
 
 }  // namespace
@@ -106,19 +216,41 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
   });
 }
 
-WeightFile::WeightFile(const std::string& path) : source_(io::open_weights(path)) {
+WeightFile::WeightFile(const std::string& path)
+    : source_(io::open_weights(path)), names_(*source_) {
   for (const io::TensorInfo& info : source_->tensors()) {
-    const std::optional<MappedName> mapped = map_name(info.name);
+    const std::optional<MappedName> mapped = names_.map(info.name);
     // A file may hold a parameter under several names; the first one counts.
     if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
     // An untied decoder adds its own bias, and the head's is of no use.
     if (mapped && info.name.ends_with("decoder.bias")) places_[mapped->name].info = &info;
-    if (!family_) family_ = family_of_name(info.name);
+    if (!family_) family_ = family_of_name(names_.bare(info.name));
   }
-  if (has(kWordEmbeddings) && has("bert.encoder.layer.0.attention.self.query.weight")) return;
+  if (!has(kWordEmbeddings) || !has("bert.encoder.layer.0.attention.self.query.weight")) refuse();
+  if (vocabulary_rows() == 0) {
+    fail(
+        "{}: {} is empty, as DeepSpeed's ZeRO leaves it; its zero_to_fp32.py merges the partitions",
+        source_->path(), place(kWordEmbeddings).info->name);
+  }
+}
+
+void WeightFile::refuse() const {
   const auto& all = source_->tensors();
-  fail("{}: no tensor of it is a parameter of a BERT encoder ({} tensors{})", source_->path(),
-       all.size(), all.empty() ? std::string() : ", the first " + all[0].name);
+  if (!names_.rivals().empty()) {
+    fail("{}: it has several encoders, under {}; save the one that you mean", source_->path(),
+         join(names_.rivals(), ", "));
+  }
+  const bool objects = std::any_of(all.begin(), all.end(), [](const io::TensorInfo& info) {
+    return info.name.ends_with("/.ATTRIBUTES/VARIABLE_VALUE");
+  });
+  if (objects) {
+    fail(
+        "{}: a checkpoint of TensorFlow 2, whose names are those of Python objects{}. transformers "
+        "has a script for such files, convert_bert_original_tf2_checkpoint_to_pytorch.py",
+        source_->path(), outline(all));
+  }
+  fail("{}: no tensor of it is a parameter of a BERT encoder; it has {} tensors{}", source_->path(),
+       all.size(), outline(all));
 }
 
 const WeightFile::Place& WeightFile::place(const std::string& parameter) const {
@@ -162,12 +294,13 @@ void WeightFile::check(const ParameterTable& table) const {
     const auto& [info, transposed] = found->second;
     const bool vocabulary = table.has_vocabulary_rows(index);
     const bool swapped = transposed && parameter.shape.rank() == 2;
-    if (info->shape == extents_of(parameter.shape, swapped) ||
-        pads(parameter, vocabulary, info->shape)) {
-      continue;
-    }
-    misfits.push_back(fmt::format("{} is {}, the model needs {}", info->name,
-                                  io::shape_string(info->shape), parameter.shape.to_string()));
+    const bool fits = info->shape == extents_of(parameter.shape, swapped) ||
+                      pads(parameter, vocabulary, info->shape);
+    if (fits && has_fractions(*info)) continue;
+    misfits.push_back(fits ? fmt::format("{} holds {}, which are no weights without the scales of "
+                                         "their quantization",
+                                         info->name, info->type_name())
+                           : misfit(*info, parameter));
   }
   if (!misfits.empty()) {
     fail("{} does not fit the config: {}", source_->path(), join(misfits, "; "));
@@ -183,7 +316,7 @@ void WeightFile::check_family(const Config& config) const {
 std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
   std::vector<std::string> names;
   for (const io::TensorInfo& info : source_->tensors()) {
-    const std::optional<MappedName> mapped = map_name(info.name);
+    const std::optional<MappedName> mapped = names_.map(info.name);
     const bool repeats = mapped && mapped->name == kDecoder;  // the word embeddings, where tied
     if (mapped && !repeats && table.find(mapped->name) < 0) names.push_back(info.name);
   }

@@ -23,10 +23,31 @@ struct MappedName {
   bool transposed = false;  ///< TensorFlow keeps matrices as [inputs, outputs]
 };
 
-/// Maps the name of a tensor in a file: gamma/beta or weight/bias, dense or dense_act, with or
-/// without `bert.`, with TensorFlow's slashes. Returns nothing for a tensor that is not a
-/// parameter: optimizer slots, position_ids.
+/// Maps the name of a tensor in a file, without a prefix of a wrapper: gamma/beta or weight/bias,
+/// dense or dense_act, with or without `bert.`, with TensorFlow's slashes. Returns nothing for a
+/// tensor that is not a parameter: optimizer slots, position_ids.
 std::optional<MappedName> map_name(std::string_view file_name);
+
+/// Maps the names of one file whose encoder may lie within other modules: "module." of
+/// data-parallel training and DeepSpeed, "model." of Lightning, "_orig_mod." of torch.compile, the
+/// parts of FSDP, or any other prefix that all tensors of the encoder have before "bert." or
+/// "embeddings.".
+class FileNames {
+ public:
+  explicit FileNames(const io::TensorSource& source);
+
+  /// The name after removal of what wrappers added.
+  std::string bare(std::string_view file_name) const;
+  /// As map_name(), of the bare name.
+  std::optional<MappedName> map(std::string_view file_name) const;
+  /// The prefixes of several encoders, none of which can be told to be the one that is meant, in
+  /// alphabetical order. Usually empty.
+  const std::vector<std::string>& rivals() const { return rivals_; }
+
+ private:
+  std::string prefix_;
+  std::vector<std::string> rivals_;
+};
 
 /// Writes to `to` [rows, columns] the transpose of `from` [columns, rows].
 void transpose(std::span<const float> from, int64_t rows, int64_t columns, float* to);
@@ -35,7 +56,8 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
 /// reads values on demand, so that a model need not be in memory twice.
 class WeightFile {
  public:
-  /// Throws Error when the file cannot be opened or has no layer of a BERT encoder.
+  /// Throws Error when the file cannot be opened, and Error with the names that were found when it
+  /// has no layer of a BERT encoder or those of several.
   explicit WeightFile(const std::string& path);
 
   const io::TensorSource& source() const { return *source_; }
@@ -47,8 +69,9 @@ class WeightFile {
   /// Rows of the word embeddings.
   int64_t vocabulary_rows() const;
 
-  /// Throws Error that lists the tensors whose shapes do not fit the table. The vocabulary may be
-  /// up to 7 rows short.
+  /// Throws Error that lists the tensors whose shapes do not fit the table or that hold integers,
+  /// which are no weights without the scales of their quantization. The vocabulary may be up to 7
+  /// rows short.
   void check(const ParameterTable& table) const;
   /// Throws Error when the names of the tensors are those of another family than the config's.
   void check_family(const Config& config) const;
@@ -70,7 +93,10 @@ class WeightFile {
   const Place& place(const std::string& parameter) const;
   void fill(const Parameter& parameter, const io::TensorData& data, float* values) const;
 
+  [[noreturn]] void refuse() const;
+
   std::unique_ptr<io::TensorSource> source_;
+  FileNames names_;
   std::map<std::string, Place> places_;
   std::optional<ModelFamily> family_;  ///< that the names show
 };

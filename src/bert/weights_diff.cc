@@ -29,8 +29,9 @@ struct Entry {
 class Side {
  public:
   explicit Side(const std::string& path) : source_(io::open_weights(path)) {
+    const FileNames names(*source_);
     for (const io::TensorInfo& info : source_->tensors()) {
-      const auto mapped = map_name(info.name).value_or(MappedName{info.name, false});
+      const auto mapped = names.map(info.name).value_or(MappedName{info.name, false});
       const Entry entry = {&info, mapped.transposed && info.shape.size() == 2};
       by_name_.emplace(mapped.name, entry);
       if (info.name.ends_with("decoder.bias")) by_name_.insert_or_assign(mapped.name, entry);

@@ -20,6 +20,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json json_of(const io::TensorSource& source, const io::TensorInfo& info) {
+  if (!info.foreign_type.empty()) {
+    return {{"name", info.name}, {"dtype", info.foreign_type}, {"shape", info.shape}};
+  }
   const io::TensorStatistics s = io::tensor_statistics(io::read_values(source, info));
   return {{"name", info.name},   {"dtype", name_of(info.dtype)},
           {"shape", info.shape}, {"norm", s.norm},
@@ -73,6 +76,9 @@ Json describe(const std::string& path) {
                  {"format", source->format()},
                  {"tensors_count", source->tensors().size()},
                  {"elements", elements}};
+  if (const auto refused = source->refused_globals(); !refused.empty()) {
+    result["refused_globals"] = refused;
+  }
   if (const infer::ModelFiles files = infer::find_model(path); infer::has_config(files)) {
     describe_model(files, result);
   }
@@ -100,13 +106,23 @@ void print_object(const Json& object, size_t indent) {
 
 void print_text(const Json& file) {
   for (const auto& [key, value] : file.items()) {
-    if (key != "tensors") print_object({{key, value}}, 0);
+    if (key == "refused_globals") {
+      fmt::print("{:<30} {}\n", "code that was not run", value.dump());
+    } else if (key != "tensors") {
+      print_object({{key, value}}, 0);
+    }
   }
   size_t widest = 0;
   for (const Json& t : file["tensors"]) {
     widest = std::max(widest, t["name"].get_ref<const std::string&>().size());
   }
   for (const Json& t : file["tensors"]) {
+    if (!t.contains("norm")) {
+      fmt::print("{:<{}} {:<5} {:<14} not converted\n", t["name"].get<std::string>(),
+                 std::min<size_t>(widest, 100), t["dtype"].get<std::string>(),
+                 io::shape_string(t["shape"].get<std::vector<int64_t>>()));
+      continue;
+    }
     fmt::print("{:<{}} {:<5} {:<14} norm {:<11.6g} min {:<10.4g} max {:.4g}",
                t["name"].get<std::string>(), std::min<size_t>(widest, 100),
                t["dtype"].get<std::string>(),

@@ -91,10 +91,14 @@ TEST(Safetensors, HostileHeadersAreRejected) {
       {"{", "not JSON"},
       {"{} x", "not JSON"},
       {R"({"a":{)" + good + R"(},"a":{)" + good + "}}", "occurs twice"},
-      {R"({"a":{)" + good + R"(,"dtype":"U8"}})", "unexpected key \"dtype\""},
-      {R"({"a":{)" + good + R"(,"x":1}})", "unexpected key \"x\""},
+      {R"({"a":{)" + good + R"(,"dtype":"U8"}})", "the key \"dtype\" occurs twice"},
+      {R"({"a":{)" + good + R"(,"x":{"y":[1,{}]})", "not JSON"},
       {R"({"a":{"dtype":"U8","shape":[2]}})", "expected dtype, shape and data_offsets"},
-      {R"({"a":{"dtype":"C64","shape":[2],"data_offsets":[0,2]}})", "element type C64"},
+      {R"({"a":{"dtype":"C64","shape":[2],"data_offsets":[0,2]}})", "of [2] C64 has 2 bytes"},
+      {R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", "of [3] F4 has 2 bytes"},
+      {R"({"a":{"dtype":"X8","shape":[2],"data_offsets":[0,2]}})", "element type X8"},
+      {R"({"a":{)" + good + "}}" + std::string(1, '\0'), "a NUL at byte"},
+      {"  ", "expected weights"},
       {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,2]}})", "has 2 bytes"},
       {R"({"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}})", "negative"},
       {R"({"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}})", "fraction"},
@@ -132,6 +136,48 @@ TEST(Safetensors, HostileHeadersAreRejected) {
   }
 }
 
+TEST(Safetensors, BlanksAndUnknownKeysAreAcceptedAsTheReferenceDoes) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  const std::string entry = R"("dtype":"U8","shape":[2],"data_offsets":[0,2])";
+  const std::vector<std::string> headers = {
+      "\t\n {\"a\":{" + entry + "}}\r ", "{\"a\":{\"x\":1," + entry + "}}",
+      "{\"a\":{" + entry + R"(,"y":{"dtype":[{"a":null},-1,2.5,true,"F32"]},"z":[]}})"};
+  for (const std::string& header : headers) {
+    test::write_all(path, safetensors(header, "\x01\x02"));
+    EXPECT_EQ(read(*open_weights(path), "a"), (std::vector<float>{1, 2})) << header;
+  }
+}
+
+TEST(Safetensors, TypesThatAreNotConvertedAreListedAndPassedOver) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  const std::vector<std::pair<std::string, int>> types = {
+      {"I16", 16},    {"U16", 16},    {"U32", 32},    {"U64", 64},        {"C64", 64},
+      {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
+  std::string header = R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+  int at = 4;
+  for (const auto& [type, bits] : types) {
+    header += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[2,4],"data_offsets":[{},{}]}})", type,
+                          type, at, at + bits);
+    at += bits;
+  }
+  const float value = 2.5;
+  std::string data(reinterpret_cast<const char*>(&value), 4);
+  data.resize(static_cast<size_t>(at));
+  test::write_all(path, safetensors(header + "}", data));
+  const auto source = open_weights(path);
+  EXPECT_EQ(read(*source, "w"), std::vector<float>{2.5});
+  for (const auto& [type, bits] : types) {
+    const TensorInfo* info = source->find(type);
+    ASSERT_NE(info, nullptr) << type;
+    EXPECT_EQ(info->type_name(), type);
+    EXPECT_EQ(info->shape, (std::vector<int64_t>{2, 4}));
+    EXPECT_THROW(source->read(type), Error) << type;
+  }
+}
+
 TEST(Safetensors, ShardsAreReadThroughTheIndex) {
   const TemporaryFolder folder;
   write_safetensors(folder.file("one.safetensors"), {ramp("a", 2, 1)});
@@ -166,7 +212,7 @@ TEST(OpenWeights, ShardsOfTorchFilesAreReadThroughTheIndex) {
   const auto source = open_weights(folder.path());
   EXPECT_STREQ(source->format(), "torch");
   EXPECT_EQ(source->tensors().size(), 2U);
-  EXPECT_EQ(read(*source, "b"), values);
+  EXPECT_EQ(read(*source, "module.b"), values);
   test::write_all(index, R"({"weight_map": {"a": "part-b.bin"}})");
   EXPECT_NE(error_of(index).find("tensor a is not in part-b.bin"), std::string::npos);
   test::write_all(index, R"({"weight_map": {"a": "pytorch_model.bin.index.json"}})");
@@ -176,7 +222,7 @@ TEST(OpenWeights, ShardsOfTorchFilesAreReadThroughTheIndex) {
 TEST(OpenWeights, PlainAndWrappedStateDictsAreRead) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2};
-  for (const char* key : {"", "model", "state_dict"}) {
+  for (const char* key : {"", "model", "state_dict", "model_state_dict", "module", "net", "ema"}) {
     TorchWriter writer;
     PickleTree& tree = writer.tree();
     PickleValue& dict = tree.ordered_dict();
@@ -189,7 +235,7 @@ TEST(OpenWeights, PlainAndWrappedStateDictsAreRead) {
     const auto source = open_weights(folder.path());
     EXPECT_STREQ(source->format(), "torch");
     ASSERT_EQ(source->tensors().size(), 1U);
-    EXPECT_EQ(read(*source, "w"), values);
+    EXPECT_EQ(read(*source, "module.w"), values);
   }
   write_safetensors(folder.file("model.safetensors"), {ramp("w", 1, 9)});
   EXPECT_STREQ(open_weights(folder.path())->format(), "safetensors");
@@ -209,6 +255,60 @@ TEST(OpenWeights, ErrorsNameWhatWasFound) {
   EXPECT_NE(error_of(folder.file("o.pt")).find("found an object of os.system"), std::string::npos);
   writer.save(folder.file("d.pt"), tree.dict());
   EXPECT_NE(error_of(folder.file("d.pt")).find("a dict without tensors"), std::string::npos);
+  PickleValue& keys = tree.dict();
+  tree.set(keys, "model", tree.list());
+  tree.set(keys, "epoch", tree.integer(3));
+  writer.save(folder.file("k.pt"), keys);
+  EXPECT_NE(error_of(folder.file("k.pt"))
+                .find("its keys are \"model\" (a list), \"epoch\" (the integer 3)"),
+            std::string::npos);
+}
+
+TEST(OpenWeights, FilesOfOtherKindsAreNamedForWhatTheyAre) {
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a Git LFS pointer"},
+      {"\n<!DOCTYPE html>\n<html></html>", "a web page"},
+      {"<html lang=\"en\">", "a web page"},
+      {"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "a web page"},
+      {"\x89HDF\r\n\x1a\n" + std::string(90, '\0'), "an HDF5 file, as tf_model.h5 of Keras"},
+      {std::string(257, 'x') + "ustar" + std::string(300, '\0'), "a tar archive"},
+      {"\x1f\x8b\b more", "compressed with gzip"},
+      {"GGUF....", "a GGUF file"},
+      {"", "an empty file"}};
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
+  for (const auto& [contents, meaning] : files) {
+    test::write_all(path, contents);
+    const std::string message = error_of(path);
+    EXPECT_NE(message.find("expected weights"), std::string::npos) << message;
+    EXPECT_NE(message.find("; this is " + meaning), std::string::npos) << message;
+  }
+  std::filesystem::remove(path);
+  test::write_all(folder.file("tf_model.h5"), "x");
+  test::write_all(folder.file("onnx/model.onnx"), "x");
+  EXPECT_NE(error_of(folder.path()).find("it has tf_model.h5, onnx/model.onnx"), std::string::npos);
+}
+
+TEST(OpenWeights, CodeInACheckpointIsNamedAndNeverRun) {
+  const TemporaryFolder folder;
+  const std::vector<float> values = {1, 2};
+  TorchWriter writer;
+  PickleTree& tree = writer.tree();
+  PickleValue& dict = tree.ordered_dict();
+  tree.set(dict, "w",
+           writer.tensor(DType::kF32, std::vector<int64_t>{2}, std::as_bytes(std::span(values))));
+  PickleValue& arguments = tree.tuple();
+  arguments.append(tree.string("touch " + folder.file("ran")));
+  tree.set(dict, "evil", tree.object("posix.system", arguments));
+  tree.set(dict, "again", tree.object("posix.system", arguments));
+  tree.set(dict, "args", tree.object("argparse.Namespace", tree.tuple()));
+  tree.set(dict, "size", tree.object("torch.Size", tree.tuple()));
+  writer.save(folder.file("a.pt"), dict);
+  const auto source = open_weights(folder.file("a.pt"));
+  EXPECT_EQ(read(*source, "w"), values);
+  EXPECT_EQ(source->refused_globals(),
+            (std::vector<std::string>{"posix.system", "argparse.Namespace"}));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("ran")));
 }
 
 TEST(Convert, EveryHalfRoundTrips) {

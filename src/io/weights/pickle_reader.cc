@@ -301,7 +301,7 @@ void PickleReader::make_object(std::string_view extra_opcode) {
     return push(dict);
   }
   PickleValue& object = tree_.make(Kind::kObject);
-  object.text_ = callable.is(Kind::kGlobal) ? callable.text_ : "a value that is no global";
+  object.text_ = callable.is(Kind::kGlobal) ? callable.text_ : "a call within a call";
   object.items_.push_back(&arguments);
   push(object);
 }

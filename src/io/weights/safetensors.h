@@ -20,10 +20,16 @@ class SafetensorsFile {
     std::vector<int64_t> shape;
     uint64_t begin;  ///< offset in the data
     uint64_t end;
+    std::string foreign_type = {};  ///< as TensorInfo::foreign_type
   };
 
+  /// True for eight bytes of a header's length, followed by a JSON object. Blanks may precede the
+  /// object: some writers pad the header in front.
+  static bool matches(std::span<const std::byte> bytes);
+
   /// Opens the file and checks the whole header: lengths, element types, shapes against lengths,
-  /// overlaps and gaps, duplicate names. Throws Error.
+  /// overlaps and gaps, duplicate names. Keys of an entry that the format does not have are passed
+  /// over, as the reference implementation does. Throws Error.
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return file_.path(); }

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/foreign_file.h"
 #include "io/weights/safetensors.h"
+#include "io/weights/state_dict.h"
 #include "io/weights/tf_bundle.h"
 #include "io/weights/torch_file.h"
 
@@ -25,50 +27,26 @@ bool is_there(const fs::path& path) {
 /// Weight files of a Hugging Face folder, in order of preference.
 constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
                                      "pytorch_model.bin.index.json", "pytorch_model.bin"};
-constexpr std::string_view kModule = "module.";
 constexpr int64_t kMaxIndexBytes = int64_t{1} << 19;
 constexpr size_t kMaxNameBytes = 4096;
 
 class TorchSource : public TensorSource {
  public:
   explicit TorchSource(const std::string& path) : TensorSource(path), file_(path) {
-    const PickleValue& weights = state_dict();
-    const auto items = weights.items();
+    const auto items = find_state_dict(file_.root(), path).items();
     for (size_t i = 0; i + 1 < items.size(); i += 2) {
       if (!items[i]->is(PickleValue::Kind::kString) || !TorchFile::is_tensor(*items[i + 1])) {
         continue;
       }
-      std::string_view name = items[i]->text();
-      TensorData data = file_.describe(*items[i + 1], name);
-      if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
-      add({std::string(name), data.dtype, std::move(data.shape)});
+      add(file_.info(*items[i + 1], items[i]->text()));
       values_.push_back(items[i + 1]);
-    }
-    if (values_.empty()) {
-      fail("{}: a dict without tensors, expected a state dict{}", path,
-           items.size() < 2 ? "" : "; its first value is " + items[1]->description());
     }
     reject_repetition();
   }
   const char* format() const override { return "torch"; }
+  std::vector<std::string> refused_globals() const override { return file_.refused_globals(); }
 
  private:
-  const PickleValue& state_dict() const {
-    const PickleValue& root = file_.root();
-    if (!root.is(PickleValue::Kind::kDict)) {
-      fail("{}: expected a dict of tensors, found {}", path(), root.description());
-    }
-    for (const char* key : {"model", "state_dict"}) {
-      const PickleValue* inner = root.find(key);
-      if (inner == nullptr) continue;
-      if (!inner->is(PickleValue::Kind::kDict)) {
-        fail("{}: expected a dict of tensors under \"{}\", found {}", path(), key,
-             inner->description());
-      }
-      return *inner;
-    }
-    return root;
-  }
   /// Two names may share a tensor, and a tensor may repeat its elements. A small file that expands
   /// to a very large amount of data is hostile.
   void reject_repetition() const {
@@ -77,6 +55,7 @@ class TorchSource : public TensorSource {
     const int64_t most = kMaxRatio * file_.size_bytes() + kFreeBytes;
     int64_t total = 0;
     for (const TensorInfo& info : tensors()) {
+      if (!info.foreign_type.empty()) continue;  // never read
       const int64_t size = element_count(info.shape) * size_of(info.dtype);
       if (size > most - total) {
         fail("{}: tensors of more than {} bytes in a file of {}", path(), most, file_.size_bytes());
@@ -96,7 +75,7 @@ class SafetensorsSource : public TensorSource {
  public:
   explicit SafetensorsSource(const std::string& path) : TensorSource(path), file_(path) {
     for (const SafetensorsFile::Entry& entry : file_.entries()) {
-      add({entry.name, entry.dtype, entry.shape});
+      add({entry.name, entry.dtype, entry.shape, entry.foreign_type});
     }
   }
   const char* format() const override { return "safetensors"; }
@@ -157,9 +136,7 @@ class ShardedSource : public TensorSource {
       opened[shard] = true;
     }
     for (const auto& [name, shard] : names) {
-      std::string_view bare = name;
-      if (bare.starts_with(kModule)) bare.remove_prefix(kModule.size());
-      if (find(bare) == nullptr) fail("{}: tensor {} is not in {}", path, name, shard);
+      if (find(name) == nullptr) fail("{}: tensor {} is not in {}", path, name, shard);
     }
     if (files_.empty()) fail("{}: the index names no file", path);
   }
@@ -193,15 +170,18 @@ std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
     if (has(name)) return open_weights((folder / name).string());
   }
   if (has("bert_model.ckpt.index")) return open_weights((folder / "bert_model.ckpt").string());
+  std::string others;  // weights of other programs, so that the message can say what is there
+  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx/model.onnx",
+                           "saved_model.pb", "checkpoint"}) {
+    if (has(name)) others += fmt::format("{}{}", others.empty() ? "; it has " : ", ", name);
+  }
   fail(
       "{}: the folder has neither model.safetensors, pytorch_model.bin, an index of such files nor "
-      "bert_model.ckpt.index",
-      folder.string());
-}
-
-/// True for eight bytes of a plausible length followed by a JSON object.
-bool looks_like_safetensors(std::span<const std::byte> bytes) {
-  return bytes.size() > 8 && bytes[8] == std::byte{'{'};
+      "bert_model.ckpt.index{}{}",
+      folder.string(), others,
+      others.empty() ? ""
+                     : ". A version of transformers that reads those can save the weights as "
+                       "model.safetensors");
 }
 
 }  // namespace
@@ -214,6 +194,9 @@ const TensorInfo* TensorSource::find(std::string_view name) const {
 TensorData TensorSource::read(std::string_view name) const {
   const auto found = by_name_.find(std::string(name));
   if (found == by_name_.end()) fail("{}: there is no tensor {}", path_, name);
+  if (const std::string& type = tensors_[found->second].foreign_type; !type.empty()) {
+    fail("{}: tensor {} has the element type {}, which is not supported", path_, name, type);
+  }
   return read_at(found->second);
 }
 
@@ -245,10 +228,12 @@ std::unique_ptr<TensorSource> open_weights(const std::string& path) {
   }
   bool torch = false;
   bool safetensors = false;
+  std::string foreign;
   {
     const MappedFile file(path);
     torch = TorchFile::matches(file.bytes());
-    safetensors = looks_like_safetensors(file.bytes());
+    safetensors = SafetensorsFile::matches(file.bytes());
+    foreign = describe_foreign_file(file.text());
   }
   if (torch) return std::make_unique<TorchSource>(path);
   if (safetensors) return std::make_unique<SafetensorsSource>(path);
@@ -256,7 +241,8 @@ std::unique_ptr<TensorSource> open_weights(const std::string& path) {
     return std::make_unique<TfSource>(path.substr(0, path.size() - kIndex.size()));
   }
   if (path.ends_with(".json")) return std::make_unique<ShardedSource>(path);
-  fail("{}: expected weights: a torch.save or safetensors file or a TensorFlow checkpoint", path);
+  fail("{}: expected weights: a torch.save or safetensors file or a TensorFlow checkpoint{}", path,
+       foreign.empty() ? "" : "; this is " + foreign);
 }
 
 }  // namespace bertha::io

@@ -18,6 +18,12 @@ struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
+  /// The file's name of an element type that this program does not convert, as "F8_E4M3"; else
+  /// empty. Such a tensor is listed, and `dtype` says nothing. Reading it throws Error.
+  std::string foreign_type = {};
+
+  /// The name of the element type, for messages.
+  std::string type_name() const { return foreign_type.empty() ? name_of(dtype) : foreign_type; }
 };
 
 /// An open weight file or set of files. One thread at a time may use it.
@@ -31,11 +37,13 @@ class TensorSource {
   const std::string& path() const { return path_; }
   /// "torch", "safetensors" or "tensorflow".
   virtual const char* format() const = 0;
-  /// All tensors in the order of the file. A leading "module.", which data-parallel training adds
-  /// to every name, is removed.
+  /// All tensors in the order of the file, under its names.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   /// The tensor of this name, or null.
   const TensorInfo* find(std::string_view name) const;
+  /// Names of classes and functions in the file ("posix.system") that weights do not need. They are
+  /// code that a reader of pickles would run. This program never does.
+  virtual std::vector<std::string> refused_globals() const { return {}; }
   /// Reads a tensor and checks its checksum if the format has one. The view must not outlive the
   /// source. Throws Error when there is no tensor of this name or it is damaged.
   TensorData read(std::string_view name) const;
@@ -58,7 +66,7 @@ class TensorSource {
 /// Opens weights; the kind of `path` decides:
 ///   a folder: model.safetensors.index.json with its shards, model.safetensors, the same two of
 ///     pytorch_model.bin, or a bert_model.ckpt of TensorFlow, in this order;
-///   a file of torch.save: the state dict under "model" or "state_dict", or the file's own;
+///   a file of torch.save: its state dict (state_dict.h);
 ///   a safetensors file, or the index of several files;
 ///   a TensorFlow bundle: its prefix, as in "bert_model.ckpt", or its .index.
 /// Throws Error that states what was found instead.

@@ -13,7 +13,7 @@
 #include "io/archive/zip.h"
 #include "io/atomic_file.h"
 #include "io/weights/pickle.h"
-#include "io/weights/tensor_data.h"
+#include "io/weights/tensor_source.h"
 
 namespace bertha::io {
 
@@ -29,14 +29,16 @@ class TorchFile {
   const std::string& path() const { return file_.path(); }
   int64_t size_bytes() const { return file_.size_bytes(); }
   const PickleValue& root() const { return *root_; }
+  /// TensorSource::refused_globals().
+  std::vector<std::string> refused_globals() const;
   /// Checks the checksum of every entry, even if no tensor uses it. The older format has no
   /// checksums.
   void verify() const;
 
   /// True for an object that describes a tensor or a numpy array; reading it may still fail.
   static bool is_tensor(const PickleValue& value);
-  /// dtype and shape of a tensor, without its bytes. Messages use `name`.
-  TensorData describe(const PickleValue& value, std::string_view name) const;
+  /// Type and shape of a tensor, without its bytes, under this name.
+  TensorInfo info(const PickleValue& value, std::string_view name) const;
   /// The tensor, made contiguous. The CRC of its storage is checked at the first use. Throws Error
   /// that names the kind of `value` when it is not a tensor.
   TensorData tensor(const PickleValue& value, std::string_view name) const;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -14,6 +15,52 @@ namespace {
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyProtocol = 1001;
 constexpr size_t kLegacyMagicWithin = 32;
+
+constexpr size_t kMostNames = 100;  // of refused globals that are listed
+constexpr size_t kMostNameBytes = 200;
+
+/// Whether torch.load(weights_only=True) allows this global, or it is a plain type: what state
+/// dicts, settings and numpy arrays are made of.
+bool is_weight_global(std::string_view name) {
+  constexpr auto kNames = std::to_array<std::string_view>({"collections.OrderedDict",
+                                                           "collections.defaultdict",
+                                                           "collections.Counter",
+                                                           "_codecs.encode",
+                                                           "torch.Size",
+                                                           "torch.device",
+                                                           "torch.Tensor",
+                                                           "torch.nn.Parameter",
+                                                           "torch.nn.parameter.Parameter",
+                                                           "torch._tensor._rebuild_from_type_v2",
+                                                           "torch.serialization._get_layout",
+                                                           "numpy.dtype",
+                                                           "numpy.ndarray",
+                                                           "numpy.core.multiarray._reconstruct",
+                                                           "numpy._core.multiarray._reconstruct",
+                                                           "numpy.core.multiarray.scalar",
+                                                           "numpy._core.multiarray.scalar",
+                                                           "numpy.core.numeric._frombuffer",
+                                                           "numpy._core.numeric._frombuffer",
+                                                           "builtins.set",
+                                                           "builtins.frozenset",
+                                                           "builtins.bytearray",
+                                                           "builtins.int",
+                                                           "builtins.float",
+                                                           "builtins.str",
+                                                           "builtins.list",
+                                                           "builtins.dict",
+                                                           "builtins.tuple",
+                                                           "builtins.complex",
+                                                           "builtins.slice",
+                                                           "builtins.range",
+                                                           "__builtin__.set"});
+  if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) return true;
+  if (name.starts_with("torch._utils._rebuild_")) return true;
+  // Storage classes and element types: "torch.FloatStorage", "torch.float32".
+  const bool of_torch = name.starts_with("torch.") && name.rfind('.') == 5;
+  const bool typed = name.starts_with("torch.storage.") && name.ends_with("Storage");
+  return of_torch ? name.ends_with("Storage") || is_torch_type(name) : typed;
+}
 
 }  // namespace
 
@@ -73,6 +120,17 @@ void TorchFile::read_note(const ZipEntry& entry, const std::string& prefix) cons
   }
 }
 
+std::vector<std::string> TorchFile::refused_globals() const {
+  std::vector<std::string> names;
+  for (const PickleValue& value : tree_.values()) {
+    if (!value.is(PickleValue::Kind::kGlobal) || is_weight_global(value.text())) continue;
+    const std::string name = fmt::format("{:.{}}", value.text(), kMostNameBytes);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (names.size() == kMostNames) break;
+  }
+  return names;
+}
+
 void TorchFile::verify() const {
   if (zip_ == nullptr) return;
   std::vector<std::byte> buffer;
@@ -101,20 +159,20 @@ void TorchFile::read_legacy() {
 }
 
 void TorchFile::read_legacy_storages(const PickleValue& keys, std::string_view rest) {
-  std::unordered_map<std::string_view, DType> dtypes;
+  std::unordered_map<std::string_view, uint64_t> element_bytes;
   for (const PickleValue& value : tree_.values()) {
     if (!value.is(PickleValue::Kind::kPersistent)) continue;
     const StorageId id = storage_id(value, path());
-    dtypes.emplace(id.key, id.dtype);
+    element_bytes.emplace(id.key, static_cast<uint64_t>(id.type.bytes));
   }
   for (const PickleValue* key : keys.items()) {
     const std::string_view name = key->string(path() + ": a storage key");
-    const auto dtype = dtypes.find(name);
-    if (dtype == dtypes.end()) fail("{}: storage {} belongs to no tensor", path(), name);
+    const auto found = element_bytes.find(name);
+    if (found == element_bytes.end()) fail("{}: storage {} belongs to no tensor", path(), name);
     if (rest.size() < 8) fail("{}: cut off before storage {}", path(), name);
     const auto count = load<uint64_t>(reinterpret_cast<const std::byte*>(rest.data()));
     rest.remove_prefix(8);
-    const auto element = static_cast<uint64_t>(size_of(dtype->second));
+    const uint64_t element = found->second;
     if (count > rest.size() / element) {
       fail("{}: storage {} needs {} elements of {} bytes, the file has {} bytes more", path(), name,
            count, element, rest.size());

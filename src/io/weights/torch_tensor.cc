@@ -19,43 +19,65 @@ constexpr size_t kMaxRank = 16;
 // large ones would let a file exhaust the memory.
 constexpr int64_t kMaxExpanded = int64_t{1} << 22;  // elements
 
-struct NamedDType {
-  std::string_view name;
-  DType dtype;
-};
-constexpr auto kStorageTypes = std::to_array<NamedDType>({{"FloatStorage", DType::kF32},
-                                                          {"HalfStorage", DType::kF16},
-                                                          {"BFloat16Storage", DType::kBF16},
-                                                          {"DoubleStorage", DType::kF64},
-                                                          {"LongStorage", DType::kI64},
-                                                          {"IntStorage", DType::kI32},
-                                                          {"CharStorage", DType::kI8},
-                                                          {"ByteStorage", DType::kU8},
-                                                          {"UntypedStorage", DType::kU8},
-                                                          {"BoolStorage", DType::kBool}});
-constexpr auto kTorchTypes = std::to_array<NamedDType>({{"torch.float32", DType::kF32},
-                                                        {"torch.float16", DType::kF16},
-                                                        {"torch.bfloat16", DType::kBF16},
-                                                        {"torch.float64", DType::kF64},
-                                                        {"torch.int64", DType::kI64},
-                                                        {"torch.int32", DType::kI32},
-                                                        {"torch.int8", DType::kI8},
-                                                        {"torch.uint8", DType::kU8},
-                                                        {"torch.bool", DType::kBool}});
-constexpr auto kNumpyTypes = std::to_array<NamedDType>({{"f4", DType::kF32},
-                                                        {"f2", DType::kF16},
-                                                        {"f8", DType::kF64},
-                                                        {"i8", DType::kI64},
-                                                        {"i4", DType::kI32},
-                                                        {"i1", DType::kI8},
-                                                        {"u1", DType::kU8},
-                                                        {"b1", DType::kBool}});
+constexpr auto kStorageTypes =
+    std::to_array<ElementType>({{"FloatStorage", 4, DType::kF32},
+                                {"HalfStorage", 2, DType::kF16},
+                                {"BFloat16Storage", 2, DType::kBF16},
+                                {"DoubleStorage", 8, DType::kF64},
+                                {"LongStorage", 8, DType::kI64},
+                                {"IntStorage", 4, DType::kI32},
+                                {"CharStorage", 1, DType::kI8},
+                                {"ByteStorage", 1, DType::kU8},
+                                {"UntypedStorage", 1, DType::kU8},
+                                {"BoolStorage", 1, DType::kBool},
+                                {"ShortStorage", 2, std::nullopt},
+                                {"ComplexFloatStorage", 8, std::nullopt},
+                                {"ComplexDoubleStorage", 16, std::nullopt},
+                                {"QInt8Storage", 1, std::nullopt},
+                                {"QUInt8Storage", 1, std::nullopt},
+                                {"QInt32Storage", 4, std::nullopt}});
+constexpr auto kTorchTypes =
+    std::to_array<ElementType>({{"torch.float32", 4, DType::kF32},
+                                {"torch.float16", 2, DType::kF16},
+                                {"torch.bfloat16", 2, DType::kBF16},
+                                {"torch.float64", 8, DType::kF64},
+                                {"torch.int64", 8, DType::kI64},
+                                {"torch.int32", 4, DType::kI32},
+                                {"torch.int8", 1, DType::kI8},
+                                {"torch.uint8", 1, DType::kU8},
+                                {"torch.bool", 1, DType::kBool},
+                                {"torch.int16", 2, std::nullopt},
+                                {"torch.uint16", 2, std::nullopt},
+                                {"torch.uint32", 4, std::nullopt},
+                                {"torch.uint64", 8, std::nullopt},
+                                {"torch.complex32", 4, std::nullopt},
+                                {"torch.complex64", 8, std::nullopt},
+                                {"torch.complex128", 16, std::nullopt},
+                                {"torch.float8_e4m3fn", 1, std::nullopt},
+                                {"torch.float8_e5m2", 1, std::nullopt},
+                                {"torch.float8_e4m3fnuz", 1, std::nullopt},
+                                {"torch.float8_e5m2fnuz", 1, std::nullopt},
+                                {"torch.float8_e8m0fnu", 1, std::nullopt}});
+constexpr auto kNumpyTypes = std::to_array<ElementType>({{"f4", 4, DType::kF32},
+                                                         {"f2", 2, DType::kF16},
+                                                         {"f8", 8, DType::kF64},
+                                                         {"i8", 8, DType::kI64},
+                                                         {"i4", 4, DType::kI32},
+                                                         {"i1", 1, DType::kI8},
+                                                         {"u1", 1, DType::kU8},
+                                                         {"b1", 1, DType::kBool},
+                                                         {"i2", 2, std::nullopt},
+                                                         {"u2", 2, std::nullopt},
+                                                         {"u4", 4, std::nullopt},
+                                                         {"u8", 8, std::nullopt},
+                                                         {"c8", 8, std::nullopt},
+                                                         {"c16", 16, std::nullopt}});
 
 template <size_t N>
-DType find_dtype(const std::array<NamedDType, N>& types, std::string_view name,
-                 const std::string& where) {
-  for (const NamedDType& type : types) {
-    if (type.name == name) return type.dtype;
+const ElementType& find_type(const std::array<ElementType, N>& types, std::string_view name,
+                             const std::string& where) {
+  for (const ElementType& type : types) {
+    if (type.name == name) return type;
   }
   fail("{}: element type {} is not supported", where, name);
 }
@@ -172,6 +194,11 @@ void check_reach(std::span<const int64_t> shape, const Strides& strides, int64_t
 
 }  // namespace
 
+bool is_torch_type(std::string_view name) {
+  return std::any_of(kTorchTypes.begin(), kTorchTypes.end(),
+                     [&](const ElementType& type) { return type.name == name; });
+}
+
 StorageId storage_id(const PickleValue& value, const std::string& where) {
   if (!value.is(Kind::kPersistent)) {
     fail("{}: expected a storage, found {}", where, value.description());
@@ -183,7 +210,7 @@ StorageId storage_id(const PickleValue& value, const std::string& where) {
   const std::string_view type = id[1]->text();
   if (!type.starts_with("torch.")) fail("{}: unknown storage class {}", where, type);
   StorageId found;
-  found.dtype = find_dtype(kStorageTypes, type.substr(type.rfind('.') + 1), where);
+  found.type = find_type(kStorageTypes, type.substr(type.rfind('.') + 1), where);
   found.key = id[2]->string(where);
   if (id.size() > 5 && id[5]->is(Kind::kTuple)) {
     found.first = fields(id[5], 3, where)[1]->integer(where);
@@ -197,7 +224,7 @@ class TensorDecoder {
   TensorDecoder(const TorchFile& file, std::string_view name, bool with_bytes)
       : file_(file), where_(fmt::format("{}: {}", file.path(), name)), with_bytes_(with_bytes) {}
 
-  TensorData run(const PickleValue& value) const {
+  TensorData run(const PickleValue& value) {
     const PickleValue* inner = &value;
     for (int depth = 0; is_one_of(*inner, kWrappers); ++depth) {
       if (depth == 4) fail("{}: a parameter of a parameter of a parameter", where_);
@@ -208,15 +235,25 @@ class TensorDecoder {
     if (is_one_of(*inner, kBuffers)) return buffer(*inner);
     fail("{}: expected a tensor, found {}", where_, inner->description());
   }
+  /// After run(): the name of an element type that this program does not convert, or empty.
+  const std::string& foreign_type() const { return foreign_type_; }
 
  private:
-  TensorData tensor(const PickleValue& value) const {
+  void set_type(const ElementType& type, TensorData& data) {
+    if (type.dtype) {
+      data.dtype = *type.dtype;
+      return;
+    }
+    if (with_bytes_) fail("{}: element type {} is not supported", where_, type.name);
+    foreign_type_ = type.name;
+  }
+  TensorData tensor(const PickleValue& value) {
     const auto arguments = fields(value.arguments(), 4, where_);
     StorageId id = storage_id(*arguments[0], where_);
     if (value.text() == "torch._utils._rebuild_tensor_v3") {
       const auto more = fields(value.arguments(), 7, where_);
       if (!more[6]->is(Kind::kGlobal)) fail("{}: expected an element type", where_);
-      id.dtype = find_dtype(kTorchTypes, more[6]->text(), where_);
+      id.type = find_type(kTorchTypes, more[6]->text(), where_);
     }
     const auto storage = file_.storages_.find(id.key);
     if (storage == file_.storages_.end()) fail("{}: storage {} is missing", where_, id.key);
@@ -225,10 +262,10 @@ class TensorDecoder {
       fail("{}: a storage offset out of range", where_);
     }
     TensorData data;
-    data.dtype = id.dtype;
+    set_type(id.type, data);
     data.shape = extents_of(*arguments[2], where_);
     const Strides strides = extents_of(*arguments[3], where_);
-    const int64_t elements = static_cast<int64_t>(storage->second.size_bytes) / size_of(data.dtype);
+    const int64_t elements = static_cast<int64_t>(storage->second.size_bytes) / id.type.bytes;
     if (element_count(data.shape) < 0) {
       fail("{}: a tensor of {} is too large", where_, shape_string(data.shape));
     }
@@ -266,22 +303,22 @@ class TensorDecoder {
 
   // numpy.core.multiarray._reconstruct(ndarray, (0,), b'b') with the state
   // (version, shape, dtype, column-major, data).
-  TensorData array(const PickleValue& value) const {
+  TensorData array(const PickleValue& value) {
     const auto state = fields(value.state(), 5, where_);
     return array_of(*state[4], *state[2], *state[1], state[3]->boolean(where_));
   }
 
   // numpy.core.numeric._frombuffer(data, dtype, shape, order), protocol 5.
-  TensorData buffer(const PickleValue& value) const {
+  TensorData buffer(const PickleValue& value) {
     const auto arguments = fields(value.arguments(), 4, where_);
     return array_of(*arguments[0], *arguments[1], *arguments[2],
                     arguments[3]->string(where_) == "F");
   }
 
   TensorData array_of(const PickleValue& raw, const PickleValue& dtype, const PickleValue& shape,
-                      bool by_column) const {
+                      bool by_column) {
     TensorData data;
-    data.dtype = numpy_dtype(dtype);
+    set_type(numpy_type(dtype), data);
     data.shape = extents_of(shape, where_);
     const int64_t count = element_count(data.shape);
     if (count < 0) fail("{}: an array of {} is too large", where_, shape_string(data.shape));
@@ -306,18 +343,19 @@ class TensorDecoder {
   }
 
   // numpy.dtype('f4', False, True) with the state (3, '<', …).
-  DType numpy_dtype(const PickleValue& value) const {
+  const ElementType& numpy_type(const PickleValue& value) const {
     if (!value.is_object_of("numpy.dtype")) {
       fail("{}: expected an array's type, found {}", where_, value.description());
     }
     const auto state = fields(value.state(), 2, where_);
     if (state[1]->string(where_) == ">") fail("{}: a big-endian array", where_);
-    return find_dtype(kNumpyTypes, fields(value.arguments(), 1, where_)[0]->string(where_), where_);
+    return find_type(kNumpyTypes, fields(value.arguments(), 1, where_)[0]->string(where_), where_);
   }
 
   const TorchFile& file_;
   std::string where_;
   bool with_bytes_;
+  std::string foreign_type_;
 };
 
 bool TorchFile::is_tensor(const PickleValue& value) {
@@ -325,8 +363,10 @@ bool TorchFile::is_tensor(const PickleValue& value) {
          is_one_of(value, kBuffers);
 }
 
-TensorData TorchFile::describe(const PickleValue& value, std::string_view name) const {
-  return TensorDecoder(*this, name, false).run(value);
+TensorInfo TorchFile::info(const PickleValue& value, std::string_view name) const {
+  TensorDecoder decoder(*this, name, false);
+  TensorData data = decoder.run(value);
+  return {std::string(name), data.dtype, std::move(data.shape), decoder.foreign_type()};
 }
 
 TensorData TorchFile::tensor(const PickleValue& value, std::string_view name) const {
