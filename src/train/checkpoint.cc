@@ -199,18 +199,47 @@ std::vector<float> read_values(const io::TorchFile& file, const PickleValue& val
   return values;
 }
 
-void load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
-                     const bert::ParameterTable& table, optim::MomentStore& moments) {
-  const PickleValue& state = optimizer.at("state", file.path() + ": optimizer");
-  int64_t number = 0;
+/// Why the two moments of a parameter cannot be taken from `entry`, or empty.
+std::string fault_of(const io::TorchFile& file, const PickleValue& entry,
+                     const bert::Parameter& parameter) {
+  for (const char* key : {"exp_avg", "exp_avg_sq"}) {
+    const PickleValue* value = entry.find(key);
+    if (value == nullptr || !io::TorchFile::is_tensor(*value)) return fmt::format("has no {}", key);
+    const io::TensorInfo info = file.info(*value, key);
+    if (!info.foreign_type.empty() || info.shape != extents_of(parameter.shape)) {
+      return fmt::format("has a {} of {} {}, the model needs {}", key, info.type_name(),
+                         io::shape_string(info.shape), parameter.shape.to_string());
+    }
+  }
+  return "";
+}
+
+/// Loads all moments or, when one of them does not fit, none.
+MomentsReport load_moments_of(const io::TorchFile& file, const PickleValue& optimizer,
+                              const bert::ParameterTable& table, optim::MomentStore& moments) {
+  const PickleValue* state = optimizer.find("state");
+  if (state == nullptr) {
+    return {.fault = fmt::format("the optimizer's entry is {} without \"state\"",
+                                 optimizer.description())};
+  }
+  std::vector<std::pair<int, const PickleValue*>> entries;
   for (const int index : optimizer_order(table)) {
-    const std::string name = fmt::format("optimizer state {} ({})", number, table[index].name);
-    const PickleValue* entry = state.find(number++);
-    if (entry == nullptr) fail("{}: {} is missing", file.path(), name);
+    const int64_t number = std::ssize(entries);
+    const PickleValue* entry = state->find(number);
+    const std::string fault =
+        entry == nullptr ? "is missing" : fault_of(file, *entry, table[index]);
+    if (!fault.empty()) {
+      return {.fault = fmt::format("optimizer state {} ({}) {}", number, table[index].name, fault)};
+    }
+    entries.emplace_back(index, entry);
+  }
+  for (const auto& [index, entry] : entries) {
+    const std::string name = "the optimizer state of " + table[index].name;
     const auto exp_avg = read_values(file, entry->at("exp_avg", name), table[index], name);
     const auto exp_avg_sq = read_values(file, entry->at("exp_avg_sq", name), table[index], name);
     moments.write_moments(index, exp_avg.data(), exp_avg_sq.data());
   }
+  return {.taken = true, .fault = ""};
 }
 
 }  // namespace
@@ -266,8 +295,8 @@ CheckpointState read_checkpoint_state(const std::string& path) {
   return state;
 }
 
-void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     optim::MomentStore& moments) {
+MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
+                              optim::MomentStore& moments) {
   const io::TorchFile file(path);
   const PickleValue& root = root_of(file);
   const PickleValue& model = root.at("model", path);
@@ -278,20 +307,26 @@ void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
     parameters.write(i, read_values(file, value, parameter, parameter.name).data());
   }
   parameters.weights_changed();
-  load_moments_of(file, root.at("optimizer", path), parameters.table(), moments);
+  const PickleValue* optimizer = root.find("optimizer");
+  MomentsReport report;
+  report.fault = "there is no optimizer state";
+  if (optimizer != nullptr) {
+    report = load_moments_of(file, *optimizer, parameters.table(), moments);
+  }
+  if (!report.taken && root.find("bertha") != nullptr) fail("{}: {}", path, report.fault);
+  return report;
 }
 
-bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  optim::MomentStore& moments) {
+MomentsReport load_moments(const std::string& path, const bert::ParameterTable& table,
+                           optim::MomentStore& moments) {
   if (std::filesystem::is_directory(path) ||
       !io::TorchFile::matches(io::MappedFile(path).bytes())) {
-    return false;
+    return {};
   }
   const io::TorchFile file(path);
   const PickleValue* optimizer = file.root().find("optimizer");
-  if (optimizer == nullptr) return false;
-  load_moments_of(file, *optimizer, table, moments);
-  return true;
+  if (optimizer == nullptr) return {};
+  return load_moments_of(file, *optimizer, table, moments);
 }
 
 }  // namespace bertha::train

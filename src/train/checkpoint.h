@@ -61,14 +61,22 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
 /// the file is damaged or is not a checkpoint.
 CheckpointState read_checkpoint_state(const std::string& path);
 
-/// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
-/// another shape.
-void load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
-                     optim::MomentStore& moments);
+/// What became of the optimizer's moments of a file.
+struct MomentsReport {
+  bool taken = false;
+  /// Why an optimizer state was left out, as "optimizer state 0 (…) is missing". Other programs
+  /// save theirs in other forms. Then the moments are unchanged. Empty also when the file has none.
+  std::string fault;
+};
 
-/// Loads the moments of a checkpoint. Returns false, and changes nothing, when `path` is a weight
-/// file without an optimizer.
-bool load_moments(const std::string& path, const bert::ParameterTable& table,
-                  optim::MomentStore& moments);
+/// Loads weights and the optimizer's moments. Throws Error for a parameter that is missing or has
+/// another shape, and for moments that do not fit in a checkpoint of this program: without them a
+/// run cannot continue exactly.
+MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
+                              optim::MomentStore& moments);
+
+/// Loads the moments of a checkpoint, if it has any in the form of the recipe.
+MomentsReport load_moments(const std::string& path, const bert::ParameterTable& table,
+                           optim::MomentStore& moments);
 
 }  // namespace bertha::train

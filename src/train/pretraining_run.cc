@@ -26,6 +26,12 @@ std::string make_run_id() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
+void warn_of_fresh_moments(const std::string& path, const MomentsReport& moments) {
+  if (moments.fault.empty()) return;
+  spdlog::warn("{}: {}: the weights are taken over, the optimizer's moments start from zero", path,
+               moments.fault);
+}
+
 dataset::LoaderOptions loader_options(const PretrainingOptions& options, const bert::Config& config,
                                       const comm::Communicator& world) {
   dataset::LoaderOptions result;
@@ -160,15 +166,17 @@ void PretrainingRun::load_start() {
   spdlog::info("{} {}", plan_.kind == StartKind::kContinue ? "continuing" : "starting from",
                plan_.path);
   if (plan_.kind != StartKind::kInitial) {
-    load_checkpoint(plan_.path, *parameters_, trainer_->optimizer());
+    warn_of_fresh_moments(plan_.path,
+                          load_checkpoint(plan_.path, *parameters_, trainer_->optimizer()));
     return;
   }
   const bert::LoadReport report = bert::load_weights(
       plan_.path, *parameters_, {.style = options_.init, .config = config_, .seed = seed});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
-  if (load_moments(plan_.path, parameters_->table(), trainer_->optimizer())) {
-    spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
-  }
+  const MomentsReport moments =
+      load_moments(plan_.path, parameters_->table(), trainer_->optimizer());
+  if (moments.taken) spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
+  warn_of_fresh_moments(plan_.path, moments);
 }
 
 /// After a checkpoint of the same data, its epoch continues in its own order of shards.
