@@ -11,7 +11,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "infer/answer.h"
-#include "io/atomic_file.h"
+#include "io/text_file.h"
 
 namespace bertha::cli {
 namespace {
@@ -70,7 +70,7 @@ std::unique_ptr<infer::Model> open_model(const AskOptions& o, Device& device) {
 
 void ask(const AskOptions& o) {
   const std::string passage =
-      o.passage_file ? std::string(io::MappedFile(*o.passage_file).text()) : o.passage;
+      o.passage_file ? std::string(io::TextFile(*o.passage_file).text()) : o.passage;
   const std::unique_ptr<Device> device = o.device.open();
   const std::unique_ptr<infer::Model> model = open_model(o, *device);
   infer::AnswerTask task(*model, o.settings.fitted_to(model->config()));

@@ -1,5 +1,6 @@
 #include "cli/embed_files.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@ namespace bertha::cli {
 namespace {
 
 constexpr size_t kMostLineBytes = size_t{1} << 24;
+constexpr size_t kBlockBytes = size_t{1} << 20;
 
 /// One JSON array on each line. Each number has as many digits as its value needs to be restored.
 class JsonlWriter : public VectorWriter {
@@ -72,28 +74,54 @@ class NpyWriter : public VectorWriter {
 
 TextReader::TextReader(const std::string& path, std::string key)
     : path_(path), key_(std::move(key)) {
-  if (path != "-") file_.open(path, std::ios::binary);
-  if (path != "-" && !file_) fail("{}: cannot open the texts", path);
-  json_ = path.ends_with(".jsonl");
+  const std::string name =
+      path.ends_with(".gz") ? path.substr(0, path.size() - 3) : path;  // read packed, too
+  json_ = name.ends_with(".jsonl") || name.ends_with(".ndjson");
+  if (path == "-") return;
+  file_ = std::make_unique<io::TextBlocks>(path, kBlockBytes);
+  rest_ = file_->next();
+  if (name.ends_with(".json")) refuse_document();
 }
 
-std::istream& TextReader::stream() {
-  return path_ == "-" ? std::cin : file_;
+void TextReader::refuse_document() const {
+  const size_t first = rest_.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || (rest_[first] != '[' && rest_[first] != '{')) return;
+  fail(
+      "{}: a JSON document, expected a text on each line; `jq -c '.[]' OLD > NEW.jsonl` makes JSON "
+      "lines of an array",
+      path_);
+}
+
+bool TextReader::next_line(std::string& line) {
+  if (file_ == nullptr) {
+    if (!std::getline(std::cin, line)) {
+      if (std::cin.bad()) fail("standard input: cannot read");
+      return false;
+    }
+    io::require_utf8_line(line, "standard input", line_ + 1);
+    return true;
+  }
+  if (rest_.empty()) rest_ = file_->next();
+  if (rest_.empty()) return false;
+  const size_t end = std::min(rest_.find('\n'), rest_.size());
+  line = rest_.substr(0, end);
+  rest_.remove_prefix(std::min(end + 1, rest_.size()));
+  return true;
 }
 
 std::vector<std::string> TextReader::next(size_t most) {
   std::vector<std::string> texts;
   std::string line;
-  while (texts.size() < most && std::getline(stream(), line)) {
+  while (texts.size() < most && next_line(line)) {
     ++line_;
     if (line.size() > kMostLineBytes) {
       fail("{}: line {} has {} bytes, expected at most {}", path_, line_, line.size(),
            kMostLineBytes);
     }
     if (line.ends_with('\r')) line.pop_back();
+    if (json_ && line.find_first_not_of(" \t") == std::string::npos) continue;
     texts.push_back(json_ ? text_of(line) : std::move(line));
   }
-  if (stream().bad()) fail("{}: cannot read", path_);
   return texts;
 }
 

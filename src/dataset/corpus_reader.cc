@@ -6,7 +6,7 @@
 #include "core/utf8.h"
 #include "cpython/str_rules.h"
 #include "dataset/instances.h"
-#include "io/atomic_file.h"
+#include "io/text_file.h"
 
 namespace bertha::dataset {
 namespace {
@@ -92,14 +92,12 @@ void append(const Block& block, Corpus& corpus) {
 
 void read_file(const std::string& path, const text::Tokenizer& tokenizer, int64_t threads,
                Corpus& corpus) {
-  const io::MappedFile file(path);
+  const io::TextFile file(path, io::TextFile::Check::kLater);
   const std::vector<std::string_view> texts = split_blocks(file.text());
   std::vector<Block> blocks(texts.size());
   parallel_tasks(static_cast<int64_t>(texts.size()), threads, [&](int64_t index) {
     const std::string_view text = texts[static_cast<size_t>(index)];
-    if (const int64_t invalid = find_invalid_utf8(text); invalid >= 0) {
-      fail("{}: byte {} is not UTF-8 text", path, text.data() - file.text().data() + invalid);
-    }
+    file.require_utf8(text);
     blocks[static_cast<size_t>(index)] = encode_block(text, tokenizer);
   });
   size_t tokens = corpus.ids.size();

@@ -1,27 +1,18 @@
 #include "text/word_counting.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "core/error.h"
 #include "core/parallel_for.h"
+#include "io/text_file.h"
 
 namespace bertha::text {
 namespace {
 
 constexpr size_t kBlockBytes = size_t{1} << 26;
-constexpr size_t kMaxLineBytes = size_t{1} << 30;
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
 
 /// Counts words on all threads; each thread has its own counts.
 class ParallelCounts {
@@ -56,27 +47,11 @@ class ParallelCounts {
   std::vector<WordCounts> counts_;
 };
 
-/// Reads the file in blocks that end with a line.
 void count_file(const std::string& path, ParallelCounts& counts) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) fail("{}: {}", path, std::strerror(errno));
-  std::string block;
-  for (;;) {
-    const size_t kept = block.size();
-    block.resize(kept + kBlockBytes);
-    const size_t count = std::fread(block.data() + kept, 1, kBlockBytes, file.get());
-    block.resize(kept + count);
-    if (std::ferror(file.get()) != 0) fail("{}: {}", path, std::strerror(errno));
-    if (count == 0) break;
-    const size_t newline = block.rfind('\n');
-    if (newline != std::string::npos) {
-      counts.add(std::string_view(block).substr(0, newline + 1));
-      block.erase(0, newline + 1);
-    } else if (block.size() > kMaxLineBytes) {
-      fail("{}: a line of over {} bytes; expected lines of text", path, kMaxLineBytes);
-    }
+  io::TextBlocks blocks(path, kBlockBytes);
+  for (std::string_view text = blocks.next(); !text.empty(); text = blocks.next()) {
+    counts.add(text);
   }
-  counts.add(block);
 }
 
 }  // namespace
