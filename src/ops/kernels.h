@@ -17,6 +17,7 @@
 #include "ops/optimizer_steps.h"
 #include "ops/rows.h"
 #include "ops/sequence_cross_entropy.h"
+#include "ops/squared_error.h"
 #include "ops/zero.h"
 
 namespace bertha::ops {
@@ -78,6 +79,7 @@ class Kernels {
   virtual void run(const AttentionBackward& op, const Scratch& scratch) = 0;
   virtual void run(const CrossEntropy& op, const Scratch& scratch) = 0;
   virtual void run(const SequenceCrossEntropy& op, const Scratch& scratch) = 0;
+  virtual void run(const SquaredError& op) = 0;
   virtual void run(const GatherRows& op) = 0;
   virtual void run(const GatherRowsBackward& op) = 0;
   virtual void run(const Convert& op) = 0;

@@ -244,6 +244,24 @@ TEST_P(CudaOps, SequenceCrossEntropy) {
   }
 }
 
+TEST_P(CudaOps, SquaredError) {
+  if (dtype() != DType::kF32) GTEST_SKIP() << "predictions are f32";
+  const Tensor predictions = random({220, 1}, 1, 8);
+  const Tensor targets = random({220}, 2, 8);
+  const Tensor scale = random({1}, 3);
+  const Tensor result = random({2}, 4);
+  for (const bool trains : {false, true}) {
+    pair_->run({predictions, targets, scale, result}, [&](Context& context, const auto& at) {
+      squared_error(context, {.predictions = inout(at(predictions)),
+                              .targets = at(targets),
+                              .scale = trains ? at(scale) : Tensor(),
+                              .result = out(at(result))});
+    });
+    pair_->expect_same(result, 1e-6, "result");
+    pair_->expect_same(predictions, 1e-6, "predictions");
+  }
+}
+
 struct LinearCase {
   int64_t tokens, inner, outer;
   Activation activation;

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/cuda/squared_error_cuda.cu"
