@@ -12,7 +12,7 @@ export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 # Containers rarely let one process read the memory of another.
 export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_btl_smsc_base_verbose=0
 
-"$bertha" --version
+"$bertha" --version | head -n 1
 mkdir "$work/text" "$work/data"
 line=0
 while [ $line -lt 400 ]; do
