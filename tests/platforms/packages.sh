@@ -81,7 +81,7 @@ jobs() {
   add "$system" openmpi-bin
   job "$system" "$what, Open MPI $(version_of "$system" openmpi-bin)" 2 mpirun --oversubscribe -n 2
   add "$system-mpich" mpich
-  job "$system-mpich" "$what, MPICH $(version "$system-mpich" mpich)" 2 mpirun -n 2
+  job "$system-mpich" "$what, MPICH $(version_of "$system-mpich" mpich)" 2 mpirun -n 2
   no_development "$system"
   no_development "$system-mpich"
   rm -rf --one-file-system "${work:?}/$system" "${work:?}/$system-mpich"
