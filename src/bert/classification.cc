@@ -4,6 +4,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/linear.h"
 #include "ops/rows.h"
+#include "ops/squared_error.h"
 #include "ops/zero.h"
 
 namespace bertha::bert {
@@ -47,6 +48,19 @@ void ClassificationModel::classify(Context& context, const HeadContext& saved, O
                         .y = logits});
 }
 
+void ClassificationModel::loss(Context& context, const TaskInputs& inputs, InOut logits,
+                               Out result) const {
+  const Tensor labels = inputs.labels.reshape({inputs.encoder.sequences()});
+  if (classes_ == 1) {
+    ops::squared_error(
+        context,
+        {.predictions = logits, .targets = labels, .scale = inputs.scale, .result = result});
+  } else {
+    ops::cross_entropy(
+        context, {.logits = logits, .labels = labels, .scale = inputs.scale, .result = result});
+  }
+}
+
 void ClassificationModel::head_backward(Context& context, const HeadContext& saved,
                                         const Tensor& rows, InOut d_logits, InOut d_hidden) const {
   const ModelIndices& i = parameters_.table().indices();
@@ -85,10 +99,7 @@ void ClassificationModel::train(Context& context, const TaskInputs& inputs, bool
   const HeadContext head = pool(context, inputs.encoder);
   const Tensor logits = context.make({sequences, classes_}, DType::kF32);
   classify(context, head, out(logits));
-  ops::cross_entropy(context, {.logits = inout(logits),
-                               .labels = inputs.labels.reshape({sequences}),
-                               .scale = inputs.scale,
-                               .result = result});
+  loss(context, inputs, inout(logits), result);
   head_backward(context, head, inputs.encoder.seq_start.rows(0, sequences), inout(logits),
                 inout(d));
   encoder_.backward(context, inputs.encoder, keep, saved_, inout(d));

@@ -1,7 +1,8 @@
 #pragma once
 
 // BertForSequenceClassification (Devlin et al. 2018, section 4.1): a classifier over the pooled
-// [CLS]. The last layer always computes in f32.
+// [CLS]. The last layer always computes in f32. A model of one output does regression, as in
+// transformers: its loss is the squared error.
 
 #include <cstdint>
 
@@ -14,6 +15,7 @@ class ClassificationModel final : public TaskModel {
   ClassificationModel(const Config& config, const ParameterStore& parameters);
 
   int64_t labels_per_sequence() const override { return 1; }
+  DType label_type() const override { return classes_ == 1 ? DType::kF32 : DType::kI32; }
   /// [N, classes].
   Shape logits_shape(int64_t, int64_t sequences) const override { return {sequences, classes_}; }
 
@@ -27,6 +29,8 @@ class ClassificationModel final : public TaskModel {
   };
   HeadContext pool(Context& context, const EncoderInputs& inputs) const;
   void classify(Context& context, const HeadContext& saved, Out logits) const;
+  /// The logits become their gradient.
+  void loss(Context& context, const TaskInputs& inputs, InOut logits, Out result) const;
   void head_backward(Context& context, const HeadContext& saved, const Tensor& rows, InOut d_logits,
                      InOut d_hidden) const;
 

@@ -10,7 +10,7 @@ namespace bertha::bert {
 
 struct TaskInputs {
   EncoderInputs encoder;
-  Tensor labels;  ///< i32 [N, labels_per_sequence()]
+  Tensor labels;  ///< of label_type(), [N, labels_per_sequence()]
   Tensor scale;   ///< f32 [1]: factor of each label's loss
 };
 
@@ -22,6 +22,8 @@ class TaskModel {
   virtual ~TaskModel() = default;
 
   virtual int64_t labels_per_sequence() const = 0;
+  /// i32 for classes and places, f32 for regression.
+  virtual DType label_type() const { return DType::kI32; }
   /// Shape of the f32 logits of a batch.
   virtual Shape logits_shape(int64_t tokens, int64_t sequences) const = 0;
 

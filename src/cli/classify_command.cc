@@ -24,10 +24,11 @@ struct Typed {
 void declare(Options& table, Typed& typed) {
   train::ClassificationOptions& o = typed.options;
   table.heading("files");
-  table.value("train_file", o.train_file, "tab-separated file of labelled texts to fine-tune on");
-  table.value("eval_file", o.eval_file, "tab-separated file of labelled texts to evaluate on");
+  table.value("train_file", o.train_file,
+              "table of labelled texts to fine-tune on: TSV, CSV or JSON");
+  table.value("eval_file", o.eval_file, "table of labelled texts to evaluate on");
   table.value("predict_file", o.predict_file,
-              "tab-separated file of texts to classify; the result is predictions.tsv");
+              "table of texts to classify; the result is predictions.tsv");
   table.value("output_dir", o.output_dir, "folder for the model and the predictions");
   table.required();
   table.value("text_column", o.columns.text,
@@ -35,6 +36,11 @@ void declare(Options& table, Typed& typed) {
               "default: the column names of GLUE's tasks");
   table.value("pair_column", o.columns.pair, "column of the second texts, for pairs");
   table.value("label_column", o.columns.label, "column of the labels");
+  table.value("problem_type", o.problem_type,
+              "single_label_classification, or regression on numbers; default: regression if all "
+              "labels are numbers and one has a fraction");
+  table.flag("all_probabilities", o.all_probabilities,
+             "write the probability of every class to predictions.tsv");
   table.heading("model");
   typed.model.declare(table, "weights to start from, or a fine-tuned classifier");
   table.heading("training");
@@ -55,9 +61,16 @@ void declare(Options& table, Typed& typed) {
 
 void print(const train::ClassificationResult& result) {
   const auto number = [](double value) { return cpython::repr_float(value); };
-  fmt::print("{{\"rows\": {}, \"accuracy\": {}, \"f1\": {}, \"matthews\": {}", result.rows,
-             number(result.accuracy), number(result.f1), number(result.matthews));
-  if (result.numeric) fmt::print(", \"pearson\": {}", number(result.pearson));
+  fmt::print("{{\"rows\": {}", result.rows);
+  if (!result.regression) {
+    fmt::print(", \"accuracy\": {}, \"f1\": {}, \"matthews\": {}", number(result.accuracy),
+               number(result.f1), number(result.matthews));
+  }
+  if (result.numeric) {
+    fmt::print(", \"pearson\": {}, \"spearman\": {}", number(result.pearson),
+               number(result.spearman));
+  }
+  if (result.regression) fmt::print(", \"mse\": {}", number(result.mean_squared_error));
   fmt::print("}}\n");
 }
 
@@ -85,9 +98,10 @@ int run_classify(Arguments arguments) {
   Typed typed;
   Options table("bertha classify",
                 "Fine-tunes a classifier of texts or pairs of texts, evaluates it and classifies "
-                "texts. The evaluation gives accuracy, F1, Matthews correlation, and Pearson "
-                "correlation if all labels are numbers; its last output line is JSON. Files are "
-                "tab separated, like those of GLUE. Ctrl-C or SIGTERM during training saves the "
+                "texts. The evaluation gives accuracy, F1 and Matthews correlation, and Pearson's "
+                "and Spearman's correlation if all labels are numbers; its last output line is "
+                "JSON. Files are TSV like those of GLUE, CSV, JSON lines or JSON arrays. Ctrl-C or "
+                "SIGTERM during training saves the "
                 "state and ends with status 75; the same command then continues where it stopped.");
   declare(table, typed);
   if (!table.parse(arguments)) {

@@ -2,9 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <charconv>
-#include <cmath>
+#include <filesystem>
+#include <span>
 
 #include "bert/classification.h"
 #include "bert/export.h"
@@ -22,8 +21,12 @@
 namespace bertha::train {
 namespace {
 
+constexpr const char* kRegression = "regression";
+constexpr const char* kClassification = "single_label_classification";
+
 /// Reports what is wrong with a file's rows, and the share of unknown tokens.
 void report(const tasks::LabelledTexts& file, const text::Tokenizer& tokenizer) {
+  for (const std::string& note : file.notes) spdlog::info("{}: {}", file.path, note);
   for (const std::string& line : file.problems.lines()) spdlog::warn("{}: {}", file.path, line);
   text::UnknownShare share;
   std::vector<int32_t> ids;
@@ -38,19 +41,25 @@ void report(const tasks::LabelledTexts& file, const text::Tokenizer& tokenizer) 
   if (!warning.empty()) spdlog::warn("{}", warning);
 }
 
-bool to_number(const std::string& text, double& number) {
-  const char* const end = text.data() + text.size();
-  const auto [rest, bad] = std::from_chars(text.data(), end, number);
-  return bad == std::errc() && rest == end && std::isfinite(number);
+/// The number that a prediction stands for: of regression, or the mean over numbers of classes.
+double predicted_number(const infer::ClassifyResult& result, const tasks::LabelSet& labels) {
+  if (labels.is_regression()) return result.probabilities.front();
+  double value = 0;
+  for (size_t c = 0; c < labels.numbers().size(); ++c) {
+    value += result.probabilities[c] * labels.numbers()[c];
+  }
+  return value;
 }
 
-/// The labels as numbers; empty when a label is not a number.
-std::vector<double> numbers_of(const std::vector<std::string>& labels) {
-  std::vector<double> numbers(labels.size());
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (!to_number(labels[i], numbers[i])) return {};
-  }
-  return numbers;
+ClassificationResult score_numbers(std::span<const double> predicted,
+                                   std::span<const double> truth) {
+  ClassificationResult result;
+  result.rows = std::ssize(truth);
+  result.numeric = true;
+  result.pearson = tasks::pearson(predicted, truth);
+  result.spearman = tasks::spearman(predicted, truth);
+  result.mean_squared_error = tasks::mean_squared_error(predicted, truth);
+  return result;
 }
 
 /// The columns of a prediction and its probability.
@@ -94,25 +103,59 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
 }
 
 void ClassificationRun::find_labels() {
+  const std::string& type = options_.problem_type;
+  if (!type.empty() && type != kRegression && type != kClassification) {
+    fail("--problem_type {}: expected {} or {}", type, kRegression, kClassification);
+  }
   if (!options_.train_file.empty()) {
     training_ = tasks::read_labelled_texts(options_.train_file, options_.columns);
+    training_.keep_labelled();
     report(training_, tokenizer());
-    if (!training_.labelled) {
-      fail("{}: no column of labels; name it with --label_column", options_.train_file);
-    }
-    for (const tasks::LabelledText& row : training_.rows) labels_.push_back(row.label);
-    std::sort(labels_.begin(), labels_.end());
-    labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
+  }
+  if (options_.train_file.empty()) {
+    labels_ = labels_of_model();
   } else {
-    check_class();
-    labels_ = infer::read_labels(definition_->files(), definition_->head());
-    problem_ = infer::problem_type_of(definition_->head(), std::ssize(labels_));
+    labels_ = labels_to_train();
+    outputs_ = labels_.outputs();
+    if (labels_.is_regression()) problem_ = infer::ProblemType::kRegression;
   }
-  constexpr int64_t kMaxClasses = 1000;
-  const int64_t least = problem_ == infer::ProblemType::kSingleLabel ? 2 : 1;
-  if (std::ssize(labels_) < least || std::ssize(labels_) > kMaxClasses) {
-    fail("{} different labels; expected {} to {}", labels_.size(), least, kMaxClasses);
+  if (options_.all_probabilities && labels_.is_regression()) {
+    fail("--all_probabilities: regression predicts numbers, which have no probabilities");
   }
+}
+
+tasks::LabelSet ClassificationRun::labels_to_train() const {
+  const bool suggested = tasks::suggests_regression(training_.rows);
+  const std::string& type = options_.problem_type;
+  if (type.empty() ? !suggested : type == kClassification) {
+    return tasks::LabelSet::of(training_.rows);
+  }
+  for (const tasks::LabelledText& row : training_.rows) {
+    if (tasks::number_of(row.label)) continue;
+    fail("{}: {}: regression needs numbers, found the label \"{}\"", training_.path, row.place,
+         row.label);
+  }
+  if (type.empty()) {
+    spdlog::info(
+        "{}: the labels are numbers with fractions: regression (--problem_type {} makes "
+        "classes of them)",
+        training_.path, kClassification);
+  }
+  return {};
+}
+
+tasks::LabelSet ClassificationRun::labels_of_model() {
+  check_class();
+  std::vector<std::string> names = infer::read_labels(definition_->files(), definition_->head());
+  outputs_ = std::ssize(names);
+  problem_ = infer::problem_type_of(definition_->head(), outputs_);
+  const bool regression = problem_ == infer::ProblemType::kRegression;
+  if (!options_.problem_type.empty() && (options_.problem_type == kRegression) != regression) {
+    fail("{}: --problem_type {}: the model was made for another problem",
+         definition_->files().weights, options_.problem_type);
+  }
+  if (regression) return {};
+  return tasks::LabelSet(std::move(names), problem_ == infer::ProblemType::kMultiLabel ? 1 : 2);
 }
 
 void ClassificationRun::check_class() const {
@@ -128,7 +171,7 @@ void ClassificationRun::load_model() {
   model_ = infer::Model::open(
       definition_, device_,
       {.purpose = infer::Purpose::kClassify,
-       .classes = std::ssize(labels_),
+       .classes = outputs_,
        .compute = options_.bf16 ? DType::kBF16 : DType::kF32,
        .trainable = !options_.train_file.empty(),
        .seed = static_cast<uint64_t>(options_.seed),
@@ -137,14 +180,13 @@ void ClassificationRun::load_model() {
   broadcast_weights(world_, model_->parameters());
 }
 
-int32_t ClassificationRun::class_of(const std::string& label) const {
-  const auto found = std::find(labels_.begin(), labels_.end(), label);
-  return found == labels_.end() ? -1 : static_cast<int32_t>(found - labels_.begin());
-}
-
 void ClassificationRun::append(const tasks::LabelledText& row, TaskBatch& batch) const {
   tasks::append_text(row.text, training_.pair_of(row), tokenizer(), options_.max_seq_length, batch);
-  batch.labels.push_back(class_of(row.label));
+  if (labels_.is_regression()) {
+    batch.targets.push_back(static_cast<float>(tasks::number_of(row.label).value_or(0)));
+  } else {
+    batch.labels.push_back(labels_.class_of(row.label));
+  }
 }
 
 RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
@@ -187,6 +229,7 @@ FineTuningJob ClassificationRun::job() {
                   {"max_seq_length", text(o.max_seq_length)},
                   {"precision", o.bf16 ? "bf16" : "fp32"},
                   {"config_file", bert::recipe_config_json(config())}};
+  if (labels_.is_regression()) job.settings.emplace_back("problem_type", kRegression);
   job.folder = o.output_dir;
   job.save_steps = o.save_steps;
   job.weight_check_interval = o.weight_check_interval;
@@ -200,6 +243,7 @@ FineTuningJob ClassificationRun::job() {
 /// The scores under the names that the log and the pictures of fine-tuning show.
 runlog::Scores ClassificationRun::scores() {
   const ClassificationResult result = evaluate();
+  if (result.regression) return {{"spearman", result.spearman}, {"pearson", result.pearson}};
   runlog::Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};
   if (result.numeric) scores.emplace_back("pearson", result.pearson);
   scores.emplace_back("accuracy", result.accuracy);
@@ -207,15 +251,26 @@ runlog::Scores ClassificationRun::scores() {
 }
 
 void ClassificationRun::save() const {
+  bert::HeadConfig head;
+  head.labels = labels_.names();
+  if (labels_.is_regression()) {
+    head.labels = {"LABEL_0"};
+    head.problem_type = kRegression;
+  }
   write_model_folder({.folder = options_.output_dir,
                       .model = bert::ModelClass::kClassification,
                       .vocabulary = &definition_->vocabulary(),
                       .tokenizer = tokenizer().options(),
-                      .head = {.labels = labels_}},
+                      .head = head},
                      config(), model_->parameters());
+  const std::string path = options_.output_dir + "/labels.txt";
+  if (labels_.is_regression()) {
+    std::filesystem::remove(path);  // of an earlier classifier
+    return;
+  }
   std::string lines;
-  for (const std::string& label : labels_) lines += label + "\n";
-  io::write_file(options_.output_dir + "/labels.txt", lines);
+  for (const std::string& label : labels_.names()) lines += label + "\n";
+  io::write_file(path, lines);
 }
 
 std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::LabelledTexts& file) {
@@ -232,58 +287,72 @@ std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::Labe
   return classify_->run(requests, world_);
 }
 
-ClassificationResult ClassificationRun::evaluate() {
-  if (problem_ != infer::ProblemType::kSingleLabel) {
-    fail(
-        "--eval_file: the model's config says {}; only classifiers with one label for each text "
-        "are evaluated",
-        problem_ == infer::ProblemType::kRegression ? "regression" : "multi_label_classification");
-  }
+tasks::LabelledTexts ClassificationRun::read_evaluation() const {
   tasks::LabelledTexts file = tasks::read_labelled_texts(options_.eval_file, options_.columns);
-  if (!file.labelled) fail("{}: no column of labels to compare with", options_.eval_file);
+  file.keep_labelled();
   std::erase_if(file.rows, [&](const tasks::LabelledText& row) {
-    const bool unknown = class_of(row.label) < 0;
-    if (unknown) file.problems.add("label that training did not have, row left out", row.label);
-    return unknown;
+    const bool known = labels_.is_regression() ? tasks::number_of(row.label).has_value()
+                                               : labels_.class_of(row.label) >= 0;
+    if (!known && labels_.is_regression()) {
+      file.problems.add("label that is no number, row left out", row.place);
+    } else if (!known) {
+      file.problems.add("label that training did not have, row left out", row.label);
+    }
+    return !known;
   });
   report(file, tokenizer());
   if (file.rows.empty()) fail("{}: no row to evaluate", options_.eval_file);
-  const std::vector<double> numbers = numbers_of(labels_);
-  std::vector<int32_t> predicted;
-  std::vector<int32_t> truth;
-  std::vector<double> expected_values;
-  std::vector<double> true_values;
+  return file;
+}
+
+ClassificationResult ClassificationRun::evaluate() {
+  if (problem_ == infer::ProblemType::kMultiLabel) {
+    fail(
+        "--eval_file: the model's config says multi_label_classification; only classifiers with "
+        "one label for each text and regression are evaluated");
+  }
+  const tasks::LabelledTexts file = read_evaluation();
   const std::vector<infer::ClassifyResult> found = classify(file);
   if (!world_.leads()) return {};
-  for (const infer::ClassifyResult& result : found) {
-    const int32_t label = class_of(file.rows[predicted.size()].label);
-    predicted.push_back(static_cast<int32_t>(result.best));
-    truth.push_back(label);
-    double value = 0;
-    for (size_t c = 0; c < numbers.size(); ++c) value += result.probabilities[c] * numbers[c];
-    expected_values.push_back(value);
-    true_values.push_back(numbers.empty() ? 0 : numbers[static_cast<size_t>(label)]);
+  std::vector<double> numbers;
+  std::vector<double> true_numbers;
+  std::vector<int32_t> predicted;
+  std::vector<int32_t> truth;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const std::string& label = file.rows[i].label;
+    predicted.push_back(static_cast<int32_t>(found[i].best));
+    truth.push_back(labels_.class_of(label));
+    numbers.push_back(predicted_number(found[i], labels_));
+    true_numbers.push_back(tasks::number_of(label).value_or(0));
   }
+  ClassificationResult result = score_numbers(numbers, true_numbers);
+  result.regression = labels_.is_regression();
+  if (result.regression) return result;
   const tasks::ClassificationScores scores =
-      tasks::score_classes(predicted, truth, std::ssize(labels_));
-  return {.rows = std::ssize(truth),
-          .accuracy = scores.accuracy,
-          .f1 = scores.f1,
-          .matthews = scores.matthews,
-          .pearson = tasks::pearson(expected_values, true_values),
-          .numeric = !numbers.empty()};
+      tasks::score_classes(predicted, truth, labels_.outputs());
+  result.numeric = !labels_.numbers().empty();
+  result.accuracy = scores.accuracy;
+  result.f1 = scores.f1;
+  result.matthews = scores.matthews;
+  return result;
 }
 
 void ClassificationRun::predict() {
   const tasks::LabelledTexts file =
       tasks::read_labelled_texts(options_.predict_file, options_.columns);
   report(file, tokenizer());
-  std::string lines = "index\tprediction\tprobability\n";
-  int64_t index = 0;
   const std::vector<infer::ClassifyResult> found = classify(file);
   if (!world_.leads()) return;
-  for (const infer::ClassifyResult& result : found) {
-    lines += fmt::format("{}\t{}\n", index++, prediction_of(result, labels_, problem_));
+  std::string lines = "index\tprediction\tprobability";
+  if (options_.all_probabilities) lines += "\t" + join(labels_.names(), "\t");
+  lines += "\n";
+  for (size_t i = 0; i < found.size(); ++i) {
+    lines +=
+        fmt::format("{}\t{}", file.rows[i].row, prediction_of(found[i], labels_.names(), problem_));
+    for (const double probability : found[i].probabilities) {
+      if (options_.all_probabilities) lines += fmt::format("\t{:.6f}", probability);
+    }
+    lines += "\n";
   }
   io::make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/predictions.tsv", lines);

@@ -12,6 +12,7 @@
 #include "infer/classify.h"
 #include "infer/model.h"
 #include "runlog/run_log.h"
+#include "tasks/classification/label_set.h"
 #include "tasks/classification/labelled_texts.h"
 #include "train/fine_tuning_run.h"
 
@@ -23,6 +24,10 @@ struct ClassificationOptions {
   std::string eval_file;     ///< empty: no evaluation
   std::string predict_file;  ///< empty: no predictions
   tasks::ColumnChoice columns;
+  /// "regression" or "single_label_classification"; empty: as the labels suggest, or the weights
+  /// where there is no training.
+  std::string problem_type;
+  bool all_probabilities = false;  ///< predictions.tsv has a column for each class
 
   int64_t max_seq_length = 128;
   int64_t train_batch_size = 32;  ///< texts of an update on one rank
@@ -44,12 +49,15 @@ struct ClassificationOptions {
 /// The scores on an evaluation file.
 struct ClassificationResult {
   int64_t rows = 0;
+  bool regression = false;  ///< only the correlations and the error are set
   double accuracy = 0;
   double f1 = 0;
   double matthews = 0;
-  /// Where all labels are numbers: Pearson's correlation of the true labels with Σ probability ·
-  /// label.
+  /// Where all labels are numbers: correlations of the true numbers with the predicted ones, for
+  /// classes with Σ probability · label.
   double pearson = 0;
+  double spearman = 0;
+  double mean_squared_error = 0;
   bool numeric = false;
 };
 
@@ -57,35 +65,36 @@ class ClassificationRun {
  public:
   /// The device and the world must outlive the run. All ranks of `world` make the same calls. The
   /// labels are the sorted labels of the training file; without one, the lines of labels.txt beside
-  /// the weights, or the labels of the model's config.
+  /// the weights, or the labels of the model's config. A model of one output does regression.
   ClassificationRun(const ClassificationOptions& options,
                     std::shared_ptr<const infer::ModelDefinition> definition, Device& device,
                     comm::Communicator& world = comm::alone());
 
-  const std::vector<std::string>& labels() const { return labels_; }
+  const tasks::LabelSet& labels() const { return labels_; }
 
   /// Trains on the training file and writes the model's folder with labels.txt. Returns kStopped
   /// when `stop` was set: the same command then continues.
   RunEnd train(const std::atomic<bool>& stop);
-  /// All ranks call it; rank 0 has the result. Throws Error for a model that is not a single-label
-  /// classifier.
+  /// All ranks call it; rank 0 has the result. Throws Error for a multi-label classifier.
   ClassificationResult evaluate();
-  /// Writes predictions.tsv in the output folder: index, prediction and its probability. With
-  /// several labels these are the labels of at least 0.5 with commas between them; a regression has
-  /// its value and no probability.
+  /// Writes predictions.tsv in the output folder: the number of the row in its file, the prediction
+  /// and its probability. With several labels these are the labels of at least 0.5 with commas
+  /// between them; a regression has its value and no probability.
   void predict();
 
  private:
   void find_labels();
   void check_class() const;
   void load_model();
-  int32_t class_of(const std::string& label) const;
+  tasks::LabelSet labels_to_train() const;
+  tasks::LabelSet labels_of_model();
   const bert::Config& config() const { return definition_->config(); }
   const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }
   void append(const tasks::LabelledText& row, TaskBatch& batch) const;
   FineTuningJob job();
   void save() const;
   runlog::Scores scores();
+  tasks::LabelledTexts read_evaluation() const;
   /// The result of each row of a file, on rank 0.
   std::vector<infer::ClassifyResult> classify(const tasks::LabelledTexts& file);
 
@@ -94,7 +103,8 @@ class ClassificationRun {
   Device& device_;
   comm::Communicator& world_;
   tasks::LabelledTexts training_;
-  std::vector<std::string> labels_;
+  tasks::LabelSet labels_;
+  int64_t outputs_ = 0;  ///< of the classifier
   infer::ProblemType problem_ = infer::ProblemType::kSingleLabel;
   std::unique_ptr<infer::Model> model_;
   std::unique_ptr<infer::ClassifyTask> classify_;  ///< made at the first prediction

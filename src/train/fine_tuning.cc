@@ -46,7 +46,7 @@ FineTuningTrainer::FineTuningTrainer(Device& device, bert::ParameterStore& param
                  settings.optimizer, world),
       reducer_(device, parameters.flat_gradients(), settings.parts, settings.sums, world),
       labels_(device.allocate(settings.max_sequences * model.labels_per_sequence() *
-                              size_of(DType::kI32))),
+                              size_of(model.label_type()))),
       slots_(device, kSlots),
       pending_(device, settings.accumulation, 2 * settings.parts + 1),
       arena_(device, arena_size()),
@@ -56,8 +56,8 @@ int64_t FineTuningTrainer::arena_size() {
   return measure_arena(device_, [&](Context& context) {
     bert::TaskInputs inputs;
     inputs.encoder = tokens_.largest(true).encoder;
-    inputs.labels =
-        Tensor(&labels_, 0, DType::kI32, {settings_.max_sequences, model_.labels_per_sequence()});
+    inputs.labels = Tensor(&labels_, 0, model_.label_type(),
+                           {settings_.max_sequences, model_.labels_per_sequence()});
     inputs.scale = slots_.view(kScale, 1);
     model_.train(context, inputs, settings_.recompute, out(slots_.view(kResult, 2)));
     optimizer_.dry_run(context);
@@ -67,11 +67,14 @@ int64_t FineTuningTrainer::arena_size() {
 bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t sequences,
                                            uint32_t draw) {
   const int64_t each = model_.labels_per_sequence();
-  BERTHA_CHECK(std::ssize(batch.labels) == batch.sequences() * each);
+  const bool numbers = model_.label_type() == DType::kF32;
+  const size_t given = numbers ? batch.targets.size() : batch.labels.size();
+  BERTHA_CHECK(given == static_cast<size_t>(batch.sequences() * each));
   bert::TaskInputs inputs;
   inputs.encoder = tokens_.upload_tokens(batch);
-  inputs.labels = Tensor(&labels_, 0, DType::kI32, {batch.sequences(), each});
-  device_.write(out(inputs.labels), batch.labels.data());
+  inputs.labels = Tensor(&labels_, 0, model_.label_type(), {batch.sequences(), each});
+  device_.write(out(inputs.labels),
+                numbers ? static_cast<const void*>(batch.targets.data()) : batch.labels.data());
   inputs.scale = slots_.view(kScale, 1);
   const auto scale =
       static_cast<float>(1 / static_cast<double>(sequences * each * settings_.accumulation));

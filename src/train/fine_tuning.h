@@ -29,10 +29,12 @@ namespace bertha::train {
 /// A micro-batch with its labels.
 struct TaskBatch : RaggedBatch {
   std::vector<int32_t> labels;  ///< [N, labels_per_sequence]
+  std::vector<float> targets;   ///< the same, in place of labels, for a model of f32 labels
 
   void clear() {
     RaggedBatch::clear();
     labels.clear();
+    targets.clear();
   }
 };
 

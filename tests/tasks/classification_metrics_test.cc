@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "support/paths.h"
 
 namespace bertha::tasks {
 namespace {
@@ -44,6 +48,36 @@ TEST(ClassificationMetrics, PearsonGivesTheExpectedCorrelation) {
   EXPECT_EQ(pearson(a, flat), 0);
   const std::vector<double> b = {2, 1, 4, 3};
   EXPECT_NEAR(pearson(a, b), 3.5 / std::sqrt(8.75 * 5), 1e-15);
+}
+
+TEST(ClassificationMetrics, EqualNumbersShareTheirRank) {
+  const std::vector<double> a = {1, 2, 2, 3};
+  const std::vector<double> b = {10, 20, 20, 300};
+  EXPECT_NEAR(spearman(a, b), 1, 1e-15);
+  EXPECT_EQ(spearman(a, std::vector<double>(4, 7.0)), 0);
+  EXPECT_DOUBLE_EQ(mean_squared_error(a, std::vector<double>{1, 2, 4, 0}), 13.0 / 4);
+}
+
+// fixtures/make_tables.py
+TEST(ClassificationMetrics, ScoresAreThoseOfScikitLearnAndScipy) {
+  std::ifstream file(test::tests_path("tasks/fixtures/tables.json"));
+  const auto fixtures = nlohmann::json::parse(file);
+  for (const auto& expected : fixtures["numbers"]) {
+    const auto truth = expected["truth"].get<std::vector<double>>();
+    const auto predicted = expected["predicted"].get<std::vector<double>>();
+    EXPECT_NEAR(pearson(predicted, truth), expected["pearson"].get<double>(), 1e-12);
+    EXPECT_NEAR(spearman(predicted, truth), expected["spearman"].get<double>(), 1e-12);
+    EXPECT_NEAR(mean_squared_error(predicted, truth), expected["mean_squared_error"].get<double>(),
+                1e-9);
+  }
+  for (const auto& expected : fixtures["classes"]) {
+    const ClassificationScores scores =
+        score_classes(expected["predicted"].get<std::vector<int32_t>>(),
+                      expected["truth"].get<std::vector<int32_t>>(), expected["classes"]);
+    EXPECT_NEAR(scores.accuracy, expected["accuracy"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.f1, expected["f1"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.matthews, expected["matthews"].get<double>(), 1e-12);
+  }
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ TEST(SquadReader, InvalidFileIsNamedWithThePlace) {
 TEST(SquadReader, IncompleteEntriesAreCountedAndNamed) {
   const SquadFile file = parse_squad(
       R"({"data": [7, {"paragraphs": [{"qas": []}, {"context": "c"}, {"context": "d", "qas": [
-        {"question": "no id"}, {"id": "a"}, {"id": 3, "question": "id is a number"},
+        {"question": "no id"}, {"id": "a"}, {"id": [3], "question": "id is a list"},
         {"id": "b", "question": "q", "answers": [{"answer_start": 0}, {"text": "t"}]},
         {"id": "b", "question": "again", "answers": 5}]}]}]})",
       "f");
@@ -64,6 +64,22 @@ TEST(SquadReader, VersionTwoIsDetected) {
       {"id": "1", "question": "", "is_impossible": true}]}]}]})",
                           "f")
                   .version_2());
+}
+
+TEST(SquadReader, IdsMayBeNumbers) {
+  const SquadFile file = parse_squad(
+      R"({"data": [{"paragraphs": [{"context": "a b", "qas": [
+          {"id": 77, "question": "x ?", "answers": []},
+          {"id": -3, "question": "y ?", "answers": []},
+          {"id": 18446744073709551615, "question": "z ?", "answers": []},
+          {"id": "77", "question": "z ?", "answers": []},
+          {"id": 1.5, "question": "z ?", "answers": []}]}]}]})",
+      "file");
+  ASSERT_EQ(file.questions.size(), 4U);
+  EXPECT_EQ(file.questions[0].id, "77");
+  EXPECT_EQ(file.questions[1].id, "-3");
+  EXPECT_EQ(file.questions[2].id, "18446744073709551615");
+  EXPECT_EQ(file.problems.lines().size(), 2U);  // the duplicate, and the fraction
 }
 
 }  // namespace

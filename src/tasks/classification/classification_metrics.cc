@@ -1,6 +1,8 @@
 #include "tasks/classification/classification_metrics.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/error.h"
@@ -74,6 +76,36 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     squares_b += (b[i] - mean_b) * (b[i] - mean_b);
   }
   return quotient(cross, std::sqrt(squares_a * squares_b));
+}
+
+namespace {
+
+std::vector<double> ranks(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin + 1;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    const double shared = (static_cast<double>(begin) + static_cast<double>(end - 1)) / 2;
+    for (; begin < end; ++begin) ranks[order[begin]] = shared;
+  }
+  return ranks;
+}
+
+}  // namespace
+
+double spearman(std::span<const double> a, std::span<const double> b) {
+  BERTHA_CHECK(a.size() == b.size() && !a.empty());
+  return pearson(ranks(a), ranks(b));
+}
+
+double mean_squared_error(std::span<const double> a, std::span<const double> b) {
+  BERTHA_CHECK(a.size() == b.size() && !a.empty());
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum / static_cast<double>(a.size());
 }
 
 }  // namespace bertha::tasks

@@ -21,4 +21,10 @@ ClassificationScores score_classes(std::span<const int32_t> predicted,
 /// Pearson's correlation, or 0 if one side is constant.
 double pearson(std::span<const double> a, std::span<const double> b);
 
+/// Spearman's correlation: Pearson's of the ranks, where equal values share their mean rank. 0 if
+/// one side is constant.
+double spearman(std::span<const double> a, std::span<const double> b);
+
+double mean_squared_error(std::span<const double> a, std::span<const double> b);
+
 }  // namespace bertha::tasks

@@ -3,44 +3,30 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
 #include "core/error.h"
-#include "io/atomic_file.h"
+#include "core/strings.h"
+#include "io/text_file.h"
+#include "tasks/table/table_reader.h"
 #include "text/model_input.h"
 #include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
 namespace {
 
-using Fields = std::vector<std::string_view>;
-
-constexpr std::array<std::string_view, 5> kTextNames = {"sentence1", "question1", "question",
-                                                        "premise", "sentence"};
-constexpr std::array<std::string_view, 5> kPairNames = {"sentence2", "question2", "sentence",
-                                                        "hypothesis", "#2 String"};
-constexpr std::array<std::string_view, 5> kLabelNames = {"label", "gold_label", "is_duplicate",
-                                                         "Quality", "score"};
-
-Fields split_tabs(std::string_view line) {
-  Fields fields;
-  for (size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
-    fields.push_back(line.substr(0, tab));
-    line.remove_prefix(tab + 1);
-  }
-  fields.push_back(line);
-  return fields;
-}
-
-std::string_view take_line(std::string_view& text) {
-  const size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
+// In order of preference: GLUE's names first. Only QNLI has a "question" beside a "sentence".
+constexpr std::array<std::string_view, 10> kTextNames = {
+    "sentence1", "question1", "question", "premise", "#1 String",
+    "sentence",  "text",      "text1",    "text_a",  "Premise"};
+constexpr std::array<std::string_view, 9> kPairNames = {"sentence2",  "question2", "sentence",
+                                                        "hypothesis", "#2 String", "text2",
+                                                        "text_b",     "text_pair", "Hypothesis"};
+constexpr std::array<std::string_view, 7> kLabelNames = {
+    "label", "gold_label", "is_duplicate", "Quality", "score", "labels", "Label"};
 
 /// Index of the column, or -1 when it is absent. Tries `names` when no column was chosen.
-int64_t find_column(const Fields& header, const std::string& chosen,
+int64_t find_column(const std::vector<std::string>& header, const std::string& chosen,
                     std::span<const std::string_view> names) {
   const auto index_of = [&](std::string_view name) -> int64_t {
     const auto found = std::find(header.begin(), header.end(), name);
@@ -65,33 +51,68 @@ struct Columns {
   int64_t text = -1;
   int64_t pair = -1;
   int64_t label = -1;
-  bool header = true;  ///< the first line has column names
 };
 
-Columns find_columns(const Fields& header, const ColumnChoice& choice, const std::string& path) {
+/// CoLA's train.tsv and dev.tsv as published: no header, and the columns source, label, original
+/// mark, sentence.
+constexpr Columns kCola = {.text = 3, .pair = -1, .label = 1};
+bool is_cola(const Table& table) {
+  const std::vector<std::string>& first = table.header;
+  return table.format == TableFormat::kTsv && first.size() == 4 &&
+         (first[1] == "0" || first[1] == "1") && (first[2].empty() || first[2] == "*");
+}
+
+Columns named_columns(const Table& table, const ColumnChoice& choice) {
   Columns columns;
-  if (column_number(choice.text) >= 0) {
-    columns = {column_number(choice.text), column_number(choice.pair), column_number(choice.label),
-               false};
-  } else {
-    columns.text = find_column(header, choice.text, kTextNames);
-    columns.pair = find_column(header, choice.pair, kPairNames);
-    columns.label = find_column(header, choice.label, kLabelNames);
-    if (columns.pair == columns.text) columns.pair = -1;
-  }
+  columns.text = find_column(table.header, choice.text, kTextNames);
+  columns.pair = find_column(table.header, choice.pair, kPairNames);
+  columns.label = find_column(table.header, choice.label, kLabelNames);
+  if (columns.pair == columns.text) columns.pair = -1;
+  return columns;
+}
+
+void check_columns(const Columns& columns, const ColumnChoice& choice, const Table& table,
+                   const std::string& path) {
   const auto check = [&](const std::string& chosen, int64_t found, const char* option) {
     if (found < 0 && !chosen.empty()) fail("{}: no column \"{}\" (--{})", path, chosen, option);
   };
   check(choice.text, columns.text, "text_column");
   check(choice.pair, columns.pair, "pair_column");
   check(choice.label, columns.label, "label_column");
-  if (columns.text < 0) {
-    fail(
-        "{}: the first line has no known column of texts; name or number it with "
-        "--text_column",
-        path);
+  if (columns.text >= 0) return;
+  fail(
+      "{}: no known column of texts among {}; name it with --text_column, or give its number if "
+      "the file has no header",
+      path, table.header.empty() ? "none" : join(table.header, ", "));
+}
+
+/// The field of a column, or nothing where the row or the file has none.
+std::optional<std::string_view> field(const TableRow& row, int64_t column) {
+  if (column < 0 || column >= std::ssize(row.fields)) return std::nullopt;
+  const std::string_view text = row.fields[static_cast<size_t>(column)];
+  return text.data() == nullptr ? std::nullopt : std::optional(text);
+}
+
+std::string trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first));
+}
+
+void take_rows(const Table& table, const Columns& columns, LabelledTexts& result) {
+  for (const TableRow& row : table.rows) {
+    const auto text = field(row, columns.text);
+    const auto pair = field(row, columns.pair);
+    if (!text || (result.pairs && !pair)) {
+      result.problems.add("row without a text, left out", table.place(row));
+      continue;
+    }
+    result.rows.push_back({.text = std::string(*text),
+                           .pair = std::string(pair.value_or("")),
+                           .label = trimmed(field(row, columns.label).value_or("")),
+                           .row = row.number,
+                           .place = table.place(row)});
   }
-  return columns;
 }
 
 /// Cuts the longer of the two, token by token, until both fit.
@@ -121,35 +142,49 @@ text::ModelInput cut_input(std::string_view text, std::optional<std::string_view
 
 LabelledTexts parse_labelled_texts(std::string_view contents, const std::string& path,
                                    const ColumnChoice& choice) {
+  const bool numbered = column_number(choice.text) >= 0;
+  Table table = parse_table(contents, path, !numbered);
+  Columns columns;
+  if (numbered && table.header.empty()) {
+    columns = {column_number(choice.text), column_number(choice.pair), column_number(choice.label)};
+  } else if (choice.text.empty() && is_cola(table)) {
+    table = parse_table(contents, path, false);
+    table.notes.emplace_back("it has no header: its columns are taken for CoLA's");
+    columns = kCola;
+  } else {
+    columns = named_columns(table, choice);
+  }
+  check_columns(columns, choice, table, path);
   LabelledTexts result;
   result.path = path;
-  if (contents.starts_with("\xEF\xBB\xBF")) contents.remove_prefix(3);
-  std::string_view rest = contents;
-  const Columns columns = find_columns(split_tabs(take_line(rest)), choice, path);
-  if (!columns.header) rest = contents;
   result.pairs = columns.pair >= 0;
   result.labelled = columns.label >= 0;
-  const int64_t needed = std::max({columns.text, columns.pair, columns.label}) + 1;
-  for (int64_t line = columns.header ? 2 : 1; !rest.empty(); ++line) {
-    const std::string_view text = take_line(rest);
-    if (text.empty()) continue;
-    const Fields fields = split_tabs(text);
-    if (std::ssize(fields) < needed) {
-      result.problems.add("row with too few columns, skipped", fmt::format("line {}", line));
-      continue;
-    }
-    const auto field = [&](int64_t column) {
-      return column < 0 ? std::string() : std::string(fields[static_cast<size_t>(column)]);
-    };
-    result.rows.push_back({field(columns.text), field(columns.pair), field(columns.label)});
+  result.problems = std::move(table.problems);
+  result.notes = std::move(table.notes);
+  take_rows(table, columns, result);
+  if (result.rows.empty()) {
+    fail("{}: no row with a text{}", path,
+         result.problems.empty() ? "" : "; " + join(result.problems.lines(), "; "));
   }
-  if (result.rows.empty()) fail("{}: no row of {} columns", path, needed);
   return result;
 }
 
 LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& columns) {
-  const io::MappedFile file(path);
+  const io::TextFile file(path);
   return parse_labelled_texts(file.text(), path, columns);
+}
+
+void LabelledTexts::keep_labelled() {
+  if (!labelled) fail("{}: no column of labels; name it with --label_column", path);
+  const bool has_plus = std::any_of(rows.begin(), rows.end(),
+                                    [](const LabelledText& row) { return row.label == "+"; });
+  std::erase_if(rows, [&](const LabelledText& row) {
+    if (row.label.empty()) problems.add("row without a label, left out", row.place);
+    const bool undecided = row.label == "-" && !has_plus;
+    if (undecided) problems.add("row labelled \"-\", no agreement, left out", row.place);
+    return row.label.empty() || undecided;
+  });
+  if (rows.empty()) fail("{}: no row with a label", path);
 }
 
 void append_text(std::string_view text, std::optional<std::string_view> pair,

@@ -1,7 +1,8 @@
 #pragma once
 
-// Sentence classification files: tab-separated, in the format of the GLUE benchmark's tasks (Wang
-// et al. 2019). The first line names the columns.
+// Sentence classification files: tables (table/table_reader.h) with a column of texts, perhaps one
+// of second texts, and one of labels. The columns of the GLUE benchmark's tasks (Wang et al. 2019)
+// are known by their names, as the tasks are published.
 
 #include <cstdint>
 #include <optional>
@@ -15,8 +16,8 @@
 
 namespace bertha::tasks {
 
-/// The columns to read: names from the first line, or numbers from 1 in a file without such a line.
-/// Empty: the column names of GLUE's tasks.
+/// The columns to read: names from the header, or numbers from 1 in a TSV or CSV file without one.
+/// Empty: the column names of GLUE's tasks and common ones ("text", "label").
 struct ColumnChoice {
   std::string text;
   std::string pair;   ///< second text; empty for tasks with one text
@@ -24,9 +25,11 @@ struct ColumnChoice {
 };
 
 struct LabelledText {
-  std::string text;
-  std::string pair;
-  std::string label;  ///< empty: no label
+  std::string text{};
+  std::string pair{};
+  std::string label{};  ///< without blanks around it; empty: no label
+  int64_t row = 0;      ///< number of the row in the file, from 0
+  std::string place{};  ///< "line 7"
 };
 
 struct LabelledTexts {
@@ -38,10 +41,17 @@ struct LabelledTexts {
   std::optional<std::string_view> pair_of(const LabelledText& row) const {
     return pairs ? std::optional<std::string_view>(row.pair) : std::nullopt;
   }
-  Problems problems;  ///< rows with too few columns, which are skipped
+  /// Removes rows without a label, and rows labelled "-", SNLI's mark for no agreement, unless "+"
+  /// is a label too. The problems count them. Throws Error when no row is left or the file has no
+  /// column of labels.
+  void keep_labelled();
+
+  Problems problems;               ///< rows that were left out
+  std::vector<std::string> notes;  ///< what was found by look, for the log
 };
 
-/// Throws Error that names the file when it has no rows or lacks a column.
+/// Throws Error that names the file when it is not UTF-8 (io/text_file.h), has no rows or lacks a
+/// column.
 LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& columns);
 LabelledTexts parse_labelled_texts(std::string_view contents, const std::string& path,
                                    const ColumnChoice& columns);

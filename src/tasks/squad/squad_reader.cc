@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
-#include "io/atomic_file.h"
+#include "io/text_file.h"
 #include "text/json_text.h"
 
 namespace bertha::tasks {
@@ -21,6 +22,15 @@ const Json* find(const Json& object, const char* name) {
 const std::string* find_text(const Json& object, const char* name) {
   const Json* found = find(object, name);
   return found == nullptr ? nullptr : found->get_ptr<const std::string*>();
+}
+
+/// A question's id: text, or an integer, which predictions and scores write as text.
+std::optional<std::string> find_id(const Json& question) {
+  const Json* found = find(question, "id");
+  if (found == nullptr) return std::nullopt;
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_number_integer()) return found->dump();
+  return std::nullopt;
 }
 
 const Json::array_t* find_list(const Json& object, const char* name) {
@@ -69,10 +79,10 @@ class Reader {
   }
 
   void read_question(const Json& entry) {
-    const std::string* id = find_text(entry, "id");
+    const std::optional<std::string> id = find_id(entry);
     const std::string* text = find_text(entry, "question");
-    if (id == nullptr || text == nullptr) {
-      file_.problems.add(id == nullptr ? "question without an id" : "question without a text",
+    if (!id || text == nullptr) {
+      file_.problems.add(!id ? "question without an id" : "question without a text",
                          question_place());
       return;
     }
@@ -146,7 +156,8 @@ SquadFile parse_squad(std::string_view contents, const std::string& path) {
 }
 
 SquadFile read_squad(const std::string& path) {
-  const io::MappedFile file(path);
+  // Bytes that are not UTF-8 are repaired and counted, so that an answer's place stays its place.
+  const io::TextFile file(path, io::TextFile::Check::kLater);
   return parse_squad(file.text(), path);
 }
 

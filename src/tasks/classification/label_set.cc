@@ -1,0 +1,57 @@
+#include "tasks/classification/label_set.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace bertha::tasks {
+
+std::optional<double> number_of(const std::string& text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, bad] = std::from_chars(text.data(), end, number);
+  const bool whole = bad == std::errc() && rest == end && std::isfinite(number);
+  return whole ? std::optional(number) : std::nullopt;
+}
+
+bool suggests_regression(std::span<const LabelledText> rows) {
+  bool fraction = false;
+  for (const LabelledText& row : rows) {
+    if (!number_of(row.label)) return false;
+    fraction = fraction || row.label.find_first_of(".eE") != std::string::npos;
+  }
+  return fraction;
+}
+
+LabelSet::LabelSet(std::vector<std::string> names, int64_t least) : names_(std::move(names)) {
+  constexpr int64_t kMaxClasses = 1000;
+  if (std::ssize(names_) < least || std::ssize(names_) > kMaxClasses) {
+    fail("{} different labels; expected {} to {}", names_.size(), least, kMaxClasses);
+  }
+  for (const std::string& name : names_) {
+    const std::optional<double> number = number_of(name);
+    if (number) numbers_.push_back(*number);
+  }
+  if (numbers_.size() < names_.size()) numbers_.clear();
+}
+
+LabelSet LabelSet::of(std::span<const LabelledText> rows) {
+  std::vector<std::string> names;
+  for (const LabelledText& row : rows) names.push_back(row.label);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return LabelSet(std::move(names));
+}
+
+int32_t LabelSet::class_of(const std::string& label) const {
+  const auto found = std::find(names_.begin(), names_.end(), label);
+  if (found != names_.end()) return static_cast<int32_t>(found - names_.begin());
+  const std::optional<double> number = number_of(label);
+  if (!number) return -1;
+  const auto equal = std::find(numbers_.begin(), numbers_.end(), *number);
+  return equal == numbers_.end() ? -1 : static_cast<int32_t>(equal - numbers_.begin());
+}
+
+}  // namespace bertha::tasks
