@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "dataset/shard_survey.h"
 
 namespace bertha::dataset {
 namespace {
@@ -39,7 +40,9 @@ std::vector<std::string> list_packed_shards(const std::string& folder) {
 }
 
 [[noreturn]] void fail_without_shard(const std::string& folder, const char* part) {
-  fail("{}: no shard in this folder (names with '{}' that end in .hdf5)", folder, part);
+  const std::string below = folder_with_shards(folder);
+  fail("{}: no shard in this folder (names with '{}' that end in .hdf5){}", folder, part,
+       below.empty() ? "" : "; there are some in " + below);
 }
 
 template <typename T>

@@ -207,7 +207,7 @@ std::string fault_of(const io::TorchFile& file, const PickleValue& entry,
     if (value == nullptr || !io::TorchFile::is_tensor(*value)) return fmt::format("has no {}", key);
     const io::TensorInfo info = file.info(*value, key);
     if (!info.foreign_type.empty() || info.shape != extents_of(parameter.shape)) {
-      return fmt::format("has a {} of {} {}, the model needs {}", key, info.type_name(),
+      return fmt::format("has {} of {} {}, the model needs {}", key, info.type_name(),
                          io::shape_string(info.shape), parameter.shape.to_string());
     }
   }

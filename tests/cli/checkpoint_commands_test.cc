@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "io/weights/torch_file.h"
 #include "support/files.h"
 #include "support/paths.h"
+#include "support/samples.h"
 
 namespace bertha::cli {
 namespace {
@@ -187,6 +189,59 @@ TEST_F(CheckpointCommands, EmbeddingsEqualThoseOfPyTorch) {
                              path("texts.jsonl"), "--text_key", "body"});
   EXPECT_EQ(jsonl.status, 0) << jsonl.said;
   EXPECT_EQ(jsonl.printed, with({}).substr(0, jsonl.printed.size()));  // its first two lines
+}
+
+TEST_F(CheckpointCommands, EmbedReadsTextThatIsCompressedAndPassesOverEmptyJsonLines) {
+  const auto embed = [&](const std::string& input) {
+    const Outcome outcome = run({"embed", "--init_checkpoint", kEncoder, "--input", input});
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    return outcome.printed;
+  };
+  test::write_all(path("plain.txt"), "Hello, World\nthe quick brown fox\n");
+  const std::string expected = embed(path("plain.txt"));
+  EXPECT_EQ(std::count(expected.begin(), expected.end(), '\n'), 2);
+  test::write_all(path("packed.txt"), test::bzip2(read_all(path("plain.txt"))));
+  EXPECT_EQ(embed(path("packed.txt")), expected);
+  test::write_all(path("rows.jsonl"),
+                  "\n{\"text\": \"Hello, World\"}\n  \n\"the quick brown fox\"\r\n\n");
+  EXPECT_EQ(embed(path("rows.jsonl")), expected);
+}
+
+TEST_F(CheckpointCommands, EmbedNamesWhatIsNoText) {
+  const auto with = [&](const std::string& name, const std::string& contents) {
+    test::write_all(path(name), contents);
+    return std::vector<std::string>{"embed", "--init_checkpoint", kEncoder, "--input", path(name)};
+  };
+  expect_error(with("latin1.txt", "na\xEFve\n"), {"latin1.txt: byte 2 is not UTF-8 text (line 1)"});
+  expect_error(with("rows.json", "[{\"text\": \"a\"}]"), {"rows.json: a JSON document", "jq -c"});
+  expect_error(with("wide.txt", std::string("\xFF\xFEh\0i\0", 6)), {"wide.txt: UTF-16 text"});
+}
+
+TEST_F(CheckpointCommands, InspectNamesCodeAndTypesThatAreNotConverted) {
+  io::TorchWriter writer;
+  io::PickleTree& tree = writer.tree();
+  io::PickleValue& root = tree.ordered_dict();
+  const std::vector<float> values = {1, 2};
+  tree.set(root, "w",
+           writer.tensor(DType::kF32, std::vector<int64_t>{2}, std::as_bytes(std::span(values))));
+  io::PickleValue& arguments = tree.tuple();
+  arguments.append(tree.string("touch " + path("ran")));
+  tree.set(root, "evil", tree.object("posix.system", arguments));
+  writer.save(path("evil.pt"), root);
+  EXPECT_EQ(inspect({path("evil.pt")})["refused_globals"], json::array({"posix.system"}));
+  const Outcome text = run({"inspect", path("evil.pt")});
+  EXPECT_NE(text.printed.find("code that was not run"), std::string::npos) << text.printed;
+  EXPECT_FALSE(fs::exists(path("ran")));
+  const std::string header = R"({"h":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},)"
+                             R"("i":{"dtype":"I16","shape":[],"data_offsets":[2,4]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  test::write_all(path("t.safetensors"), bytes + header + "abcd");
+  const json tensors = inspect({path("t.safetensors")})["tensors"];
+  EXPECT_EQ(tensors[0], json::parse(R"({"name": "h", "dtype": "F8_E4M3", "shape": [2]})"));
+  EXPECT_EQ(tensors[1]["dtype"], "I16");
+  EXPECT_NE(run({"inspect", path("t.safetensors")}).printed.find("not converted"),
+            std::string::npos);
 }
 
 TEST_F(CheckpointCommands, MissingHeadIsAWarningThatNamesTheFileAndTheRemedy) {

@@ -358,7 +358,94 @@ TEST_F(SquadCommands, ClassifyNamesFaultyFiles) {
             std::string::npos);
   EXPECT_NE(error_of(run_classify, with(path("none.tsv"))).find("none.tsv"), std::string::npos);
   output_of(run_classify, with(write("c.tsv", "sentence\tlabel\nx\tone\nshort\ny\ttwo\n")));
-  EXPECT_TRUE(logged("row with too few columns, skipped: 1, the first at line 3"));
+  EXPECT_TRUE(
+      logged("row with fewer than the 2 fields of the header, left out: 1, the first at "
+             "line 3"));
+}
+
+TEST_F(SquadCommands, RegressionIsTrainedEvaluatedAndPredicted) {
+  std::string rows = "index,sentence1,sentence2,score\n";
+  for (int i = 0; i < 12; ++i) {
+    rows += i % 2 == 0 ? "0,the red house,\"the house, red\",4.500\n" : "1,the hill,a bird,0.5\n";
+  }
+  const std::string train = write("train.csv", rows);
+  const auto scores = nlohmann::json::parse(last_line(output_of(
+      run_classify,
+      {"--init_checkpoint", path("start"), "--train_file", train, "--eval_file", train,
+       "--output_dir", path("sts"), "--max_seq_length", "16", "--train_batch_size", "4",
+       "--num_train_epochs", "30", "--learning_rate", "5e-3", "--disable-progress-bar"})));
+  EXPECT_EQ(scores["rows"], 12);
+  EXPECT_GT(scores["pearson"], 0.99);
+  EXPECT_GT(scores["spearman"], 0.99);
+  EXPECT_LT(scores["mse"], 0.5);
+  EXPECT_FALSE(scores.contains("accuracy"));
+  EXPECT_TRUE(logged("the labels are numbers with fractions: regression"));
+  EXPECT_FALSE(std::filesystem::exists(path("sts/labels.txt")));
+  // The folder alone says that the model does regression.
+  const std::string texts =
+      write("texts.jsonl",
+            "{\"sentence1\": \"the red house\", \"sentence2\": \"the house, "
+            "red\"}\n[]\n{\"sentence1\": \"the hill\", \"sentence2\": \"a bird\"}\n");
+  output_of(run_classify, {"--init_checkpoint", path("sts"), "--predict_file", texts,
+                           "--output_dir", path("sts"), "--max_seq_length", "16"});
+  std::istringstream predictions(text_of("sts/predictions.tsv"));
+  std::string header;
+  int64_t first = -1;
+  int64_t second = -1;
+  double high = 0;
+  double low = 0;
+  std::getline(predictions, header);
+  predictions >> first >> high >> second >> low;
+  EXPECT_EQ(header, "index\tprediction");
+  EXPECT_EQ(first, 0);
+  EXPECT_EQ(second, 2);
+  EXPECT_NEAR(high, 4.5, 1);
+  EXPECT_NEAR(low, 0.5, 1);
+}
+
+TEST_F(SquadCommands, PredictionsCarryTheRowsOfTheirFile) {
+  write("start/labels.txt", "no\nyes\n");
+  const std::string texts =
+      write("texts.tsv", "index\tsentence\n0\tthe red house\n1\n2\tthe hill\n");
+  output_of(run_classify,
+            {"--init_checkpoint", path("start"), "--predict_file", texts, "--output_dir",
+             path("classes"), "--max_seq_length", "16", "--all_probabilities"});
+  std::istringstream lines(text_of("classes/predictions.tsv"));
+  std::string header;
+  std::getline(lines, header);
+  EXPECT_EQ(header, "index\tprediction\tprobability\tno\tyes");
+  for (const int64_t expected : {0, 2}) {
+    int64_t index = -1;
+    std::string label;
+    double best = 0;
+    double no = 0;
+    double yes = 0;
+    lines >> index >> label >> best >> no >> yes;
+    EXPECT_EQ(index, expected);
+    EXPECT_EQ(best, std::max(no, yes));
+    EXPECT_EQ(label, no > yes ? "no" : "yes");
+    EXPECT_NEAR(no + yes, 1, 2e-6);
+  }
+}
+
+TEST_F(SquadCommands, ProblemTypeOverrulesTheLabels) {
+  const std::string numbers = write("n.tsv", "sentence\tlabel\na\t1.5\nb\t0.5\n");
+  const std::string words = write("w.tsv", "sentence\tlabel\na\tyes\nb\tno\n");
+  const auto with = [&](const std::string& file, const std::string& type) {
+    return std::vector<std::string>{"--init_checkpoint",  path("start"),
+                                    "--train_file",       file,
+                                    "--output_dir",       path("classes"),
+                                    "--max_seq_length",   "16",
+                                    "--problem_type",     type,
+                                    "--num_train_epochs", "1"};
+  };
+  output_of(run_classify, with(numbers, "single_label_classification"));
+  EXPECT_EQ(text_of("classes/labels.txt"), "0.5\n1.5\n");
+  EXPECT_NE(error_of(run_classify, with(words, "regression"))
+                .find("line 2: regression needs numbers, found the label \"yes\""),
+            std::string::npos);
+  EXPECT_NE(error_of(run_classify, with(words, "ranking")).find("--problem_type ranking"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -93,6 +93,20 @@ TEST_F(TextCommands, VocabWritesAFileThatTokenizeReads) {
   EXPECT_EQ(read(path("vocab.txt")), first) << "the same text gives the same vocabulary";
 }
 
+TEST_F(TextCommands, VocabNamesBytesThatAreNotUtf8) {
+  std::ofstream(path("latin1.txt")) << "one\nna\xEFve\n";
+  const std::vector<std::string> arguments = {path("latin1.txt"), "--output_file",
+                                              path("vocab.txt")};
+  try {
+    run_vocab(arguments);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("latin1.txt: byte 6 is not UTF-8 text (line 2)"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(TextCommands, VocabKeepsTheOldFileWhenItFails) {
   std::ofstream(path("vocab.txt")) << "old";
   std::ofstream(path("empty.txt")) << "\n";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <numeric>
 
@@ -247,6 +248,17 @@ TEST_F(LoaderTest, ShardsAreFoundByName) {
   EXPECT_THROW(find_shards(empty.path()), Error);
   EXPECT_THROW(find_shards(empty.file("none")), Error);
   EXPECT_THROW(PretrainingLoader({}, options(1)), Error);
+  const test::TemporaryFolder above;
+  std::filesystem::create_directory(above.file("training"));
+  std::filesystem::copy(files_[0], above.file("training/a_training_0.hdf5"));
+  try {
+    find_shards(above.path());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("; there are some in " + above.file("training")),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 }  // namespace
