@@ -222,7 +222,7 @@ void add_lies(Files& all) {
         storage(global("torch.FloatStorage"), "../x", "K\6"),  // a path
         storage(global("torch.DoubleStorage"), "0", "K\6"),    // 48 bytes in 24
         storage(global("os.system"), "0", "K\6"),              // a class that is none
-        storage(global("torch.QInt8Storage"), "0", "K\6"),     // one not supported
+        storage(global("torch.QInt9Storage"), "0", "K\6"),     // one not known
         storage(text("torch.FloatStorage"), "0", "K\6"),       // a string for a class
         "(" + text("module") + global("torch.FloatStorage") + text("0") + "NNtQ",
         "(" + text("storage") + "tQ", text("storage") + "Q", "NQ"s, ")Q"s,
@@ -335,7 +335,8 @@ void add_safetensors(Files& all) {
   file(one("F32", "2", "[0,8]"));
   file(one("F32", "[2]", "[0]"));
   file(one("F32", "[2]", "{}"));
-  file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"run":"x"}})");
+  file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"run":"x","shape":[2]}})");
+  file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"run":[{"b":]}})");
   file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
        R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})");
   file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
