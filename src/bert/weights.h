@@ -40,8 +40,8 @@ class FileNames {
   std::string bare(std::string_view file_name) const;
   /// As map_name(), of the bare name.
   std::optional<MappedName> map(std::string_view file_name) const;
-  /// The prefixes of several encoders, in alphabetical order, where nothing says which one is meant.
-  /// Usually empty.
+  /// The prefixes of several encoders, in alphabetical order, where nothing says which one is
+  /// meant. Usually empty.
   const std::vector<std::string>& rivals() const { return rivals_; }
 
  private:
