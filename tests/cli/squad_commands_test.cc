@@ -396,7 +396,7 @@ TEST_F(SquadCommands, RegressionIsTrainedEvaluatedAndPredicted) {
   double low = 0;
   std::getline(predictions, header);
   predictions >> first >> high >> second >> low;
-  EXPECT_EQ(header, "index\tprediction");
+  EXPECT_EQ(header, "index\tprediction\tprobability");
   EXPECT_EQ(first, 0);
   EXPECT_EQ(second, 2);
   EXPECT_NEAR(high, 4.5, 1);
