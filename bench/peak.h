@@ -4,8 +4,6 @@
 // for f32 a loop of fused multiply-adds in registers, for bf16 the best square product of the
 // library.
 
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +11,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
+#include "backend/cpu/multiply_add_rate.h"
 #include "backend/cpu/onednn.h"
 #include "core/context.h"
 #include "core/parallel_for.h"
@@ -37,46 +36,6 @@ double shortest(const Body& body) {
     total += seconds;
   }
   return best;
-}
-
-/// Twelve chains of multiply-adds, `rounds` times. Their start values differ, because the compiler
-/// would merge equal chains.
-template <typename Vector>
-[[gnu::always_inline]] inline float multiply_add(int64_t rounds) {
-  Vector sums[12];
-  for (int i = 0; i < 12; ++i) sums[i] = Vector{} + static_cast<float>(rounds % 97 + i);
-  const Vector factor = Vector{} + 0.999F;
-  for (int64_t i = 0; i < rounds; ++i) {
-    for (Vector& sum : sums) sum = sum * factor + factor;
-  }
-  for (int i = 1; i < 12; ++i) sums[0] += sums[i];
-  return sums[0][0];
-}
-
-using Lanes8 = float __attribute__((vector_size(32)));
-using Lanes16 = float __attribute__((vector_size(64)));
-
-[[gnu::noinline, gnu::target("avx2,fma"), gnu::optimize("fp-contract=fast")]] inline float
-peak_avx2(int64_t rounds) {
-  return multiply_add<Lanes8>(rounds);
-}
-[[gnu::noinline, gnu::target("avx512f"), gnu::optimize("fp-contract=fast")]] inline float
-peak_avx512(int64_t rounds) {
-  return multiply_add<Lanes16>(rounds);
-}
-
-/// GFLOP/s of all threads in registers.
-inline double measured_peak() {
-  constexpr int64_t kRounds = 2'000'000;
-  const bool wide = cpu::best_isa() >= cpu::Isa::kAvx512;
-  std::vector<float> kept(static_cast<size_t>(thread_count()));
-  const double seconds = shortest([&] {
-#pragma omp parallel
-    kept[static_cast<size_t>(omp_get_thread_num())] =
-        wide ? peak_avx512(kRounds) : peak_avx2(kRounds);
-  });
-  const double flops = 2.0 * 12 * (wide ? 16 : 8) * static_cast<double>(kRounds);
-  return flops * thread_count() / seconds * 1e-9;
 }
 
 /// GB/s of a[i] = b[i] + c[i] over arrays that exceed every cache.
@@ -152,7 +111,7 @@ class Operands {
 
 /// The GFLOP/s that products in `dtype` are compared with.
 inline double ceiling_of(DType dtype) {
-  if (dtype == DType::kF32) return measured_peak();
+  if (dtype == DType::kF32) return cpu::multiply_add_rate();
   double best = 0;
   for (const int64_t size : {1024, 2048, 4096}) {
     best = std::max(best, Operands(size, size, size, dtype).forward());

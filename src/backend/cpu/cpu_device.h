@@ -4,16 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "backend/cpu/instruction_set.h"
 #include "core/device.h"
 
 namespace bertha::cpu {
-
-/// Instruction sets that have kernels. The best one that the processor has is used at run time. The
-/// environment variable BERTHA_MAX_ISA (avx2, avx512, avx512_bf16, amx) limits the choice, for
-/// tests and comparisons.
-enum class Isa : uint8_t { kAvx2, kAvx512, kAvx512Bf16, kAmx };
-Isa best_isa();
-const char* name_of(Isa isa);
 
 class MatrixProducts;
 

@@ -408,4 +408,9 @@ void MatrixProducts::forget(const void* base, int64_t size_bytes) {
   });
 }
 
+std::string onednn_version() {
+  const dnnl_version_t* version = dnnl::version();
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
 }  // namespace bertha::cpu

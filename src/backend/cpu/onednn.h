@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/device.h"
 #include "core/tensor.h"
@@ -20,6 +21,9 @@ namespace bertha::cpu {
 
 /// What a product applies to its sums before they are rounded and stored.
 enum class Epilogue : uint8_t { kNone, kGelu, kTanh, kGeluTanh, kRelu, kSilu };
+
+/// The version of the library that is loaded: "2.6.3".
+std::string onednn_version();
 
 class MatrixProducts {
  public:

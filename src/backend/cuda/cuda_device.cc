@@ -146,7 +146,7 @@ Buffer CudaDevice::allocate(int64_t size_bytes) {
     BERTHA_CUDA(cudaMemGetInfo(&free, &total));
     fail(
         "{}: {:.2f} GB more are needed, {:.2f} of {:.2f} GB are free; a smaller micro-batch or "
-        "--checkpoint_activations needs less",
+        "--checkpoint-activations needs less",
         state_->card.name, gigabytes(size), gigabytes(free), gigabytes(total));
   }
   check(status, "cudaMalloc");
