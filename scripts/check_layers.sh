@@ -16,7 +16,7 @@ find src -mindepth 2 \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.
       level["tasks"] = level["k8s"] = 5
       level["infer"] = level["prepare"] = 6
       level["train"] = 7
-      level["plan"] = level["serve"] = 8
+      level["plan"] = level["serve"] = level["doctor"] = 8
       level["cli"] = 9
     }
     /^[ \t]*#[ \t]*include[ \t]*"/ {
