@@ -73,9 +73,9 @@ instances() {  # LENGTH MAX_PREDICTIONS
   folder=$(hdf5_folder "$1" "$2")
   mkdir -p "$folder"
   [[ $(count "$folder" hdf5) -eq $(count "$text" txt) ]] || "$bertha" prepare instances \
-    --input_file="$text" --output_file="$folder" --vocab_file="$vocab" --do_lower_case \
-    --max_seq_length="$1" --max_predictions_per_seq="$2" --masked_lm_prob=0.15 \
-    --random_seed=12345 --dupe_factor=5
+    --input-file="$text" --output-file="$folder" --vocab-file="$vocab" --do-lower-case \
+    --max-seq-length="$1" --max-predictions-per-seq="$2" --masked-lm-prob=0.15 \
+    --random-seed=12345 --dupe-factor=5
 }
 
 count() {  # FOLDER EXTENSION
@@ -87,12 +87,12 @@ pretrain() {  # LENGTH MAX_PREDICTIONS, then the options of the phase
   shift 2
   local folder
   folder=$(hdf5_folder "$length" "$predictions")
-  "$bertha" pretrain --do_train --bert_model=demo --config_file="$config" \
-    --input_dir="$folder" --eval_dir="$folder" --eval_interval=250 --output_dir="$results" \
-    --json-summary="$results/dllogger.json" --tensorboard_logdir="$results/tensorboard" \
-    --autocast --optimizer=adamw --enable_packed_data_mode=False --log_freq=50 \
-    --max_seq_length="$length" --max_predictions_per_seq="$predictions" \
-    --num_steps_per_checkpoint=500 "$@"
+  "$bertha" pretrain --do-train --bert-model=demo --config-file="$config" \
+    --input-dir="$folder" --eval-dir="$folder" --eval-interval=250 --output-dir="$results" \
+    --json-summary="$results/dllogger.json" --tensorboard-logdir="$results/tensorboard" \
+    --autocast --optimizer=adamw --enable-packed-data-mode=False --log-freq=50 \
+    --max-seq-length="$length" --max-predictions-per-seq="$predictions" \
+    --num-steps-per-checkpoint=500 "$@"
 }
 
 mkdir -p demo/sharded
@@ -101,7 +101,7 @@ say "1/7 text" "the King James Bible (Debian package bible-kjv) as shards: 1,189
 [[ -d $text ]] || write_shards
 
 say "2/7 vocabulary" "$pieces word pieces trained on the training shards"
-[[ -e $vocab ]] || "$bertha" vocab --vocab_size="$pieces" --do_lower_case --output_file="$vocab" \
+[[ -e $vocab ]] || "$bertha" vocab --vocab-size="$pieces" --do-lower-case --output-file="$vocab" \
   "$text"/bible_training_*.txt
 write_config
 
@@ -110,33 +110,33 @@ instances 64 10
 instances 128 20
 
 say "4/7 phase 1" "$phase1_steps steps at length 64, L=$layers H=$hidden A=$heads"
-[[ -e $results/ckpt_$phase1_steps.pt ]] || pretrain 64 10 --train_batch_size=64 \
-  --gradient_accumulation_steps=1 --max_steps="$phase1_steps" --warmup_proportion=0.1 \
-  --learning_rate=0.002
+[[ -e $results/ckpt_$phase1_steps.pt ]] || pretrain 64 10 --train-batch-size=64 \
+  --gradient-accumulation-steps=1 --max-steps="$phase1_steps" --warmup-proportion=0.1 \
+  --learning-rate=0.002
 
 readonly last=$results/ckpt_$((phase1_steps + phase2_steps)).pt
 say "5/7 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
-[[ -e $last ]] || pretrain 128 20 --train_batch_size=32 --gradient_accumulation_steps=1 \
-  --max_steps="$phase2_steps" --warmup_proportion=0.1 --learning_rate=0.002 \
-  --resume_from_checkpoint --phase1_end_step="$phase1_steps" --phase2
+[[ -e $last ]] || pretrain 128 20 --train-batch-size=32 --gradient-accumulation-steps=1 \
+  --max-steps="$phase2_steps" --warmup-proportion=0.1 --learning-rate=0.002 \
+  --resume-from-checkpoint --phase1-end-step="$phase1_steps" --phase2
 
 say "6/7 fill" "which word does [MASK] stand for?"
 for sentence in "And the LORD spake unto [MASK], saying," \
   "And it came to [MASK], when the king heard it,"; do
-  "$bertha" fill --init_checkpoint="$last" --config_file="$config" --vocab_file="$vocab" \
-    --do_lower_case "$sentence"
+  "$bertha" fill --init-checkpoint="$last" --config-file="$config" --vocab-file="$vocab" \
+    --do-lower-case "$sentence"
 done
 
 # The model memorizes so few questions: this shows the steps from pre-training to answers, not quality.
 # The schedule counts questions as the reference does (7 batches per epoch), while the windows make 23.
 say "7/7 questions" "57 questions about 12 passages: fine-tune, score on the same, ask one"
-[[ -e $answers/model.safetensors ]] || "$bertha" squad --do_train --do_predict --do_eval \
-  --train_file="$questions" --predict_file="$questions" --init_checkpoint="$last" \
-  --config_file="$config" --vocab_file="$vocab" --do_lower_case --output_dir="$answers" \
-  --json-summary="$answers/dllogger.json" --autocast --use_fused_adam --train_batch_size=8 \
-  --max_seq_length=128 --doc_stride=48 --num_train_epochs=120 --max_steps=840 \
-  --learning_rate=0.001 --log_freq=50
-"$bertha" ask --init_checkpoint="$answers" --max_seq_length=128 --question="What was the name of the champion?" \
+[[ -e $answers/model.safetensors ]] || "$bertha" squad --do-train --do-predict --do-eval \
+  --train-file="$questions" --predict-file="$questions" --init-checkpoint="$last" \
+  --config-file="$config" --vocab-file="$vocab" --do-lower-case --output-dir="$answers" \
+  --json-summary="$answers/dllogger.json" --autocast --use-fused-adam --train-batch-size=8 \
+  --max-seq-length=128 --doc-stride=48 --num-train-epochs=120 --max-steps=840 \
+  --learning-rate=0.001 --log-freq=50
+"$bertha" ask --init-checkpoint="$answers" --max-seq-length=128 --question="What was the name of the champion?" \
   --passage="And there went out a champion out of the camp of the Philistines, named Goliath, of Gath, \
 whose height was six cubits and a span."
 

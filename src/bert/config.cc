@@ -218,7 +218,7 @@ constexpr auto kConfigKeys = std::to_array<Row>({
     ignored("classifier_dropout", "heads are trained without dropout"),
     ignored("qa_dropout", "heads are trained without dropout"),
     ignored("seq_classif_dropout", "heads are trained without dropout"),
-    ignored("gradient_checkpointing", "`--checkpoint_activations` of `pretrain` says it"),
+    ignored("gradient_checkpointing", "`--checkpoint-activations` of `pretrain` says it"),
     ignored("dtype", "the weights' file says it"),
     ignored("torch_dtype", "the weights' file says it"),
     ignored("sentence_transformers", "how a CrossEncoder scales its result"),

@@ -29,7 +29,7 @@ struct AskOptions {
 void declare(Options& table, AskOptions& o) {
   o.model.declare(table, "weights with a question answering head");
   table.value("passage", o.passage, "text that contains the answer");
-  table.value("passage_file", o.passage_file, "file that contains the passage");
+  table.file("passage_file", o.passage_file, "file that contains the passage");
   table.values("question", o.questions,
                "question to answer; several questions are answered one after the other");
   table.required();
@@ -96,12 +96,17 @@ int run_ask(Arguments arguments) {
                 "Answers questions about a passage. Prints for each answer its text, which is a "
                 "part of the passage, its confidence (its probability among the 20 best answers) "
                 "and its position in characters.");
+  table.example(
+      "bertha ask --checkpoint=squad-model --passage='Bertha trains BERT.' --question='What does "
+      "Bertha train?'",
+      "One question about a text");
+  table.example(
+      "bertha ask --checkpoint=squad-model --passage-file=article.txt --question 'Who?' 'When?' "
+      "--top=3",
+      "Three answers to each of two questions about a file");
   declare(table, o);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
-  if (o.passage_file && !o.passage.empty()) fail("--passage and --passage_file exclude each other");
+  table.parse(arguments);
+  if (o.passage_file && !o.passage.empty()) fail("--passage and --passage-file exclude each other");
   if (o.top < 1) fail("--top {}: expected at least 1", o.top);
   ask(o);
   return 0;

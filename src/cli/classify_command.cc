@@ -24,12 +24,12 @@ struct Typed {
 void declare(Options& table, Typed& typed) {
   train::ClassificationOptions& o = typed.options;
   table.heading("files");
-  table.value("train_file", o.train_file,
-              "table of labelled texts to fine-tune on: TSV, CSV or JSON");
-  table.value("eval_file", o.eval_file, "table of labelled texts to evaluate on");
-  table.value("predict_file", o.predict_file,
-              "table of texts to classify; the result is predictions.tsv");
-  table.value("output_dir", o.output_dir, "folder for the model and the predictions");
+  table.file("train_file", o.train_file,
+             "table of labelled texts to fine-tune on: TSV, CSV or JSON");
+  table.file("eval_file", o.eval_file, "table of labelled texts to evaluate on");
+  table.file("predict_file", o.predict_file,
+             "table of texts to classify; the result is predictions.tsv");
+  table.folder("output_dir", o.output_dir, "folder for the model and the predictions");
   table.required();
   table.value("text_column", o.columns.text,
               "column of the texts: its name, or its number from 1 if the first line has no names; "
@@ -52,7 +52,7 @@ void declare(Options& table, Typed& typed) {
   table.value("num_train_epochs", o.num_train_epochs, "number of passes over the training file");
   declare_seed(table, o, "the fresh classifier", "texts");
   table.value("eval_steps", o.eval_steps,
-              "number of updates between evaluations on --eval_file during training; 0: no "
+              "number of updates between evaluations on --eval-file during training; 0: no "
               "evaluation during training");
   declare_state_saves(table, o);
   typed.training.declare_displays(table, o);
@@ -103,17 +103,21 @@ int run_classify(Arguments arguments) {
                 "JSON. Files are TSV like those of GLUE, CSV, JSON lines or JSON arrays. Ctrl-C or "
                 "SIGTERM during training saves the "
                 "state and ends with status 75; the same command then continues where it stopped.");
+  table.example(
+      "bertha classify --train-file=train.tsv --eval-file=dev.tsv --output-dir=sentiment "
+      "--checkpoint=bert-base-uncased",
+      "Fine-tune a classifier, then evaluate it");
+  table.example(
+      "bertha classify --predict-file=new.tsv --output-dir=results --checkpoint=sentiment",
+      "Classify texts with it");
   declare(table, typed);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   train::ClassificationOptions& o = typed.options;
   if (o.train_file.empty() && o.eval_file.empty() && o.predict_file.empty()) {
-    fail("one of --train_file, --eval_file, --predict_file is needed");
+    fail("one of --train-file, --eval-file, --predict-file is needed");
   }
   const auto definition = std::make_shared<const infer::ModelDefinition>(typed.model.files());
-  if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval_steps needs --eval_file");
+  if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval-steps needs --eval-file");
   typed.training.settle(o);
   stop_on_signals();
   return on_all_ranks(typed.training.ranks, stop_requested, [&](comm::Communicator& world) {

@@ -16,8 +16,10 @@ int run_program(int argc, char** argv);
 
 int run_ask(Arguments arguments);
 int run_classify(Arguments arguments);
+int run_completion(Arguments arguments);
 int run_convert(Arguments arguments);
 int run_embed(Arguments arguments);
+int run_doctor(Arguments arguments);
 int run_download(Arguments arguments);
 int run_fill(Arguments arguments);
 int run_inspect(Arguments arguments);

@@ -30,8 +30,7 @@ struct ConvertOptions {
 
 /// The output format: --to, or the one that the name of OUT implies.
 std::string format_of(const ConvertOptions& o) {
-  if (o.to == "pt" || o.to == "hf" || o.to == "onnx") return o.to;
-  if (!o.to.empty()) fail("--to {}: expected pt, hf or onnx", o.to);
+  if (!o.to.empty()) return o.to;
   const std::string ending = fs::path(o.paths[1]).extension().string();
   if (ending == ".pt" || ending == ".bin") return "pt";
   if (ending == ".onnx") return "onnx";
@@ -53,7 +52,6 @@ DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
   if (o.dtype == "fp32") return DType::kF32;
   if (o.dtype == "fp16") return DType::kF16;
   if (o.dtype == "bf16") return DType::kBF16;
-  if (!o.dtype.empty()) fail("--dtype {}: expected fp32, fp16 or bf16", o.dtype);
   const bool half = file.dtype() == DType::kF16 || file.dtype() == DType::kBF16;
   return half ? file.dtype() : DType::kF32;
 }
@@ -137,18 +135,19 @@ int run_convert(Arguments arguments) {
                 "Face: the encoder alone, pre-training, masked language model, next sentence, "
                 "sequence and token classification, multiple choice and question answering. The "
                 "state of the optimizer is not converted.");
+  table.example("bertha convert results/ckpt_8601.pt bert-mine --vocab-file=vocab.txt",
+                "A Hugging Face folder from a checkpoint");
+  table.example("bertha convert bert-base-uncased model.onnx", "ONNX from a Hugging Face folder");
   table.positional("IN OUT", o.paths, 2, "the weights to read, and the file or folder to write");
-  table.value("to", o.to, "output format: pt, hf or onnx; default: by the name of OUT");
-  table.value("dtype", o.dtype,
-              "data type of the output: fp32, fp16 or bf16; default: as in the input");
+  table.choice("to", o.to, {"pt", "hf", "onnx"},
+               "output format: pt, hf or onnx; default: by the name of OUT");
+  table.choice("dtype", o.dtype, {"fp32", "fp16", "bf16"},
+               "data type of the output: fp32, fp16 or bf16; default: as in the input");
   table.value("architecture", o.architecture,
               "class of the model for a classifier whose config does not name it, such as "
               "BertForTokenClassification or BertForMultipleChoice");
   o.model.declare_files(table);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   if (o.paths.size() != 2) fail("bertha convert: expected IN and OUT, got {}", join(o.paths, " "));
   o.model.checkpoint = o.paths[0];
   convert(o);

@@ -7,9 +7,15 @@
 
 namespace bertha::cli {
 
+std::vector<std::string> device_words() {
+  std::vector<std::string> words;
+  for (const DeviceEntry& entry : devices()) words.emplace_back(entry.name);
+  return words;
+}
+
 void DeviceChoice::declare(Options& options) {
   options.heading("device and arithmetic");
-  options.value("device", device, "device to compute on: " + device_names());
+  options.choice("device", device, device_words(), "device to compute on");
   options.flag("use_habana", use_habana,
                "use the best accelerator that is present, as the recipe's command lines ask; if "
                "there is none, the CPU is used and a warning says so");
@@ -17,8 +23,9 @@ void DeviceChoice::declare(Options& options) {
   options.flag(
       "autocast", autocast,
       "compute matrix products in bf16, with fp32 weights and sums, if the device has bf16");
-  options.flag("hmp", hmp, "the same as --autocast (the recipe's older name)");
-  options.value("precision", precision, "fp32 or bf16; bf16 is the same as --autocast");
+  options.flag("hmp", hmp, "the same as --autocast (the recipe's older name)").hidden();
+  options.choice("precision", precision, {"fp32", "bf16"},
+                 "arithmetic of matrix products; bf16 is the same as --autocast");
   for (const char* name : {"hmp_bf16", "hmp_fp32"}) {
     options.accepted(name, true, "Bertha fixes which operations run in bf16; the file is not read",
                      "''");
@@ -53,11 +60,11 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
     std::string why;
     if (const DeviceEntry* best = best_accelerator(number, why); best != nullptr) {
       entry = best;
-      spdlog::warn("--use_habana: there is no Gaudi backend; the {} device is used", entry->name);
+      spdlog::warn("--use-habana: there is no Gaudi backend; the {} device is used", entry->name);
     } else if (strict) {
-      fail("--use_habana --strict-device: no accelerator is present ({})", why);
+      fail("--use-habana --strict-device: no accelerator is present ({})", why);
     } else {
-      spdlog::warn("--use_habana: no accelerator is present ({}); running on the CPU", why);
+      spdlog::warn("--use-habana: no accelerator is present ({}); running on the CPU", why);
     }
   } else if (const std::string why = entry->absence(number); !why.empty()) {
     fail("--device {}: {}", device, why);
@@ -68,9 +75,6 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
 }
 
 bool DeviceChoice::bf16(const Device& on) const {
-  if (!precision.empty() && precision != "fp32" && precision != "bf16") {
-    fail("--precision {}: expected fp32 or bf16", precision);
-  }
   if (autocast && hmp) fail("--autocast and --hmp exclude each other; both mean bf16 here");
   if (precision == "fp32" && (autocast || hmp)) {
     fail("--precision fp32 and --{} exclude each other", autocast ? "autocast" : "hmp");

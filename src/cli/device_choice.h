@@ -2,11 +2,15 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
 #include "core/device.h"
 
 namespace bertha::cli {
+
+/// The names that --device takes.
+std::vector<std::string> device_words();
 
 /// Which device a command runs on and in which arithmetic; declared once for every command that
 /// computes.

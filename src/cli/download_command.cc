@@ -75,20 +75,20 @@ int run_download(Arguments arguments) {
           prepare::download_names() +
           ". An interrupted download continues. Checksums are verified. A file gets "
           "its name when it is complete.");
+  options.example("bertha download squad", "SQuAD 1.1, into v1.1/");
+  options.example("bertha download wikipedia --language=de --output-dir=dumps",
+                  "The newest dump of the German Wikipedia");
   options.positional("NAME", names, 1, "what to download");
   options.value("language", download.language, "language of the Wikipedia");
   options.value("date", download.date,
                 "date of the Wikipedia dump: latest, or a day such as 20240101");
   options.value("mirror", download.mirror,
                 "address that replaces scheme and host of every download: https://host/…");
-  options.value("output_dir", download.output_dir,
-                "folder for the files; default, as in the recipe: download/wikicorpus_<language>, "
-                "v1.1, download/google_pretrained_weights");
+  options.folder("output_dir", download.output_dir,
+                 "folder for the files; default, as in the recipe: download/wikicorpus_<language>, "
+                 "v1.1, download/google_pretrained_weights");
   options.flag("disable_progress_bar", quiet, "show no status line");
-  if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   for (const std::string& name : names) {
     download.name = name;
     download_and_print(download, quiet);

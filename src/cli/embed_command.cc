@@ -34,11 +34,11 @@ struct EmbedOptions {
 
 void declare(Options& table, EmbedOptions& o) {
   o.model.declare(table, "weights of a BERT encoder");
-  table.value("input", o.input, "texts, one on each line, or a .jsonl file; -: standard input");
-  table.value("output", o.output,
-              "file for the vectors: one JSON array on each line, or .npy; -: standard output");
-  table.value("format", o.format,
-              "output format: jsonl or npy; default: by the name of the output");
+  table.file("input", o.input, "texts, one on each line, or a .jsonl file; -: standard input");
+  table.file("output", o.output,
+             "file for the vectors: one JSON array on each line, or .npy; -: standard output");
+  table.choice("format", o.format, {"jsonl", "npy"},
+               "output format; default: by the name of the output");
   table.value("text_key", o.text_key, "key of the text in a JSONL object");
   table.value("pooling", o.pooling,
               "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several with "
@@ -147,11 +147,12 @@ int run_embed(Arguments arguments) {
                 "text's tokens. The folder of a sentence-transformers model says how: pooling, "
                 "dense layers, normalization, maximum length and prompts. Without such files the "
                 "vector is the mean over all tokens, scaled to length 1.");
+  table.example("bertha embed --checkpoint=all-MiniLM-L6-v2 --input=texts.txt --output=vectors.npy",
+                "A vector for each line of a file");
+  table.example("bertha embed --checkpoint=all-MiniLM-L6-v2 < texts.txt > vectors.jsonl",
+                "The same as JSON, from standard input to standard output");
   declare(table, o);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   embed(o);
   return 0;
 }

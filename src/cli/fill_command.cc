@@ -53,14 +53,13 @@ int run_fill(Arguments arguments) {
                 "Predicts the [MASK] of a sentence: the most probable words, each with its "
                 "probability and the sentence filled in. Several [MASK] are predicted "
                 "independently.");
+  table.example("bertha fill 'Paris is the [MASK] of France.' --checkpoint=bert-base-uncased",
+                "The five most probable words");
   table.positional("SENTENCE...", o.sentences, 1, "text with at least one [MASK]");
   o.model.declare(table, "weights with a masked language model head");
   table.value("top", o.top, "number of words to print for each [MASK]");
   o.device.declare(table);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   if (o.top < 1) fail("--top {}: expected at least 1", o.top);
   fill(o);
   return 0;

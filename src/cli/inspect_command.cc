@@ -18,17 +18,19 @@ int run_inspect(Arguments arguments) {
       "norm and number of NaN and infinite values; the config, the step and the history. With "
       "--diff it shows how two files differ, and the exit status is 1 if they do. For pre-training "
       "shards it reads every row and shows figures, lengths and samples.");
-  table.positional("PATH", paths, 1, "a file or folder of weights, or of shards (.hdf5)");
-  table.value("diff", o.diff, "file to compare with, tensor by tensor");
+  table.example("bertha inspect results/ckpt_7038.pt", "Tensors, config and step of a checkpoint");
+  table.example("bertha inspect ours.pt --diff=theirs.pt", "How two files of weights differ");
+  table.example("bertha inspect shards/128 --vocab-file=vocab.txt --samples=3",
+                "Figures of pre-training shards, and three rows as text");
+  table.positional("PATH", paths, 1, "a file or folder of weights, or of shards (.hdf5)",
+                   ValueKind::kFile);
+  table.file("diff", o.diff, "file to compare with, tensor by tensor");
   table.flag("json", o.json, "print one JSON object");
-  table.value("svg", o.svg, "for shards: file to draw the lengths of sequences into");
-  table.value("vocab_file", o.vocab_file,
-              "for shards: vocabulary, to check special tokens and show rows as text");
+  table.file("svg", o.svg, "for shards: file to draw the lengths of sequences into");
+  table.file("vocab_file", o.vocab_file,
+             "for shards: vocabulary, to check special tokens and show rows as text");
   table.value("samples", o.samples, "for shards: number of rows to show");
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   if (paths.size() != 1) fail("bertha inspect: expected one PATH, got {}", join(paths, " "));
   o.path = paths[0];
   if (const std::string below = dataset::folder_with_shards(o.path); !below.empty()) {

@@ -12,13 +12,15 @@ namespace bertha::cli {
 namespace {
 
 void declare(Options& table, k8s::ManifestOptions& o) {
-  table.value("job", o.job, "job to render: data_gen, phase1, phase2, ftuning or inference");
+  table.choice("job", o.job, {"data_gen", "phase1", "phase2", "ftuning", "inference"},
+               "job to render");
   table.value("cards", o.cards, "number of accelerators: 1, or a multiple of --cards-per-node");
   table.value("cards-per-node", o.cards_per_node, "number of accelerators (slots) of a worker");
-  table.value("api", o.api, "API version of the MPI operator: v2beta1 or v1");
-  table.value("device", o.device, "resource that a container requests: nvidia, gaudi or cpu");
-  table.value("storage", o.storage,
-              "hostpath (as in the recipe's manifests) or claims (volume claims)");
+  table.choice("api", o.api, {"v2beta1", "v1"}, "API version of the MPI operator");
+  table.choice("device", o.device, {"nvidia", "gaudi", "cpu"},
+               "resource that a container requests");
+  table.choice("storage", o.storage, {"hostpath", "claims"},
+               "hostpath (as in the recipe's manifests) or claims (volume claims)");
   table.value("data-claim", o.data_claim, "volume claim for the data, mounted read-only");
   table.value("results-claim", o.results_claim, "volume claim for checkpoints and logs");
   table.value("user", o.user, "user name in the job's name and in host paths");
@@ -43,12 +45,12 @@ int render(Arguments arguments) {
                 "for one accelerator, an MPIJob of Kubeflow for more. With --output-dir it writes "
                 "all eight manifests of the recipe, under the names and folders that its users "
                 "know.");
+  table.example("bertha k8s render --job=phase1 --cards=8 --device=nvidia | kubectl apply -f -",
+                "Pre-train, phase 1, on 8 GPUs");
+  table.example("bertha k8s render --output-dir=manifests", "All eight manifests of the recipe");
   declare(table, o);
-  table.value("output-dir", folder, "folder to write all eight manifests into");
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.folder("output-dir", folder, "folder to write all eight manifests into");
+  table.parse(arguments);
   if (folder.empty()) {
     std::fputs(k8s::render_manifest(o).c_str(), stdout);
   } else {
@@ -60,13 +62,11 @@ int render(Arguments arguments) {
 }  // namespace
 
 int run_k8s(Arguments arguments) {
-  constexpr const char* kUsage =
-      "usage: bertha k8s render [options]   write the cluster's manifests\n";
-  const std::string word = arguments.empty() ? "" : arguments[0];
-  if (word == "render") return render(arguments.subspan(1));
-  const bool asked = word == "--help" || word == "-h";
-  std::fputs(kUsage, asked ? stdout : stderr);
-  return asked ? 0 : 2;
+  if (!arguments.empty() && arguments[0] == "render") return render(arguments.subspan(1));
+  Options table("bertha k8s", "Writes the jobs of the recipe for a cluster with Kubernetes.");
+  table.subcommand("render", "write manifests: Pods and MPIJobs");
+  table.parse(arguments);
+  throw UsageError("bertha k8s: expected bertha k8s render");
 }
 
 }  // namespace bertha::cli

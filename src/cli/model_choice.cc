@@ -7,26 +7,25 @@
 namespace bertha::cli {
 
 void ModelChoice::declare(Options& options, const std::string& weights_help) {
-  options.value("init_checkpoint", checkpoint, weights_help);
+  options.file("init_checkpoint", checkpoint, weights_help);
   options.required();
   options.alias("checkpoint", "init_checkpoint");
   declare_files(options);
 }
 
 void ModelChoice::declare_files(Options& options) {
-  options.value("config_file", config_file,
-                "bert_config.json or config.json; default: the file beside the weights");
-  options.value("vocab_file", vocab_file,
-                "vocab.txt or tokenizer.json; default: the file beside the weights");
+  options.file("config_file", config_file,
+               "bert_config.json or config.json; default: the file beside the weights");
+  options.file("vocab_file", vocab_file,
+               "vocab.txt or tokenizer.json; default: the file beside the weights");
   options.flag("do_lower_case", lower_case,
                "the vocabulary is uncased; the tokenizer's files and the vocabulary's use of "
-               "capital letters "
-               "go before this and --cased; where nothing says it, uncased");
+               "capital letters go before this and --cased; where nothing says it, uncased");
   options.flag("cased", cased, "the vocabulary is cased");
 }
 
 infer::ModelFiles ModelChoice::files() const {
-  if (lower_case && cased) fail("--do_lower_case and --cased exclude each other");
+  if (lower_case && cased) fail("--do-lower-case and --cased exclude each other");
   infer::ModelFiles files = infer::find_model(checkpoint);
   files.config = config_file;
   files.vocabulary = vocab_file;

@@ -33,8 +33,8 @@ struct PlanOptions {
 
 void declare_job(Options& table, plan::PlanRequest& o) {
   plan::TrainingJob& job = o.job;
-  table.value("config_file", job.config_file, "bert_config.json of the model").required();
-  table.value("card", o.gpu, "GPU model: a100-40, a100-80, l40s, h100, h200 or b200");
+  table.file("config_file", job.config_file, "bert_config.json of the model").required();
+  table.choice("card", o.gpu, {"a100-40", "a100-80", "l40s", "h100", "h200", "b200"}, "GPU model");
   table.value("micro_batch", job.shape.sequences, "number of sequences in a micro-batch");
   table.value("max_seq_length", job.shape.length, "number of tokens in the longest sequence");
   table.value("max_predictions_per_seq", job.shape.predictions,
@@ -67,22 +67,22 @@ void declare_ranks(Options& table, PlanOptions& o) {
   table.value("network_cards", scaling.network_cards, "number of network cards of a node");
   table.value("global_batch", scaling.global_batch,
               "number of sequences in an update, divided among all ranks; 0: every rank has "
-              "--gradient_accumulation_steps micro-batches, with any number of ranks");
-  table.value("allreduce-dtype", o.ranks.allreduce_dtype,
-              "data type of gradients between ranks: fp32 or bf16");
+              "--gradient-accumulation-steps micro-batches, with any number of ranks");
+  table.choice("allreduce-dtype", o.ranks.allreduce_dtype, {"fp32", "bf16"},
+               "data type of gradients between ranks");
   table.value("use_zero_optimizer", o.request.job.partitions_state,
               "partition the optimizer's state over the ranks (ZeRO-1)");
   table.heading("measurements instead of estimates");
-  table.value(
+  table.file(
       "measure", o.measure,
       "time steps and reductions here, under mpirun on all ranks, and write them to this file");
-  table.values("measured", o.measured,
-               "files of --measure, whose measurements replace the estimates");
-  table.value("device", o.device, "device to measure on: cpu or cuda");
+  table.files("measured", o.measured,
+              "files of --measure, whose measurements replace the estimates");
+  table.choice("device", o.device, device_words(), "device to measure on");
   table.value("measure_steps", o.measure_steps, "number of steps to time");
   table.heading("output");
   table.flag("json", o.json, "print everything as JSON");
-  table.value("svg", o.svg, "file to draw the scaling into");
+  table.file("svg", o.svg, "file to draw the scaling into");
 }
 
 /// Fills in what the options name: the model, the numbers of ranks, the measurements.
@@ -92,7 +92,7 @@ void complete(PlanOptions& o) {
   request.job.reductions = o.ranks.sums();
   request.scaling.ranks = plan::parse_rank_counts(o.rank_counts);
   check_request(request);
-  if (o.measure_steps < 1) fail("--measure_steps {}: expected at least 1", o.measure_steps);
+  if (o.measure_steps < 1) fail("--measure-steps {}: expected at least 1", o.measure_steps);
   if (o.measure && !o.measured.empty()) fail("--measure and --measured exclude each other");
   use_measurements(request, o.measured);
 }
@@ -129,14 +129,15 @@ int run_plan(Arguments arguments) {
   Options table("bertha plan",
                 "Estimates, before a run, the memory that pre-training takes on a GPU, its time, "
                 "and the effect of many ranks. The memory is exact except for the parts that the "
-                "libraries and the driver keep. The time rests on the assumption --rate_share "
+                "libraries and the driver keep. The time rests on the assumption --rate-share "
                 "until it has been measured on that machine (--measure).");
+  table.example(
+      "bertha plan --config-file=bert_config.json --card=h100 --micro-batch=64 "
+      "--max-seq-length=128 --gradient-accumulation-steps=128 --max-steps=7038 --autocast",
+      "Memory and time of phase 1 on H100 GPUs");
   declare_job(table, o.request);
   declare_ranks(table, o);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   complete(o);
   if (!o.measure) {
     print_plan(o);

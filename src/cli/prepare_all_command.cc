@@ -39,11 +39,11 @@ void declare_recipe_options(Options& options, prepare::PipelineSettings& setting
   options.value("max_seq_length", settings.max_seq_length,
                 "for create_hdf5_files (512 when not given), pack and verify (both phases)");
   options.value("max_predictions_per_seq", settings.max_predictions,
-                "maximum number of masked tokens, with --max_seq_length");
+                "maximum number of masked tokens, with --max-seq-length");
   options.value("max_sequences_per_pack", settings.sequences_per_pack,
                 "maximum number of sequences in a packed row");
   options.value("do_lower_case", settings.lower_case, "0 for a cased vocabulary");
-  options.value("vocab_file", settings.vocab_file, "vocabulary, one piece on each line");
+  options.file("vocab_file", settings.vocab_file, "vocabulary, one piece on each line");
   options.value("skip_wikiextractor", settings.skip_extractor,
                 "1: the articles have already been extracted");
   options.accepted("segmentation_method", true, "the sentence splitter is built in");
@@ -54,11 +54,16 @@ Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& s
   Options options("bertha prepare",
                   "Makes the HDF5 shards of both phases from a downloaded dump and books, in the "
                   "working folder. A finished stage is skipped; an unfinished one runs again. "
-                  "bertha prepare STAGE --help explains a single stage.");
+                  "With the name of a stage it runs that stage alone.");
+  options.example("bertha prepare wiki_only --working-dir=data",
+                  "Shards of both phases from Wikipedia; what is missing is downloaded");
+  options.example("bertha prepare wiki_books --working-dir=data --dry-run",
+                  "What would be done with Wikipedia and books");
+  declare_stages(options);
   options.positional("[wiki_only | wiki_books]", scope, 0,
                      "the corpus: Wikipedia alone (default), or with books");
-  options.value("working_dir", settings.root,
-                "working folder; without the option that of $BERT_PREP_WORKING_DIR");
+  options.folder("working_dir", settings.root,
+                 "working folder; without the option that of $BERT_PREP_WORKING_DIR");
   options.flag("dry_run", settings.dry_run, "show what would be done, and do nothing");
   options.flag("stream", settings.stream,
                "write neither extracted/ nor formatted_one_article_per_line/; the dump is then "
@@ -67,9 +72,10 @@ Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& s
                 "address that replaces scheme and host of every download: https://host/…");
   options.flag("allow_truncated", settings.allow_truncated,
                "accept a dump that is cut off, and use its complete pages");
-  options.value("lists", settings.lists,
-                "list items of articles: none, prose (whole sentences) or all");
-  options.value("token_rules", settings.token_rules, "rules for rare characters: recipe or hf");
+  options.choice("lists", settings.lists, {"none", "prose", "all"},
+                 "list items of articles to keep; prose: whole sentences");
+  options.choice("token_rules", settings.token_rules, {"recipe", "hf"},
+                 "rules for rare characters");
   declare_recipe_options(options, settings);
   return options;
 }
@@ -82,9 +88,10 @@ void take_scope(const std::vector<std::string>& words, prepare::PipelineSettings
     fail("prepare: download is no stage here: bertha download NAME, or --action download");
   }
   if (scope != "wiki_only" && scope != "wiki_books") {
-    fail("prepare: no stage and no corpus \"{}\"; bertha prepare --help lists them", scope);
+    throw UsageError(
+        fmt::format("prepare: no stage and no corpus \"{}\"{}", scope, similar_stage(scope)));
   }
-  if (settings.root.empty()) fail("prepare: set BERT_PREP_WORKING_DIR or give --working_dir");
+  if (settings.root.empty()) fail("prepare: set BERT_PREP_WORKING_DIR or give --working-dir");
   if (settings.dataset.empty()) {
     settings.dataset = scope == "wiki_books" ? prepare::kBoth : prepare::kWiki;
   }
@@ -98,14 +105,11 @@ int run_prepare_all(Arguments arguments, comm::Communicator& world) {
   if (const char* set = std::getenv("BERT_PREP_WORKING_DIR"); set != nullptr) settings.root = set;
   std::vector<std::string> scope;
   Options options = declare(settings, scope);
-  if (!options.parse(arguments)) {
-    if (world.leads()) fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   settings.rank_threads = options.given("n_processes") ? settings.threads : threads_beside(world);
   take_scope(scope, settings);
-  check_threads("n_processes", settings.threads);
+  check_threads("n-processes", settings.threads);
   const auto open_progress = [](const std::string& label, const std::string& unit) {
     return open_status_line(label, unit);
   };

@@ -6,8 +6,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/command_list.h"
 #include "cli/commands.h"
+#include "cli/nearest_name.h"
 #include "cli/prepare_commands.h"
 #include "cli/rank_options.h"
 #include "cli/stop.h"
@@ -44,17 +47,6 @@ constexpr std::array kStages = {
     Stage{"verify", "read all rows of all shards and check every field", run_prepare_verify},
 };
 
-std::string usage() {
-  std::string text =
-      "usage: bertha prepare [wiki_only | wiki_books] [options]\n"
-      "       bertha prepare STAGE [options]\n\n"
-      "Turns a dump and books into training data: all stages in turn under "
-      "$BERT_PREP_WORKING_DIR\n(bertha prepare all --help), or one stage:\n\n";
-  for (const Stage& stage : kStages)
-    text += fmt::format("  {:<10} {}\n", stage.name, stage.summary);
-  return text + "\nbertha prepare STAGE --help explains a stage and its options.\n";
-}
-
 int run_stage(Arguments arguments, comm::Communicator& world) {
   if (arguments.empty()) return run_prepare_all(arguments, world);
   const std::string& name = arguments.front();
@@ -76,11 +68,20 @@ ReportProgress open_status_line(const std::string& label, const std::string& uni
   return [meter](int64_t done, int64_t total) { meter->update(done, total); };
 }
 
-int run_prepare(Arguments arguments) {
-  if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
-    fmt::print("{}", usage());
-    return 0;
+void declare_stages(Options& options) {
+  for (const Stage& stage : kStages) {
+    options.subcommand(std::string(stage.name), std::string(stage.summary));
   }
+}
+
+std::string similar_stage(const std::string& typed) {
+  std::vector<std::string> names = {"wiki_only", "wiki_books"};
+  for (const Stage& stage : kStages) names.emplace_back(stage.name);
+  return suggestion(typed, names);
+}
+
+int run_prepare(Arguments arguments) {
+  if (asks_for_help(arguments)) return run_stage(arguments, comm::alone());
   return on_all_ranks(RankOptions(), stop_requested,
                       [&](comm::Communicator& world) { return run_stage(arguments, world); });
 }

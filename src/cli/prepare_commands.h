@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "comm/communicator.h"
 #include "core/progress.h"
 #include "prepare/download_stage.h"
@@ -23,6 +24,11 @@ int run_prepare_pack(Arguments arguments, comm::Communicator& world);
 int run_prepare_verify(Arguments arguments, comm::Communicator& world);
 
 // Shared by the sub-commands.
+
+/// The stages, as commands of `bertha prepare`.
+void declare_stages(Options& options);
+/// "; did you mean NAME?" for a stage or corpus with a similar name, or an empty text.
+std::string similar_stage(const std::string& typed);
 
 /// Throws Error naming the option --`name` unless `threads` is in range.
 void check_threads(const char* name, int64_t threads);

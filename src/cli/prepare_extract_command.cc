@@ -32,18 +32,19 @@ struct Settings {
 
 Options declare(Settings& settings) {
   Options options("bertha prepare extract",
-                  "Turns a Wikipedia dump (XML, plain, .bz2, .gz, .xz or .zst) into files of plain "
-                  "articles. "
+                  "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles. "
                   "Their names and form are those of WikiExtractor.");
-  options.positional("DUMP", settings.dumps, 1,
-                     "pages-articles.xml, .xml.bz2 and so on; several parts of a dump in their "
-                     "order; -: standard input");
+  options.example(
+      "bertha prepare extract enwiki-latest-pages-articles.xml.bz2 -o extracted -b 100M",
+      "Articles in files of 100 MB");
+  options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz",
+                     ValueKind::kFile);
   corpus::ExtractOptions& articles = settings.extract.articles;
   articles.output_dir = "text";
   articles.threads = thread_count();
   options
-      .value("output_dir", articles.output_dir,
-             "folder for AA/wiki_00 and so on; -: standard output")
+      .folder("output_dir", articles.output_dir,
+              "folder for AA/wiki_00 and so on; -: standard output")
       .letter('o')
       .alias("output", "output_dir");
   options
@@ -58,17 +59,16 @@ Options declare(Settings& settings) {
                "write one JSON object for each article, on a line, instead of <doc> blocks");
   options.flag("text", settings.text, "write only the text instead of <doc> blocks");
   options.value("threads", articles.threads, "number of threads").alias("processes", "threads");
-  options.value("index", settings.extract.index,
-                "index of a multistream dump, to read its streams in parallel (default: "
-                "x-index.txt.bz2 beside x.xml.bz2, if it exists)");
+  options.file("index", settings.extract.index,
+               "index of a multistream dump, to read its streams in parallel (default: "
+               "x-index.txt.bz2 beside x.xml.bz2, if it exists)");
   options.flag("allow_truncated", articles.allow_truncated,
                "accept a dump that is cut off, and use its complete pages");
-  options.value("lists", settings.lists,
-                "list items to keep: none, prose (whole sentences) or all");
-  options.value(
-      "formulas", settings.formulas,
-      "what stands for a formula: number (formula_1, as WikiExtractor), text (its source) "
-      "or none");
+  options.choice("lists", settings.lists, {"none", "prose", "all"},
+                 "list items to keep; prose: whole sentences");
+  options.choice("formulas", settings.formulas, {"number", "text", "none"},
+                 "what stands for a formula: number (formula_1, as WikiExtractor) or text (its "
+                 "source)");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
   options.flag("quiet", settings.quiet, "show no status line").letter('q');
   options.accepted("no_templates", false,
@@ -105,15 +105,10 @@ void write_to_stdout(std::string_view text) {
   }
 }
 
-std::string name_of(const std::vector<std::string>& dumps) {
-  if (dumps.size() > 1) return fmt::format("{} parts", dumps.size());
-  return dumps.front() == "-" ? "standard input" : dumps.front();
-}
-
 void report(const prepare::ExtractOptions& options, const prepare::ExtractResult& result) {
   const bool to_stdout = options.articles.output_dir == "-";
   std::FILE* out = to_stdout ? stderr : stdout;
-  fmt::print(out, "{}: {}\n", name_of(options.dumps), prepare::describe(result));
+  fmt::print(out, "{}: {}\n", options.dump, prepare::describe(result));
   const std::string files = to_stdout ? ""
                                       : fmt::format("{} files in {}, ", result.counts.files.size(),
                                                     options.articles.output_dir);
@@ -124,11 +119,8 @@ void report(const prepare::ExtractOptions& options, const prepare::ExtractResult
 /// Throws Error for options that contradict each other.
 prepare::ExtractOptions finish(const Settings& settings) {
   prepare::ExtractOptions options = settings.extract;
-  options.dumps = settings.dumps;
-  if (options.dumps.size() > 1 && !options.index.empty()) {
-    fail("--index with several parts: the index of each is read when it lies beside it");
-  }
-  if (std::ranges::count(options.dumps, "-") > 1) fail("-: standard input is one part at most");
+  if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
+  options.dump = settings.dumps.front();
   corpus::ExtractOptions& articles = options.articles;
   check_threads("threads", articles.threads);
   articles.file_bytes = parse_bytes(settings.bytes);
@@ -146,10 +138,7 @@ prepare::ExtractOptions finish(const Settings& settings) {
 int run_prepare_extract(Arguments arguments) {
   Settings settings;
   Options options = declare(settings);
-  if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   const prepare::ExtractOptions extract = finish(settings);
   const prepare::ExtractResult result =
@@ -157,8 +146,8 @@ int run_prepare_extract(Arguments arguments) {
   report(extract, result);
   const std::string& damage = result.counts.damage;
   if (damage.empty()) return 0;
-  spdlog::warn("{}: {}; its complete pages were used. To accept this, give --allow_truncated",
-               name_of(extract.dumps), damage);
+  spdlog::warn("{}: {}; its complete pages were used. To accept this, give --allow-truncated",
+               extract.dump, damage);
   return extract.articles.allow_truncated ? 0 : 1;
 }
 

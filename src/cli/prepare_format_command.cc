@@ -11,14 +11,14 @@ int run_prepare_format(Arguments arguments) {
   Options options(
       "bertha prepare format",
       "Joins extracted articles, or books, to one line each, with a blank line between them.");
-  options.value("input_dir", format.input_dir, "folder of AA/wiki_00 and so on, or of books (.txt)")
+  options.example("bertha prepare format --books --input-dir=books --output-file=books.txt",
+                  "One line for each book");
+  options
+      .folder("input_dir", format.input_dir, "folder of AA/wiki_00 and so on, or of books (.txt)")
       .required();
-  options.value("output_file", format.output_file, "the text file to write").required();
+  options.file("output_file", format.output_file, "the text file to write").required();
   options.flag("books", format.books, "the folder holds books, one in each file");
-  if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   const corpus::FormatCounts counts = prepare::run_format(format).counts;
   fmt::print("{}: {} {} ({:.1f} MB), {} empty ones left out\n", format.output_file,
              counts.documents, format.books ? "books" : "articles",

@@ -27,12 +27,16 @@ Options declare(Settings& settings) {
       "seed give the same shard as create_pretraining_data.py, with any number of threads.");
   prepare::InstancesOptions& stage = settings.stage;
   dataset::InstanceOptions& instances = stage.instances;
-  options.value("vocab_file", stage.vocab_file, "vocab.txt or tokenizer.json").required();
-  options.value("input_file", stage.input, "text file, or folder of .txt files").required();
+  options.example(
+      "bertha prepare instances --input-file=shards --output-file=hdf5 --vocab-file=vocab.txt "
+      "--dupe-factor=5",
+      "A shard of instances for each text shard of a folder");
+  options.file("vocab_file", stage.vocab_file, "vocab.txt or tokenizer.json").required();
+  options.file("input_file", stage.input, "text file, or folder of .txt files").required();
   options
-      .value("output_file", stage.output,
-             "the shard. For a folder of text: the folder of shards, <name>.hdf5 each, or, if this "
-             "ends in .hdf5, one shard of all the text")
+      .file("output_file", stage.output,
+            "the shard. For a folder of text: the folder of shards, <name>.hdf5 each, or, if this "
+            "ends in .hdf5, one shard of all the text")
       .required();
   options.value("max_seq_length", instances.max_seq_length,
                 "number of tokens in an instance, special tokens included");
@@ -45,10 +49,11 @@ Options declare(Settings& settings) {
                 "number of passes over the text, each with other masks");
   options.value("random_seed", instances.random_seed, "random seed, the same for every shard");
   options.flag("do_lower_case", settings.lower_case,
-               "convert to lower case and strip accents (the default); --do_lower_case 0 is the "
+               "convert to lower case and strip accents (the default); --do-lower-case 0 is the "
                "same as --cased");
   options.flag("cased", settings.cased, "keep case and accents, for a cased vocabulary");
-  options.value("token_rules", settings.token_rules, "rules for rare characters: recipe or hf");
+  options.choice("token_rules", settings.token_rules, {"recipe", "hf"},
+                 "rules for rare characters");
   options.value("threads", stage.threads, "number of threads");
   options.accepted("bert_model", true, "--vocab-file and --cased replace it");
   return options;
@@ -72,7 +77,7 @@ std::vector<std::string> without_case_values(Arguments arguments) {
       words.push_back(arguments[i]);
       continue;
     }
-    words.emplace_back(value == "0" ? "--cased" : "--do_lower_case");
+    words.emplace_back(value == "0" ? "--cased" : "--do-lower-case");
     if (word.size() == arguments[i].size()) ++i;
   }
   return words;
@@ -85,10 +90,7 @@ int run_prepare_instances(Arguments arguments, comm::Communicator& world) {
   prepare::InstancesOptions& stage = settings.stage;
   stage.threads = thread_count();
   Options options = declare(settings);
-  if (!options.parse(without_case_values(arguments))) {
-    if (world.leads()) fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(without_case_values(arguments));
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   dataset::check_options(stage.instances);
   if (!options.given("threads")) stage.threads = threads_beside(world);

@@ -27,11 +27,15 @@ Options declare(Settings& settings) {
                   "the folder, <folder>_metadata.json, as pack_pretraining_data_pytorch.py does, "
                   "without leaving out sequences. The same shards, options and seed give the same "
                   "files, with any number of threads.");
-  options.value("input_dir", settings.stage.input_dir, "folder of unpacked shards, *training*.hdf5")
+  options.example(
+      "bertha prepare pack --input-dir=hdf5 --output-dir=packed --max-sequence-length=512",
+      "Rows of 512 tokens with up to three sequences");
+  options
+      .folder("input_dir", settings.stage.input_dir, "folder of unpacked shards, *training*.hdf5")
       .required();
   options
-      .value("output_dir", settings.stage.output_dir,
-             "folder for packed shards; made if it is missing")
+      .folder("output_dir", settings.stage.output_dir,
+              "folder for packed shards; made if it is missing")
       .required();
   options.value("max_sequence_length", packing.row_length, "number of tokens in a packed row");
   options.value("max_predictions_per_sequence", packing.max_predictions,
@@ -40,7 +44,7 @@ Options declare(Settings& settings) {
                 "maximum number of sequences in a row, 1 to 8");
   options.value("seed", settings.seed,
                 "random seed of the choice of sequences for a row and of the order of rows");
-  options.flag("overwrite", settings.stage.overwrite, "replace the packed shards of --output_dir");
+  options.flag("overwrite", settings.stage.overwrite, "replace the packed shards of --output-dir");
   options.value("memory_mb", settings.memory_mb,
                 "approximate number of MiB of sequences to hold at a time");
   options.value("threads", packing.threads, "number of threads");
@@ -56,7 +60,7 @@ void finish(Settings& settings) {
   prepare::check_options(packing);
   check_threads("threads", packing.threads);
   if (settings.memory_mb < 1 || settings.memory_mb > kMostMemoryMb) {
-    fail("--memory_mb {}: expected 1 to {}", settings.memory_mb, kMostMemoryMb);
+    fail("--memory-mb {}: expected 1 to {}", settings.memory_mb, kMostMemoryMb);
   }
   packing.seed = static_cast<uint64_t>(settings.seed);
   packing.memory_bytes = settings.memory_mb << 20;
@@ -69,10 +73,7 @@ int run_prepare_pack(Arguments arguments, comm::Communicator& world) {
   dataset::PackOptions& packing = settings.stage.packing;
   packing.threads = thread_count();
   Options options = declare(settings);
-  if (!options.parse(arguments)) {
-    if (world.leads()) fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   if (!options.given("threads")) packing.threads = threads_beside(world);
   finish(settings);

@@ -15,19 +15,17 @@ int run_prepare_shard(Arguments arguments) {
       "bertha prepare shard",
       "Splits articles into sentences and distributes them over shards with equal numbers of "
       "sentences. A shard has one sentence on each line and a blank line after each article.");
-  options.values("input_files", shard.inputs, "text files with one article on each line")
-      .required();
-  options.value("output_dir", shards.output_dir, "folder for the shards").required();
+  options.example("bertha prepare shard --input-files wiki.txt books.txt --output-dir=shards",
+                  "Text shards of two files");
+  options.files("input_files", shard.inputs, "text files with one article on each line").required();
+  options.folder("output_dir", shards.output_dir, "folder for the shards").required();
   options.value("dataset", shards.dataset,
                 "first part of the file names: <dataset>_training_0.txt");
   options.value("n_training_shards", shards.shards.training, "number of shards for training");
   options.value("n_test_shards", shards.shards.test, "number of shards for tests");
   options.value("fraction_test_set", shards.test_fraction, "fraction of the sentences for tests");
   options.value("threads", shards.threads, "number of threads").alias("n_processes", "threads");
-  if (!options.parse(arguments)) {
-    fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   prepare::check_options(shards);
   check_threads("threads", shards.threads);
   const prepare::ShardResult result = prepare::run_shard(shard, open_status_line("shard", ""));

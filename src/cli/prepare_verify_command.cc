@@ -16,10 +16,12 @@ Options declare(prepare::VerifyOptions& verify) {
       "masks, positions, segments, masked tokens, next-sentence labels, unused places. With the "
       "vocabulary it also checks ids and special tokens. The exit status is 1 if anything is "
       "wrong, and one line describes each faulty file.");
-  options.value("input_dir", verify.input_dir, "folder of shards, or one shard").required();
+  options.example("bertha prepare verify --input-dir=packed --vocab-file=vocab.txt",
+                  "Check every row of a folder of shards");
+  options.folder("input_dir", verify.input_dir, "folder of shards, or one shard").required();
   options.value("max_predictions_per_sequence", verify.max_predictions,
                 "number of masked tokens of a row whose list has no end mark");
-  options.value("vocab_file", verify.vocab_file, "vocabulary with which the shards were made");
+  options.file("vocab_file", verify.vocab_file, "vocabulary with which the shards were made");
   options.value("threads", verify.threads, "number of threads");
   return options;
 }
@@ -30,10 +32,7 @@ int run_prepare_verify(Arguments arguments, comm::Communicator& world) {
   prepare::VerifyOptions verify;
   verify.threads = thread_count();
   Options options = declare(verify);
-  if (!options.parse(arguments)) {
-    if (world.leads()) fmt::print("{}", options.help());
-    return 0;
-  }
+  options.parse(arguments);
   if (!options.given("threads")) verify.threads = threads_beside(world);
   check_threads("threads", verify.threads);
   const prepare::VerifyResult result =

@@ -2,7 +2,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -14,44 +13,27 @@
 #include <system_error>
 #include <vector>
 
+#include "cli/command_list.h"
 #include "cli/commands.h"
+#include "cli/help_text.h"
+#include "cli/options.h"
+#include "core/allowed_threads.h"
 #include "core/error.h"
+#include "doctor/build_info.h"
 
 namespace bertha::cli {
 namespace {
 
-struct Command {
-  std::string_view name;
-  std::string_view summary;
-  int (*run)(Arguments);
-  bool uses_openmp = true;
-};
-
-constexpr std::array kCommands = {
-    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download, false},
-    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare, false},
-    Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
-    Command{"tokenize", "show how text becomes word pieces", run_tokenize, false},
-    Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
-    Command{"squad", "fine-tune, predict and score question answering", run_squad},
-    Command{"ask", "answer a question about a passage", run_ask},
-    Command{"classify", "fine-tune and use a classifier of texts", run_classify},
-    Command{"fill", "predict the [MASK] of a sentence", run_fill},
-    Command{"embed", "turn texts into vectors", run_embed},
-    Command{"convert", "convert weights between formats", run_convert},
-    Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
-    Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},
-    Command{"k8s", "write manifests for Kubernetes", run_k8s, false},
-};
-
-std::string usage() {
-  std::string text =
-      "bertha: pre-train, fine-tune and serve BERT, in one program\n\n"
-      "usage: bertha COMMAND [options]\n\n";
-  for (const Command& command : kCommands) {
+/// The text of `bertha --help`.
+std::string overview() {
+  const CommandPage page = program_page();
+  std::string text = page.about + "\n\nusage: bertha COMMAND [options]\n\n";
+  for (const Command& command : commands()) {
     text += fmt::format("  {:<10} {}\n", command.name, command.summary);
   }
-  return text + "\nbertha COMMAND --help explains a command and its options.\n";
+  return text +
+         "\nbertha help COMMAND explains a command and its options. bertha --version names the "
+         "build.\n";
 }
 
 void log_to_stderr() {
@@ -73,18 +55,26 @@ void let_waiting_threads_sleep(char** argv) {
   execv(program.c_str(), argv);
 }
 
-/// Runs the command. Every exception, also one of a library, becomes one line and status 1.
-int run_guarded(const Command& command, Arguments arguments) {
+/// Runs `body`, the command `name`. Every exception, also one of a library, becomes one line and a
+/// status. A request for help prints the page.
+template <typename Body>
+int run_guarded(const std::string& name, const Body& body) {
   try {
-    return command.run(arguments);
+    return body();
+  } catch (const HelpRequested& help) {
+    std::fputs(help_text(help.page, help_width(), help.all).c_str(), stdout);
+    return 0;
+  } catch (const UsageError& error) {
+    spdlog::error("{}", error.what());
+    return 2;
   } catch (const Error& error) {
     spdlog::error("{}", error.what());
   } catch (const std::bad_alloc&) {
-    spdlog::error("{}: out of memory", command.name);
+    spdlog::error("{}: out of memory", name);
   } catch (const std::system_error& error) {
-    spdlog::error("bertha {}: {}", command.name, error.what());
+    spdlog::error("bertha {}: {}", name, error.what());
   } catch (const std::exception& error) {
-    spdlog::error("internal error in bertha {}: {}", command.name, error.what());
+    spdlog::error("internal error in bertha {}: {}", name, error.what());
   }
   return 1;
 }
@@ -98,22 +88,34 @@ int flush_output(int status) {
   return status == 0 ? 1 : status;
 }
 
+/// `bertha help`, or with the words of a command `bertha help COMMAND`.
+int print_help(Arguments words) {
+  if (words.empty()) {
+    std::fputs(overview().c_str(), stdout);
+  } else {
+    std::fputs(help_text(page_of(words), help_width(), false).c_str(), stdout);
+  }
+  return 0;
+}
+
 int run_words(char** argv, const std::vector<std::string>& words) {
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    std::fputs(usage().c_str(), words.empty() ? stderr : stdout);
-    return words.empty() ? 2 : 0;
+  if (words.empty()) {
+    std::fputs(overview().c_str(), stderr);
+    return 2;
   }
-  if (words[0] == "--version") {
-    std::puts("bertha " BERTHA_VERSION);
-    return 0;
-  }
-  for (const Command& command : kCommands) {
-    if (command.name != words[0]) continue;
-    if (command.uses_openmp) let_waiting_threads_sleep(argv);
-    return run_guarded(command, Arguments(words).subspan(1));
-  }
-  spdlog::error("unknown command \"{}\"; bertha --help lists them", words[0]);
-  return 2;
+  const std::string& first = words[0];
+  const Arguments rest = Arguments(words).subspan(1);
+  return run_guarded(first, [&] {
+    if (first == "--help" || first == "-h" || first == "help") return print_help(rest);
+    if (first == "--version" || first == "-V" || first == "version") {
+      std::fputs(doctor::version_text(doctor::build_info()).c_str(), stdout);
+      return 0;
+    }
+    const Command& command = find_command(first);
+    if (command.uses_openmp && !asks_for_help(rest)) let_waiting_threads_sleep(argv);
+    limit_openmp_threads();
+    return command.run(rest);
+  });
 }
 
 /// Fills closed standard streams. Otherwise the first file that a run opens would get the number of

@@ -57,8 +57,8 @@ void RankOptions::declare(Options& options) {
       "sum gradients in one order for any number of ranks: 1, 2, 4, … ranks with the same "
       "micro-batches and the same threads on each rank give the same bits. Takes the memory of "
       "log2(accumulation steps) gradients and one addition for each micro-batch");
-  options.value("allreduce-dtype", allreduce_dtype,
-                "data type of gradients between ranks: fp32, or bf16 for half the bytes");
+  options.choice("allreduce-dtype", allreduce_dtype, {"fp32", "bf16"},
+                 "data type of gradients between ranks; bf16 sends half the bytes");
   options.value(
       "use_zero_optimizer", zero,
       "ZeRO-1: each rank keeps the optimizer's moments of one partition of the parameters "
@@ -70,9 +70,6 @@ void RankOptions::declare(Options& options) {
 }
 
 comm::ReduceOptions RankOptions::sums() const {
-  if (allreduce_dtype != "fp32" && allreduce_dtype != "bf16") {
-    fail("--allreduce-dtype {}: expected fp32 or bf16", allreduce_dtype);
-  }
   comm::ReduceOptions sums;
   sums.wire_dtype = allreduce_dtype == "bf16" ? DType::kBF16 : DType::kF32;
   sums.fixed_order = deterministic;

@@ -20,7 +20,7 @@ struct RankOptions {
   int64_t weight_check_interval = 100;
 
   void declare(Options& options);
-  /// How gradients are summed over ranks. Throws Error for an unknown --allreduce-dtype.
+  /// How gradients are summed over ranks.
   comm::ReduceOptions sums() const;
   /// Copies the options to a run's own: `sums`, `zero` and `weight_check_interval`.
   template <typename RunOptions>

@@ -15,6 +15,7 @@ void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
   declare_device_and_ranks(table);
   table.heading("options of the recipe");
   table.flag("fp16", fp16, "bf16 is used instead: the same speed, without a loss scale");
+  table.hidden();
   table.alias("amp", "fp16");
   table.accepted("loss_scale", true, "bf16 has the range of fp32 and needs no loss scale",
                  loss_scale);
@@ -49,7 +50,7 @@ std::string namespace_text(const Options& table, const Device& device,
 }
 
 int stopped_status(bool skip_checkpoint) {
-  spdlog::warn(skip_checkpoint ? "stopped by a signal; nothing was saved, as --skip_checkpoint asks"
+  spdlog::warn(skip_checkpoint ? "stopped by a signal; nothing was saved, as --skip-checkpoint asks"
                                : "stopped by a signal; the same command goes on from here");
   return kExitStopped;
 }

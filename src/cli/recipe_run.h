@@ -20,11 +20,11 @@ struct RecipeRun : TrainingOptions {
   /// Where log records, event files and the progress line go.
   template <typename RunOptions>
   void declare_log(Options& table, RunOptions& run) {
-    table.value("json-summary", run.json_summary,
-                "file for the log of the run, one DLLL line for each record");
+    table.file("json-summary", run.json_summary,
+               "file for the log of the run, one DLLL line for each record");
     declare_displays(table, run);
     table.flag("enable-tensorboard-logging", enable_tensorboard,
-               "write TensorBoard event files below --output_dir");
+               "write TensorBoard event files below --output-dir");
   }
   /// Device and ranks, then the options that do nothing here, under their heading; `loss_scale` is
   /// that option's default in the recipe's script.

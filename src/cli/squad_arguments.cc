@@ -14,25 +14,25 @@ using train::SquadOptions;
 void declare_files(Options& table, SquadArguments& typed) {
   SquadOptions& o = typed.options;
   table.heading("what to do");
-  table.flag("do_train", typed.do_train, "fine-tune on --train_file");
+  table.flag("do_train", typed.do_train, "fine-tune on --train-file");
   table.flag("do_predict", typed.do_predict,
-             "answer --predict_file; the results are predictions.json and nbest_predictions.json");
+             "answer --predict-file; the results are predictions.json and nbest_predictions.json");
   table.flag("do_eval", o.do_eval, "score the predictions: exact match and F1");
-  table.value("train_file", o.train_file, "SQuAD file to fine-tune on");
-  table.value("predict_file", o.predict_file, "SQuAD file to answer");
-  table.value("output_dir", o.output_dir, "folder for the fine-tuned model and the predictions");
+  table.file("train_file", o.train_file, "SQuAD file to fine-tune on");
+  table.file("predict_file", o.predict_file, "SQuAD file to answer");
+  table.folder("output_dir", o.output_dir, "folder for the fine-tuned model and the predictions");
   table.required();
   table.heading("model");
-  table.value("init_checkpoint", o.init_checkpoint,
-              "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
-              "TensorFlow checkpoint");
+  table.file("init_checkpoint", o.init_checkpoint,
+             "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
+             "TensorFlow checkpoint");
   table.required();
   declare_config(table, o);
-  table.value("vocab_file", o.vocab_file, "vocab.txt");
+  table.file("vocab_file", o.vocab_file, "vocab.txt");
   table.required();
   typed.run.declare_model_name(table);
   table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
-  table.value("token-rules", typed.rules, "recipe or hf");
+  table.choice("token-rules", typed.rules, {"recipe", "hf"}, "rules for rare characters");
 }
 
 void declare_features(Options& table, SquadArguments& typed) {
@@ -52,7 +52,7 @@ void declare_features(Options& table, SquadArguments& typed) {
   table.value("null_score_diff_threshold", o.answers.null_threshold,
               "give no answer if \"no answer\" scores better by more than this");
   table.value("max_train_questions", o.max_questions,
-              "train on this many questions from the start of --train_file; -1: all questions");
+              "train on this many questions from the start of --train-file; -1: all questions");
 }
 
 void declare_optimisation(Options& table, SquadArguments& typed) {
@@ -71,7 +71,7 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
              "the first update has a learning rate above 0, and gradients are clipped by their "
              "global norm alone; without this option as the recipe's BertAdam");
   table.flag("per_param_grad_clipping", o.clip_each,
-             "with --use_fused_adam: also clip the gradient of each parameter, as BertAdam does");
+             "with --use-fused-adam: also clip the gradient of each parameter, as BertAdam does");
   table.flag("adam-bias-correction", o.bias_correction,
              "correct the bias of Adam's moments in the first updates, which the recipe does not "
              "do; gives better scores when training is short");
@@ -82,7 +82,7 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   declare_state_saves(table, o);
   table.heading("evaluation while training");
   table.value("eval_steps", o.eval_steps,
-              "number of updates between evaluations on --predict_file: exact match and F1 in the "
+              "number of updates between evaluations on --predict-file: exact match and F1 in the "
               "logs and in loss.svg; 0: none");
   table.value("eval_questions", o.eval_questions,
               "evaluate on this many questions from the start of the file; -1: all questions");
@@ -117,20 +117,20 @@ void SquadArguments::declare(Options& table) {
 
 train::SquadOptions SquadArguments::settle() const {
   train::SquadOptions o = options;
-  if (!do_train && !do_predict) fail("at least one of --do_train, --do_predict is needed");
-  if (do_train && o.train_file.empty()) fail("--do_train needs --train_file");
-  if (do_predict && o.predict_file.empty()) fail("--do_predict needs --predict_file");
+  if (!do_train && !do_predict) fail("at least one of --do-train, --do-predict is needed");
+  if (do_train && o.train_file.empty()) fail("--do-train needs --train-file");
+  if (do_predict && o.predict_file.empty()) fail("--do-predict needs --predict-file");
   if (o.do_eval && !do_predict) {
-    spdlog::warn("--do_eval does nothing without --do_predict");
+    spdlog::warn("--do-eval does nothing without --do-predict");
     o.do_eval = false;
   }
   if (o.eval_steps > 0 && do_train && o.predict_file.empty()) {
-    fail("--eval_steps needs --predict_file");
+    fail("--eval-steps needs --predict-file");
   }
   o.eval_file = o.predict_file;
   if (!do_train) o.train_file.clear();
   if (!do_predict) o.predict_file.clear();
-  if (!std::isfinite(max_steps)) fail("--max_steps is {}", max_steps);
+  if (!std::isfinite(max_steps)) fail("--max-steps is {}", max_steps);
   o.max_steps = max_steps > 0 ? std::llround(std::ceil(max_steps)) : -1;
   o.rules = text::parse_token_rules(rules);
   o.features.version_2 = o.answers.version_2;

@@ -31,14 +31,18 @@ int run_squad_recipe(Arguments arguments) {
   Options table(
       "bertha squad",
       "Fine-tunes on SQuAD, answers and scores. Every option of the recipe's run_squad.py works "
-      "here. bertha squad score GOLD PREDICTIONS scores a file of answers; bertha squad features "
-      "FILE shows the inputs of the model. Ctrl-C or SIGTERM during training saves the state and "
+      "here. Ctrl-C or SIGTERM during training saves the state and "
       "ends with status 75; the same command then continues where it stopped.");
+  table.subcommand("score", "score a file of answers: exact match and F1");
+  table.subcommand("features", "write the inputs of the model as JSON");
+  table.example(
+      "bertha squad --do-train --do-predict --do-eval --train-file=v1.1/train-v1.1.json "
+      "--predict-file=v1.1/dev-v1.1.json --init-checkpoint=results/ckpt_8601.pt "
+      "--config-file=bert_config.json --vocab-file=vocab.txt --do-lower-case --use-fused-adam "
+      "--output-dir=squad-model",
+      "Fine-tune a pre-trained model, answer the questions of the dev set, and score the answers");
   typed.declare(table);
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   train::SquadOptions options = typed.settle();
   typed.run.settle(table, options);
   stop_on_signals();

@@ -74,9 +74,11 @@ int run_squad_features(Arguments arguments) {
       "bertha squad features",
       "Writes the model inputs of a SQuAD file as JSON, one line for each window, to look at and "
       "compare. Where neither the tokenizer's files nor the vocabulary's capital letters say it, "
-      "text keeps its case unless --do_lower_case is given, as in the recipe.");
-  table.positional("FILE", files, 1, "a SQuAD file");
-  table.value("vocab_file", vocab_file, "vocab.txt, tokenizer.json, or a folder with one of them");
+      "text keeps its case unless --do-lower-case is given, as in the recipe.");
+  table.example("bertha squad features dev-v1.1.json --vocab-file=vocab.txt --do-lower-case",
+                "One JSON object for each window of a SQuAD file");
+  table.positional("FILE...", files, 1, "a SQuAD file", ValueKind::kFile);
+  table.file("vocab_file", vocab_file, "vocab.txt, tokenizer.json, or a folder with one of them");
   table.required();
   table.flag("do_lower_case", lower_case, "the vocabulary is uncased");
   table.flag("training", o.training, "write the positions of the answers too");
@@ -84,11 +86,8 @@ int run_squad_features(Arguments arguments) {
   table.value("max_seq_length", o.max_seq_length, "maximum number of tokens in a window");
   table.value("doc_stride", o.doc_stride, "number of tokens between the starts of two windows");
   table.value("max_query_length", o.max_query_length, "maximum number of tokens in a question");
-  table.value("token-rules", rules, "recipe or hf");
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.choice("token-rules", rules, {"recipe", "hf"}, "rules for rare characters");
+  table.parse(arguments);
   o.threads = thread_count();
   const infer::ModelFiles model = {.vocabulary = vocab_file,
                                    .lower_case = lower_case ? std::optional(true) : std::nullopt,

@@ -35,13 +35,12 @@ int run_squad_score(Arguments arguments) {
                 "Scores answers as evaluate-v1.1.py does: exact match and F1, in percent, as the "
                 "last line, {\"exact_match\": ..., \"f1\": ...}. For files of version 2, as "
                 "evaluate-v2.0.py does, with a line for questions with and without an answer.");
-  table.positional("GOLD PREDICTIONS", files, 2, "a SQuAD file, and {\"id\": \"answer\", ...}");
+  table.example("bertha squad score dev-v1.1.json predictions.json", "Score a file of answers");
+  table.positional("GOLD PREDICTIONS", files, 2, "a SQuAD file, and {\"id\": \"answer\", ...}",
+                   ValueKind::kFile);
   table.flag("version_2_with_negative", version_2,
              "use the rules of version 2; if not given, the file decides");
-  if (!table.parse(arguments)) {
-    std::fputs(table.help().c_str(), stdout);
-    return 0;
-  }
+  table.parse(arguments);
   if (files.size() != 2) fail("bertha squad score takes two files, {} are given", files.size());
   const tasks::SquadFile gold = tasks::read_squad(files[0]);
   warn(files[0], gold.problems);

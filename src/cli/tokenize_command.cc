@@ -74,20 +74,24 @@ Options declare(TokenizeOptions& o) {
   Options options(
       "bertha tokenize",
       "Reads lines of text, or JSON objects with a \"text\", from standard input. "
-      "Prints for each the ids and the pieces, with a tab between. With --vocab_file "
+      "Prints for each the ids and the pieces, with a tab between. With --vocab-file "
       "they are those of the text alone; with --checkpoint they are the input of the "
       "model, with special tokens, cut as the tokenizer's files say. Bytes that are not "
       "UTF-8 are read as U+FFFD, which BERT's rules drop.");
-  options.value("vocab_file", o.vocab_file,
-                "vocab.txt, tokenizer.json, or a folder with one of them");
-  options.value("checkpoint", o.checkpoint, "a model's folder or weights, or its tokenizer.json");
+  options.example("echo 'Hello, world!' | bertha tokenize --vocab-file=vocab.txt",
+                  "Ids and pieces of a line");
+  options.example("bertha tokenize --checkpoint=bert-base-uncased < texts.txt",
+                  "What the model gets for each line of a file");
+  options.file("vocab_file", o.vocab_file,
+               "vocab.txt, tokenizer.json, or a folder with one of them");
+  options.file("checkpoint", o.checkpoint, "a model's folder or weights, or its tokenizer.json");
   options.flag("do_lower_case", o.lower_case,
                "convert to lower case and strip accents (the default); the tokenizer's files and "
                "the vocabulary's use of capital letters go before this and --cased");
   options.flag("cased", o.cased, "keep case and accents");
-  options.value("token-rules", o.token_rules,
-                "hf: as Hugging Face's tokenizers; recipe: as the PyTorch recipe's "
-                "tokenization.py. They differ in rare characters");
+  options.choice("token-rules", o.token_rules, {"recipe", "hf"},
+                 "hf: as Hugging Face's tokenizers; recipe: as the PyTorch recipe's "
+                 "tokenization.py. They differ in rare characters");
   options.flag("jsonl", o.jsonl,
                "print {\"ids\", \"tokens\", \"offsets\"} on each line; offsets count code points");
   options.value("max_input_chars_per_word", o.max_input_chars_per_word,
@@ -100,9 +104,9 @@ Options declare(TokenizeOptions& o) {
 
 /// The files that the options name. A checkpoint may be a tokenizer file itself.
 infer::ModelFiles files_of(const TokenizeOptions& o) {
-  if (o.lower_case && o.cased) fail("--do_lower_case and --cased exclude each other; give one");
+  if (o.lower_case && o.cased) fail("--do-lower-case and --cased exclude each other; give one");
   if (o.vocab_file.empty() == o.checkpoint.empty()) {
-    fail("one of --vocab_file and --checkpoint is needed");
+    fail("one of --vocab-file and --checkpoint is needed");
   }
   infer::ModelFiles files = {.weights = o.checkpoint,
                              .vocabulary = o.vocab_file,
@@ -117,7 +121,7 @@ text::TokenizerOptions tokenizer_options(const TokenizeOptions& o, const infer::
                                          text::TokenizerFile& file) {
   const std::optional<int64_t>& longest = o.max_input_chars_per_word;
   if (longest && (*longest < 1 || *longest > INT32_MAX)) {
-    fail("--max_input_chars_per_word {}: expected 1 to {}", *longest, INT32_MAX);
+    fail("--max-input-chars-per-word {}: expected 1 to {}", *longest, INT32_MAX);
   }
   if (longest) file.settings.max_input_chars_per_word = static_cast<int32_t>(*longest);
   return infer::tokenizer_options(files, file);
@@ -128,10 +132,7 @@ text::TokenizerOptions tokenizer_options(const TokenizeOptions& o, const infer::
 int run_tokenize(Arguments arguments) {
   TokenizeOptions o;
   Options options = declare(o);
-  if (!options.parse(arguments)) {
-    std::fputs(options.help().c_str(), stdout);
-    return 0;
-  }
+  options.parse(arguments);
   if (o.list_keys) {
     std::string page = text::tokenizer_keys_page();
     write_out(page);

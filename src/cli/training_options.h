@@ -23,7 +23,7 @@ struct TrainingOptions {
   }
   template <typename RunOptions>
   void declare_displays(Options& table, RunOptions& run) {
-    table.value("tensorboard_logdir", run.tensorboard_dir, "folder for TensorBoard event files");
+    table.folder("tensorboard_logdir", run.tensorboard_dir, "folder for TensorBoard event files");
     table.flag("disable_progress_bar", disable_progress_bar, "show no status line");
   }
   /// Copies to `run` what was typed: progress, sums, zero, weight_check_interval.
@@ -64,7 +64,7 @@ void declare_seed(Options& table, RunOptions& run, const std::string& fresh,
 /// A model that --config_file describes.
 template <typename RunOptions>
 void declare_config(Options& table, RunOptions& run) {
-  table.value("config_file", run.config_file, "bert_config.json or a Hugging Face config.json");
+  table.file("config_file", run.config_file, "bert_config.json or a Hugging Face config.json");
   table.required();
 }
 

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,6 @@ struct VocabOptions {
   std::string token_rules = "hf";
   bool lower_case = false;
   bool cased = false;
-  std::optional<std::string> strip_accents;
   text::TrainerOptions trainer;
 };
 
@@ -32,8 +30,11 @@ Options declare(VocabOptions& o) {
                   "Trains a WordPiece vocabulary from text files, as Hugging Face's "
                   "BertWordPieceTokenizer does. It contains [PAD] [UNK] [CLS] [SEP] [MASK], the "
                   "characters, and then the most frequent pairs, merged one by one.");
-  options.positional("FILE", o.files, 1, "text, one sentence or article a line");
-  options.value("output_file", o.output_file, "file for the vocabulary, one piece on each line");
+  options.example("bertha vocab books/*.txt --vocab-size=8000 --output-file=vocab.txt",
+                  "A vocabulary of 8,000 pieces");
+  options.positional("FILE...", o.files, 1, "text, one sentence or article a line",
+                     ValueKind::kFile);
+  options.file("output_file", o.output_file, "file for the vocabulary, one piece on each line");
   options.value("vocab_size", o.trainer.vocab_size, "number of pieces");
   options.value("min_frequency", o.trainer.min_frequency,
                 "a pair that occurs less often is not merged");
@@ -42,18 +43,9 @@ Options declare(VocabOptions& o) {
   options.flag("do_lower_case", o.lower_case,
                "convert to lower case and strip accents (the default)");
   options.flag("cased", o.cased, "keep case and accents");
-  options.value("strip_accents", o.strip_accents,
-                "true or false: remove accents, whatever the case; default: with lower case");
-  options.value("token-rules", o.token_rules, "rules that split text into words: hf or recipe");
+  options.choice("token-rules", o.token_rules, {"recipe", "hf"},
+                 "rules that split text into words");
   return options;
-}
-
-std::optional<bool> strip_accents(const VocabOptions& o) {
-  if (!o.strip_accents) return std::nullopt;
-  if (*o.strip_accents != "true" && *o.strip_accents != "false") {
-    fail("--strip_accents {}: expected true or false", *o.strip_accents);
-  }
-  return *o.strip_accents == "true";
 }
 
 void write_vocabulary(const std::string& path, const std::vector<std::string>& pieces) {
@@ -67,24 +59,14 @@ void write_vocabulary(const std::string& path, const std::vector<std::string>& p
 int run_vocab(Arguments arguments) {
   VocabOptions o;
   Options options = declare(o);
-  if (!options.parse(arguments)) {
-    std::fputs(options.help().c_str(), stdout);
-    return 0;
-  }
-  if (o.lower_case && o.cased) fail("--do_lower_case and --cased exclude each other; give one");
-  const std::optional<bool> strip = strip_accents(o);
+  options.parse(arguments);
+  if (o.lower_case && o.cased) fail("--do-lower-case and --cased exclude each other; give one");
   const text::WordCounts words =
-      text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules), strip);
+      text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules));
   const std::vector<std::string> pieces = text::train_wordpieces(words, o.trainer);
   write_vocabulary(o.output_file, pieces);
   spdlog::info("{}: {} pieces from {} different words", o.output_file, pieces.size(),
                words.counts().size());
-  if (strip && *strip == o.cased) {
-    spdlog::info(
-        "other commands treat text in this way with a file tokenizer_config.json beside the "
-        "vocabulary: {{\"do_lower_case\": {}, \"strip_accents\": {}}}",
-        !o.cased, *strip);
-  }
   if (static_cast<int64_t>(pieces.size()) < o.trainer.vocab_size) {
     spdlog::warn("no pair is left that occurs {} times: {} pieces instead of {}",
                  o.trainer.min_frequency, pieces.size(), o.trainer.vocab_size);

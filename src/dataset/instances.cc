@@ -23,16 +23,16 @@ void check_probability(const char* option, double value) {
 
 void check_options(const InstanceOptions& options) {
   if (options.max_seq_length < kSpecialTokens + 2 || options.max_seq_length > UINT16_MAX) {
-    fail("--max_seq_length {}: expected {} to {}", options.max_seq_length, kSpecialTokens + 2,
+    fail("--max-seq-length {}: expected {} to {}", options.max_seq_length, kSpecialTokens + 2,
          UINT16_MAX);
   }
   if (options.max_predictions_per_seq < 1 || options.max_predictions_per_seq > UINT16_MAX) {
-    fail("--max_predictions_per_seq {}: expected 1 to {}", options.max_predictions_per_seq,
+    fail("--max-predictions-per-seq {}: expected 1 to {}", options.max_predictions_per_seq,
          UINT16_MAX);
   }
-  if (options.dupe_factor < 1) fail("--dupe_factor {}: expected 1 or more", options.dupe_factor);
-  check_probability("masked_lm_prob", options.masked_lm_prob);
-  check_probability("short_seq_prob", options.short_seq_prob);
+  if (options.dupe_factor < 1) fail("--dupe-factor {}: expected 1 or more", options.dupe_factor);
+  check_probability("masked-lm-prob", options.masked_lm_prob);
+  check_probability("short-seq-prob", options.short_seq_prob);
 }
 
 /// Draws the instances of a set. Every random draw occurs at the same point as in the reference.
@@ -135,7 +135,7 @@ int64_t InstanceBuilder::add_instance(size_t index, const Range& chunk, int64_t 
   instance.b_length = static_cast<int32_t>(b.size());
   instance.random_next = random_next;
   if (instance.length() > kMaxInstanceTokens) {
-    fail("--max_seq_length {}: an instance has {} tokens, at most {} are possible",
+    fail("--max-seq-length {}: an instance has {} tokens, at most {} are possible",
          options_.max_seq_length, instance.length(), kMaxInstanceTokens);
   }
   mask(instance);

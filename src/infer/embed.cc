@@ -86,12 +86,12 @@ EmbedSettings embed_settings(const ModelDefinition& model,
   settings.include_prompt = said.include_prompt;
   settings.max_tokens = choice.max_tokens == 0 ? usual : choice.max_tokens;
   if (settings.max_tokens < 2 || settings.max_tokens > most) {
-    fail("--max_seq_length {}: expected 2 to the model's {}", choice.max_tokens, most);
+    fail("--max-seq-length {}: expected 2 to the model's {}", choice.max_tokens, most);
   }
   settings.batch_tokens =
       choice.batch_tokens == 0 ? std::max(kUsualBatch, settings.max_tokens) : choice.batch_tokens;
   if (settings.batch_tokens < settings.max_tokens || settings.batch_tokens > kMostBatch) {
-    fail("--batch_tokens {}: expected {} (one text) to {}", choice.batch_tokens,
+    fail("--batch-tokens {}: expected {} (one text) to {}", choice.batch_tokens,
          settings.max_tokens, kMostBatch);
   }
   return settings;

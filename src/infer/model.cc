@@ -64,11 +64,11 @@ HeadText text_of(Purpose purpose) {
               "pre-train it first with bertha pretrain, or use a model that has this head"};
     case Purpose::kAnswer:
       return {"question answering head", "answers",
-              "fine-tune it first with bertha squad --do_train and use the pytorch_model.bin that "
+              "fine-tune it first with bertha squad --do-train and use the pytorch_model.bin that "
               "it writes"};
     case Purpose::kClassify:
       return {"classification head", "classes",
-              "fine-tune it first with bertha classify --train_file"};
+              "fine-tune it first with bertha classify --train-file"};
     case Purpose::kEmbed:
       break;
   }
@@ -134,7 +134,7 @@ ModelFiles find_model(const std::string& path) {
 }
 
 bert::ConfigFile read_config_file(const ModelFiles& files) {
-  const std::string path = named_or_beside(files.config, files, kConfigNames, "config_file");
+  const std::string path = named_or_beside(files.config, files, kConfigNames, "config-file");
   bert::ConfigFile file = bert::load_config_file(path);
   if (!file.note.empty()) spdlog::warn("{}", file.note);
   const fs::path other = folder_of(files) / "config.json";
@@ -159,7 +159,7 @@ bool has_tokenizer(const ModelFiles& files) {
 
 text::TokenizerFile read_tokenizer(const ModelFiles& files) {
   text::TokenizerFile file = text::load_tokenizer(
-      named_or_beside(files.vocabulary, files, kVocabularyNames, "vocab_file"));
+      named_or_beside(files.vocabulary, files, kVocabularyNames, "vocab-file"));
   for (const std::string& note : file.notes) spdlog::warn("{}", note);
   return file;
 }

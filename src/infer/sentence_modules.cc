@@ -206,7 +206,7 @@ void read_prompts(const JsonField& field, SentenceModules& to) {
 }
 
 constexpr std::array<Row<SentenceModules>, 9> kSentenceKeys = {{
-    {{"prompts", KeyUse::kObeyed, "`bertha embed --prompt_name` takes one of these names"},
+    {{"prompts", KeyUse::kObeyed, "`bertha embed --prompt-name` takes one of these names"},
      read_prompts},
     {{"default_prompt_name", KeyUse::kObeyed, "the prompt of texts for which no other is asked"},
      [](const JsonField& field, SentenceModules& to) { to.default_prompt_name = field.text(); }},

@@ -17,11 +17,11 @@ double linear_decay(double progress, double warmup) {
 
 void check(const Schedule& schedule) {
   if (!std::isfinite(schedule.base_rate) || schedule.base_rate < 0) {
-    fail("--learning_rate {}: expected a number of at least 0", schedule.base_rate);
+    fail("--learning-rate {}: expected a number of at least 0", schedule.base_rate);
   }
   if (schedule.kind == ScheduleKind::kConstant) return;
   if (!(schedule.warmup >= 0 && schedule.warmup <= 1)) {
-    fail("--warmup_proportion {}: expected 0 to 1", schedule.warmup);
+    fail("--warmup-proportion {}: expected 0 to 1", schedule.warmup);
   }
   if (schedule.total_updates < 1) {
     fail("a learning rate schedule of {} steps: expected at least 1", schedule.total_updates);

@@ -165,7 +165,7 @@ StepCost Estimator::cost(int64_t ranks) const {
   if (request_.global_batch == 0) return cost;
   const int64_t at_once = job_.shape.sequences * ranks;
   if (request_.global_batch % at_once != 0) {
-    fail("--global_batch {}: no multiple of {} ranks with micro-batches of {}",
+    fail("--global-batch {}: no multiple of {} ranks with micro-batches of {}",
          request_.global_batch, ranks, job_.shape.sequences);
   }
   cost.accumulation = request_.global_batch / at_once;

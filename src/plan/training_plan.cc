@@ -10,20 +10,20 @@ void check_request(const PlanRequest& request) {
   const TrainingJob& job = request.job;
   const ScalingRequest& scaling = request.scaling;
   for (const auto& [name, count] :
-       {std::pair("micro_batch", job.shape.sequences),
-        std::pair("max_seq_length", job.shape.length),
-        std::pair("max_predictions_per_seq", job.shape.predictions),
-        std::pair("gradient_accumulation_steps", job.accumulation),
-        std::pair("max_steps", request.steps), std::pair("ranks_a_node", scaling.ranks_a_node),
-        std::pair("network_cards", scaling.network_cards.value_or(1))}) {
+       {std::pair("micro-batch", job.shape.sequences),
+        std::pair("max-seq-length", job.shape.length),
+        std::pair("max-predictions-per-seq", job.shape.predictions),
+        std::pair("gradient-accumulation-steps", job.accumulation),
+        std::pair("max-steps", request.steps), std::pair("ranks-a-node", scaling.ranks_a_node),
+        std::pair("network-cards", scaling.network_cards.value_or(1))}) {
     if (count < 1) fail("--{} {}: expected at least 1", name, count);
   }
   if (job.shape.length > job.config.max_tokens()) {
-    fail("--max_seq_length {}: {} allows {}", job.shape.length, job.config_file,
+    fail("--max-seq-length {}: {} allows {}", job.shape.length, job.config_file,
          job.config.max_tokens());
   }
-  for (const auto& [name, share] : {std::pair("real_share", request.assumptions.real_share),
-                                    std::pair("rate_share", request.assumptions.rate_share)}) {
+  for (const auto& [name, share] : {std::pair("real-share", request.assumptions.real_share),
+                                    std::pair("rate-share", request.assumptions.rate_share)}) {
     if (!(share > 0 && share <= 1)) fail("--{} {}: expected above 0 to 1", name, share);
   }
 }

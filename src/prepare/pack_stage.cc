@@ -41,11 +41,11 @@ std::vector<std::string> find_inputs(const PackOptions& options) {
   std::vector<std::string> files = dataset::find_shards(options.input_dir);
   std::error_code error;
   if (fs::equivalent(options.input_dir, options.output_dir, error)) {
-    fail("--output_dir {}: the same folder as --input_dir", options.output_dir);
+    fail("--output-dir {}: the same folder as --input-dir", options.output_dir);
   }
   const dataset::ShardShape shape = dataset::read_shard_shape(files.front());
   if (shape.seq_length != options.packing.row_length) {
-    spdlog::warn("{} has rows of {} tokens, packed rows will have {} (--max_sequence_length)",
+    spdlog::warn("{} has rows of {} tokens, packed rows will have {} (--max-sequence-length)",
                  files.front(), shape.seq_length, options.packing.row_length);
   }
   return files;
@@ -59,9 +59,9 @@ void check_options(const dataset::PackOptions& options) {
       fail("--{} {}: expected {} to {}", name, value, least, most);
     }
   };
-  within("max_sequence_length", options.row_length, 8, dataset::kMostPackedLength);
-  within("max_predictions_per_sequence", options.max_predictions, 1, options.row_length);
-  within("max_sequences_per_pack", options.sequences_per_row, 1, dataset::kMostSequencesPerRow);
+  within("max-sequence-length", options.row_length, 8, dataset::kMostPackedLength);
+  within("max-predictions-per-sequence", options.max_predictions, 1, options.row_length);
+  within("max-sequences-per-pack", options.sequences_per_row, 1, dataset::kMostSequencesPerRow);
 }
 
 PackResult run_pack(const PackOptions& options, comm::Communicator& world,

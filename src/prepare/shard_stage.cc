@@ -41,13 +41,13 @@ void remove_other_shards(const corpus::ShardOptions& options,
 void check_options(const corpus::ShardOptions& options) {
   constexpr int64_t kMost = 1'000'000;
   if (options.shards.training < 1 || options.shards.training > kMost) {
-    fail("--n_training_shards {}: expected 1 to {}", options.shards.training, kMost);
+    fail("--n-training-shards {}: expected 1 to {}", options.shards.training, kMost);
   }
   if (options.shards.test < 0 || options.shards.test > kMost) {
-    fail("--n_test_shards {}: expected 0 to {}", options.shards.test, kMost);
+    fail("--n-test-shards {}: expected 0 to {}", options.shards.test, kMost);
   }
   if (!(options.test_fraction >= 0 && options.test_fraction < 1)) {
-    fail("--fraction_test_set {}: expected 0 or more, less than 1", options.test_fraction);
+    fail("--fraction-test-set {}: expected 0 or more, less than 1", options.test_fraction);
   }
 }
 
@@ -64,10 +64,10 @@ ShardResult run_shard(const ShardOptions& options, const ReportProgress& progres
 ShardResult run_stream(const StreamOptions& options, const ReportProgress& progress) {
   check_options(options.shards);
   make_output_folder(options.shards.output_dir);
-  std::vector<corpus::DumpPart> dumps;
+  const std::string& dump = options.extract.dump;
   corpus::ExtractOptions articles = options.extract.articles;
-  for (const std::string& dump : options.extract.dumps) {
-    dumps.push_back({dump, find_streams(dump, options.extract.index, articles.threads)});
+  if (!dump.empty()) {
+    articles.streams = find_streams(dump, options.extract.index, articles.threads);
   }
   int passes = 0;
   const auto open = [&] {
@@ -79,9 +79,7 @@ ShardResult run_stream(const StreamOptions& options, const ReportProgress& progr
     ++passes;
     std::vector<std::unique_ptr<corpus::LineSource>> sources;
     if (!options.books.empty()) sources.push_back(corpus::stream_books(options.books));
-    for (const corpus::DumpPart& dump : dumps) {
-      sources.push_back(corpus::stream_articles(dump, articles));
-    }
+    if (!dump.empty()) sources.push_back(corpus::stream_articles(dump, articles));
     return sources;
   };
   ShardResult result{corpus::stream_shards(open, options.shards), options.shards.shards};

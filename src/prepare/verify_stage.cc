@@ -49,7 +49,7 @@ dataset::Survey survey_own(const std::vector<std::string>& files, const VerifyOp
 VerifyResult run_verify(const VerifyOptions& options, comm::Communicator& world,
                         const ReportProgress& progress) {
   if (options.max_predictions < 1) {
-    fail("--max_predictions_per_sequence {}: expected 1 or more", options.max_predictions);
+    fail("--max-predictions-per-sequence {}: expected 1 or more", options.max_predictions);
   }
   const std::vector<std::string> files = dataset::shard_files(options.input_dir);
   dataset::Survey survey = survey_own(files, options, world, progress);

@@ -51,7 +51,7 @@ std::string action_text(const TokenizerKey& key) {
 
 constexpr std::string_view kPageHead = R"(# Tokenizer files: every key
 
-This page is made from the program's own table: `bertha tokenize --list_keys > docs/reference/tokenizer-files.md`.
+This page is made from the program's own table: `bertha tokenize --list-keys > docs/reference/tokenizer-files.md`.
 
 A model's folder may hold `vocab.txt`, `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json` and
 `added_tokens.json`. All commands read them in the same way, and `bertha tokenize --checkpoint FOLDER` shows the result.

@@ -88,16 +88,16 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
                                      Device& device, comm::Communicator& world)
     : options_(options), definition_(std::move(definition)), device_(device), world_(world) {
   if (options_.max_seq_length < 8 || options_.max_seq_length > config().max_tokens()) {
-    fail("--max_seq_length is {}; expected 8 to {} (max_position_embeddings)",
+    fail("--max-seq-length is {}; expected 8 to {} (max_position_embeddings)",
          options_.max_seq_length, config().max_tokens());
   }
   if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
     fail("batch sizes must be 1 or more");
   }
   if (options_.eval_steps < 0 || options_.save_steps < 0) {
-    fail("--eval_steps and --num_steps_per_checkpoint must be 0 or more");
+    fail("--eval-steps and --num-steps-per-checkpoint must be 0 or more");
   }
-  if (options_.num_train_epochs < 1) fail("--num_train_epochs must be 1 or more");
+  if (options_.num_train_epochs < 1) fail("--num-train-epochs must be 1 or more");
   find_labels();
   load_model();
 }
@@ -105,7 +105,7 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
 void ClassificationRun::find_labels() {
   const std::string& type = options_.problem_type;
   if (!type.empty() && type != kRegression && type != kClassification) {
-    fail("--problem_type {}: expected {} or {}", type, kRegression, kClassification);
+    fail("--problem-type {}: expected {} or {}", type, kRegression, kClassification);
   }
   if (!options_.train_file.empty()) {
     training_ = tasks::read_labelled_texts(options_.train_file, options_.columns);
@@ -120,7 +120,7 @@ void ClassificationRun::find_labels() {
     if (labels_.is_regression()) problem_ = infer::ProblemType::kRegression;
   }
   if (options_.all_probabilities && labels_.is_regression()) {
-    fail("--all_probabilities: regression predicts numbers, which have no probabilities");
+    fail("--all-probabilities: regression predicts numbers, which have no probabilities");
   }
 }
 
@@ -137,7 +137,7 @@ tasks::LabelSet ClassificationRun::labels_to_train() const {
   }
   if (type.empty()) {
     spdlog::info(
-        "{}: the labels are numbers with fractions: regression (--problem_type {} makes "
+        "{}: the labels are numbers with fractions: regression (--problem-type {} makes "
         "classes of them)",
         training_.path, kClassification);
   }
@@ -151,7 +151,7 @@ tasks::LabelSet ClassificationRun::labels_of_model() {
   problem_ = infer::problem_type_of(definition_->head(), outputs_);
   const bool regression = problem_ == infer::ProblemType::kRegression;
   if (!options_.problem_type.empty() && (options_.problem_type == kRegression) != regression) {
-    fail("{}: --problem_type {}: the model was made for another problem",
+    fail("{}: --problem-type {}: the model was made for another problem",
          definition_->files().weights, options_.problem_type);
   }
   if (regression) return {};
@@ -308,7 +308,7 @@ tasks::LabelledTexts ClassificationRun::read_evaluation() const {
 ClassificationResult ClassificationRun::evaluate() {
   if (problem_ == infer::ProblemType::kMultiLabel) {
     fail(
-        "--eval_file: the model's config says multi_label_classification; only classifiers with "
+        "--eval-file: the model's config says multi_label_classification; only classifiers with "
         "one label for each text and regression are evaluated");
   }
   const tasks::LabelledTexts file = read_evaluation();

@@ -69,7 +69,7 @@ StartPlan FineTuningRun::plan() const {
   if (!differences.empty()) {
     fail(
         "{} is the state of another run ({}); remove it to start anew, or give another "
-        "--output_dir",
+        "--output-dir",
         plan.path, differences);
   }
   return plan;
@@ -195,7 +195,7 @@ void FineTuningRun::guard_finite(bool finite) {
   if (skipped_in_a_row_ >= kSkipsBeforeStop) {
     fail(
         "update {}: {} updates in a row had a loss or gradient that is not finite; a lower "
-        "--learning_rate may help",
+        "--learning-rate may help",
         updates_ + 1, skipped_in_a_row_);
   }
 }

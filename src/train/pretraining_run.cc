@@ -94,7 +94,7 @@ void PretrainingRun::open_data() {
 void PretrainingRun::settle_packing() {
   const bool packed = loader_->packed();
   if (options_.packed && *options_.packed != packed) {
-    fail("--enable_packed_data_mode {}: the shards of {} are {}",
+    fail("--enable-packed-data-mode {}: the shards of {} are {}",
          *options_.packed ? "True" : "False", options_.input_dir, packed ? "packed" : "not packed");
   }
   if (!packed) return;
@@ -339,7 +339,7 @@ void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
   if (skipped_in_a_row_ >= kSkipsBeforeStop) {
     fail(
         "step {}: {} steps in a row had a loss or gradient that is not finite; the last good "
-        "checkpoint is kept. A lower --learning_rate or a longer --warmup_proportion may help",
+        "checkpoint is kept. A lower --learning-rate or a longer --warmup-proportion may help",
         step_ + 1, skipped_in_a_row_);
   }
 }
@@ -408,7 +408,7 @@ void PretrainingRun::save() {
   if (!trainer_->state_is_finite()) {
     fail(
         "step {}: weights or moments are not finite; they are not saved, the last good checkpoint "
-        "is kept. A lower --learning_rate or a longer --warmup_proportion may help",
+        "is kept. A lower --learning-rate or a longer --warmup-proportion may help",
         step_);
   }
   trainer_->optimizer().gather_moments();

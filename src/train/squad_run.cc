@@ -64,19 +64,19 @@ void check_at_least(const char* name, int64_t value, int64_t least) {
 }  // namespace
 
 void check_options(const SquadOptions& options) {
-  check_at_least("gradient_accumulation_steps", options.gradient_accumulation_steps, 1);
-  check_at_least("train_batch_size", options.train_batch_size, 1);
-  check_at_least("predict_batch_size", options.predict_batch_size, 1);
-  check_at_least("log_freq", options.log_freq, 1);
-  check_at_least("throughput_warmup_steps", options.throughput_warmup_steps, 0);
-  check_at_least("num_steps_per_checkpoint", options.save_steps, 0);
-  check_at_least("eval_steps", options.eval_steps, 0);
+  check_at_least("gradient-accumulation-steps", options.gradient_accumulation_steps, 1);
+  check_at_least("train-batch-size", options.train_batch_size, 1);
+  check_at_least("predict-batch-size", options.predict_batch_size, 1);
+  check_at_least("log-freq", options.log_freq, 1);
+  check_at_least("throughput-warmup-steps", options.throughput_warmup_steps, 0);
+  check_at_least("num-steps-per-checkpoint", options.save_steps, 0);
+  check_at_least("eval-steps", options.eval_steps, 0);
   if (options.train_batch_size % options.gradient_accumulation_steps != 0) {
-    fail("--train_batch_size {} is no multiple of --gradient_accumulation_steps {}",
+    fail("--train-batch-size {} is no multiple of --gradient-accumulation-steps {}",
          options.train_batch_size, options.gradient_accumulation_steps);
   }
   if (!(options.num_train_epochs >= 0 && options.num_train_epochs < 1e6)) {
-    fail("--num_train_epochs is {}; expected 0 or more", options.num_train_epochs);
+    fail("--num-train-epochs is {}; expected 0 or more", options.num_train_epochs);
   }
   tasks::check(options.features);
 }
@@ -95,7 +95,7 @@ SquadRun::SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger
 
 void SquadRun::check_lengths() const {
   if (options_.features.max_seq_length > config().max_tokens()) {
-    fail("--max_seq_length {} is more than max_position_embeddings {} of {}",
+    fail("--max-seq-length {} is more than max_position_embeddings {} of {}",
          options_.features.max_seq_length, config().max_tokens(), options_.config_file);
   }
 }
@@ -244,8 +244,8 @@ void SquadRun::warn_of_idle_updates(const FineTuningJob& job) const {
   if (!world_.leads() || updates - useful <= updates / 10) return;
   spdlog::warn(
       "the schedule counts questions, as the recipe's does, and the loop their windows: the "
-      "learning rate is 0 for the last {} of {} updates; --max_steps={} ends there, more "
-      "--num_train_epochs make the schedule longer",
+      "learning rate is 0 for the last {} of {} updates; --max-steps={} ends there, more "
+      "--num-train-epochs make the schedule longer",
       updates - useful, updates, useful);
 }
 
@@ -322,7 +322,7 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
            options_.train_file.empty() || options_.skip_checkpoint
                ? ""
                : "; the fine-tuned model is in " + options_.output_dir +
-                     ", --init_checkpoint takes it without --do_train");
+                     ", --init-checkpoint takes it without --do-train");
     }
   });
   const double seconds = runlog::seconds_between(start, runlog::wall_now());

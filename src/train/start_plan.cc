@@ -33,7 +33,7 @@ std::optional<Found> newest_whole(const PretrainingOptions& options,
          options.output_dir, damage);
   }
   if (options.resume_step >= 0) {
-    fail("--resume_step {}: {} has no ckpt_{}.pt", options.resume_step, options.output_dir,
+    fail("--resume-step {}: {} has no ckpt_{}.pt", options.resume_step, options.output_dir,
          options.resume_step);
   }
   return std::nullopt;
@@ -49,7 +49,7 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
   const bool of_phase1 = found.state.run.has_value();
   if (found.number < options.phase1_end_step ||
       (of_phase1 && found.number > options.phase1_end_step)) {
-    fail("{}: phase 2 starts from step --phase1_end_step {}, this is step {}", found.path,
+    fail("{}: phase 2 starts from step --phase1-end-step {}, this is step {}", found.path,
          options.phase1_end_step, found.number);
   }
   StartPlan plan;
@@ -60,7 +60,7 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
   if (plan.step > 0) {
     plan.kind = StartKind::kOtherOrder;
     plan.warnings.push_back(
-        fmt::format("{} is {} steps past --phase1_end_step {}: phase 2 goes on from there",
+        fmt::format("{} is {} steps past --phase1-end-step {}: phase 2 goes on from there",
                     plan.path, plan.step, options.phase1_end_step));
   }
   return plan;
@@ -71,7 +71,7 @@ StartPlan resume_other(const PretrainingOptions& options, Found found,
                        const std::string& differences) {
   const auto [newest, newest_path] = list_checkpoints(options.output_dir).front();
   if (options.resume_step >= 0 && newest > found.number) {
-    fail("--resume_step {}: this run would write over {}, which another run left",
+    fail("--resume-step {}: this run would write over {}, which another run left",
          options.resume_step, newest_path);
   }
   const bool of_phase2 = found.state.run && is_phase2(found.state.run->settings);
@@ -85,7 +85,7 @@ StartPlan resume_other(const PretrainingOptions& options, Found found,
   plan.state = std::move(found.state);
   plan.step = found.number - options.step_offset();
   if (plan.step < 0) {
-    fail("{}: step {} is before --phase1_end_step {}", plan.path, found.number,
+    fail("{}: step {} is before --phase1-end-step {}", plan.path, found.number,
          options.phase1_end_step);
   }
   if (plan.state.run) {
@@ -121,14 +121,14 @@ StartPlan plan_start(const PretrainingOptions& options, const Settings& settings
     plan = resume_other(options, std::move(*found), differences);
   } else if (found) {
     fail(
-        "{} holds {} of another run{}; give another --output_dir, or --resume_from_checkpoint to "
+        "{} holds {} of another run{}; give another --output-dir, or --resume-from-checkpoint to "
         "go on from it",
         options.output_dir, std::filesystem::path(found->path).filename().string(),
         differences.empty() ? "" : " (" + differences + ")");
   } else if (options.phase2 && options.resume_from_checkpoint) {
     fail(
         "{}: no ckpt_<number>.pt to start phase 2 from; run phase 1 into this folder first, or "
-        "give its weights with --init_checkpoint",
+        "give its weights with --init-checkpoint",
         options.output_dir);
   }
   plan.warnings.insert(plan.warnings.begin(), warnings.begin(), warnings.end());

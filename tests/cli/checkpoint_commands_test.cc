@@ -54,7 +54,7 @@ class CheckpointCommands : public testing::Test {
   }
   /// One error that names all of `parts`, a status that is not 0, nothing printed or left.
   void expect_error(const std::vector<std::string>& arguments,
-                    const std::vector<std::string>& parts) const {
+                    const std::vector<std::string>& parts, int status = 1) const {
     const auto names = [&] {
       std::vector<std::string> found;
       for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
@@ -64,11 +64,12 @@ class CheckpointCommands : public testing::Test {
     };
     const std::vector<std::string> before = names();
     const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.status, 1) << outcome.said;
+    EXPECT_EQ(outcome.status, status) << outcome.said;
     EXPECT_EQ(outcome.printed, "");
     test::expect_one_error(outcome, parts);
     EXPECT_EQ(names(), before);
   }
+  static constexpr int kUsage = 2;  ///< status of a wrong command line
   static json expected() { return json::parse(read_all(kEncoder + "/expected.json")); }
   /// The expected texts in a file, a line each.
   std::string texts() const {
@@ -288,11 +289,12 @@ TEST_F(CheckpointCommands, EmbedReadsWhatConvertWrote) {
 
 TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   convert(kEncoder, path("m.pt"));
-  expect_error({"convert", kEncoder}, {"IN OUT is required"});
+  expect_error({"convert", kEncoder}, {"IN OUT is required"}, kUsage);
   expect_error({"convert", path("no"), path("x.pt")}, {path("no")});
   expect_error({"convert", kEncoder, path("x.zip")}, {"x.zip", "--to"});
-  expect_error({"convert", kEncoder, path("x.pt"), "--to", "h5"}, {"--to h5", "pt, hf or onnx"});
-  expect_error({"convert", kEncoder, path("x.pt"), "--dtype", "int8"}, {"--dtype int8"});
+  expect_error({"convert", kEncoder, path("x.pt"), "--to", "h5"}, {"--to h5", "pt, hf or onnx"},
+               kUsage);
+  expect_error({"convert", kEncoder, path("x.pt"), "--dtype", "int8"}, {"--dtype int8"}, kUsage);
   expect_error({"convert", kEncoder, path("no/x.pt")}, {"no/x.pt", "does not exist"});
   expect_error({"convert", kEncoder, path("no/x")}, {"no/x"});
   expect_error({"convert", path("m.pt"), path("x")}, {"m.pt", "config"});
@@ -307,7 +309,7 @@ TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   expect_error({"inspect", path("no.pt")}, {"no.pt"});
   expect_error({"inspect", kEncoder, "--diff", path("no.pt")}, {"no.pt"});
   expect_error({"inspect", kEncoder, kEncoder}, {"expected one PATH"});
-  expect_error({"embed", "--input", texts()}, {"--init-checkpoint is required"});
+  expect_error({"embed", "--input", texts()}, {"--init-checkpoint is required"}, kUsage);
   const std::string model = "--init_checkpoint=" + kEncoder;
   expect_error({"embed", model, "--input", path("no.txt")}, {"no.txt"});
   expect_error({"embed", model, "--input", texts(), "--pooling", "median"}, {"--pooling median"});

@@ -334,8 +334,8 @@ TEST_F(PrepareProgram, DumpWithoutProseIsAnError) {
   expect_error(all("c"), {"wikicorpus_en.xml"});
   expect_error(all("c", {"--stream"}), {"wikicorpus_en.xml"});
   put_dump("d", dump(10).substr(0, 3000));
-  expect_error(all("d"), {"cut off", "--allow_truncated"});
-  expect_error(all("d", {"--stream"}), {"cut off", "--allow_truncated"});
+  expect_error(all("d"), {"cut off", "--allow-truncated"});
+  expect_error(all("d", {"--stream"}), {"cut off", "--allow-truncated"});
   expect_done(run(all("d", {"--allow_truncated", "--stream"})));
   expect_error(all("e", {"wiki_books"}), {"no books"});
 }

@@ -209,10 +209,10 @@ TEST_F(PretrainProgram, TheSeedsCommandLinesRunAsTheyStand) {
 TEST_F(PretrainProgram, OptionsThatDoNotFitAreErrors) {
   expect_error(command({"--no_such_option"}), {"--no-such-option"});
   expect_error(command({"--gradient_accumulation_steps=4"}),
-               {"--train_batch_size 6", "--gradient_accumulation_steps 4"});
-  expect_error(command({"--max_steps=zero"}), {"--max_steps", "\"zero\""});
-  expect_error(command({"--steps_this_run=9"}), {"--steps_this_run 9", "--max_steps 8"});
-  expect_error(command({"--warmup_proportion=2"}), {"--warmup_proportion"});
+               {"--train-batch-size 6", "--gradient-accumulation-steps 4"});
+  expect_error(command({"--max_steps=zero"}), {"--max-steps", "\"zero\""});
+  expect_error(command({"--steps_this_run=9"}), {"--steps-this-run 9", "--max-steps 8"});
+  expect_error(command({"--warmup_proportion=2"}), {"--warmup-proportion"});
   expect_error(command({"--autocast", "--hmp"}), {"--autocast", "--hmp"});
   expect_error(command({"--use_habana", "--strict-device"}), {"no accelerator"});
   expect_error({"pretrain", "--do_train"}, {"--input-dir is required"});

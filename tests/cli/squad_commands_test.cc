@@ -197,7 +197,7 @@ TEST_F(SquadCommands, UpdatesAtRateZeroAreWarnedAbout) {
   };
   EXPECT_FALSE(run("2", "2"));
   EXPECT_TRUE(run("2", "-1"));
-  EXPECT_TRUE(logged("--max_steps=2 ends there"));
+  EXPECT_TRUE(logged("--max-steps=2 ends there"));
 }
 
 TEST_F(SquadCommands, PredictingWithAFreshHeadIsWarnedAbout) {
@@ -206,11 +206,11 @@ TEST_F(SquadCommands, PredictingWithAFreshHeadIsWarnedAbout) {
 }
 
 TEST_F(SquadCommands, MissingPiecesOfACommandAreNamed) {
-  EXPECT_NE(error_of(run_squad, squad({})).find("--do_train, --do_predict"), std::string::npos);
-  EXPECT_NE(error_of(run_squad, squad({"--do_train"})).find("--train_file"), std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({})).find("--do-train, --do-predict"), std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_train"})).find("--train-file"), std::string::npos);
   EXPECT_NE(error_of(run_squad, squad({"--do_train", "--train_file", kFixtures + "small.json",
                                        "--eval_steps", "5"}))
-                .find("--eval_steps needs --predict_file"),
+                .find("--eval-steps needs --predict-file"),
             std::string::npos);
   EXPECT_NE(error_of(run_squad, squad({"--do_predict", "--predict_file", path("none.json")}))
                 .find("none.json"),

@@ -82,9 +82,9 @@ TEST_F(TokenizerFolders, TokenizeTakesATokenizerJsonOfAnyName) {
 }
 
 TEST_F(TokenizerFolders, TokenizeNeedsOneOfVocabularyAndCheckpoint) {
-  EXPECT_EQ(tokenize("", {}), "one of --vocab_file and --checkpoint is needed");
+  EXPECT_EQ(tokenize("", {}), "one of --vocab-file and --checkpoint is needed");
   EXPECT_EQ(tokenize("", {"--vocab_file", "a", "--checkpoint", "b"}),
-            "one of --vocab_file and --checkpoint is needed");
+            "one of --vocab-file and --checkpoint is needed");
   EXPECT_NE(tokenize("", {"--checkpoint", path("")}).find("no vocab.txt or tokenizer.json"),
             std::string::npos);
 }

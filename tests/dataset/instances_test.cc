@@ -215,11 +215,11 @@ TEST_F(CorpusTest, OptionsOutOfRangeAreNamed) {
     return "";
   };
   EXPECT_EQ(error_for({}), "");
-  EXPECT_NE(error_for(options_of(4, 20, 1)).find("--max_seq_length 4"), std::string::npos);
-  EXPECT_NE(error_for(options_of(128, 0, 1)).find("--max_predictions_per_seq 0"),
+  EXPECT_NE(error_for(options_of(4, 20, 1)).find("--max-seq-length 4"), std::string::npos);
+  EXPECT_NE(error_for(options_of(128, 0, 1)).find("--max-predictions-per-seq 0"),
             std::string::npos);
-  EXPECT_NE(error_for(options_of(128, 20, 0)).find("--dupe_factor 0"), std::string::npos);
-  EXPECT_NE(error_for(options_of(128, 20, 1, 1, 1.5)).find("--masked_lm_prob 1.5"),
+  EXPECT_NE(error_for(options_of(128, 20, 0)).find("--dupe-factor 0"), std::string::npos);
+  EXPECT_NE(error_for(options_of(128, 20, 1, 1, 1.5)).find("--masked-lm-prob 1.5"),
             std::string::npos);
 }
 

@@ -112,10 +112,10 @@ TEST_F(ModelTest, MissingConfigOrVocabularyIsNamed) {
   fs::copy(kEncoder + "/model.safetensors", path("model.safetensors"));
   const ModelFiles files = {.weights = path("model.safetensors")};
   EXPECT_FALSE(has_tokenizer(files));
-  EXPECT_TRUE(contains(error_of(files, {}), "config.json beside it; name one with --config_file"));
+  EXPECT_TRUE(contains(error_of(files, {}), "config.json beside it; name one with --config-file"));
   fs::copy(kEncoder + "/config.json", path("config.json"));
   EXPECT_TRUE(
-      contains(error_of(files, {}), "tokenizer.json beside it; name one with --vocab_file"));
+      contains(error_of(files, {}), "tokenizer.json beside it; name one with --vocab-file"));
 }
 
 TEST_F(ModelTest, FileOfAnotherProgramIsRefusedByName) {

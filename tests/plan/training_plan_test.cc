@@ -77,12 +77,12 @@ TEST(TrainingPlan, ANumberOutOfRangeIsNamed) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
   };
-  refused("--micro_batch 0", [](PlanRequest& r) { r.job.shape.sequences = 0; });
+  refused("--micro-batch 0", [](PlanRequest& r) { r.job.shape.sequences = 0; });
   refused("config.json allows 64", [](PlanRequest& r) { r.job.shape.length = 65; });
-  refused("--rate_share 1.5", [](PlanRequest& r) { r.assumptions.rate_share = 1.5; });
+  refused("--rate-share 1.5", [](PlanRequest& r) { r.assumptions.rate_share = 1.5; });
   refused("--card x", [](PlanRequest& r) { r.gpu = "x"; });
   refused("--within x", [](PlanRequest& r) { r.scaling.within = "x"; });
-  refused("--global_batch 5", [](PlanRequest& r) { r.scaling.global_batch = 5; });
+  refused("--global-batch 5", [](PlanRequest& r) { r.scaling.global_batch = 5; });
 }
 
 TEST(TrainingPlan, RankCountsAreNumbersSeparatedByCommas) {

@@ -14,7 +14,7 @@ namespace {
 TEST(TokenizerKeys, ReferencePageIsThatOfTheTable) {
   EXPECT_EQ(test::read_all(test::tests_path("../docs/reference/tokenizer-files.md")),
             tokenizer_keys_page())
-      << "bertha tokenize --list_keys > docs/reference/tokenizer-files.md";
+      << "bertha tokenize --list-keys > docs/reference/tokenizer-files.md";
 }
 
 TEST(TokenizerKeys, RowsAreUniqueAndRefusalsAreListsOfValues) {

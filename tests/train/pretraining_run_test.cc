@@ -183,7 +183,7 @@ TEST_F(PretrainingRunTest, WrongPhase1EndStepIsRejected) {
   for (const int64_t wrong : {7, 9, 7038}) {
     phase2.phase1_end_step = wrong;
     const std::string error = error_of(phase2);
-    EXPECT_NE(error.find("--phase1_end_step " + std::to_string(wrong)), std::string::npos) << error;
+    EXPECT_NE(error.find("--phase1-end-step " + std::to_string(wrong)), std::string::npos) << error;
     EXPECT_NE(error.find("step 8"), std::string::npos) << error;
   }
 }

@@ -168,7 +168,7 @@ class Run {
       if (masked + sequence.masked >= out.masked_lm_ids.size()) {
         fail(
             "packing: a row would have {} masked tokens or more, the files can hold {}; "
-            "raise --max_predictions_per_sequence",
+            "raise --max-predictions-per-sequence",
             masked + sequence.masked, out.masked_lm_ids.size() - 1);
       }
       for (size_t m = 0; m < sequence.masked; ++m, ++masked) {
@@ -318,7 +318,7 @@ SequenceLengths::SequenceLengths(const std::vector<std::string>& files, int64_t 
     of_file[static_cast<size_t>(i)] = read_sequence_lengths(path);
     const auto longest = std::ranges::max_element(of_file[static_cast<size_t>(i)]);
     if (*longest > row_length) {
-      fail("{}: row {} has {} tokens, more than --max_sequence_length {}", path,
+      fail("{}: row {} has {} tokens, more than --max-sequence-length {}", path,
            longest - of_file[static_cast<size_t>(i)].begin(), *longest, row_length);
     }
   });

@@ -76,12 +76,12 @@ void check_columns(const Columns& columns, const ColumnChoice& choice, const Tab
   const auto check = [&](const std::string& chosen, int64_t found, const char* option) {
     if (found < 0 && !chosen.empty()) fail("{}: no column \"{}\" (--{})", path, chosen, option);
   };
-  check(choice.text, columns.text, "text_column");
-  check(choice.pair, columns.pair, "pair_column");
-  check(choice.label, columns.label, "label_column");
+  check(choice.text, columns.text, "text-column");
+  check(choice.pair, columns.pair, "pair-column");
+  check(choice.label, columns.label, "label-column");
   if (columns.text >= 0) return;
   fail(
-      "{}: no known column of texts among {}; name it with --text_column, or give its number if "
+      "{}: no known column of texts among {}; name it with --text-column, or give its number if "
       "the file has no header",
       path, table.header.empty() ? "none" : join(table.header, ", "));
 }
@@ -175,7 +175,7 @@ LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& c
 }
 
 void LabelledTexts::keep_labelled() {
-  if (!labelled) fail("{}: no column of labels; name it with --label_column", path);
+  if (!labelled) fail("{}: no column of labels; name it with --label-column", path);
   const bool has_plus = std::any_of(rows.begin(), rows.end(),
                                     [](const LabelledText& row) { return row.label == "+"; });
   std::erase_if(rows, [&](const LabelledText& row) {

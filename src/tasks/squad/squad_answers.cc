@@ -55,9 +55,9 @@ void erase_all(std::string& text, std::string_view what) {
 SquadAnswerer::SquadAnswerer(const SquadFeatures& features, const text::Tokenizer& tokenizer,
                              const AnswerOptions& options)
     : features_(features), tokenizer_(tokenizer), options_(options), recover_(tokenizer.options()) {
-  if (options.n_best_size < 1) fail("--n_best_size is {}; expected 1 or more", options.n_best_size);
+  if (options.n_best_size < 1) fail("--n-best-size is {}; expected 1 or more", options.n_best_size);
   if (options.max_answer_length < 1) {
-    fail("--max_answer_length is {}; expected 1 or more", options.max_answer_length);
+    fail("--max-answer-length is {}; expected 1 or more", options.max_answer_length);
   }
 }
 

@@ -117,13 +117,13 @@ std::pair<int64_t, int64_t> improve_span(const std::vector<int32_t>& passage, in
 
 void check(const SquadFeatureOptions& options) {
   if (options.max_query_length < 0) {
-    fail("--max_query_length is {}; expected 0 or more", options.max_query_length);
+    fail("--max-query-length is {}; expected 0 or more", options.max_query_length);
   }
-  if (options.doc_stride < 1) fail("--doc_stride is {}; expected 1 or more", options.doc_stride);
+  if (options.doc_stride < 1) fail("--doc-stride is {}; expected 1 or more", options.doc_stride);
   if (options.max_seq_length < options.max_query_length + 4) {
     fail(
-        "--max_seq_length {} leaves no token for the passage: a question may take {} "
-        "(--max_query_length), [CLS] and [SEP] take 3",
+        "--max-seq-length {} leaves no token for the passage: a question may take {} "
+        "(--max-query-length), [CLS] and [SEP] take 3",
         options.max_seq_length, options.max_query_length);
   }
 }
@@ -225,7 +225,7 @@ bool SquadFeatures::find_answer(const SquadQuestion& question, Answer& answer,
   if (question.answers.size() != 1) {
     fail("{}: question {} has {} answers; training needs exactly one{}", file_->path, question.id,
          question.answers.size(),
-         options_.version_2 ? "" : " (--version_2_with_negative allows for none)");
+         options_.version_2 ? "" : " (--version-2-with-negative allows for none)");
   }
   const SquadAnswer& truth = question.answers[0];
   const std::string_view context = contexts_[static_cast<size_t>(question.paragraph)];
