@@ -126,9 +126,7 @@ make_deb() {
   rm -rf "$root"
   mkdir -p "$root/DEBIAN"
   cp -a "$staged" "$root/usr"
-  mkdir -p "$root/usr/share/zsh/vendor-completions"
-  mv "$root"/usr/share/zsh/site-functions/* "$root/usr/share/zsh/vendor-completions"
-  rmdir "$root/usr/share/zsh/site-functions"
+  mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
   rm "$documents/LICENSE"
   write_deb_documents "$revision" "$documents"
   find "$root/usr/share/man" -type f -exec gzip --no-name --best {} +

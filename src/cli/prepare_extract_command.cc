@@ -32,12 +32,15 @@ struct Settings {
 
 Options declare(Settings& settings) {
   Options options("bertha prepare extract",
-                  "Turns a Wikipedia dump (XML, plain, .bz2 or .gz) into files of plain articles. "
+                  "Turns a Wikipedia dump (XML, plain, .bz2, .gz, .xz or .zst) into files of plain "
+                  "articles. "
                   "Their names and form are those of WikiExtractor.");
   options.example(
       "bertha prepare extract enwiki-latest-pages-articles.xml.bz2 -o extracted -b 100M",
       "Articles in files of 100 MB");
-  options.positional("DUMP", settings.dumps, 1, "pages-articles.xml, .xml.bz2 or .xml.gz",
+  options.positional("DUMP...", settings.dumps, 1,
+                     "pages-articles.xml, .xml.bz2 and so on; several parts of a dump in their "
+                     "order; -: standard input",
                      ValueKind::kFile);
   corpus::ExtractOptions& articles = settings.extract.articles;
   articles.output_dir = "text";
@@ -105,10 +108,15 @@ void write_to_stdout(std::string_view text) {
   }
 }
 
+std::string name_of(const std::vector<std::string>& dumps) {
+  if (dumps.size() > 1) return fmt::format("{} parts", dumps.size());
+  return dumps.front() == "-" ? "standard input" : dumps.front();
+}
+
 void report(const prepare::ExtractOptions& options, const prepare::ExtractResult& result) {
   const bool to_stdout = options.articles.output_dir == "-";
   std::FILE* out = to_stdout ? stderr : stdout;
-  fmt::print(out, "{}: {}\n", options.dump, prepare::describe(result));
+  fmt::print(out, "{}: {}\n", name_of(options.dumps), prepare::describe(result));
   const std::string files = to_stdout ? ""
                                       : fmt::format("{} files in {}, ", result.counts.files.size(),
                                                     options.articles.output_dir);
@@ -119,8 +127,11 @@ void report(const prepare::ExtractOptions& options, const prepare::ExtractResult
 /// Throws Error for options that contradict each other.
 prepare::ExtractOptions finish(const Settings& settings) {
   prepare::ExtractOptions options = settings.extract;
-  if (settings.dumps.size() > 1) fail("prepare extract: one dump at a time");
-  options.dump = settings.dumps.front();
+  options.dumps = settings.dumps;
+  if (options.dumps.size() > 1 && !options.index.empty()) {
+    fail("--index with several parts: the index of each is read when it lies beside it");
+  }
+  if (std::ranges::count(options.dumps, "-") > 1) fail("-: standard input is one part at most");
   corpus::ExtractOptions& articles = options.articles;
   check_threads("threads", articles.threads);
   articles.file_bytes = parse_bytes(settings.bytes);
@@ -147,7 +158,7 @@ int run_prepare_extract(Arguments arguments) {
   const std::string& damage = result.counts.damage;
   if (damage.empty()) return 0;
   spdlog::warn("{}: {}; its complete pages were used. To accept this, give --allow-truncated",
-               extract.dump, damage);
+               name_of(extract.dumps), damage);
   return extract.articles.allow_truncated ? 0 : 1;
 }
 

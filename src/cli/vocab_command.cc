@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct VocabOptions {
   std::string token_rules = "hf";
   bool lower_case = false;
   bool cased = false;
+  std::optional<std::string> strip_accents;
   text::TrainerOptions trainer;
 };
 
@@ -43,9 +45,19 @@ Options declare(VocabOptions& o) {
   options.flag("do_lower_case", o.lower_case,
                "convert to lower case and strip accents (the default)");
   options.flag("cased", o.cased, "keep case and accents");
+  options.value("strip_accents", o.strip_accents,
+                "true or false: remove accents, whatever the case; default: with lower case");
   options.choice("token-rules", o.token_rules, {"recipe", "hf"},
-                 "rules that split text into words");
+                 "rules that split text into words: hf or recipe");
   return options;
+}
+
+std::optional<bool> strip_accents(const VocabOptions& o) {
+  if (!o.strip_accents) return std::nullopt;
+  if (*o.strip_accents != "true" && *o.strip_accents != "false") {
+    fail("--strip-accents {}: expected true or false", *o.strip_accents);
+  }
+  return *o.strip_accents == "true";
 }
 
 void write_vocabulary(const std::string& path, const std::vector<std::string>& pieces) {
@@ -61,12 +73,19 @@ int run_vocab(Arguments arguments) {
   Options options = declare(o);
   options.parse(arguments);
   if (o.lower_case && o.cased) fail("--do-lower-case and --cased exclude each other; give one");
+  const std::optional<bool> strip = strip_accents(o);
   const text::WordCounts words =
-      text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules));
+      text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules), strip);
   const std::vector<std::string> pieces = text::train_wordpieces(words, o.trainer);
   write_vocabulary(o.output_file, pieces);
   spdlog::info("{}: {} pieces from {} different words", o.output_file, pieces.size(),
                words.counts().size());
+  if (strip && *strip == o.cased) {
+    spdlog::info(
+        "other commands treat text in this way with a file tokenizer_config.json beside the "
+        "vocabulary: {{\"do_lower_case\": {}, \"strip_accents\": {}}}",
+        !o.cased, *strip);
+  }
   if (static_cast<int64_t>(pieces.size()) < o.trainer.vocab_size) {
     spdlog::warn("no pair is left that occurs {} times: {} pieces instead of {}",
                  o.trainer.min_frequency, pieces.size(), o.trainer.vocab_size);

@@ -29,6 +29,7 @@ enum class Field : uint8_t {
   kNamespace,
   kId,
   kRevision,
+  kTimestamp,
   kModel,
   kText,
   kBase,
@@ -80,6 +81,21 @@ std::string_view attribute(const XML_Char** attributes, std::string_view name) {
   return {};
 }
 
+/// What decides which of two texts of a page is the newer one.
+struct Version {
+  std::string timestamp;  ///< ISO 8601, in UTC
+  int64_t revision = 0;
+  std::string model;
+};
+
+/// By time; by number when a time is missing or equal; else the later one in the file.
+bool is_newer(const Version& later, const Version& earlier) {
+  const bool timed = !later.timestamp.empty() && !earlier.timestamp.empty();
+  if (timed && later.timestamp != earlier.timestamp) return later.timestamp > earlier.timestamp;
+  if (later.revision != 0 && earlier.revision != 0) return later.revision >= earlier.revision;
+  return true;
+}
+
 }  // namespace
 
 /// Reads the dump with expat, except most of the text between <text> and </text>, which is nine
@@ -91,18 +107,14 @@ class DumpReader::Parser {
   explicit Parser(std::unique_ptr<io::ByteSource> source)
       : source_(std::move(source)), parser_(XML_ParserCreate(nullptr)) {
     if (parser_ == nullptr) throw std::bad_alloc();
-    XML_SetUserData(parser_, this);
-    XML_SetElementHandler(parser_, on_start, on_end);
-    XML_SetCharacterDataHandler(parser_, on_text);
-    XML_SetStartDoctypeDeclHandler(parser_, on_doctype);
-    XML_SetXmlDeclHandler(parser_, on_declaration);
+    set_handlers();
   }
   Parser(const Parser&) = delete;
   Parser& operator=(const Parser&) = delete;
   ~Parser() { XML_ParserFree(parser_); }
 
   std::optional<Page> next() {
-    while (ready_.empty() && !finished_) feed();
+    while (ready_.empty() && (!finished_ || held_)) finished_ ? release() : feed();
     if (ready_.empty()) return std::nullopt;
     Page page = std::move(ready_.front());
     ready_.pop_front();
@@ -114,8 +126,17 @@ class DumpReader::Parser {
   const io::ByteSource& source() const { return *source_; }
 
  private:
+  void set_handlers() {
+    XML_SetUserData(parser_, this);
+    XML_SetElementHandler(parser_, on_start, on_end);
+    XML_SetCharacterDataHandler(parser_, on_text);
+    XML_SetStartDoctypeDeclHandler(parser_, on_doctype);
+    XML_SetXmlDeclHandler(parser_, on_declaration);
+  }
+
   void feed() {
     if (chunk_.empty()) chunk_ = source_->next();
+    if (between_roots_ && !reach_root()) return;
     if (fed_bytes_ == text_begin_ && utf8_ && take_text()) return;
     const std::string_view part = chunk_.substr(0, up_to_text_tag(chunk_.substr(0, kFeedBytes)));
     chunk_.remove_prefix(part.size());
@@ -123,12 +144,15 @@ class DumpReader::Parser {
     // expat treats everything that is not UTF-16 as UTF-8, unless a declaration states another
     // encoding.
     if (fed_bytes_ == 0) utf8_ = part.size() > 1 && part[0] == '<' && part[1] != '\0';
+    const int64_t fed_before = fed_bytes_;
     fed_bytes_ += static_cast<int64_t>(part.size());
     const bool last = part.empty();
     const auto status =
         XML_Parse(parser_, part.data(), static_cast<int>(part.size()), last ? XML_TRUE : XML_FALSE);
     if (last && !source_->damage().empty()) {
       stop(source_->damage());
+    } else if (status == XML_STATUS_SUSPENDED) {
+      begin_next_root(part, fed_before);
     } else if (status == XML_STATUS_ERROR) {
       stop_at_error(last);
     } else if (fed_bytes_ - last_event() > kMaxTagBytes) {
@@ -137,9 +161,42 @@ class DumpReader::Parser {
     finished_ = finished_ || last;
   }
 
+  /// Dumps may be joined end to end, and a fragment is a row of <page> elements. expat reads one
+  /// root, so the parser begins anew behind each. `part` holds the end of the root.
+  void begin_next_root(std::string_view part, int64_t fed_before) {
+    const int64_t end = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
+    const auto taken = static_cast<size_t>(end - fed_before);
+    chunk_ = {part.data() + taken, part.size() - taken + chunk_.size()};
+    counts_.xml_bytes -= static_cast<int64_t>(part.size() - taken);
+    lines_before_ = line() - 1;
+    lines_taken_ = 0;
+    XML_ParserReset(parser_, nullptr);
+    set_handlers();
+    fed_bytes_ = 0;
+    last_event_ = 0;
+    text_begin_ = kNowhere;
+    between_roots_ = true;
+  }
+
+  /// Skips the blanks behind a root. False when the chunk holds nothing else.
+  bool reach_root() {
+    if (chunk_.empty()) {
+      if (!source_->damage().empty()) stop(source_->damage());
+      finished_ = true;
+      return false;
+    }
+    const size_t blanks = std::min(chunk_.find_first_not_of(" \t\r\n"), chunk_.size());
+    lines_before_ += count_lines(chunk_.substr(0, blanks));
+    counts_.xml_bytes += static_cast<int64_t>(blanks);
+    chunk_.remove_prefix(blanks);
+    between_roots_ = chunk_.empty();
+    ++roots_;
+    return !between_roots_;
+  }
+
   /// Reads the plain characters at the front of the chunk without expat. False when there are none.
   bool take_text() {
-    const size_t taken = append_character_data(chunk_, kMaxTextBytes + 1, page_.text);
+    const size_t taken = append_character_data(chunk_, kMaxTextBytes + 1, text_);
     const std::string_view bytes = chunk_.substr(0, taken);
     chunk_.remove_prefix(taken);
     counts_.xml_bytes += static_cast<int64_t>(taken);
@@ -154,7 +211,7 @@ class DumpReader::Parser {
   }
 
   int64_t line() const {
-    return static_cast<int64_t>(XML_GetCurrentLineNumber(parser_)) + lines_taken_;
+    return static_cast<int64_t>(XML_GetCurrentLineNumber(parser_)) + lines_taken_ + lines_before_;
   }
 
   void stop(std::string why) {
@@ -164,13 +221,24 @@ class DumpReader::Parser {
 
   void stop_at_error(bool last) {
     const XML_Error code = XML_GetErrorCode(parser_);
+    if (last && code == XML_ERROR_NO_ELEMENTS && roots_ > 0) return;  // comments behind the root
     // Other errors also appear late: expat waits for more data when the file ends within a tag.
     if (last && ends_early(code)) {
       stop(fmt::format("the XML is cut off in line {}", line()));
     } else {
-      stop(fmt::format("line {}: {}", line(),
-                       code == XML_ERROR_ABORTED ? abort_reason_ : XML_ErrorString(code)));
+      stop(fmt::format("line {}: {}{}", line(),
+                       code == XML_ERROR_ABORTED ? abort_reason_ : XML_ErrorString(code),
+                       unread()));
     }
+  }
+
+  /// What an error in the middle of the file leaves unread.
+  std::string unread() const {
+    const int64_t size = source_->size_bytes();
+    const int64_t rest = size - source_->read_bytes();
+    if (rest <= 0) return {};
+    return fmt::format("; {:.1f} of {:.1f} MB of the file were not read",
+                       static_cast<double>(rest) / 1e6, static_cast<double>(size) / 1e6);
   }
 
   void abort(const char* why) {
@@ -185,15 +253,17 @@ class DumpReader::Parser {
       in_page_ = true;
       page_depth_ = depth_;
       page_ = {};
+      version_ = {};
       has_namespace_ = false;
-      model_.clear();
+      has_text_ = false;
       return;
     }
+    if (in_page_ && depth_ == page_depth_ + 1 && name == "revision") revision_ = {};
     if (depth_ == 1 && counts_.pages == 0) site_.set_language(attribute(attributes, "xml:lang"));
     field_ = in_page_ ? page_field(name, depth_ - page_depth_) : site_field(name, attributes);
     value_.clear();
     if (field_ == Field::kText) {
-      page_.text.clear();  // of a page with history, only the last revision is used
+      text_.clear();
       text_begin_ = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
     }
   }
@@ -207,6 +277,7 @@ class DumpReader::Parser {
     } else if (depth == 2) {
       if (name == "id") return Field::kRevision;
       if (name == "text") return Field::kText;
+      if (name == "timestamp") return Field::kTimestamp;
       if (name == "model") return Field::kModel;
     }
     return Field::kNone;
@@ -224,7 +295,7 @@ class DumpReader::Parser {
   void text(std::string_view part) {
     if (field_ == Field::kNone) return;
     // How the text is split into parts depends on the chunks; the retained text must not.
-    std::string& target = field_ == Field::kText ? page_.text : value_;
+    std::string& target = field_ == Field::kText ? text_ : value_;
     const size_t limit = field_ == Field::kText ? kMaxTextBytes : kMaxFieldBytes;
     if (target.size() <= limit) target.append(part.substr(0, limit + 1 - target.size()));
   }
@@ -233,11 +304,13 @@ class DumpReader::Parser {
     text_begin_ = kNowhere;
     if (in_page_ && depth_ == page_depth_ && name == "page") {
       finish_page();
+    } else if (in_page_ && depth_ == page_depth_ + 1 && name == "revision") {
+      finish_revision();
     } else if (field_ != Field::kNone) {
       store_field();
     }
     field_ = Field::kNone;
-    --depth_;
+    if (--depth_ == 0) XML_StopParser(parser_, XML_TRUE);
   }
 
   void store_field() {
@@ -254,10 +327,13 @@ class DumpReader::Parser {
         page_.id = to_number(value_);
         break;
       case Field::kRevision:
-        page_.revision = to_number(value_);
+        revision_.revision = to_number(value_);
+        break;
+      case Field::kTimestamp:
+        revision_.timestamp = value_;
         break;
       case Field::kModel:
-        model_ = value_;
+        revision_.model = value_;
         break;
       case Field::kBase:
         site_.set_base(value_);
@@ -271,27 +347,52 @@ class DumpReader::Parser {
     }
   }
 
+  /// Of a page with history the newest revision is used.
+  void finish_revision() {
+    if (!has_text_ || is_newer(revision_, version_)) {
+      page_.text.swap(text_);
+      page_.revision = revision_.revision;
+      version_ = std::move(revision_);
+    }
+    has_text_ = true;
+    text_.clear();
+  }
+
+  /// Holds the page until the next one: dumps repeat a page that changed while they were made.
   void finish_page() {
     in_page_ = false;
     ++counts_.pages;
     if (!has_namespace_) {
       page_.namespace_key = site_.find_namespace(page_.title).value_or(kArticleKey);
     }
-    if (page_.namespace_key != kArticleKey) {
+    const bool repeats = held_ && page_.id != 0 && held_->id == page_.id;
+    if (repeats) ++counts_.repeated;
+    if (repeats && !is_newer(version_, held_version_)) return;
+    if (!repeats) release();
+    held_ = std::move(page_);
+    held_version_ = std::move(version_);
+    page_ = {};
+  }
+
+  /// Counts the held page, and makes it ready when it is an article.
+  void release() {
+    if (!held_) return;
+    Page page = std::move(*held_);
+    held_.reset();
+    if (page.namespace_key != kArticleKey) {
       ++counts_.other_namespaces;
-    } else if (page_.is_redirect || corpus::is_redirect(page_.text)) {
+    } else if (page.is_redirect || corpus::is_redirect(page.text)) {
       ++counts_.redirects;
-    } else if (!model_.empty() && model_ != "wikitext") {
+    } else if (!held_version_.model.empty() && held_version_.model != "wikitext") {
       ++counts_.other_models;
-    } else if (page_.text.size() > kMaxTextBytes) {
+    } else if (page.text.size() > kMaxTextBytes) {
       ++counts_.oversized;
-    } else if (page_.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    } else if (page.text.find_first_not_of(" \t\r\n") == std::string::npos) {
       ++counts_.empty;
     } else {
       ++counts_.articles;
-      ready_.push_back(std::move(page_));
+      ready_.push_back(std::move(page));
     }
-    page_ = {};
   }
 
   static Parser& self(void* data) { return *static_cast<Parser*>(data); }
@@ -325,6 +426,9 @@ class DumpReader::Parser {
   int64_t last_event_ = 0;
   int64_t text_begin_ = kNowhere;  ///< fed_bytes_ after the last opened <text>
   int64_t lines_taken_ = 0;        ///< lines read without expat
+  int64_t lines_before_ = 0;       ///< lines of the roots before this one
+  int64_t roots_ = 0;              ///< roots before this one
+  bool between_roots_ = false;
   bool utf8_ = false;
 
   int depth_ = 0;
@@ -333,10 +437,24 @@ class DumpReader::Parser {
   bool has_namespace_ = false;
   Field field_ = Field::kNone;
   std::string value_;
-  std::string model_;
   int32_t site_key_ = 0;
   Page page_;
+  Version version_;        ///< of page_
+  bool has_text_ = false;  ///< page_ has the text of a revision
+  Version revision_;       ///< the revision that is being read
+  std::string text_;       ///< its text
+  std::optional<Page> held_;
+  Version held_version_;
 };
+
+void DumpCounts::add(const DumpCounts& other) {
+  for (int64_t DumpCounts::*const count :
+       {&DumpCounts::pages, &DumpCounts::articles, &DumpCounts::redirects,
+        &DumpCounts::other_namespaces, &DumpCounts::other_models, &DumpCounts::empty,
+        &DumpCounts::oversized, &DumpCounts::repeated, &DumpCounts::xml_bytes}) {
+    this->*count += other.*count;
+  }
+}
 
 DumpReader::DumpReader(std::unique_ptr<io::ByteSource> source)
     : parser_(std::make_unique<Parser>(std::move(source))) {}

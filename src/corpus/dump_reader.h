@@ -1,7 +1,8 @@
 #pragma once
 
 // Reads the pages of a MediaWiki XML dump (pages-articles, with or without history, schemas 0.3 to
-// 0.11) one at a time. Memory is bounded for every file.
+// 0.11) one at a time. Dumps that are joined end to end and rows of <page> elements are read too.
+// Memory is bounded for every file.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,7 @@
 
 namespace bertha::corpus {
 
-/// A page with the text of its last revision.
+/// A page with the text of its newest revision, by time.
 struct Page {
   int64_t id = 0;
   int64_t revision = 0;
@@ -32,7 +33,10 @@ struct DumpCounts {
   int64_t other_models = 0;  ///< scripts, style sheets, data
   int64_t empty = 0;
   int64_t oversized = 0;  ///< text over kMaxTextBytes
+  int64_t repeated = 0;   ///< pages that directly follow a page of the same number
   int64_t xml_bytes = 0;
+
+  void add(const DumpCounts& other);
 };
 
 class DumpReader {

@@ -31,36 +31,102 @@ constexpr size_t kPieceBytes = 900'000;
 constexpr const char* kCompressedEnding = ".bz2";
 
 /// Pages that one thread turns into text.
-using Batch = std::vector<Page>;
+/// Pages of one part, with the reader that knows their wiki.
+struct Batch {
+  std::shared_ptr<DumpReader> reader;
+  std::vector<Page> pages;
+};
 
 struct Articles {
   std::vector<std::string> texts;
   int64_t without_prose = 0;
 };
 
-std::optional<Batch> read_batch(DumpReader& reader, const ReportProgress& progress) {
-  Batch batch;
-  for (size_t bytes = 0; bytes < kBatchBytes;) {
-    std::optional<Page> page = reader.next();
-    if (!page) break;
-    bytes += page->text.size();
-    batch.push_back(std::move(*page));
+/// The pages of all parts, in batches. A part that is cut off does not end the parts behind it.
+class PartReader {
+ public:
+  PartReader(std::vector<DumpPart> parts, const ExtractOptions& options)
+      : parts_(std::move(parts)), threads_(options.threads), progress_(options.progress) {
+    if (parts_.empty()) fail("no dump");
+    for (const DumpPart& part : parts_) {
+      std::error_code no_file;
+      const auto size = fs::file_size(part.path, no_file);
+      if (!no_file) size_bytes_ += static_cast<int64_t>(size);
+    }
+    for (const DumpPart& part : parts_) {  // before hours of work, not after
+      if (part.path != io::kStandardInput) io::open_source(part.path, 1);
+    }
+    open();
   }
-  if (progress) progress(reader.source().read_bytes(), reader.source().size_bytes());
-  return batch.empty() ? std::nullopt : std::optional(std::move(batch));
-}
 
-/// The text of each page that has prose, as write(page, prose) gives it.
+  /// Nothing at the end.
+  std::optional<Batch> next() {
+    while (!ended_) {
+      Batch batch{reader_, {}};
+      for (size_t bytes = 0; bytes < kBatchBytes;) {
+        std::optional<Page> page = reader_->next();
+        if (!page) break;
+        bytes += page->text.size();
+        batch.pages.push_back(std::move(*page));
+      }
+      if (progress_) progress_(bytes_before_ + reader_->source().read_bytes(), size_bytes_);
+      if (!batch.pages.empty()) return batch;
+      open_next();
+    }
+    return std::nullopt;
+  }
+
+  const std::string& path() const { return parts_.front().path; }
+  DumpCounts counts() const {
+    DumpCounts all = counts_before_;
+    if (!ended_) all.add(reader_->counts());
+    return all;
+  }
+  /// Why parts ended early; with several parts, each with its name.
+  const std::string& damage() const { return damage_; }
+
+ private:
+  void open() {
+    const DumpPart& part = parts_[part_];
+    reader_ = std::make_shared<DumpReader>(io::open_source(part.path, threads_, part.streams));
+  }
+
+  void open_next() {
+    if (const std::string& damage = reader_->damage(); !damage.empty()) {
+      if (!damage_.empty()) damage_ += "; ";
+      damage_ += parts_.size() > 1 ? fmt::format("{}: {}", parts_[part_].path, damage) : damage;
+    }
+    counts_before_.add(reader_->counts());
+    bytes_before_ += reader_->source().size_bytes();
+    ended_ = part_ + 1 == parts_.size();
+    if (ended_) return;
+    ++part_;
+    open();
+  }
+
+  std::vector<DumpPart> parts_;
+  int64_t threads_;
+  ReportProgress progress_;
+  size_t part_ = 0;
+  std::shared_ptr<DumpReader> reader_;
+  bool ended_ = false;
+  DumpCounts counts_before_;  ///< of the parts that have ended
+  int64_t bytes_before_ = 0;
+  int64_t size_bytes_ = 0;
+  std::string damage_;
+};
+
+/// The text of each page that has prose, as write(site, page, prose) gives it.
 template <typename Write>
-Articles to_articles(const Batch& batch, const Site& site, const WikitextOptions& options,
-                     const Write& write) {
+Articles to_articles(const Batch& batch, const WikitextOptions& options, const Write& write) {
+  const Site& site = batch.reader->site();
   Articles articles;
-  for (const Page& page : batch) {
+  for (const Page& page : batch.pages) {
     std::string prose = wikitext_to_prose(page.text, page.title, site, options);
     if (prose.empty()) {
       ++articles.without_prose;
     } else {
-      articles.texts.push_back(write(page, std::move(prose)));
+      articles.texts.push_back(write(site, page, std::move(prose)));
     }
   }
   return articles;
@@ -225,13 +291,11 @@ void check_counts(const std::string& dump, const ExtractCounts& counts) {
 
 class ArticleLines : public LineSource {
  public:
-  ArticleLines(const std::string& dump, const ExtractOptions& options)
-      : dump_(dump),
-        options_(options),
-        reader_(io::open_source(dump, options.threads, options.streams)) {}
+  ArticleLines(const DumpPart& dump, const ExtractOptions& options)
+      : dump_(dump.path), options_(options), reader_({dump}, options) {}
 
   std::optional<Job> next() override {
-    std::optional<Batch> batch = read_batch(reader_, options_.progress);
+    std::optional<Batch> batch = reader_.next();
     if (!batch) {
       if (!options_.allow_truncated && !damage().empty()) {
         fail("{}: {}; --allow-truncated takes its whole pages", dump_, damage());
@@ -244,11 +308,10 @@ class ArticleLines : public LineSource {
       return std::nullopt;
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {
-      const auto join = [](const Page&, std::string prose) {
+      const auto join = [](const Site&, const Page&, std::string prose) {
         return join_lines(separate_marks(std::move(prose)));
       };
-      std::vector<std::string> lines =
-          to_articles(*shared, reader_.site(), options_.wikitext, join).texts;
+      std::vector<std::string> lines = to_articles(*shared, options_.wikitext, join).texts;
       std::erase(lines, "");
       return lines;
     };
@@ -258,13 +321,12 @@ class ArticleLines : public LineSource {
  private:
   std::string dump_;
   ExtractOptions options_;
-  DumpReader reader_;
+  PartReader reader_;
 };
 
 }  // namespace
 
-std::unique_ptr<LineSource> stream_articles(const std::string& dump,
-                                            const ExtractOptions& options) {
+std::unique_ptr<LineSource> stream_articles(const DumpPart& dump, const ExtractOptions& options) {
   return std::make_unique<ArticleLines>(dump, options);
 }
 
@@ -285,15 +347,15 @@ std::string format_article(const Page& page, const std::string& url, std::string
                      separate_marks(on_one_line(page.title)), separate_marks(std::string(prose)));
 }
 
-ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options) {
-  DumpReader reader(io::open_source(dump, options.threads, options.streams));
+ExtractCounts extract_dump(const std::vector<DumpPart>& parts, const ExtractOptions& options) {
+  PartReader reader(parts, options);
   ExtractCounts counts;
-  const auto write = [&](const Page& page, const std::string& prose) {
-    return format_article(page, reader.site().page_url(page.id), prose, options.form);
+  const auto write = [&](const Site& site, const Page& page, const std::string& prose) {
+    return format_article(page, site.page_url(page.id), prose, options.form);
   };
   OrderedPipeline<Batch, Articles> workers(
-      options.threads, [&] { return read_batch(reader, options.progress); },
-      [&](Batch&& batch) { return to_articles(batch, reader.site(), options.wikitext, write); });
+      options.threads, [&] { return reader.next(); },
+      [&](Batch&& batch) { return to_articles(batch, options.wikitext, write); });
   const auto next_articles = [&]() -> std::optional<std::vector<std::string>> {
     std::optional<Articles> articles = workers.next();
     if (!articles) return std::nullopt;
@@ -316,7 +378,7 @@ ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& option
   }
   counts.dump = reader.counts();
   counts.damage = reader.damage();
-  check_counts(dump, counts);
+  check_counts(reader.path(), counts);
   if (!options.sink) counts.files = writer.finish();
   return counts;
 }

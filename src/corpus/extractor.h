@@ -22,6 +22,12 @@ enum class ArticleForm {
   kText,   ///< the text alone
 };
 
+/// A file of a dump. Larger wikis are published in several.
+struct DumpPart {
+  std::string path;                   ///< "-": standard input
+  std::vector<int64_t> streams = {};  ///< offsets of a multistream file's streams (multistream.h)
+};
+
 struct ExtractOptions {
   std::string output_dir;
   ArticleForm form = ArticleForm::kBlock;
@@ -31,9 +37,8 @@ struct ExtractOptions {
   std::function<void(std::string_view)> sink;
   int64_t threads = 1;
   bool allow_truncated = false;  ///< stream_articles() accepts a dump that is cut off
-  std::vector<int64_t> streams;  ///< offsets of a multistream dump's streams (multistream.h)
   WikitextOptions wikitext;
-  ReportProgress progress;  ///< in bytes of the dump's file
+  ReportProgress progress;  ///< in bytes of the dump's files
 };
 
 struct ExtractCounts {
@@ -41,20 +46,20 @@ struct ExtractCounts {
   int64_t without_prose = 0;  ///< articles of nothing but boxes, lists and tables
   int64_t written = 0;
   int64_t text_bytes = 0;
-  std::string damage;  ///< why the dump ended early, or empty
+  std::string damage;  ///< why a part of the dump ended early, or empty
   std::vector<std::string> files;
 };
 
-/// Reads `dump` and writes its articles with prose in the order of the dump. The bytes are the same
-/// for any number of threads. Files appear whole. Throws Error when the dump cannot be read or has
-/// no article with prose. Of a dump that is cut off the whole pages are written, and `damage` says
-/// why it ended.
-ExtractCounts extract_dump(const std::string& dump, const ExtractOptions& options);
+/// Reads the parts of a dump in their order and writes its articles with prose in the order of the
+/// dump. The bytes are the same for any number of threads. Files appear whole. Throws Error when
+/// the dump cannot be read or has no article with prose. Of a part that is cut off the whole pages
+/// are written, the further parts follow, and `damage` says why it ended.
+ExtractCounts extract_dump(const std::vector<DumpPart>& parts, const ExtractOptions& options);
 
 /// Gives the lines that format_articles() would make of the files of extract_dump(), without these
-/// files. `options` gives wikitext, threads, streams, progress and allow_truncated. Unless
+/// files. `options` gives wikitext, threads, progress and allow_truncated. Unless
 /// allow_truncated is set, next() throws Error at the end of a dump that is cut off.
-std::unique_ptr<LineSource> stream_articles(const std::string& dump, const ExtractOptions& options);
+std::unique_ptr<LineSource> stream_articles(const DumpPart& dump, const ExtractOptions& options);
 
 /// An article as it stands in a file. `prose` is what wikitext_to_prose() returns.
 std::string format_article(const Page& page, const std::string& url, std::string_view prose,

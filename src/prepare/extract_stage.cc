@@ -10,11 +10,14 @@ namespace bertha::prepare {
 
 ExtractResult run_extract(const ExtractOptions& options, const ReportProgress& progress) {
   corpus::ExtractOptions articles = options.articles;
-  articles.streams = find_streams(options.dump, options.index, articles.threads);
+  std::vector<corpus::DumpPart> parts;
+  for (const std::string& dump : options.dumps) {
+    parts.push_back({dump, find_streams(dump, options.index, articles.threads)});
+  }
   articles.progress = progress;
   const Stopwatch watch;
   ExtractResult result;
-  result.counts = corpus::extract_dump(options.dump, articles);
+  result.counts = corpus::extract_dump(parts, articles);
   result.seconds = watch.seconds();
   return result;
 }
@@ -24,9 +27,10 @@ std::string describe(const ExtractResult& result) {
   const corpus::DumpCounts& dump = counts.dump;
   return fmt::format(
       "{} pages: {} articles written ({:.1f} MB); left out: {} redirects, {} of other namespaces, "
-      "{} without prose, {} empty, {} no wikitext, {} too long",
+      "{} without prose, {} empty, {} no wikitext, {} too long, {} repeated",
       dump.pages, counts.written, static_cast<double>(counts.text_bytes) / 1e6, dump.redirects,
-      dump.other_namespaces, counts.without_prose, dump.empty, dump.other_models, dump.oversized);
+      dump.other_namespaces, counts.without_prose, dump.empty, dump.other_models, dump.oversized,
+      dump.repeated);
 }
 
 std::vector<int64_t> find_streams(const std::string& dump, std::string index, int64_t threads) {

@@ -12,10 +12,12 @@
 namespace bertha::prepare {
 
 struct ExtractOptions {
-  std::string dump;  ///< pages-articles.xml, plain, .bz2 or .gz
+  /// Parts of a dump, in their order: pages-articles.xml, plain, .bz2, .gz, .xz or .zst; "-":
+  /// standard input.
+  std::vector<std::string> dumps;
   std::string index =
       {};  ///< of a multistream dump; empty: the index beside the dump, if there is one
-  corpus::ExtractOptions articles = {};  ///< run_extract() sets `streams` and `progress`
+  corpus::ExtractOptions articles = {};  ///< run_extract() sets `progress`
 };
 
 struct ExtractResult {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/strings.h"
 #include "io/list_files.h"
 #include "prepare/extract_stage.h"
 #include "prepare/format_stage.h"
@@ -55,7 +56,7 @@ Step download_step(const PipelineSettings& s, const WorkingFolder& folder,
 
 ExtractOptions extract_options(const PipelineSettings& s, const WorkingFolder& folder) {
   ExtractOptions options;
-  options.dump = folder.dump();
+  options.dumps = {folder.dump()};
   options.articles.output_dir = folder.extracted();
   options.articles.file_bytes = int64_t{100} << 20;
   options.articles.threads = s.threads;
@@ -76,9 +77,9 @@ StepResult extract(const ExtractOptions& options, const PipelineCallbacks& callb
   ExtractResult result = run_extract(options, callbacks.open_progress("extract", ""));
   corpus::ExtractCounts& counts = result.counts;
   if (!counts.damage.empty() && !options.articles.allow_truncated) {
-    fail("{}: {}; --allow-truncated takes its whole pages", options.dump, counts.damage);
+    fail("{}: {}; --allow-truncated takes its whole pages", options.dumps.front(), counts.damage);
   }
-  warn_of_damage(options.dump, counts.damage);
+  warn_of_damage(options.dumps.front(), counts.damage);
   return {{{"pages", counts.dump.pages},
            {"articles", counts.written},
            {"without_prose", counts.without_prose},
@@ -89,7 +90,7 @@ StepResult extract(const ExtractOptions& options, const PipelineCallbacks& callb
 
 Step extract_step(const PipelineSettings& s, const WorkingFolder& folder) {
   const ExtractOptions options = extract_options(s, folder);
-  Step step{{"extract", s.root, folder.extract_manifest(), {options.dump}, text_choices(s)}, {}};
+  Step step{{"extract", s.root, folder.extract_manifest(), options.dumps, text_choices(s)}, {}};
   step.run = [options](comm::Communicator&, const PipelineCallbacks& callbacks) {
     return extract(options, callbacks);
   };
@@ -167,14 +168,14 @@ Step stream_step(const PipelineSettings& s, const WorkingFolder& folder) {
     step.work.inputs = folder.book_files();
   }
   if (s.dataset == kBooks) {
-    options.extract.dump = "";
+    options.extract.dumps.clear();
   } else {
-    step.work.inputs.push_back(options.extract.dump);
+    step.work.inputs.push_back(options.extract.dumps.front());
   }
   step.run = [options](comm::Communicator&, const PipelineCallbacks& callbacks) {
     remove_old_shards(options.shards);
     const ShardResult result = run_stream(options, callbacks.open_progress("shard", ""));
-    warn_of_damage(options.extract.dump, result.totals.damage);
+    warn_of_damage(join(options.extract.dumps, ", "), result.totals.damage);
     return result_of(result);
   };
   return step;

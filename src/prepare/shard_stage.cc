@@ -64,10 +64,10 @@ ShardResult run_shard(const ShardOptions& options, const ReportProgress& progres
 ShardResult run_stream(const StreamOptions& options, const ReportProgress& progress) {
   check_options(options.shards);
   make_output_folder(options.shards.output_dir);
-  const std::string& dump = options.extract.dump;
+  std::vector<corpus::DumpPart> dumps;
   corpus::ExtractOptions articles = options.extract.articles;
-  if (!dump.empty()) {
-    articles.streams = find_streams(dump, options.extract.index, articles.threads);
+  for (const std::string& dump : options.extract.dumps) {
+    dumps.push_back({dump, find_streams(dump, options.extract.index, articles.threads)});
   }
   int passes = 0;
   const auto open = [&] {
@@ -79,7 +79,9 @@ ShardResult run_stream(const StreamOptions& options, const ReportProgress& progr
     ++passes;
     std::vector<std::unique_ptr<corpus::LineSource>> sources;
     if (!options.books.empty()) sources.push_back(corpus::stream_books(options.books));
-    if (!dump.empty()) sources.push_back(corpus::stream_articles(dump, articles));
+    for (const corpus::DumpPart& dump : dumps) {
+      sources.push_back(corpus::stream_articles(dump, articles));
+    }
     return sources;
   };
   ShardResult result{corpus::stream_shards(open, options.shards), options.shards.shards};

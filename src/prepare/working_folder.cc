@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 std::string WorkingFolder::dump() const {
   std::string file;
-  for (const char* ending : {".xml", ".xml.gz", ".xml.bz2"}) {
+  for (const char* ending : {".xml", ".xml.zst", ".xml.xz", ".xml.gz", ".xml.bz2"}) {
     file = path(fmt::format("download/{0}/{0}{1}", kWiki, ending));
     if (fs::exists(file)) break;
   }

@@ -206,11 +206,13 @@ void CharacterRules::strip_marks(std::vector<Letter>& word) const {
       word, [this](const Letter& letter) { return (properties(letter.code_point) & kMark) != 0; });
 }
 
-void CharacterRules::lower_and_strip(std::vector<Letter>& word) const {
-  if (rules_ == TokenRules::kRecipe) lower_word(word, true);
-  decompose(word);
-  strip_marks(word);
-  if (rules_ == TokenRules::kHf) lower_word(word, false);
+void CharacterRules::change(std::vector<Letter>& word, bool lower_case, bool strip_accents) const {
+  if (lower_case && rules_ == TokenRules::kRecipe) lower_word(word, true);
+  if (strip_accents) {
+    decompose(word);
+    strip_marks(word);
+  }
+  if (lower_case && rules_ == TokenRules::kHf) lower_word(word, false);
 }
 
 std::vector<Letter> letters_of(std::string_view text) {

@@ -55,8 +55,10 @@ class CharacterRules {
     return code_point < basic_.size() ? basic_[code_point] : search(code_point);
   }
 
-  /// Lower case, canonical decomposition (NFD) and removal of accents, in the order of the rules.
-  void lower_and_strip(std::vector<Letter>& word) const;
+  /// Lower case, and canonical decomposition (NFD) with removal of accents, in the order of the
+  /// rules.
+  void change(std::vector<Letter>& word, bool lower_case, bool strip_accents) const;
+  void lower_and_strip(std::vector<Letter>& word) const { change(word, true, true); }
 
  private:
   explicit CharacterRules(TokenRules rules);

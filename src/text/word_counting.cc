@@ -17,8 +17,8 @@ constexpr size_t kBlockBytes = size_t{1} << 26;
 /// Counts words on all threads; each thread has its own counts.
 class ParallelCounts {
  public:
-  ParallelCounts(bool lower_case, TokenRules rules)
-      : counts_(static_cast<size_t>(thread_count()), WordCounts(lower_case, rules)) {}
+  explicit ParallelCounts(const WordCounts& empty)
+      : counts_(static_cast<size_t>(thread_count()), empty) {}
 
   /// Counts a text in slices that end with a line.
   void add(std::string_view text) {
@@ -56,8 +56,9 @@ void count_file(const std::string& path, ParallelCounts& counts) {
 
 }  // namespace
 
-WordCounts count_words(std::span<const std::string> files, bool lower_case, TokenRules rules) {
-  ParallelCounts counts(lower_case, rules);
+WordCounts count_words(std::span<const std::string> files, bool lower_case, TokenRules rules,
+                       std::optional<bool> strip_accents) {
+  ParallelCounts counts(WordCounts(lower_case, rules, strip_accents));
   for (const std::string& file : files) count_file(file, counts);
   return std::move(counts).sum();
 }

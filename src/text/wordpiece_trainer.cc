@@ -220,8 +220,10 @@ std::vector<std::string> Trainer::train() {
 
 }  // namespace
 
-WordCounts::WordCounts(bool lower_case, TokenRules rules)
-    : lower_case_(lower_case), rules_(&CharacterRules::of(rules)) {}
+WordCounts::WordCounts(bool lower_case, TokenRules rules, std::optional<bool> strip_accents)
+    : lower_case_(lower_case),
+      strip_accents_(strip_accents.value_or(lower_case)),
+      rules_(&CharacterRules::of(rules)) {}
 
 void WordCounts::add(std::string_view text) {
   TextCursor at{text.data(), text.data() + text.size(), 0};
@@ -231,7 +233,7 @@ void WordCounts::add(std::string_view text) {
     const char* const before = at.p;
     read_stretch(*rules_, at, letters, [](const char*) { return false; });
     if (at.p == before) skip_character(at);
-    if (lower_case_ && !letters.empty()) rules_->lower_and_strip(letters);
+    if (!letters.empty()) rules_->change(letters, lower_case_, strip_accents_);
     split_at_punctuation(*rules_, letters, [&](size_t begin, size_t end) {
       word.clear();
       for (size_t i = begin; i < end; ++i) append_utf8(letters[i].code_point, word);

@@ -5,6 +5,7 @@
 // Characters inside a word are pieces of their own ("##x").
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,7 +18,9 @@ namespace bertha::text {
 /// Counts of words, as the tokenizer splits a text into words.
 class WordCounts {
  public:
-  explicit WordCounts(bool lower_case, TokenRules rules = TokenRules::kHf);
+  /// Without `strip_accents` accents go where the text becomes lower case.
+  explicit WordCounts(bool lower_case, TokenRules rules = TokenRules::kHf,
+                      std::optional<bool> strip_accents = std::nullopt);
 
   /// Counts the words of a text. The end of the text ends a word. Words over kMaxWordBytes are not
   /// counted, because every model maps them to [UNK].
@@ -30,6 +33,7 @@ class WordCounts {
 
  private:
   bool lower_case_;
+  bool strip_accents_;
   const CharacterRules* rules_;
   std::unordered_map<std::string, int64_t> counts_;
 };

@@ -14,8 +14,9 @@ constexpr std::string_view kHead =
     "<namespaces><namespace key=\"1\">Sprīža</namespace><namespace key=\"0\" /></namespaces>"
     "</siteinfo>";
 
+/// A number of 0 is none.
 std::string page(const std::string& title, const std::string& inside, const std::string& text,
-                 int id = 7) {
+                 int id = 0) {
   return "<page><title>" + title + "</title>" + inside + "<id>" + std::to_string(id) +
          "</id><revision><id>99</id><text xml:space=\"preserve\">" + text +
          "</text></revision></page>";
@@ -48,8 +49,8 @@ struct Read {
 };
 
 TEST(DumpReader, ReadsAPage) {
-  const Read read(std::string(kHead) + page("A &amp; B", "<ns>0</ns>", "x &lt;ref&gt; &amp;nbsp;") +
-                  "</mediawiki>");
+  const Read read(std::string(kHead) +
+                  page("A &amp; B", "<ns>0</ns>", "x &lt;ref&gt; &amp;nbsp;", 7) + "</mediawiki>");
   ASSERT_EQ(read.pages.size(), 1U);
   EXPECT_EQ(read.pages[0].title, "A & B");
   EXPECT_EQ(read.pages[0].text, "x <ref> &nbsp;");
@@ -82,6 +83,64 @@ TEST(DumpReader, PageWithHistoryGivesItsLastRevision) {
   EXPECT_EQ(read.pages[0].text, "new");
   EXPECT_EQ(read.pages[0].revision, 3);
   EXPECT_EQ(read.pages[0].id, 1);
+}
+
+std::string revision(const char* id, const char* time, const char* text) {
+  return std::string("<revision><id>") + id + "</id>" + time + "<text>" + text +
+         "</text></revision>";
+}
+
+TEST(DumpReader, NewestRevisionIsFoundByTimeThenByNumber) {
+  const std::string early = "<timestamp>2019-01-01T00:00:00Z</timestamp>";
+  const std::string late = "<timestamp>2020-01-01T00:00:00Z</timestamp>";
+  for (const std::string& revisions :
+       {revision("2", late.c_str(), "new") + revision("3", early.c_str(), "old"),
+        revision("3", early.c_str(), "old") + revision("2", late.c_str(), "new"),
+        revision("9", "", "new") + revision("8", "", "old"),
+        revision("9", early.c_str(), "new") + revision("8", early.c_str(), "old")}) {
+    const Read read("<mediawiki><page><title>A</title><id>1</id>" + revisions +
+                    "</page></mediawiki>");
+    ASSERT_EQ(read.pages.size(), 1U);
+    EXPECT_EQ(read.pages[0].text, "new") << revisions;
+  }
+}
+
+TEST(DumpReader, PageThatFollowsItselfIsReadOnce) {
+  const std::string dump = "<mediawiki>" + page("A", "", "first", 1) + page("A", "", "second", 1) +
+                           page("B", "", "third", 2) + "</mediawiki>";
+  for (const size_t piece_bytes : {size_t{1}, dump.size()}) {
+    const Read read(dump, piece_bytes);
+    ASSERT_EQ(read.pages.size(), 2U);
+    EXPECT_EQ(read.pages[0].text, "second");
+    EXPECT_EQ(read.reader.counts().repeated, 1);
+    EXPECT_EQ(read.reader.counts().articles, 2);
+  }
+}
+
+TEST(DumpReader, JoinedDumpsAndRowsOfPagesAreReadToTheEnd) {
+  const std::string a = page("A", "<ns>0</ns>", "x &amp; y", 1);
+  const std::string b = page("B", "<ns>0</ns>", "z", 2);
+  const std::string first = std::string(kHead) + a + "</mediawiki>";
+  const std::string second = std::string(kHead) + b + "</mediawiki>";
+  for (const std::string& dump :
+       {first + second, first + "\n\n" + second + "\n<!-- end -->\n",
+        "<?xml version=\"1.0\"?>\n" + first + "\n<?xml version=\"1.0\"?>\n" + second, a + b,
+        a + "\n" + b + "\n", first + "\n" + b}) {
+    for (const size_t piece_bytes : {size_t{1}, size_t{7}, size_t{100}, dump.size()}) {
+      const Read read(dump, piece_bytes);
+      ASSERT_EQ(read.pages.size(), 2U) << dump;
+      EXPECT_EQ(read.pages[0].text, "x & y");
+      EXPECT_EQ(read.pages[1].text, "z");
+      EXPECT_EQ(read.reader.damage(), "") << dump;
+      EXPECT_EQ(read.reader.counts().xml_bytes, static_cast<int64_t>(dump.size()));
+    }
+  }
+}
+
+TEST(DumpReader, ErrorBehindARootNamesItsLine) {
+  const Read read("<mediawiki>\n" + page("A", "", "x", 1) + "\n</mediawiki>\n\njunk\n");
+  EXPECT_EQ(read.pages.size(), 1U);
+  EXPECT_NE(read.reader.damage().find("line 5"), std::string::npos) << read.reader.damage();
 }
 
 TEST(DumpReader, TruncatedFileGivesItsCompletePages) {

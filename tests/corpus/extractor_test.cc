@@ -30,7 +30,7 @@ ExtractCounts extract(const std::string& dump, const std::string& output, int64_
   options.threads = threads;
   options.form = json ? ArticleForm::kJson : ArticleForm::kBlock;
   options.file_bytes = bytes;
-  return extract_dump(dump, options);
+  return extract_dump({{dump}}, options);
 }
 
 TEST(ExtractDump, FilesHaveTheBlocksOfWikiExtractor) {
@@ -75,14 +75,14 @@ TEST(ExtractDump, CompressedFilesHoldTheSameText) {
   ExtractOptions options;
   options.file_bytes = 1'000'000;
   options.output_dir = folder.file("plain");
-  const std::vector<std::string> plain = extract_dump(folder.file("d.xml"), options).files;
+  const std::vector<std::string> plain = extract_dump({{folder.file("d.xml")}}, options).files;
   ASSERT_GE(plain.size(), 2U);
   options.compress = true;
   std::vector<std::string> first;
   for (const int64_t threads : {1, 2, 8}) {
     options.output_dir = folder.file(std::to_string(threads));
     options.threads = threads;
-    const std::vector<std::string> files = extract_dump(folder.file("d.xml"), options).files;
+    const std::vector<std::string> files = extract_dump({{folder.file("d.xml")}}, options).files;
     ASSERT_EQ(files.size(), plain.size());
     std::vector<std::string> contents;
     for (size_t i = 0; i < files.size(); ++i) {
@@ -111,7 +111,7 @@ TEST(ExtractDump, SinkGetsTheTextAndNoFileIsWritten) {
   options.output_dir = folder.file("none");
   std::string got;
   options.sink = [&got](std::string_view text) { got += text; };
-  EXPECT_EQ(extract_dump(folder.file("d.xml"), options).written, 60);
+  EXPECT_EQ(extract_dump({{folder.file("d.xml")}}, options).written, 60);
   EXPECT_TRUE(got == expected);
   EXPECT_FALSE(std::filesystem::exists(folder.file("none")));
 }
@@ -130,13 +130,28 @@ TEST(ExtractDump, ProgressRisesToTheSizeOfTheFile) {
       EXPECT_EQ(total, size);
       reported.push_back(done);
     };
-    extract_dump(folder.file(name), options);
+    extract_dump({{folder.file(name)}}, options);
     EXPECT_GT(reported.size(), 3U);
     EXPECT_TRUE(std::ranges::is_sorted(reported));
     EXPECT_LT(reported.front(), size / 2);
     EXPECT_GT(reported.back(), size - size / 10);
     EXPECT_LE(reported.back(), size);
   }
+}
+
+TEST(ExtractDump, PartsFollowEachOtherEvenWhenOneIsCutOff) {
+  test::TemporaryFolder folder;
+  const std::string one = small_dump(3);
+  test::write_all(folder.file("1.xml"), one.substr(0, one.size() - 100));
+  test::write_all(folder.file("2.xml"), small_dump(2));
+  ExtractOptions options;
+  options.output_dir = folder.file("out");
+  const std::vector<DumpPart> parts = {{folder.file("1.xml")}, {folder.file("2.xml")}};
+  const ExtractCounts counts = extract_dump(parts, options);
+  EXPECT_EQ(counts.written, 4);
+  EXPECT_EQ(counts.dump.pages, 4);
+  EXPECT_TRUE(counts.damage.starts_with(folder.file("1.xml") + ": ")) << counts.damage;
+  EXPECT_THROW(extract_dump({{folder.file("2.xml")}, {folder.file("none.xml")}}, options), Error);
 }
 
 TEST(ExtractDump, FilesOfALargerRunAreRemoved) {
@@ -150,7 +165,7 @@ TEST(ExtractDump, FilesOfALargerRunAreRemoved) {
   ExtractOptions packed;
   packed.output_dir = folder.file("out");
   packed.compress = true;
-  EXPECT_EQ(extract_dump(folder.file("small.xml"), packed).files.size(), 1U);
+  EXPECT_EQ(extract_dump({{folder.file("small.xml")}}, packed).files.size(), 1U);
   EXPECT_FALSE(std::filesystem::exists(folder.file("out/AA/wiki_00")));
   test::write_all(folder.file("out/BC/wiki_77"), "of another run");
   test::write_all(folder.file("out/BC/wiki_notes"), "not ours");
@@ -198,7 +213,7 @@ TEST(FormatArticle, MarksWithinTheTextGetABlank) {
 }
 
 std::vector<std::string> streamed_lines(const std::string& dump) {
-  const std::unique_ptr<LineSource> source = stream_articles(dump, {});
+  const std::unique_ptr<LineSource> source = stream_articles({dump}, {});
   std::vector<std::string> lines;
   while (const std::optional<LineSource::Job> job = source->next()) {
     for (std::string& line : (*job)()) lines.push_back(std::move(line));
@@ -212,7 +227,7 @@ TEST(StreamArticles, LinesAreThoseThatFormatArticlesWrites) {
   for (const char* title : {"Plain", "A &quot;quoted&quot; &lt;/doc> title", "&lt;doc id=\"7\">",
                             "Two\nlines", "&lt;/doc>"}) {
     xml += fmt::format(
-        "<page><title>{}</title><ns>0</ns><id>1</id><revision><text>First  line. \n\n"
+        "<page><title>{}</title><ns>0</ns><revision><text>First  line. \n\n"
         "&lt;nowiki>&lt;/doc>&lt;/nowiki> and &lt;nowiki>&lt;doc id=&lt;/nowiki> are words."
         "</text></revision></page>",
         title);

@@ -25,7 +25,7 @@ TEST_P(RealDumps, ProseContainsNoMarkup) {
   options.output_dir = folder.file("out");
   options.threads = 2;
   options.file_bytes = int64_t{100} << 20;
-  const ExtractCounts counts = extract_dump(data + "/wikidumps/" + GetParam().name, options);
+  const ExtractCounts counts = extract_dump({{data + "/wikidumps/" + GetParam().name}}, options);
   EXPECT_EQ(counts.dump.pages, GetParam().pages);
   EXPECT_EQ(counts.written, GetParam().articles);
   EXPECT_EQ(!counts.damage.empty(), GetParam().is_cut_off) << counts.damage;

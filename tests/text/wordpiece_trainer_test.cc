@@ -32,6 +32,20 @@ TEST(WordCounts, WordsAreSplitAsByTheTokenizer) {
   EXPECT_EQ(count("Über UBER", false).counts().at("Über"), 1);
 }
 
+TEST(WordCounts, AccentsStayOrGoWhateverTheCase) {
+  const auto first_word = [](bool lower, bool strip, TokenRules rules) {
+    WordCounts words(lower, rules, strip);
+    words.add("Über");
+    return words.counts().begin()->first;
+  };
+  for (const TokenRules rules : {TokenRules::kHf, TokenRules::kRecipe}) {
+    EXPECT_EQ(first_word(true, false, rules), "über");
+    EXPECT_EQ(first_word(true, true, rules), "uber");
+    EXPECT_EQ(first_word(false, true, rules), "Uber");
+    EXPECT_EQ(first_word(false, false, rules), "Über");
+  }
+}
+
 TEST(WordCounts, CountsAreAddedAndOverlongWordsSkipped) {
   WordCounts words = count("a b");
   words.add(count("b " + std::string(2000, 'x')));

@@ -1,7 +1,7 @@
 #pragma once
 
-// The decompressed bytes of a plain, gzip or bzip2 file; the first bytes of the file show its
-// format. Memory does not grow with the file.
+// The decompressed bytes of a plain, gzip, bzip2, xz or zstd file; the first bytes of the file show
+// its format. Memory does not grow with the file.
 
 #include <cstdint>
 #include <memory>
@@ -34,10 +34,14 @@ class ByteSource {
   int64_t size_bytes_ = 0;
 };
 
-/// Opens `path`. `threads` threads decompress a bzip2 file, even if it has only one stream; the
-/// bytes do not depend on their number. `streams` (multistream.h) holds the byte offsets where the
-/// streams of a multistream file begin, which avoids the search for blocks; it is empty when they
-/// are unknown. Throws Error when the file cannot be read or is empty.
+/// Names standard input where a path is expected.
+inline constexpr std::string_view kStandardInput = "-";
+
+/// Opens `path`, or standard input for "-". `threads` threads decompress a bzip2 file, even if it
+/// has only one stream; the bytes do not depend on their number. `streams` (multistream.h) holds
+/// the byte offsets where the streams of a multistream file begin, which avoids the search for
+/// blocks; it is empty when they are unknown. Throws Error when the file cannot be read, is empty,
+/// or is an archive that is not read (7z, zip, …).
 std::unique_ptr<ByteSource> open_source(const std::string& path, int64_t threads,
                                         std::vector<int64_t> streams = {});
 
