@@ -1,6 +1,6 @@
 #pragma once
 
-// LAMB and AdamW for one parameter as optimizer.h writes them, for float or double.
+// LAMB and AdamW for one parameter as optimizer_steps.h writes them, for float or double.
 
 #include <cmath>
 #include <cstddef>

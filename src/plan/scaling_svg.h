@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "plan/scaling.h"
+#include "plan/cluster_time_estimate.h"
 
 namespace bertha::plan {
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "plan/cluster_time_estimate.h"
 #include "plan/datasheets.h"
+#include "plan/device_time_estimate.h"
 #include "plan/memory_estimate.h"
-#include "plan/scaling.h"
 #include "plan/step_timing.h"
-#include "plan/time_estimate.h"
 #include "plan/training_job.h"
 
 namespace bertha::plan {

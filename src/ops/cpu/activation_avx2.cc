@@ -1,4 +1,4 @@
-#include "ops/cpu/activation_elements.h"  // GELU and the gradients of GELU and tanh
+#include "ops/cpu/activation_simd.h"  // GELU and the gradients of GELU and tanh
 
 namespace bertha::ops {
 

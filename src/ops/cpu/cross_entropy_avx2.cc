@@ -1,4 +1,4 @@
-#include "ops/cpu/cross_entropy_rows.h"
+#include "ops/cpu/cross_entropy_simd.h"
 
 namespace bertha::ops {
 

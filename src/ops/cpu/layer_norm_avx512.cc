@@ -1,4 +1,4 @@
-#include "ops/cpu/layer_norm_rows.h"
+#include "ops/cpu/layer_norm_simd.h"
 
 namespace bertha::ops {
 

@@ -1,4 +1,4 @@
-#include "ops/cpu/optimizer_runs.h"
+#include "ops/cpu/optimizer_simd.h"
 
 namespace bertha::ops {
 

@@ -1,4 +1,4 @@
-#include "plan/time_estimate.h"
+#include "plan/device_time_estimate.h"
 
 #include "bert/parameters.h"
 

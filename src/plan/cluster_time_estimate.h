@@ -11,8 +11,8 @@
 
 #include "plan/cost_model.h"
 #include "plan/datasheets.h"
+#include "plan/device_time_estimate.h"
 #include "plan/step_timing.h"
-#include "plan/time_estimate.h"
 #include "plan/training_job.h"
 
 namespace bertha::plan {

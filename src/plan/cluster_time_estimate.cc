@@ -1,4 +1,4 @@
-#include "plan/scaling.h"
+#include "plan/cluster_time_estimate.h"
 
 #include <algorithm>
 #include <charconv>
