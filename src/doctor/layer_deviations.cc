@@ -18,6 +18,8 @@
 #include "ops/rows_ref.h"
 #include "ops/sequence_cross_entropy.h"
 #include "ops/sequence_cross_entropy_ref.h"
+#include "ops/squared_error.h"
+#include "ops/squared_error_ref.h"
 #include "ops/zero.h"
 
 namespace bertha::doctor {
@@ -469,6 +471,30 @@ std::optional<double> deviation_of<ops::SequenceCrossEntropy>(OpWorkbench& bench
                     {reference::sequence_cross_entropy<double>(logits.values, starts, labels)},
                     dtype, kTokens);
   deviation.compare_exactly(bench.get(logits.tensor), logits.values);
+  return deviation.largest();
+}
+
+template <>
+std::optional<double> deviation_of<ops::SquaredError>(OpWorkbench& bench, DType dtype) {
+  if (dtype != DType::kF32) return std::nullopt;
+  const Operand predictions(bench, {kTokens, 1}, dtype, 1, 4);
+  const Operand targets(bench, {kTokens}, dtype, 2, 4);
+  const std::vector<float> rounded(targets.values.begin(), targets.values.end());
+  const double scale = 0.375;
+  const Tensor result = bench.blank({2});
+  ops::squared_error(bench.context(), {.predictions = InOut(predictions.tensor),
+                                       .targets = targets.tensor,
+                                       .scale = bench.put(Values{scale}, {1}),
+                                       .result = Out(result)});
+  Values gradient;
+  for (size_t i = 0; i < rounded.size(); ++i) {
+    gradient.push_back(2 * scale * (predictions.values[i] - targets.values[i]));
+  }
+  Deviation deviation;
+  deviation.compare(bench.get(result),
+                    {reference::squared_error<double>(predictions.values, rounded), 0}, dtype,
+                    kTokens);
+  deviation.compare(bench.get(predictions.tensor), gradient, dtype);
   return deviation.largest();
 }
 

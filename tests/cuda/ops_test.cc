@@ -15,6 +15,7 @@
 #include "ops/optimizer_steps.h"
 #include "ops/rows.h"
 #include "ops/sequence_cross_entropy.h"
+#include "ops/squared_error.h"
 #include "pair.h"
 #include "support/compare.h"
 
