@@ -365,7 +365,8 @@ class DumpReader::Parser {
     if (!has_namespace_) {
       page_.namespace_key = site_.find_namespace(page_.title).value_or(kArticleKey);
     }
-    const bool repeats = held_ && page_.id != 0 && held_->id == page_.id;
+    const bool repeats =
+        held_ && page_.id != 0 && held_->id == page_.id && held_->title == page_.title;
     if (repeats) ++counts_.repeated;
     if (repeats && !is_newer(version_, held_version_)) return;
     if (!repeats) release();

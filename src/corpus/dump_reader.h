@@ -33,7 +33,7 @@ struct DumpCounts {
   int64_t other_models = 0;  ///< scripts, style sheets, data
   int64_t empty = 0;
   int64_t oversized = 0;  ///< text over kMaxTextBytes
-  int64_t repeated = 0;   ///< pages that directly follow a page of the same number
+  int64_t repeated = 0;   ///< pages that directly follow one of the same number and title
   int64_t xml_bytes = 0;
 
   void add(const DumpCounts& other);

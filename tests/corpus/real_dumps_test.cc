@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Dump{"frwiki-dbpedia-20220101-history-sample.xml", 2, 2, false},
                     Dump{"itwiki-jsonwikipedia-small-dump.xml.gz", 747, 513, false},
                     Dump{"jawiki-wp2txt-testdata_ja-older.xml.bz2", 66, 48, true},
-                    Dump{"tinywiki-dumpsterdive.xml", 8, 7, false},
+                    Dump{"tinywiki-dumpsterdive.xml", 8, 6, false},
                     Dump{"wikiextractor-test.xml", 10, 5, true}));
 
 }  // namespace
