@@ -1,4 +1,5 @@
-// Tests on the dumps of the data folder: every article is kept, and the prose contains no markup.
+// Tests on the dumps of the data folder: every article is kept once, and the prose contains no
+// markup.
 
 #include <algorithm>
 
