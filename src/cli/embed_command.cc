@@ -40,9 +40,9 @@ void declare(Options& table, EmbedOptions& o) {
   table.choice("format", o.format, {"jsonl", "npy"},
                "output format; default: by the name of the output");
   table.value("text_key", o.text_key, "key of the text in a JSONL object");
-  table.choice("pooling", o.pooling, {"mean", "cls"},
-               "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several with "
-               "commas between them; default: as the model's folder says, otherwise mean");
+  table.value("pooling", o.pooling,
+              "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several with "
+              "commas between them; default: as the model's folder says, otherwise mean");
   table.value("normalize", o.normalize,
               "true or false: scale each vector to length 1; default: as the model's folder says, "
               "otherwise true");

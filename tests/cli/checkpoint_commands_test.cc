@@ -287,6 +287,18 @@ TEST_F(CheckpointCommands, EmbedReadsWhatConvertWrote) {
   EXPECT_EQ(embed(path("m.pt")).printed, direct.printed);
 }
 
+TEST_F(CheckpointCommands, SeveralPoolingsAreJoined) {
+  const auto vector_of = [&](const std::string& pooling) {
+    const Outcome outcome = run({"embed", "--init_checkpoint", kEncoder, "--input", texts(),
+                                 "--normalize", "false", "--pooling", pooling});
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    return json::parse(outcome.printed.substr(0, outcome.printed.find('\n')));
+  };
+  json expected = vector_of("max");
+  for (const json& value : vector_of("lasttoken")) expected.push_back(value);
+  EXPECT_EQ(vector_of("max,lasttoken"), expected);
+}
+
 TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   convert(kEncoder, path("m.pt"));
   expect_error({"convert", kEncoder}, {"IN OUT is required"}, kUsage);

@@ -444,7 +444,7 @@ TEST_F(SquadCommands, ProblemTypeOverrulesTheLabels) {
   EXPECT_NE(error_of(run_classify, with(words, "regression"))
                 .find("line 2: regression needs numbers, found the label \"yes\""),
             std::string::npos);
-  EXPECT_NE(error_of(run_classify, with(words, "ranking")).find("--problem_type ranking"),
+  EXPECT_NE(error_of(run_classify, with(words, "ranking")).find("--problem-type ranking"),
             std::string::npos);
 }
 
