@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "infer/model.h"
+#include "io/text_file.h"
 #include "text/line_tokenizer.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_keys.h"
@@ -41,12 +42,25 @@ void write_out(std::string& out) {
   out.clear();
 }
 
+/// Tokenizes line number `number`. Before an error the output of the lines before it is printed.
+void run_line(text::LineTokenizer& lines, const std::string& line, int64_t number,
+              std::string& out) {
+  try {
+    io::require_utf8_line(line, "standard input", number);
+  } catch (const Error&) {
+    write_out(out);
+    throw;
+  }
+  lines.run(line, out);
+}
+
 /// Tokenizes standard input. It prints the output of all lines that it has read before it waits for
 /// more, so that another program can talk to it through pipes.
 void run_lines(text::LineTokenizer& lines) {
   std::string block(kBlockBytes, '\0');
   std::string pending;  // a line that has not ended yet
   std::string out;
+  int64_t number = 0;
   for (;;) {
     const ssize_t count = ::read(STDIN_FILENO, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
@@ -55,7 +69,7 @@ void run_lines(text::LineTokenizer& lines) {
     std::string_view rest(block.data(), static_cast<size_t>(count));
     for (size_t end; (end = rest.find('\n')) != std::string_view::npos;) {
       pending += rest.substr(0, end);
-      lines.run(pending, out);
+      run_line(lines, pending, ++number, out);
       pending.clear();
       rest.remove_prefix(end + 1);
       if (out.size() >= kBlockBytes) write_out(out);
@@ -66,7 +80,7 @@ void run_lines(text::LineTokenizer& lines) {
     }
     write_out(out);
   }
-  if (!pending.empty()) lines.run(pending, out);
+  if (!pending.empty()) run_line(lines, pending, ++number, out);
   write_out(out);
 }
 
@@ -76,8 +90,8 @@ Options declare(TokenizeOptions& o) {
       "Reads lines of text, or JSON objects with a \"text\", from standard input. "
       "Prints for each the ids and the pieces, with a tab between. With --vocab-file "
       "they are those of the text alone; with --checkpoint they are the input of the "
-      "model, with special tokens, cut as the tokenizer's files say. Bytes that are not "
-      "UTF-8 are read as U+FFFD, which BERT's rules drop.");
+      "model, with special tokens, cut as the tokenizer's files say. A line that is not "
+      "UTF-8 ends the command with an error that names the byte.");
   options.example("echo 'Hello, world!' | bertha tokenize --vocab-file=vocab.txt",
                   "Ids and pieces of a line");
   options.example("bertha tokenize --checkpoint=bert-base-uncased < texts.txt",

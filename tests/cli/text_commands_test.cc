@@ -73,6 +73,15 @@ TEST_F(TextCommands, TokenizePrintsJsonLines) {
             "{\"ids\": [91, 4], \"tokens\": [\"e\", \"[MASK]\"], \"offsets\": [[0, 1], [2, 8]]}\n");
 }
 
+TEST_F(TextCommands, TokenizeNamesTheByteThatIsNotUtf8) {
+  try {
+    tokenize("Hello\nab\xFF\nworld\n", {});
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "standard input: line 2: byte 2 is not UTF-8 text");
+  }
+}
+
 TEST_F(TextCommands, TokenizeFollowsItsOptions) {
   EXPECT_EQ(tokenize("Hello", {"--cased"}), "19\tHello\n");
   EXPECT_NE(tokenize("[MASK].", {"--token-rules", "recipe"}),

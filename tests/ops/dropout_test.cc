@@ -8,7 +8,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
-#include "ops/cpu/dropout_mask.h"
+#include "ops/cpu/dropout_kernels.h"
 
 namespace bertha::ops {
 namespace {

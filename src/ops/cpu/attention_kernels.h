@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "ops/cpu/dropout_mask.h"
+#include "ops/cpu/dropout_kernels.h"
 
 namespace bertha::ops {
 

@@ -1,7 +1,7 @@
 #include <immintrin.h>
 
-#include "ops/cpu/dropout_mask.h"
-#include "ops/cpu/dropout_words.h"
+#include "ops/cpu/dropout_kernels.h"
+#include "ops/cpu/dropout_simd.h"
 
 namespace bertha::ops {
 namespace {

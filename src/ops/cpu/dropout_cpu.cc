@@ -1,6 +1,6 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
-#include "ops/cpu/dropout_mask.h"
+#include "ops/cpu/dropout_kernels.h"
 #include "ops/dropout.h"
 
 namespace bertha::ops {

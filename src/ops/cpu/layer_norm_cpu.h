@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "core/tensor.h"
-#include "ops/cpu/dropout_mask.h"
+#include "ops/cpu/dropout_kernels.h"
 #include "ops/cpu/layer_norm_kernels.h"
 #include "ops/dropout.h"
 #include "ops/layer_norm.h"
