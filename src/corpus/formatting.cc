@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/utf8.h"
 #include "io/atomic_file.h"
 #include "io/list_files.h"
+#include "io/text_file.h"
 
 namespace bertha::corpus {
 namespace {
@@ -129,13 +129,8 @@ std::vector<std::string> list_books(const std::string& folder) {
 }
 
 std::string read_book(const std::string& path) {
-  const io::MappedFile file(path);
-  std::string_view text = file.text();
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  if (const int64_t at = find_invalid_utf8(file.text()); at >= 0) {
-    fail("{}: byte {} is not UTF-8 text", path, at);
-  }
-  text = without_licence(text);
+  const io::TextFile file(path);
+  std::string_view text = without_licence(file.text());
   std::string document;
   while (!text.empty()) append_line(strip(take_line(text)), document);
   return document;
@@ -161,7 +156,7 @@ FormatCounts format_articles(const std::string& folder, const std::string& outpu
   const std::vector<std::string> files = list_extracted(folder);
   LineWriter writer(output);
   for (const std::string& path : files) {
-    const io::MappedFile file(path);
+    const io::TextFile file(path);
     if (!file.text().starts_with("<doc id=")) {
       fail("{}: expected <doc> blocks, as the extract stage writes without --json and --text",
            path);

@@ -16,9 +16,9 @@
 
 #include "core/error.h"
 #include "core/ordered_pipeline.h"
-#include "core/utf8.h"
 #include "corpus/sentence_splitter.h"
 #include "io/atomic_file.h"
+#include "io/text_file.h"
 
 namespace bertha::corpus {
 namespace {
@@ -139,7 +139,7 @@ struct Counted {
 /// Reads whole lines, one block at a time, through all files.
 class BlockReader {
  public:
-  explicit BlockReader(std::span<const io::MappedFile> files) : files_(files) {}
+  explicit BlockReader(std::span<const io::TextFile> files) : files_(files) {}
 
   std::optional<Block> next() {
     while (file_ < files_.size() && offset_ == files_[file_].text().size()) {
@@ -156,7 +156,7 @@ class BlockReader {
   }
 
  private:
-  std::span<const io::MappedFile> files_;
+  std::span<const io::TextFile> files_;
   size_t file_ = 0;
   size_t offset_ = 0;
 };
@@ -178,16 +178,12 @@ Counted count_sentences(const Block& block) {
   return counted;
 }
 
-Counted read_articles(std::span<const io::MappedFile> files, int64_t threads,
-                      ProgressCounter& done) {
+Counted read_articles(std::span<const io::TextFile> files, int64_t threads, ProgressCounter& done) {
   BlockReader reader(files);
   OrderedPipeline<Block, Counted> workers(
       threads, [&] { return reader.next(); },
       [files](Block&& block) {
-        if (const int64_t at = find_invalid_utf8(block.text); at >= 0) {
-          fail("{}: byte {} is not UTF-8 text", files[static_cast<size_t>(block.file)].path(),
-               block.offset + at);
-        }
+        files[static_cast<size_t>(block.file)].require_utf8(block.text);
         return count_sentences(block);
       });
   Counted all;
@@ -209,7 +205,7 @@ struct WrittenShard {
   int64_t bytes_read = 0;
 };
 
-WrittenShard write_shard(const ShardJob& job, std::span<const io::MappedFile> files,
+WrittenShard write_shard(const ShardJob& job, std::span<const io::TextFile> files,
                          const std::vector<Place>& places) {
   io::AtomicFile out(job.path);
   int64_t bytes_read = 0;
@@ -368,10 +364,11 @@ ShardPlan plan_shards(std::span<const int64_t> sentences, const ShardCounts& sha
 }
 
 ShardTotals write_shards(std::span<const std::string> inputs, const ShardOptions& options) {
-  std::vector<io::MappedFile> files;
-  for (const std::string& path : inputs) files.emplace_back(path);
+  std::vector<io::TextFile> files;
+  files.reserve(inputs.size());  // a file that moves would leave the views on its text behind
+  for (const std::string& path : inputs) files.emplace_back(path, io::TextFile::Check::kLater);
   int64_t all_bytes = 0;
-  for (const io::MappedFile& file : files) all_bytes += file.size_bytes();
+  for (const io::TextFile& file : files) all_bytes += std::ssize(file.text());
   ProgressCounter done(2 * all_bytes, options.progress);
   const Counted articles = read_articles(files, options.threads, done);
   ShardTotals totals = totals_of(articles.sentences, options);
