@@ -104,6 +104,7 @@ void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
   int64_t cut = 0;
   for (auto texts = reader.next(kWindow); !texts.empty(); texts = reader.next(kWindow)) {
     std::vector<infer::EmbedRequest> requests;
+    requests.reserve(texts.size());
     for (const std::string& text : texts) requests.push_back({.text = text});
     for (const infer::EmbedResult& result : task.run(requests)) {
       writer.write(result.vector);

@@ -428,8 +428,10 @@ std::optional<double> deviation_of<ops::AttentionBackward>(OpWorkbench& bench, D
 template <>
 std::optional<double> deviation_of<ops::CrossEntropy>(OpWorkbench& bench, DType dtype) {
   const Operand logits(bench, {kTokens, kColumns}, dtype, 1, 4);
-  std::vector<int32_t> labels;
-  for (int32_t row = 0; row < kTokens; ++row) labels.push_back(row % 5 == 4 ? -1 : row * 3 % 70);
+  std::vector<int32_t> labels(kTokens);
+  for (int32_t row = 0; row < kTokens; ++row) {
+    labels[static_cast<size_t>(row)] = row % 5 == 4 ? -1 : row * 3 % 70;
+  }
   const double scale = 0.375;
   const Tensor result = bench.blank({2});
   ops::cross_entropy(bench.context(), {.logits = InOut(logits.tensor),

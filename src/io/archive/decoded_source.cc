@@ -125,7 +125,7 @@ class Bzip2Codec : public Codec {
 
 class XzCodec : public Codec {
  public:
-  XzCodec() { restart(); }
+  XzCodec() { begin(); }
   ~XzCodec() override { lzma_end(&stream_); }
   Step step(std::string_view& in, char*& out, char* end, bool input_ended) override {
     stream_.next_in = reinterpret_cast<const uint8_t*>(in.data());
@@ -138,13 +138,14 @@ class XzCodec : public Codec {
     if (status == LZMA_STREAM_END) return Step::kStreamEnd;
     return status == LZMA_OK || status == LZMA_BUF_ERROR ? Step::kMore : Step::kDamaged;
   }
-  void restart() override {
+  void restart() override { begin(); }
+
+ private:
+  void begin() {
     if (lzma_stream_decoder(&stream_, kMaxXzMemory, LZMA_CONCATENATED) != LZMA_OK) {
       fail("xz: out of memory");
     }
   }
-
- private:
   lzma_stream stream_ = LZMA_STREAM_INIT;
 };
 
