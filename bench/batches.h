@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "bert/config.h"
+#include "cli/help_text.h"
+#include "cli/options.h"
 #include "core/philox.h"
 #include "core/ragged_batch.h"
 
@@ -70,6 +72,9 @@ template <typename Run>
 int guarded_main(int argc, char** argv, const Run& run) {
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const cli::HelpRequested& help) {
+    fmt::print("{}", cli::help_text(help.page, 80, help.all));
+    return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return 1;

@@ -230,10 +230,7 @@ int run(const std::vector<std::string>& arguments) {
   Setup setup;
   cli::Options table("squad_bench", "Times question answering on random windows.");
   declare(table, setup);
-  if (!table.parse(arguments)) {
-    fmt::print("{}", table.help());
-    return 0;
-  }
+  table.parse(arguments);
   check(setup);
   const bert::Config config = bench::config_or_base(setup.config);
   if (setup.onnx) {

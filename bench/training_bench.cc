@@ -224,10 +224,7 @@ int run(const std::vector<std::string>& arguments) {
   table.value("warmup", setup.warmup, "steps before the clock starts");
   table.value("steps", setup.steps, "steps timed");
   table.flag("profile", setup.profile, "print the time per op; CPU only");
-  if (!table.parse(arguments)) {
-    fmt::print("{}", table.help());
-    return 0;
-  }
+  table.parse(arguments);
   if (!table.given("predictions")) setup.predictions = setup.length <= 128 ? 20 : 80;
   if (setup.profile && setup.device != "cpu")
     fail("--profile: works with --device cpu only, because the ops of a GPU run asynchronously");
