@@ -4,26 +4,21 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "train/option_checks.h"
 
 namespace bertha::train {
 
 void check_options(const PretrainingOptions& o) {
-  const auto at_least = [](const char* name, int64_t value, int64_t least) {
-    if (value < least) fail("--{} is {}; it must be at least {}", name, value, least);
-  };
-  at_least("train-batch-size", o.train_batch_size, 1);
-  at_least("gradient-accumulation-steps", o.gradient_accumulation_steps, 1);
-  at_least("max-predictions-per-seq", o.max_predictions_per_seq, 1);
-  at_least("max-steps", o.max_steps, 1);
-  at_least("num-steps-per-checkpoint", o.num_steps_per_checkpoint, 1);
-  at_least("log-freq", o.log_freq, 1);
-  at_least("eval-interval", o.eval_interval, 0);
-  at_least("weight-check-interval", o.weight_check_interval, 0);
-  at_least("eval-batches", o.eval_batches, 1);
-  if (o.train_batch_size % o.gradient_accumulation_steps != 0) {
-    fail("--train-batch-size {} is not a multiple of --gradient-accumulation-steps {}",
-         o.train_batch_size, o.gradient_accumulation_steps);
-  }
+  check_at_least("train-batch-size", o.train_batch_size, 1);
+  check_at_least("gradient-accumulation-steps", o.gradient_accumulation_steps, 1);
+  check_at_least("max-predictions-per-seq", o.max_predictions_per_seq, 1);
+  check_at_least("max-steps", o.max_steps, 1);
+  check_at_least("num-steps-per-checkpoint", o.num_steps_per_checkpoint, 1);
+  check_at_least("log-freq", o.log_freq, 1);
+  check_at_least("eval-interval", o.eval_interval, 0);
+  check_at_least("weight-check-interval", o.weight_check_interval, 0);
+  check_at_least("eval-batches", o.eval_batches, 1);
+  check_micro_batches(o.train_batch_size, o.gradient_accumulation_steps);
   if (!(o.learning_rate > 0)) fail("--learning-rate is {}; it must be above 0", o.learning_rate);
   if (!(o.warmup_proportion >= 0 && o.warmup_proportion < 1)) {
     fail("--warmup-proportion is {}; it must be at least 0 and below 1", o.warmup_proportion);
@@ -32,8 +27,8 @@ void check_options(const PretrainingOptions& o) {
     fail("--steps-this-run {} is past --max-steps {}: the learning rate has no value there",
          o.steps_this_run, o.max_steps);
   }
-  at_least("steps-this-run", o.last_step(), 1);
-  at_least("phase1_end_step", o.phase1_end_step, 0);
+  check_at_least("steps-this-run", o.last_step(), 1);
+  check_at_least("phase1_end_step", o.phase1_end_step, 0);
 }
 
 void settle_packed(PretrainingOptions& options, double sequences_a_row) {

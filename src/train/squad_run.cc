@@ -12,6 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "train/model_folder_writer.h"
+#include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
 
@@ -57,10 +58,6 @@ infer::ModelFiles files_of(const SquadOptions& options) {
           .rules = options.rules};
 }
 
-void check_at_least(const char* name, int64_t value, int64_t least) {
-  if (value < least) fail("--{} is {}; expected {} or more", name, value, least);
-}
-
 }  // namespace
 
 void check_options(const SquadOptions& options) {
@@ -71,10 +68,7 @@ void check_options(const SquadOptions& options) {
   check_at_least("throughput-warmup-steps", options.throughput_warmup_steps, 0);
   check_at_least("num-steps-per-checkpoint", options.save_steps, 0);
   check_at_least("eval-steps", options.eval_steps, 0);
-  if (options.train_batch_size % options.gradient_accumulation_steps != 0) {
-    fail("--train-batch-size {} is no multiple of --gradient-accumulation-steps {}",
-         options.train_batch_size, options.gradient_accumulation_steps);
-  }
+  check_micro_batches(options.train_batch_size, options.gradient_accumulation_steps);
   if (!(options.num_train_epochs >= 0 && options.num_train_epochs < 1e6)) {
     fail("--num-train-epochs is {}; expected 0 or more", options.num_train_epochs);
   }
