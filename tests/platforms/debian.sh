@@ -86,5 +86,6 @@ say "packages"
 # shellcheck disable=SC2016
 inside dpkg-query --show --showformat='${Package} ${Version}\n' g++ cmake ninja-build 'libdnnl*' \
   'libopenmpi*' openmpi-bin 'libfmt*' 'libspdlog*' 'libexpat1*' 'libhdf5-[0-9]*' libgtest-dev \
-  'libdeflate*' 'libutf8proc*' nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libc6
+  'libdeflate*' 'libutf8proc*' nlohmann-json3-dev libcurl4-openssl-dev libssl-dev libboost-dev \
+  libc6
 say "done"
