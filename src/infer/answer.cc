@@ -1,48 +1,23 @@
 #include "infer/answer.h"
 
 #include <algorithm>
-#include <numeric>
 #include <tuple>
 
 #include "core/error.h"
-#include "core/parallel_for.h"
-#include "infer/rank_batches.h"
 
 namespace bertha::infer {
 namespace {
 
-/// Batches of windows of nearly equal length, longest first: indices of windows.
-std::vector<std::vector<int64_t>> batches_by_length(const tasks::SquadFeatures& features,
-                                                    int64_t batch_size) {
-  std::vector<int64_t> order(features.windows().size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto length = [&](int64_t i) {
-    return features.length_of(features.windows()[static_cast<size_t>(i)]);
-  };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return length(a) > length(b); });
-  std::vector<std::vector<int64_t>> batches;
-  for (auto begin = order.begin(); begin != order.end();) {
-    const auto end = begin + std::min<int64_t>(batch_size, order.end() - begin);
-    batches.emplace_back(begin, end);
-    begin = end;
+std::unique_ptr<const tasks::SquadFeatures> features_of(std::span<const AnswerRequest> requests,
+                                                        const text::Tokenizer& tokenizer,
+                                                        tasks::SquadFeatureOptions options) {
+  std::vector<tasks::PassageQuestion> questions;
+  questions.reserve(requests.size());
+  for (const AnswerRequest& request : requests) {
+    questions.push_back({.question = request.question, .passage = request.passage});
   }
-  return batches;
-}
-
-/// Start and end logits of one sequence of the batch, from [T,2].
-tasks::WindowAnswers read_sequence(const tasks::SquadAnswerer& answerer, int64_t window,
-                                   const RaggedBatch& batch, size_t sequence,
-                                   std::span<const float> logits) {
-  const auto begin = static_cast<size_t>(batch.seq_start[sequence]);
-  const auto end = static_cast<size_t>(batch.seq_start[sequence + 1]);
-  std::vector<float> starts;
-  std::vector<float> ends;
-  for (size_t token = begin; token < end; ++token) {
-    starts.push_back(logits[2 * token]);
-    ends.push_back(logits[2 * token + 1]);
-  }
-  return answerer.read_window(window, starts, ends);
+  options.training = false;
+  return std::make_unique<const tasks::SquadFeatures>(questions, tokenizer, options);
 }
 
 AnswerResult result_of(const tasks::QuestionAnswers& answers,
@@ -80,67 +55,78 @@ AnswerSettings AnswerSettings::fitted_to(const bert::Config& config) const {
   return fitted;
 }
 
+AnswerJob::AnswerJob(std::span<const AnswerRequest> requests, const text::Tokenizer& tokenizer,
+                     const AnswerSettings& settings)
+    : owned_(features_of(requests, tokenizer, settings.features)),
+      features_(*owned_),
+      answerer_(features_, tokenizer, settings.answers),
+      answers_(features_.windows().size()) {}
+
+AnswerJob::AnswerJob(const tasks::SquadFeatures& features, const text::Tokenizer& tokenizer,
+                     const tasks::AnswerOptions& options)
+    : features_(features),
+      answerer_(features_, tokenizer, options),
+      answers_(features_.windows().size()) {}
+
+WindowSize AnswerJob::size(int64_t window) const {
+  return {.tokens = features_.length_of(features_.windows()[static_cast<size_t>(window)])};
+}
+
+void AnswerJob::append(int64_t window, RaggedBatch& batch, std::vector<int32_t>& rows) const {
+  (void)rows;
+  features_.append(features_.windows()[static_cast<size_t>(window)], batch);
+}
+
+void AnswerJob::take(int64_t window, std::span<const float> result) {
+  std::vector<float> starts;
+  std::vector<float> ends;
+  for (size_t token = 0; 2 * token < result.size(); ++token) {
+    starts.push_back(result[2 * token]);
+    ends.push_back(result[2 * token + 1]);
+  }
+  answers_[static_cast<size_t>(window)] = answerer_.read_window(window, starts, ends);
+}
+
+std::vector<tasks::QuestionAnswers> AnswerJob::question_answers() const {
+  return answerer_.merge(answers_);
+}
+
+std::vector<AnswerResult> AnswerJob::results() const {
+  const std::vector<tasks::QuestionAnswers> answers = question_answers();
+  std::vector<AnswerResult> results(features_.examples().size());
+  auto next = answers.begin();
+  for (const tasks::SquadExample& example : features_.examples()) {
+    if (example.windows == 0) continue;
+    results[static_cast<size_t>(example.question)] = result_of(*next++, answerer_);
+  }
+  return results;
+}
+
 AnswerTask::AnswerTask(const Model& model, const AnswerSettings& settings)
     : tokenizer_(model.tokenizer()),
       settings_(checked(settings, model.config())),
-      model_(model.config(), model.parameters()),
-      pass_("question answering", model_),
-      predictor_(model.device(), model.parameters().compute_dtype(), pass_,
-                 {.tokens = settings.batch_windows * settings.features.max_seq_length,
-                  .sequences = settings.batch_windows},
-                 model.parameters().table().has_token_types()) {
-  settings_.features.training = false;
-}
+      runner_(model, Purpose::kAnswer,
+              {.tokens = settings.batch_windows * settings.features.max_seq_length,
+               .sequences = settings.batch_windows}) {}
 
 std::vector<AnswerResult> AnswerTask::run(std::span<const AnswerRequest> requests) {
-  std::vector<tasks::PassageQuestion> questions;
-  questions.reserve(requests.size());
-  for (const AnswerRequest& request : requests) {
-    questions.push_back({.question = request.question, .passage = request.passage});
-  }
-  const tasks::SquadFeatures features(questions, tokenizer_, settings_.features);
-  const tasks::SquadAnswerer answerer(features, tokenizer_, settings_.answers);
-  const std::vector<tasks::QuestionAnswers> answers =
-      answerer.merge(predict(features, answerer, {}, comm::alone()));
-  std::vector<AnswerResult> results(requests.size());
-  auto next = answers.begin();
-  for (const tasks::SquadExample& example : features.examples()) {
-    if (example.windows == 0) continue;
-    results[static_cast<size_t>(example.question)] = result_of(*next++, answerer);
-  }
-  return results;
+  AnswerJob job(requests, tokenizer_, settings_);
+  run(job, {}, comm::alone());
+  return job.results();
 }
 
 std::vector<tasks::QuestionAnswers> AnswerTask::run(const tasks::SquadFeatures& features,
                                                     const std::function<void(int64_t)>& after_batch,
                                                     comm::Communicator& world) {
-  const tasks::SquadAnswerer answerer(features, tokenizer_, settings_.answers);
-  return answerer.merge(predict(features, answerer, after_batch, world));
+  AnswerJob job(features, tokenizer_, settings_.answers);
+  run(job, after_batch, world);
+  return job.question_answers();
 }
 
-std::vector<tasks::WindowAnswers> AnswerTask::predict(
-    const tasks::SquadFeatures& features, const tasks::SquadAnswerer& answerer,
-    const std::function<void(int64_t)>& after_batch, comm::Communicator& world) {
-  std::vector<tasks::WindowAnswers> answers(features.windows().size());
-  const auto batches = batches_by_length(features, settings_.batch_windows);
-  int64_t done = 0;
-  const auto fill = [&](int64_t number, RaggedBatch& batch) {
-    for (const int64_t window : batches[static_cast<size_t>(number)]) {
-      features.append(features.windows()[static_cast<size_t>(window)], batch);
-    }
-  };
-  const auto use = [&](int64_t number, const RaggedBatch& batch, std::span<const float> logits) {
-    const std::vector<int64_t>& members = batches[static_cast<size_t>(number)];
-    parallel_for(std::ssize(members), 1, [&](int64_t i) {
-      const auto at = static_cast<size_t>(i);
-      answers[static_cast<size_t>(members[at])] =
-          read_sequence(answerer, members[at], batch, at, logits);
-    });
-    done += std::ssize(members);
-    if (after_batch) after_batch(done);
-  };
-  predict_batches(predictor_, {.batches = std::ssize(batches), .fill = fill, .use = use}, world);
-  return answers;
+void AnswerTask::run(AnswerJob& job, const std::function<void(int64_t)>& after_batch,
+                     comm::Communicator& world) {
+  const BatchRoom room = {.tokens = INT64_MAX, .windows = settings_.batch_windows};
+  runner_.run(batches_of(job, room, WindowOrder::kLongestFirst), world, after_batch);
 }
 
 }  // namespace bertha::infer

@@ -5,15 +5,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "bert/question_answering.h"
 #include "comm/communicator.h"
 #include "infer/model.h"
-#include "infer/predictor.h"
+#include "infer/window_job.h"
+#include "infer/window_runner.h"
 #include "tasks/squad/squad_answers.h"
 #include "tasks/squad/squad_features.h"
 
@@ -48,14 +49,42 @@ struct AnswerSettings {
   AnswerSettings fitted_to(const bert::Config& config) const;
 };
 
+/// Questions about passages, cut into windows of [CLS] question [SEP] part of the passage [SEP].
+class AnswerJob final : public WindowJob {
+ public:
+  /// The texts must outlive the job. A passage that several requests share is tokenized once.
+  /// Throws Error for settings that do not fit each other, and for more windows than they allow.
+  AnswerJob(std::span<const AnswerRequest> requests, const text::Tokenizer& tokenizer,
+            const AnswerSettings& settings);
+  /// The features must outlive the job.
+  AnswerJob(const tasks::SquadFeatures& features, const text::Tokenizer& tokenizer,
+            const tasks::AnswerOptions& options);
+
+  int64_t windows() const override { return std::ssize(features_.windows()); }
+  WindowSize size(int64_t window) const override;
+  void append(int64_t window, RaggedBatch& batch, std::vector<int32_t>& rows) const override;
+  void take(int64_t window, std::span<const float> result) override;
+
+  const tasks::SquadFeatures& features() const { return features_; }
+  /// When all windows have their results: the answers of all questions that have windows.
+  std::vector<tasks::QuestionAnswers> question_answers() const;
+  /// A result for each request, in their order.
+  std::vector<AnswerResult> results() const;
+
+ private:
+  std::unique_ptr<const tasks::SquadFeatures> owned_;
+  const tasks::SquadFeatures& features_;
+  tasks::SquadAnswerer answerer_;
+  std::vector<tasks::WindowAnswers> answers_;
+};
+
 class AnswerTask {
  public:
   /// The model is opened for Purpose::kAnswer and outlives the task. Throws Error for settings that
   /// do not fit each other or the model.
   AnswerTask(const Model& model, const AnswerSettings& settings);
 
-  /// A result for each request, in their order. A passage that several requests share is tokenized
-  /// once. Thread rule: that of Predictor.
+  /// A result for each request, in their order. Thread rule: that of Predictor.
   std::vector<AnswerResult> run(std::span<const AnswerRequest> requests);
 
   /// Answers all questions of a SQuAD file on all ranks of `world`; rank 0 alone gets the answers.
@@ -66,16 +95,12 @@ class AnswerTask {
                                           comm::Communicator& world = comm::alone());
 
  private:
-  std::vector<tasks::WindowAnswers> predict(const tasks::SquadFeatures& features,
-                                            const tasks::SquadAnswerer& answerer,
-                                            const std::function<void(int64_t)>& after_batch,
-                                            comm::Communicator& world);
+  void run(AnswerJob& job, const std::function<void(int64_t)>& after_batch,
+           comm::Communicator& world);
 
   const text::Tokenizer& tokenizer_;
   AnswerSettings settings_;
-  bert::QuestionAnsweringModel model_;
-  TaskPass pass_;
-  Predictor predictor_;
+  WindowRunner runner_;
 };
 
 }  // namespace bertha::infer

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "infer/rank_batches.h"
 #include "tasks/classification/labelled_texts.h"
 
 namespace bertha::infer {
@@ -32,13 +31,6 @@ std::vector<double> outputs(std::span<const float> logits, ProblemType problem) 
   return values;
 }
 
-ClassifyResult result_of(std::span<const float> logits, ProblemType problem) {
-  ClassifyResult result = {.probabilities = outputs(logits, problem)};
-  const auto& all = result.probabilities;
-  result.best = std::max_element(all.begin(), all.end()) - all.begin();
-  return result;
-}
-
 const ClassifySettings& checked(const ClassifySettings& settings, const bert::Config& config) {
   BERTHA_CHECK(settings.max_tokens > kShortest && settings.max_tokens <= config.max_tokens() &&
                settings.batch_texts > 0);
@@ -46,6 +38,14 @@ const ClassifySettings& checked(const ClassifySettings& settings, const bert::Co
 }
 
 }  // namespace
+
+ClassifyResult classify_result(std::span<const float> logits, ProblemType problem) {
+  ClassifyResult result = {.logits = {logits.begin(), logits.end()},
+                           .probabilities = outputs(logits, problem)};
+  const auto& all = result.probabilities;
+  result.best = std::max_element(all.begin(), all.end()) - all.begin();
+  return result;
+}
 
 ProblemType problem_type_of(const bert::HeadConfig& head, int64_t classes) {
   if (head.problem_type == "multi_label_classification") return ProblemType::kMultiLabel;
@@ -56,36 +56,32 @@ ProblemType problem_type_of(const bert::HeadConfig& head, int64_t classes) {
   return ProblemType::kSingleLabel;
 }
 
+ClassifyJob::ClassifyJob(std::span<const ClassifyRequest> requests,
+                         const text::Tokenizer& tokenizer, const ClassifySettings& settings)
+    : problem_(settings.problem), results_(requests.size()) {
+  tokens_.clear();
+  for (const ClassifyRequest& request : requests) {
+    const text::ModelInput input = tasks::classifier_input(request.text, request.pair, tokenizer,
+                                                           settings.max_tokens, settings.cut_left);
+    text::append(input, tokens_);
+    cut_.push_back(input.cut ? 1 : 0);
+  }
+}
+
 ClassifyTask::ClassifyTask(const Model& model, const ClassifySettings& settings)
     : tokenizer_(model.tokenizer()),
       settings_(checked(settings, model.config())),
-      model_(model.config(), model.parameters()),
-      pass_("classification", model_),
-      predictor_(
-          model.device(), model.parameters().compute_dtype(), pass_,
-          {.tokens = settings.batch_texts * settings.max_tokens, .sequences = settings.batch_texts},
-          model.parameters().table().has_token_types()) {}
+      runner_(model, Purpose::kClassify,
+              {.tokens = settings.batch_texts * settings.max_tokens,
+               .sequences = settings.batch_texts}) {}
 
 std::vector<ClassifyResult> ClassifyTask::run(std::span<const ClassifyRequest> requests,
                                               comm::Communicator& world) {
-  const int64_t count = std::ssize(requests);
-  const int64_t each = settings_.batch_texts;
-  std::vector<ClassifyResult> results;
-  const auto fill = [&](int64_t batch, RaggedBatch& to) {
-    for (int64_t i = batch * each; i < std::min(count, (batch + 1) * each); ++i) {
-      const ClassifyRequest& request = requests[static_cast<size_t>(i)];
-      tasks::append_text(request.text, request.pair, tokenizer_, settings_.max_tokens, to);
-    }
-  };
-  const auto use = [&](int64_t, const RaggedBatch& batch, std::span<const float> logits) {
-    const auto classes = logits.size() / static_cast<size_t>(batch.sequences());
-    for (; !logits.empty(); logits = logits.subspan(classes)) {
-      results.push_back(result_of(logits.first(classes), settings_.problem));
-    }
-  };
-  predict_batches(predictor_, {.batches = (count + each - 1) / each, .fill = fill, .use = use},
-                  world);
-  return results;
+  ClassifyJob job(requests, tokenizer_, settings_);
+  const BatchRoom room = {.tokens = INT64_MAX, .windows = settings_.batch_texts};
+  runner_.run(batches_of(job, room, WindowOrder::kAsTheyAre), world);
+  if (!world.leads()) return {};
+  return std::move(job.results());
 }
 
 }  // namespace bertha::infer

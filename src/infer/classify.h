@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "bert/classification.h"
 #include "comm/communicator.h"
 #include "infer/model.h"
-#include "infer/predictor.h"
+#include "infer/window_job.h"
+#include "infer/window_runner.h"
 
 namespace bertha::infer {
 
@@ -31,6 +31,7 @@ struct ClassifyRequest {
 };
 
 struct ClassifyResult {
+  std::vector<float> logits{};  ///< of each class
   /// Of each class; for kSingleLabel they add up to 1. For kRegression the values.
   std::vector<double> probabilities;
   int64_t best = 0;  ///< the most probable class
@@ -40,6 +41,41 @@ struct ClassifySettings {
   int64_t max_tokens = 128;  ///< longer texts are cut; of a pair the longer one
   int64_t batch_texts = 32;  ///< texts that run together
   ProblemType problem = ProblemType::kSingleLabel;
+  std::optional<bool> cut_left{};  ///< which end is cut; nothing: as the tokenizer's files say
+};
+
+/// The result for the logits of a text.
+ClassifyResult classify_result(std::span<const float> logits, ProblemType problem);
+
+/// Texts, or pairs of them, a window each.
+class ClassifyJob final : public WindowJob {
+ public:
+  /// Throws Error for a text without a token.
+  ClassifyJob(std::span<const ClassifyRequest> requests, const text::Tokenizer& tokenizer,
+              const ClassifySettings& settings);
+
+  int64_t windows() const override { return tokens_.sequences(); }
+  WindowSize size(int64_t window) const override {
+    return {.tokens = sequence_length(tokens_, window)};
+  }
+  void append(int64_t window, RaggedBatch& batch, std::vector<int32_t>& rows) const override {
+    (void)rows;
+    append_sequence(tokens_, window, batch);
+  }
+  void take(int64_t window, std::span<const float> result) override {
+    results_[static_cast<size_t>(window)] = classify_result(result, problem_);
+  }
+
+  /// Whether tokens of a request are missing.
+  bool cut(int64_t request) const { return cut_[static_cast<size_t>(request)] != 0; }
+  /// A result for each request, in their order.
+  std::vector<ClassifyResult>& results() { return results_; }
+
+ private:
+  ProblemType problem_;
+  RaggedBatch tokens_;
+  std::vector<uint8_t> cut_;
+  std::vector<ClassifyResult> results_;
 };
 
 class ClassifyTask {
@@ -55,9 +91,7 @@ class ClassifyTask {
  private:
   const text::Tokenizer& tokenizer_;
   ClassifySettings settings_;
-  bert::ClassificationModel model_;
-  TaskPass pass_;
-  Predictor predictor_;
+  WindowRunner runner_;
 };
 
 }  // namespace bertha::infer

@@ -1,13 +1,10 @@
 #include "infer/embed.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/strings.h"
-#include "ops/convert.h"
-#include "ops/copy.h"
 #include "text/tokenizer_settings.h"
 
 namespace bertha::infer {
@@ -36,13 +33,15 @@ std::string prompt_of(const SentenceModules& modules, const EmbedChoice& choice)
        names.empty() ? "none" : join(names, ", "));
 }
 
-/// The folder's layers without Normalize, or with one at the end.
+/// The folder's layers, or with the choice's number of elements, then Normalize or none, at the
+/// end.
 std::vector<SentenceLayer> layers_of(const SentenceModules& modules, const EmbedChoice& choice) {
   std::vector<SentenceLayer> layers = modules.layers;
-  if (!choice.normalize) return layers;
-  std::erase_if(
+  if (!choice.normalize && !choice.dimensions) return layers;
+  const auto scaled = std::erase_if(
       layers, [](const SentenceLayer& layer) { return std::holds_alternative<UnitLength>(layer); });
-  if (*choice.normalize) layers.emplace_back(UnitLength());
+  if (choice.dimensions) layers.emplace_back(FirstElements{*choice.dimensions});
+  if (choice.normalize.value_or(scaled > 0)) layers.emplace_back(UnitLength());
   return layers;
 }
 
@@ -97,82 +96,66 @@ EmbedSettings embed_settings(const ModelDefinition& model,
   return settings;
 }
 
-void EmbedTask::EncoderPass::run(Context& context, const PassInputs& inputs, Out result) {
-  encoder_.forward(context, inputs.encoder, bert::Keep::kNothing, saved_);
-  if (saved_.y.dtype() != DType::kF32) {
-    ops::convert(context, {.from = saved_.y, .to = result});
-  } else {
-    ops::copy(context, {.from = saved_.y, .to = result});
+EmbedJob::EmbedJob(std::span<const EmbedRequest> requests, const text::Tokenizer& tokenizer,
+                   std::shared_ptr<const EmbedSettings> settings, bool parallel)
+    : tokenizer_(tokenizer),
+      settings_(std::move(settings)),
+      skipped_(settings_->include_prompt ? 0 : prompt_tokens(tokenizer_, *settings_)),
+      results_(requests.size()) {
+  constexpr int64_t kGrain = 16;
+  const int64_t count = std::ssize(requests);
+  std::vector<text::ModelInput> inputs(requests.size());
+  parallel_for(count, parallel ? kGrain : count, [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    inputs[at] = tokenize(requests[at]);
+    if (inputs[at].ids.empty()) fail("text {} has no token", i + 1);
+  });
+  const int64_t special = tokenizer_.settings().sequence.special_tokens(false);
+  const int32_t unknown = tokenizer_.specials().unk;
+  tokens_.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    text::append(inputs[i], tokens_);
+    results_[i].tokens = std::ssize(inputs[i].ids);
+    results_[i].cut = inputs[i].cut;
+    results_[i].unknown.add(inputs[i].ids, unknown);
+    results_[i].unknown.tokens -= special;
   }
+}
+
+text::ModelInput EmbedJob::tokenize(const EmbedRequest& request) const {
+  const EmbedSettings& settings = *settings_;
+  if (request.ids) {
+    return text::fitted_input(tokenizer_, {.ids = {request.ids->begin(), request.ids->end()}},
+                              std::nullopt, settings.max_tokens, settings.cut_left);
+  }
+  const std::string text = settings.prompt + std::string(request.text);
+  return text::model_input(tokenizer_, text, std::nullopt, settings.max_tokens, settings.cut_left);
+}
+
+void EmbedJob::take(int64_t window, std::span<const float> result) {
+  EmbedResult& to = results_[static_cast<size_t>(window)];
+  if (settings_->all_tokens) {
+    to.vector.assign(result.begin(), result.end());
+    return;
+  }
+  const int64_t hidden_size = std::ssize(result) / to.tokens;
+  const int64_t skipped = std::min(skipped_, to.tokens - 1);
+  to.vector =
+      apply_layers(settings_->layers, pool(result, hidden_size, settings_->pooling, skipped));
 }
 
 EmbedTask::EmbedTask(const Model& model, const EmbedSettings& settings)
     : tokenizer_(model.tokenizer()),
-      hidden_size_(model.config().hidden_size),
-      settings_(checked(settings, model.config())),
-      skipped_(settings_.include_prompt ? 0 : prompt_tokens(tokenizer_, settings_)),
-      pass_(model),
-      predictor_(model.device(), model.parameters().compute_dtype(), pass_,
-                 {.tokens = settings.batch_tokens,
-                  .sequences = settings.batch_tokens / shortest(model, settings)}) {}
-
-std::vector<text::ModelInput> EmbedTask::tokenize(std::span<const EmbedRequest> requests) const {
-  std::vector<text::ModelInput> inputs(requests.size());
-  parallel_for(std::ssize(requests), 16, [&](int64_t i) {
-    const auto at = static_cast<size_t>(i);
-    const std::string text = settings_.prompt + std::string(requests[at].text);
-    inputs[at] = text::model_input(tokenizer_, text, std::nullopt, settings_.max_tokens);
-    if (inputs[at].ids.empty()) fail("text {} has no token", i + 1);
-  });
-  return inputs;
-}
+      settings_(std::make_shared<EmbedSettings>(checked(settings, model.config()))),
+      runner_(model, Purpose::kEmbed,
+              {.tokens = settings.batch_tokens,
+               .sequences = settings.batch_tokens / shortest(model, settings)}) {}
 
 std::vector<EmbedResult> EmbedTask::run(std::span<const EmbedRequest> requests) {
-  const std::vector<text::ModelInput> tokens = tokenize(requests);
-  std::vector<EmbedResult> results(requests.size());
-  const int64_t special = tokenizer_.settings().sequence.special_tokens(false);
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    results[i].cut = tokens[i].cut;
-    results[i].unknown.add(tokens[i].ids, tokenizer_.specials().unk);
-    results[i].unknown.tokens -= special;
-  }
-  std::vector<size_t> order(tokens.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return tokens[a].ids.size() > tokens[b].ids.size(); });
-  for (size_t begin = 0; begin < order.size();) {
-    size_t end = begin;
-    int64_t total = 0;
-    const auto length = [&](size_t member) { return std::ssize(tokens[order[member]].ids); };
-    while (end < order.size() && total + length(end) <= settings_.batch_tokens) {
-      total += length(end++);
-    }
-    run_batch(tokens, std::span(order).subspan(begin, end - begin), results);
-    begin = end;
-  }
-  return results;
-}
-
-void EmbedTask::run_batch(const std::vector<text::ModelInput>& inputs,
-                          std::span<const size_t> members, std::vector<EmbedResult>& results) {
-  batch_.clear();
-  for (const size_t member : members) {
-    const auto& [ids, segments, offsets, cut] = inputs[member];
-    batch_.ids.insert(batch_.ids.end(), ids.begin(), ids.end());
-    batch_.segments.insert(batch_.segments.end(), segments.begin(), segments.end());
-    for (size_t i = 0; i < ids.size(); ++i) batch_.positions.push_back(static_cast<int32_t>(i));
-    batch_.seq_start.push_back(static_cast<int32_t>(batch_.ids.size()));
-  }
-  const std::span<const float> hidden = predictor_.run(batch_);
-  for (size_t i = 0; i < members.size(); ++i) {
-    const auto begin = static_cast<size_t>(batch_.seq_start[i] * hidden_size_);
-    const auto end = static_cast<size_t>(batch_.seq_start[i + 1] * hidden_size_);
-    const int64_t tokens = batch_.seq_start[i + 1] - batch_.seq_start[i];
-    const int64_t skipped = std::min(skipped_, tokens - 1);
-    results[members[i]].vector = apply_layers(
-        settings_.layers,
-        pool(hidden.subspan(begin, end - begin), hidden_size_, settings_.pooling, skipped));
-  }
+  EmbedJob job(requests, tokenizer_, settings_, true);
+  const BatchRoom room = {.tokens = settings_->batch_tokens, .windows = INT64_MAX};
+  runner_.run(batches_of(job, room, WindowOrder::kLongestFirst), comm::alone());
+  return std::move(job.results());
 }
 
 }  // namespace bertha::infer

@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bert/pretraining.h"
 #include "infer/model.h"
-#include "infer/predictor.h"
-#include "text/model_input.h"
+#include "infer/window_job.h"
+#include "infer/window_runner.h"
 
 namespace bertha::infer {
 
@@ -38,6 +37,38 @@ struct FillSettings {
   int64_t batch_tokens = 4096;  ///< tokens of a forward pass; at least those that the model takes
 };
 
+/// The most rows of a batch of several texts: a row has a logit for each piece.
+inline constexpr int64_t kFillRows = 64;
+
+/// Texts with [MASK], a window each.
+class FillJob final : public WindowJob {
+ public:
+  /// The texts must outlive the job. Throws Error for a text without [MASK] and for one with more
+  /// tokens than `max_tokens`. Only the pieces `targets` are candidates; without any, all are.
+  FillJob(std::span<const FillRequest> requests, const text::Tokenizer& tokenizer,
+          int64_t max_tokens, std::vector<int32_t> targets = {});
+
+  int64_t windows() const override { return tokens_.sequences(); }
+  WindowSize size(int64_t window) const override;
+  void append(int64_t window, RaggedBatch& batch, std::vector<int32_t>& rows) const override;
+  void take(int64_t window, std::span<const float> result) override;
+
+  /// The tokens of a request, special tokens included.
+  std::span<const int32_t> ids(int64_t request) const;
+  /// A result for each request, in their order.
+  std::vector<FillResult>& results() { return results_; }
+
+ private:
+  void add(std::string_view text, int64_t max_tokens);
+
+  std::vector<FillRequest> requests_;
+  const text::Tokenizer& tokenizer_;
+  std::vector<int32_t> targets_;
+  RaggedBatch tokens_;
+  std::vector<std::vector<int32_t>> masks_;  ///< of each text: places of [MASK]
+  std::vector<FillResult> results_;
+};
+
 class FillTask {
  public:
   /// The model is opened for Purpose::kFill and outlives the task.
@@ -48,42 +79,10 @@ class FillTask {
   std::vector<FillResult> run(std::span<const FillRequest> requests);
 
  private:
-  /// The logits [R,V] of the language model head for the rows that are picked.
-  class MaskedPass final : public ForwardPass {
-   public:
-    explicit MaskedPass(const Model& model)
-        : vocabulary_size_(model.config().vocab_size), model_(model.config(), model.parameters()) {}
-    std::string_view name() const override { return "fill"; }
-    Shape result_shape(const BatchSize& size) const override {
-      return {size.rows, vocabulary_size_};
-    }
-    void run(Context& context, const PassInputs& inputs, Out result) override {
-      model_.masked_logits(context, inputs.encoder, inputs.rows, result);
-    }
-
-   private:
-    int64_t vocabulary_size_;
-    bert::PretrainingModel model_;
-  };
-
-  /// Texts that run together.
-  struct Batch {
-    RaggedBatch tokens;
-    std::vector<int32_t> rows;             ///< of all [MASK]
-    std::vector<int64_t> masks_of_member;  ///< how many rows each text has
-  };
-
-  text::ModelInput tokenize(std::string_view text) const;
-  void add(const text::ModelInput& input, Batch& batch) const;
-  void finish(std::span<const FillRequest> requests, const Batch& batch,
-              std::span<FillResult> results);
-
   const text::Tokenizer& tokenizer_;
   int64_t max_tokens_;
-  int64_t padded_vocabulary_;
   FillSettings settings_;
-  MaskedPass pass_;
-  Predictor predictor_;
+  WindowRunner runner_;
 };
 
 }  // namespace bertha::infer

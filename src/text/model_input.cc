@@ -17,7 +17,7 @@ void keep(int64_t count, bool left, EncodedText& tokens) {
     values.erase(begin, begin + surplus);
   };
   cut(tokens.ids);
-  cut(tokens.offsets);
+  if (!tokens.offsets.empty()) cut(tokens.offsets);
 }
 
 EncodedText encode(const Tokenizer& tokenizer, std::string_view text) {
@@ -61,23 +61,38 @@ ModelInput with_special_tokens(const Tokenizer& tokenizer, const EncodedText& fi
   return input;
 }
 
-ModelInput model_input(const Tokenizer& tokenizer, std::string_view text,
-                       std::optional<std::string_view> pair, int64_t max_tokens) {
+ModelInput fitted_input(const Tokenizer& tokenizer, EncodedText first,
+                        std::optional<EncodedText> second, int64_t max_tokens,
+                        std::optional<bool> cut_left) {
   const TokenizerSettings& settings = tokenizer.settings();
-  const bool two = pair.has_value();
-  EncodedText first = encode(tokenizer, text);
-  EncodedText second = two ? encode(tokenizer, *pair) : EncodedText{};
-  const int64_t total = std::ssize(first.ids) + std::ssize(second.ids);
+  const bool two = second.has_value();
+  const int64_t count = std::ssize(first.ids);
+  const int64_t other = two ? std::ssize(second->ids) : 0;
   Truncation truncation = settings.truncation.value_or(Truncation{});
-  truncation.left = settings.truncate_left;
-  const RemainingTokens remaining = remaining_tokens(
-      truncation, max_tokens - settings.sequence.special_tokens(two), std::ssize(first.ids),
-      two ? std::optional(std::ssize(second.ids)) : std::nullopt);
+  truncation.left = cut_left.value_or(settings.truncate_left);
+  const RemainingTokens remaining =
+      remaining_tokens(truncation, max_tokens - settings.sequence.special_tokens(two), count,
+                       two ? std::optional(other) : std::nullopt);
   keep(remaining.first, truncation.left, first);
-  keep(remaining.second, truncation.left, second);
-  ModelInput input = with_special_tokens(tokenizer, first, two ? &second : nullptr);
-  input.cut = std::ssize(first.ids) + std::ssize(second.ids) < total;
+  if (two) keep(remaining.second, truncation.left, *second);
+  ModelInput input = with_special_tokens(tokenizer, first, two ? &*second : nullptr);
+  input.cut = std::ssize(first.ids) + (two ? std::ssize(second->ids) : 0) < count + other;
   return input;
+}
+
+ModelInput model_input(const Tokenizer& tokenizer, std::string_view text,
+                       std::optional<std::string_view> pair, int64_t max_tokens,
+                       std::optional<bool> cut_left) {
+  return fitted_input(tokenizer, encode(tokenizer, text),
+                      pair ? std::optional(encode(tokenizer, *pair)) : std::nullopt, max_tokens,
+                      cut_left);
+}
+
+void append(const ModelInput& input, RaggedBatch& batch) {
+  batch.ids.insert(batch.ids.end(), input.ids.begin(), input.ids.end());
+  batch.segments.insert(batch.segments.end(), input.segments.begin(), input.segments.end());
+  for (int32_t i = 0; i < std::ssize(input.ids); ++i) batch.positions.push_back(i);
+  batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
 }
 
 }  // namespace bertha::text

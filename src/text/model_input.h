@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/ragged_batch.h"
 #include "text/tokenizer.h"
 
 namespace bertha::text {
@@ -34,9 +35,18 @@ struct EncodedText {
 ModelInput with_special_tokens(const Tokenizer& tokenizer, const EncodedText& first,
                                const EncodedText* second);
 
-/// Makes the input; with special tokens it has at most `max_tokens`. Throws Error when the
-/// vocabulary lacks a special token of the template.
+/// Makes the input; with special tokens it has at most `max_tokens`. `cut_left` says which end of a
+/// text is cut; nothing: the one that the tokenizer's files name. Throws Error when the vocabulary
+/// lacks a special token of the template.
 ModelInput model_input(const Tokenizer& tokenizer, std::string_view text,
-                       std::optional<std::string_view> pair, int64_t max_tokens);
+                       std::optional<std::string_view> pair, int64_t max_tokens,
+                       std::optional<bool> cut_left = std::nullopt);
+/// The same for texts that are tokens already.
+ModelInput fitted_input(const Tokenizer& tokenizer, EncodedText first,
+                        std::optional<EncodedText> second, int64_t max_tokens,
+                        std::optional<bool> cut_left = std::nullopt);
+
+/// Appends the input as a sequence of its own.
+void append(const ModelInput& input, RaggedBatch& batch);
 
 }  // namespace bertha::text

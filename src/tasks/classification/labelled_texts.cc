@@ -9,7 +9,6 @@
 #include "core/strings.h"
 #include "io/text_file.h"
 #include "tasks/table/table_reader.h"
-#include "text/model_input.h"
 #include "text/tokenizer_settings.h"
 
 namespace bertha::tasks {
@@ -115,27 +114,11 @@ void take_rows(const Table& table, const Columns& columns, LabelledTexts& result
   }
 }
 
-/// Cuts the longer of the two, token by token, until both fit.
-void truncate_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, int64_t room) {
+/// Cuts the longer of the two, token by token, until both fit. Returns whether it cut.
+bool truncate_pair(std::vector<int32_t>& a, std::vector<int32_t>& b, int64_t room) {
+  const bool cut = std::ssize(a) + std::ssize(b) > room;
   while (std::ssize(a) + std::ssize(b) > room) (a.size() > b.size() ? a : b).pop_back();
-}
-
-/// The input of a text, or two. The recipe's way to cut pairs holds where the tokenizer's files say
-/// nothing about it.
-text::ModelInput cut_input(std::string_view text, std::optional<std::string_view> pair,
-                           const text::Tokenizer& tokenizer, int64_t max_tokens) {
-  const text::TokenizerSettings& settings = tokenizer.settings();
-  const int64_t room = max_tokens - settings.sequence.special_tokens(pair.has_value());
-  if (room < 0) fail("the tokenizer adds more special tokens than the {} of a row", max_tokens);
-  if (settings.truncation || settings.truncate_left) {
-    return text::model_input(tokenizer, text, pair, max_tokens);
-  }
-  text::EncodedText first;
-  text::EncodedText second;
-  tokenizer.encode(text, first.ids);
-  if (pair) tokenizer.encode(*pair, second.ids);
-  truncate_pair(first.ids, second.ids, room);
-  return text::with_special_tokens(tokenizer, first, pair ? &second : nullptr);
+  return cut;
 }
 
 }  // namespace
@@ -187,15 +170,31 @@ void LabelledTexts::keep_labelled() {
   if (rows.empty()) fail("{}: no row with a label", path);
 }
 
+text::ModelInput classifier_input(std::string_view text, std::optional<std::string_view> pair,
+                                  const text::Tokenizer& tokenizer, int64_t max_tokens,
+                                  std::optional<bool> cut_left) {
+  const text::TokenizerSettings& settings = tokenizer.settings();
+  const int64_t room = max_tokens - settings.sequence.special_tokens(pair.has_value());
+  if (room < 0) fail("the tokenizer adds more special tokens than the {} of a row", max_tokens);
+  text::ModelInput input;
+  if (settings.truncation || cut_left.value_or(settings.truncate_left)) {
+    input = text::model_input(tokenizer, text, pair, max_tokens, cut_left);
+  } else {
+    text::EncodedText first;
+    text::EncodedText second;
+    tokenizer.encode(text, first.ids);
+    if (pair) tokenizer.encode(*pair, second.ids);
+    const bool cut = truncate_pair(first.ids, second.ids, room);
+    input = text::with_special_tokens(tokenizer, first, pair ? &second : nullptr);
+    input.cut = cut;
+  }
+  if (input.ids.empty()) fail("the text \"{}\" has no token", text);
+  return input;
+}
+
 void append_text(std::string_view text, std::optional<std::string_view> pair,
                  const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch) {
-  const text::ModelInput input = cut_input(text, pair, tokenizer, max_tokens);
-  if (input.ids.empty()) fail("the text \"{}\" has no token", text);
-  const int64_t begin = batch.tokens();
-  batch.ids.insert(batch.ids.end(), input.ids.begin(), input.ids.end());
-  batch.segments.insert(batch.segments.end(), input.segments.begin(), input.segments.end());
-  for (int32_t i = 0; i < batch.tokens() - begin; ++i) batch.positions.push_back(i);
-  batch.seq_start.push_back(static_cast<int32_t>(batch.tokens()));
+  text::append(classifier_input(text, pair, tokenizer, max_tokens), batch);
 }
 
 }  // namespace bertha::tasks

@@ -12,6 +12,7 @@
 
 #include "core/ragged_batch.h"
 #include "tasks/problems.h"
+#include "text/model_input.h"
 #include "text/tokenizer.h"
 
 namespace bertha::tasks {
@@ -56,9 +57,14 @@ LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& c
 LabelledTexts parse_labelled_texts(std::string_view contents, const std::string& path,
                                    const ColumnChoice& columns);
 
-/// Appends a text, or two, with special tokens as a sequence. If two texts are too long together,
-/// tokens are removed from the end of the longer one until both fit, or as the tokenizer's files
-/// say. Throws Error when no token remains.
+/// The input of a classifier for a text, or two, with special tokens. If two texts are too long
+/// together, tokens are removed from the end of the longer one until both fit, or as the
+/// tokenizer's files say. `cut_left` goes before the side that they name. Throws Error when no
+/// token remains.
+text::ModelInput classifier_input(std::string_view text, std::optional<std::string_view> pair,
+                                  const text::Tokenizer& tokenizer, int64_t max_tokens,
+                                  std::optional<bool> cut_left = std::nullopt);
+/// Appends it as a sequence.
 void append_text(std::string_view text, std::optional<std::string_view> pair,
                  const text::Tokenizer& tokenizer, int64_t max_tokens, RaggedBatch& batch);
 

@@ -213,6 +213,7 @@ bool SquadFeatures::make_example(int64_t question, SquadExample& example, Answer
   if (std::ssize(example.ids) > options_.max_query_length) {
     example.ids.resize(static_cast<size_t>(options_.max_query_length));
     example.ids.shrink_to_fit();
+    example.truncated = true;
   }
   return true;
 }
@@ -265,6 +266,9 @@ void SquadFeatures::cut(int64_t example, const Answer& answer) {
   const int64_t room = options_.max_seq_length - std::ssize(of.ids) - 3;
   of.first_window = std::ssize(windows_);
   for (int64_t begin = 0; begin < tokens;) {
+    if (std::ssize(windows_) == options_.max_windows) {
+      fail("the questions need more than {} windows", options_.max_windows);
+    }
     const int64_t length = std::min(tokens - begin, room);
     SquadWindow window{.example = static_cast<int32_t>(example),
                        .begin = static_cast<int32_t>(begin),

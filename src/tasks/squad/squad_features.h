@@ -6,6 +6,7 @@
 // three numbers; its ids are assembled when a batch is made.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ struct SquadFeatureOptions {
   bool training = false;          ///< find the answers; every question needs exactly one
   bool version_2 = false;         ///< questions without an answer are allowed
   int64_t threads = 1;
+  /// Throws Error when the questions need more windows.
+  int64_t max_windows = std::numeric_limits<int32_t>::max();
 };
 
 /// Throws Error that names the option when the lengths leave no token for the passage.
@@ -49,6 +52,7 @@ struct SquadExample {
   int64_t question = 0;  ///< index in the file
   int64_t passage = 0;
   std::vector<int32_t> ids;  ///< of the question, truncated
+  bool truncated = false;    ///< the question has more tokens
   int64_t first_window = 0;
   int64_t windows = 0;
 };
