@@ -38,15 +38,16 @@ function show(box, reply, body, took) {
   const answer = reply.answers[0];
   const best = answer.best.filter((candidate) => candidate.end > candidate.start);
   const reading = element("div", {class: "reading text", role: "group", "aria-label": "Passage with the answer marked", tabindex: "0"});
+  const first = answer.no_answer ? -1 : 0;
   const mark = (index) => markIn(reading, body.passage, best[index]);
   box.append(headline(answer, best));
   if (best.length > 0) {
-    mark(answer.no_answer ? -1 : 0);
+    mark(first);
     box.append(reading);
-    box.append(element("h3", {}, "Candidates"), candidateList("Candidates", best.map((candidate) => ({
-      text: candidate.text, bar: bar(candidate.confidence), number: percent(candidate.confidence)})), mark));
+    box.append(element("h2", {class: "minor"}, "Candidates"), candidateList("Candidates", best.map((candidate) => ({
+      text: candidate.text, bar: bar(candidate.confidence), number: percent(candidate.confidence)})), mark, first));
   }
-  box.append(noAnswer(answer), facts(answer, reply, took), programs("v1/answer", body, hasKey()));
+  box.append(...noAnswer(answer), facts(answer, reply, took), programs("v1/answer", body, hasKey()));
   scrollToMark(reading);
 }
 
@@ -59,14 +60,14 @@ function headline(answer, best) {
 
 function noAnswer(answer) {
   const share = answer.no_answer_confidence;
-  if (typeof share !== "number") return undefined;
-  return element("div", {class: "candidate lone"}, element("span", {class: "what"}, "No answer in the passage"),
-    bar(share), element("span", {class: "number"}, percent(share)));
+  if (typeof share !== "number") return [];
+  return [element("div", {class: "candidate lone"}, element("span", {class: "what"}, "No answer in the passage"),
+    bar(share), element("span", {class: "number"}, percent(share)))];
 }
 
 function facts(answer, reply, took) {
   const parts = [];
-  if (answer.windows) parts.push(`read in ${count(answer.windows, "window")}`);
+  if (answer.windows) parts.push(`Read in ${count(answer.windows, "window")}`);
   if (reply.usage?.tokens) parts.push(count(reply.usage.tokens, "token"));
   parts.push(milliseconds(took));
   if (answer.windows_skipped) parts.push(`${count(answer.windows_skipped, "window")} not read`);
@@ -89,7 +90,7 @@ function markIn(reading, passage, candidate) {
 function scrollToMark(reading) {
   const mark = reading.querySelector("mark");
   if (!mark) return;
-  const above = mark.offsetTop - reading.offsetTop;
+  const above = mark.offsetTop;
   if (above < reading.scrollTop || above + mark.offsetHeight > reading.scrollTop + reading.clientHeight) {
     reading.scrollTop = above - reading.clientHeight / 3;
   }

@@ -20,12 +20,9 @@ export function startFillTab(models, onKeyRefused) {
     if (!text.value.includes(gap)) throw new Error(`Write ${gap} where a word is missing.`);
     const body = {model: model.id, text: text.value, top: 5};
     const reply = await call("v1/fill", body, signal);
-    return (box) => show(box, gapsOf(reply.masks), body, gap);
+    return (box) => show(box, reply.masks, body, gap);
   });
 }
-
-// One text gives its list of gaps, or, as the first of several texts would, a list of such lists.
-const gapsOf = (masks) => (Array.isArray(masks[0]?.[0]) ? masks[0] : masks);
 
 const word = (token) => token.replace(/^##/, "");
 
@@ -43,7 +40,7 @@ function show(box, gaps, body, mask) {
     const title = gaps.length === 1 ? "Candidates" : `Gap ${index + 1}`;
     const rows = candidates.map((candidate) => ({
       text: candidate.token, bar: bar(candidate.probability), number: percent(candidate.probability)}));
-    box.append(element("h3", {}, title), candidateList(title, rows, (row) => { chosen[index] = row; write(); }));
+    box.append(element("h2", {class: "minor"}, title), candidateList(title, rows, (row) => { chosen[index] = row; write(); }));
   });
   box.append(programs("v1/fill", body, hasKey()));
 }

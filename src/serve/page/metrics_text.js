@@ -15,9 +15,8 @@ export function parseMetrics(text) {
 }
 
 // The sum of a family's series, or undefined if there is none.
-export function total(families, name, wanted = () => true) {
-  const series = families.get(name);
-  return series?.filter(({labels}) => wanted(labels)).reduce((sum, {value}) => sum + value, 0);
+export function total(families, name) {
+  return families.get(name)?.reduce((sum, {value}) => sum + value, 0);
 }
 
 // Counts by upper bound, not cumulative, summed over the series.

@@ -7,7 +7,7 @@ import {startCompareTab} from "./compare_tab.js";
 import {byId, count} from "./elements.js";
 import {startFillTab} from "./fill_tab.js";
 import {startRankTab} from "./rank_tab.js";
-import {call, callForText, setKey} from "./requests.js";
+import {call, callForText, setKey, watchStatus} from "./requests.js";
 import {startServerTab} from "./server_tab.js";
 
 const tabs = [
@@ -23,6 +23,7 @@ const panelOf = ({name}) => byId(`panel-${name}`);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function setStatus(kind, text) {
+  if (byId("status").textContent === text) return;
   byId("status").className = `status ${kind}`;
   byId("status").textContent = text;
 }
@@ -121,7 +122,13 @@ async function start() {
   try {
     const models = await listOfModels();
     showTabs(models);
-    setStatus("good", `Ready, ${count(models.length, "model")}`);
+    const good = `Ready, ${count(models.length, "model")}`;
+    setStatus("good", good);
+    watchStatus((status) => {
+      if (status === 0) setStatus("bad", "No connection");
+      else if (status === 503) setStatus("busy", "Not ready");
+      else setStatus("good", good);
+    });
   } catch (error) {
     setStatus("bad", error.message);
   }

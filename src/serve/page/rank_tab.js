@@ -32,6 +32,7 @@ export function startRankTab(models, onKeyRefused) {
 function show(box, results, body) {
   const rows = results.map(({index, relevance_score: score}) => ({
     text: body.documents[index], bar: bar(score), number: score.toFixed(3)}));
-  box.append(element("p", {class: "answer text"}, rows[0].text), candidateList("Texts by relevance", rows),
-    programs("v1/rerank", body, hasKey()));
+  const list = candidateList("Texts by relevance", rows);
+  list.classList.add("long");
+  box.append(list, programs("v1/rerank", body, hasKey()));
 }

@@ -4,6 +4,10 @@
 let key = "";
 
 export const setKey = (value) => { key = value; };
+let watcher = () => {};
+
+// `watch(status)` is called with the status of each response, 0 if there was none.
+export const watchStatus = (watch) => { watcher = watch; };
 export const hasKey = () => key !== "";
 
 export class ServerError extends Error {
@@ -34,8 +38,10 @@ async function send(path, body, signal) {
       credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body)});
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    watcher(0);
     throw new ServerError(0, "The server does not answer. It may have stopped, or the connection is lost.");
   }
+  watcher(response.status);
   if (response.ok) return response;
   throw await errorOf(response);
 }

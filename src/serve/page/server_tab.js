@@ -11,10 +11,12 @@ const routes = {
   answer: "v1/answer", fill: "v1/fill", embed: "v1/embeddings, embed", classify: "predict, classify",
   rerank: "rerank, v1/rerank"};
 
-const rate = (name, wanted) => (before, after, seconds) => {
-  const now = total(after, name, wanted);
-  return now === undefined ? undefined : (now - (total(before, name, wanted) ?? 0)) / seconds;
+const rate = (name) => (before, after, seconds) => {
+  const now = total(after, name);
+  return now === undefined ? undefined : (now - (total(before, name) ?? 0)) / seconds;
 };
+const busyShare = (before, after, seconds) => rate("bertha_lane_busy_seconds_total")(before, after, seconds) /
+  (total(after, "bertha_lanes") || 1);
 const now = (name) => (_, after) => total(after, name);
 const milli = (seconds) => milliseconds(1000 * seconds);
 const plain = (value) => (value >= 100 || value === 0 ? Math.round(value) : value.toPrecision(2)).toLocaleString("en");
@@ -23,12 +25,12 @@ const memory = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${
 // What a tile shows: its value from two readings, and how it is written.
 const tiles = [
   {name: "Requests a second", value: rate("te_request_count"), write: plain},
-  {name: "Tokens a second", value: rate("te_request_input_length_sum"), write: plain},
+  {name: "Tokens a second", value: rate("bertha_batch_tokens_total"), write: plain},
   {name: "Median time", value: (a, b) => quantile(a, b, duration, 0.5), write: milli},
   {name: "99th percentile", value: (a, b) => quantile(a, b, duration, 0.99), write: milli},
   {name: "Predicted wait in the queue", value: now("bertha_queue_wait_predicted_seconds"), write: milli},
-  {name: "Refused as too many, a second", value: rate("bertha_requests_total", ({code}) => code === "429"), write: plain},
-  {name: "Share of the time computing", value: rate("bertha_lane_busy_seconds_total"), write: (share) => `${Math.round(100 * share)} %`},
+  {name: "Refused as too many, a second", value: rate("bertha_refused_total"), write: plain},
+  {name: "Share of the time computing", value: busyShare, write: (share) => `${Math.round(100 * share)} %`},
   {name: "Memory", value: now("process_resident_memory_bytes"), write: memory},
 ];
 
@@ -78,8 +80,8 @@ function spark() {
 
 function update(tile, before, after) {
   const value = tile.value(before.families, after.families, (after.at - before.at) / 1000);
-  tile.number.textContent = value === undefined ? "–" : tile.write(value);
-  tile.history.push(value ?? 0);
+  tile.number.textContent = Number.isFinite(value) ? tile.write(value) : "–";
+  tile.history.push(Number.isFinite(value) ? value : 0);
   if (tile.history.length > kept) tile.history.shift();
   const most = Math.max(...tile.history) || 1;
   const first = kept - tile.history.length;

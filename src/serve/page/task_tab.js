@@ -24,6 +24,7 @@ export function taskTab(name, models, onKeyRefused, run) {
       if (mine !== running) return;
       result.replaceChildren();
       show(result);
+      revealBelow(result);
     } catch (error) {
       if (mine !== running) return;
       if (error.name === "AbortError") return;
@@ -46,6 +47,11 @@ export function taskTab(name, models, onKeyRefused, run) {
   return submit;
 }
 
+// Where the result lies below the form, as on a narrow screen, the window scrolls to it.
+function revealBelow(result) {
+  if (result.getBoundingClientRect().top > window.innerHeight * 0.8) result.scrollIntoView({block: "start"});
+}
+
 // Shows the model's name, or a list where several are served. Returns a function that gives the chosen one.
 function modelChoice(name, models, place) {
   if (models.length < 2) {
@@ -59,8 +65,8 @@ function modelChoice(name, models, place) {
 }
 
 // The list of candidates: text, bar and number a row. `onChoose(index)`, if given, makes each row a button
-// that also answers to the pointer; the chosen row is the pressed one.
-export function candidateList(label, rows, onChoose) {
+// that also answers to the pointer. Row `first` is chosen at the start, none if it is -1.
+export function candidateList(label, rows, onChoose, first = 0) {
   const list = element("ol", {class: "candidates", "aria-label": label});
   const buttons = rows.map((row, index) => {
     const content = [element("span", {class: "what"}, row.text), row.bar, element("span", {class: "number"}, row.number)];
@@ -68,13 +74,13 @@ export function candidateList(label, rows, onChoose) {
       list.append(element("li", {}, element("div", {class: "candidate"}, ...content)));
       return undefined;
     }
-    const button = element("button", {type: "button", class: "candidate", "aria-pressed": String(index === 0)}, ...content);
+    const button = element("button", {type: "button", class: "candidate", "aria-pressed": String(index === first)}, ...content);
     button.addEventListener("click", () => choose(index));
     button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") onChoose(index); });
     list.append(element("li", {}, button));
     return button;
   });
-  let chosen = 0;
+  let chosen = first;
   if (onChoose) list.addEventListener("pointerleave", () => onChoose(chosen));
   function choose(index) {
     chosen = index;
