@@ -1,6 +1,6 @@
 #pragma once
 
-// What one client may cost. Every limit has a status in docs/guide/serve.md.
+// What one client may cost, with the status that refuses more.
 
 #include <chrono>
 #include <cstdint>
@@ -17,7 +17,8 @@ struct HttpLimits {
   /// Bodies in memory, of requests that are read or in progress: 503 above.
   int64_t total_body_bytes = 64 << 20;
   int64_t connections = 1024;  ///< more wait in the kernel's queue
-  int64_t pipelined = 16;      ///< requests of a connection that are read ahead
+  /// Bytes behind the request in progress that are read ahead.
+  int64_t read_ahead_bytes = 64 << 10;
 
   std::chrono::milliseconds handshake{10'000};  ///< TLS
   std::chrono::milliseconds header{10'000};     ///< first byte to end of header: 408

@@ -6,16 +6,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "core/strings.h"
+
 namespace bertha::serve {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  const char small = lower(c);
+  const char small = lower_ascii(c);
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
@@ -53,6 +51,7 @@ constexpr std::array kReasons = {
 }  // namespace
 
 bool same_field_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return lower_ascii(c); };
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
@@ -76,8 +75,12 @@ void HttpHeaders::add(std::string name, std::string value) {
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
-void HttpHeaders::set(std::string name, std::string value) {
+void HttpHeaders::remove(std::string_view name) {
   std::erase_if(fields_, [&](const Field& field) { return same_field_name(field.first, name); });
+}
+
+void HttpHeaders::set(std::string name, std::string value) {
+  remove(name);
   add(std::move(name), std::move(value));
 }
 

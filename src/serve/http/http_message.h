@@ -40,6 +40,7 @@ class HttpHeaders {
 
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
+  void remove(std::string_view name);
   size_t size() const { return fields_.size(); }
   bool empty() const { return fields_.empty(); }
 
@@ -53,7 +54,7 @@ bool percent_decode(std::string_view text, std::string& decoded);
 
 /// A whole request. The transport has checked its syntax, its limits and its key.
 struct HttpRequest {
-  std::string method;  ///< as sent: methods are case-sensitive
+  std::string method;  ///< as sent (methods are case-sensitive), but GET for HEAD
   /// Begins with '/', without the query. It is as sent: a route is compared byte for byte, so that
   /// /%6Detrics does not pass a proxy that guards /metrics. percent_decode() is for a segment that
   /// holds a name.
@@ -86,9 +87,9 @@ struct RequestSummary {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";  ///< empty: no Content-Type
-  HttpHeaders headers;
-  std::string body;
-  RequestSummary summary;
+  HttpHeaders headers = {};
+  std::string body = {};
+  RequestSummary summary = {};
 };
 
 /// Answers a request: from any thread, exactly once; later calls do nothing. If the last copy is

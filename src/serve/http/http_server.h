@@ -22,23 +22,23 @@ struct AccessRecord;
 struct HttpServerOptions {
   std::string host = "127.0.0.1";  ///< an address or a name; "::" is IPv4 and IPv6
   uint16_t port = 8080;            ///< 0: the system chooses, see HttpServer::port()
-  std::string unix_path;           ///< not empty: a unix socket in place of host and port
+  std::string unix_path = {};      ///< not empty: a unix socket in place of host and port
   int unix_mode = 0660;            ///< permissions of the socket
   int io_threads = 1;
-  HttpLimits limits;
+  HttpLimits limits = {};
 
-  std::string tls_cert_file;  ///< PEM chain; not empty: TLS 1.2 or later only
-  std::string tls_key_file;   ///< PEM
+  std::string tls_cert_file = {};  ///< PEM chain; not empty: TLS 1.2 or later only
+  std::string tls_key_file = {};   ///< PEM
 
-  std::string key_file;  ///< API keys, one a line; empty: no key is needed
+  std::string key_file = {};  ///< API keys, one a line; empty: no key is needed
   /// Whether a request needs no key. Null: as open_without_key().
-  std::function<bool(std::string_view method, std::string_view path)> is_public;
+  std::function<bool(std::string_view method, std::string_view path)> is_public = {};
   /// Origins whose pages may call the server, or "*". Empty: no CORS.
-  std::vector<std::string> cors_origins;
+  std::vector<std::string> cors_origins = {};
 
   ErrorBody error_body = plain_error;
-  std::function<void(const AccessRecord&)> access_log;  ///< called on I/O threads
-  Metrics* metrics = nullptr;                           ///< outlives the server
+  std::function<void(const AccessRecord&)> access_log = {};  ///< called on I/O threads
+  Metrics* metrics = nullptr;                                ///< outlives the server
 };
 
 /// Health, metrics and the page need no key: /, /health, /ping, /metrics, /v2/health/live,
@@ -60,6 +60,8 @@ class HttpServer {
 
   /// Starts the I/O threads. Returns at once.
   void start();
+  /// Serves on, but each answer closes its connection, so that clients go elsewhere. Any thread.
+  void announce_drain();
   /// Accepts no more connections; each open one closes after the answer in progress, idle ones at
   /// once. Any thread, any number of times.
   void begin_drain();
