@@ -11,6 +11,8 @@
 #include "ops/cross_entropy.h"
 #include "ops/cross_entropy_ref.h"
 #include "ops/embedding.h"
+#include "ops/int8_linear.h"
+#include "ops/int8_linear_ref.h"
 #include "ops/layer_norm.h"
 #include "ops/layer_norm_ref.h"
 #include "ops/linear_ref.h"
@@ -350,6 +352,60 @@ std::optional<double> deviation_of<ops::LinearBackward>(OpWorkbench& bench, DTyp
   deviation.compare(bench.get(d_x), g.x, dtype, kOutputs);
   deviation.compare(bench.get(d_w.tensor), sum(g.w, d_w.values), dtype, kTokens);
   deviation.compare(bench.get(d_b.tensor), sum(g.b, d_b.values), dtype, kTokens);
+  return deviation.largest();
+}
+
+namespace {
+
+constexpr int64_t kInt8Inputs = 80;
+constexpr int64_t kInt8Channels = 48;
+
+/// Operands of Int8Linear: the integers are those that the contract gives for `x`.
+struct Int8Operands {
+  Int8Operands(OpWorkbench& bench, DType dtype)
+      : x(bench, {kTokens, kInt8Inputs}, dtype, 1),
+        b(bench, {kInt8Channels}, DType::kF32, 2),
+        scales(bench, {kInt8Channels}, DType::kF32, 3, 0.01),
+        weights(static_cast<size_t>(kInt8Inputs * kInt8Channels)) {
+    const Values random = OpWorkbench::random(std::ssize(weights), DType::kF32, 4, 127);
+    for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int8_t>(random[i]);
+    const Shape packed = ops::int8_packed_shape(kInt8Channels, kInt8Inputs);
+    std::vector<int8_t> bytes(static_cast<size_t>(packed.size()));
+    std::vector<int32_t> sums(static_cast<size_t>(kInt8Channels));
+    ops::pack_int8(weights, kInt8Channels, bytes, sums);
+    weight = {.packed = bench.put(bytes, packed),
+              .scales = scales.tensor,
+              .sums = bench.put(sums, {kInt8Channels})};
+  }
+
+  Values forward(ops::Activation activation) const {
+    const std::vector<float> x_floats(x.values.begin(), x.values.end());
+    const std::vector<float> b_floats(b.values.begin(), b.values.end());
+    const std::vector<float> scale_floats(scales.values.begin(), scales.values.end());
+    return reference::int8_linear(
+        {.x = x_floats, .w = weights, .scales = scale_floats, .bias = b_floats}, activation);
+  }
+
+  Operand x, b, scales;
+  std::vector<int8_t> weights;
+  ops::Int8Weight weight;
+};
+
+}  // namespace
+
+template <>
+std::optional<double> deviation_of<ops::Int8Linear>(OpWorkbench& bench, DType dtype) {
+  const Int8Operands in(bench, dtype);
+  Deviation deviation;
+  for (const ops::Activation activation : {ops::Activation::kNone, ops::Activation::kTanh}) {
+    const Tensor y = bench.blank({kTokens, kInt8Channels}, dtype);
+    ops::int8_linear(bench.context(), {.x = in.x.tensor,
+                                       .w = in.weight,
+                                       .b = in.b.tensor,
+                                       .activation = activation,
+                                       .y = Out(y)});
+    deviation.compare(bench.get(y), in.forward(activation), dtype);
+  }
   return deviation.largest();
 }
 

@@ -70,6 +70,13 @@ Tensor OpWorkbench::put(const std::vector<int32_t>& values, const Shape& shape) 
   return made;
 }
 
+Tensor OpWorkbench::put(const std::vector<int8_t>& values, const Shape& shape) {
+  BERTHA_CHECK(shape.size() == static_cast<int64_t>(values.size()));
+  const Tensor made = context_.make(shape, DType::kI8);
+  device_.write(Out(made), values.data());
+  return made;
+}
+
 Tensor OpWorkbench::blank(const Shape& shape, DType dtype) {
   return put(Values(static_cast<size_t>(shape.size()), std::nan("")), shape, dtype);
 }

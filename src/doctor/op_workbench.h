@@ -25,6 +25,7 @@ class OpWorkbench {
   /// A tensor of the values, rounded to `dtype` (f32, bf16 or f64).
   Tensor put(const Values& values, const Shape& shape, DType dtype = DType::kF32);
   Tensor put(const std::vector<int32_t>& values, const Shape& shape);
+  Tensor put(const std::vector<int8_t>& values, const Shape& shape);
   /// A tensor whose elements are all NaN, for an op to overwrite.
   Tensor blank(const Shape& shape, DType dtype = DType::kF32);
   Values get(const Tensor& tensor);

@@ -12,6 +12,7 @@
 #include "ops/copy.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
+#include "ops/int8_linear.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/optimizer_steps.h"
@@ -62,6 +63,7 @@ class Kernels {
   virtual ScratchShapes scratch(const LayerNormBackward& op) const = 0;
   virtual ScratchShapes scratch(const Linear& op) const = 0;
   virtual ScratchShapes scratch(const LinearBackward& op) const = 0;
+  virtual ScratchShapes scratch(const Int8Linear& op) const = 0;
   virtual ScratchShapes scratch(const AttentionBackward& op) const = 0;
   virtual ScratchShapes scratch(const CrossEntropy& op) const = 0;
   virtual ScratchShapes scratch(const SequenceCrossEntropy& op) const = 0;
@@ -75,6 +77,7 @@ class Kernels {
   virtual void run(const LayerNormBackward& op, const Scratch& scratch) = 0;
   virtual void run(const Linear& op, const Scratch& scratch) = 0;
   virtual void run(const LinearBackward& op, const Scratch& scratch) = 0;
+  virtual void run(const Int8Linear& op, const Scratch& scratch) = 0;
   virtual void run(const Attention& op) = 0;
   virtual void run(const AttentionBackward& op, const Scratch& scratch) = 0;
   virtual void run(const CrossEntropy& op, const Scratch& scratch) = 0;

@@ -34,6 +34,7 @@ class IdleKernels final : public ops::Kernels {
   ops::ScratchShapes scratch(const ops::LayerNormBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::Linear&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::LinearBackward&) const override { return {}; }
+  ops::ScratchShapes scratch(const ops::Int8Linear&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::AttentionBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::CrossEntropy&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::SequenceCrossEntropy&) const override { return {}; }
@@ -47,6 +48,7 @@ class IdleKernels final : public ops::Kernels {
   void run(const ops::LayerNormBackward&, const ops::Scratch&) override {}
   void run(const ops::Linear&, const ops::Scratch&) override {}
   void run(const ops::LinearBackward&, const ops::Scratch&) override {}
+  void run(const ops::Int8Linear&, const ops::Scratch&) override {}
   void run(const ops::Attention&) override {}
   void run(const ops::AttentionBackward&, const ops::Scratch&) override {}
   void run(const ops::CrossEntropy&, const ops::Scratch&) override {}

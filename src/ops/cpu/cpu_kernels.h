@@ -18,6 +18,8 @@ class CpuKernels final : public Kernels {
   ScratchShapes scratch(const LayerNormBackward& op) const override;
   ScratchShapes scratch(const Linear& op) const override;
   ScratchShapes scratch(const LinearBackward& op) const override;
+  /// x as bytes, and the scale of each token.
+  ScratchShapes scratch(const Int8Linear& op) const override;
   ScratchShapes scratch(const AttentionBackward& op) const override;
   /// Loss and hit of each row or label.
   ScratchShapes scratch(const CrossEntropy& op) const override;
@@ -33,6 +35,7 @@ class CpuKernels final : public Kernels {
   void run(const LayerNormBackward& op, const Scratch& scratch) override;
   void run(const Linear& op, const Scratch& scratch) override;
   void run(const LinearBackward& op, const Scratch& scratch) override;
+  void run(const Int8Linear& op, const Scratch& scratch) override;
   void run(const Attention& op) override;
   void run(const AttentionBackward& op, const Scratch& scratch) override;
   void run(const CrossEntropy& op, const Scratch& scratch) override;

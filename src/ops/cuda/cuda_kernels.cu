@@ -1,5 +1,6 @@
 #include "ops/cuda/cuda_kernels.h"
 
+#include "core/error.h"
 #include "ops/cuda/make_cuda_kernels.h"
 
 namespace bertha::ops {
@@ -10,6 +11,10 @@ std::shared_ptr<Kernels> make_cuda_kernels(cuda::CudaDevice& device) {
 
 void CudaKernels::run(const Copy& op) {
   device_.copy(op.from, op.to);
+}
+
+void CudaKernels::run(const Int8Linear& /*op*/, const Scratch& /*scratch*/) {
+  fail("int8 products run on the CPU alone");
 }
 
 void CudaKernels::run(const Zero& op) {

@@ -17,6 +17,7 @@ class CudaKernels final : public CudaScratch {
   void run(const LayerNormBackward& op, const Scratch& scratch) override;
   void run(const Linear& op, const Scratch& scratch) override;
   void run(const LinearBackward& op, const Scratch& scratch) override;
+  void run(const Int8Linear& op, const Scratch& scratch) override;
   void run(const Attention& op) override;
   void run(const AttentionBackward& op, const Scratch& scratch) override;
   void run(const CrossEntropy& op, const Scratch& scratch) override;

@@ -5,6 +5,7 @@
 namespace bertha::ops {
 
 Support CudaScratch::support(std::string_view op, DType /*dtype*/) const {
+  if (op == Int8Linear::kName) return Support::kAbsent;
   const bool composed = op == Lamb::kName || op == EmbeddingBackward::kName;
   return composed ? Support::kComposed : Support::kNative;
 }
@@ -25,6 +26,10 @@ ScratchShapes CudaScratch::scratch(const Linear& op) const {
 ScratchShapes CudaScratch::scratch(const LinearBackward& op) const {
   if (op.d_b.empty()) return {};
   return {.values = partial_sums(op.x.dim(0), 1, op.w.dim(0))};
+}
+
+ScratchShapes CudaScratch::scratch(const Int8Linear& /*op*/) const {
+  return {};
 }
 
 ScratchShapes CudaScratch::scratch(const AttentionBackward& op) const {

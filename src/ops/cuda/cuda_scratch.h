@@ -20,6 +20,7 @@ class CudaScratch : public Kernels {
   ScratchShapes scratch(const Linear& op) const override;
   /// Partial sums of d_b.
   ScratchShapes scratch(const LinearBackward& op) const override;
+  ScratchShapes scratch(const Int8Linear& op) const override;
   /// Σ d_y y of each row and head.
   ScratchShapes scratch(const AttentionBackward& op) const override;
   /// Loss and hit of each row.
