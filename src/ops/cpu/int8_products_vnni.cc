@@ -1,5 +1,5 @@
-// Sums of byte products with AVX512-VNNI. A block holds up to 16 vectors of sums in registers, which
-// hides the latency of the instruction; with 24 gcc moves operands to and from the stack.
+// Sums of byte products with AVX512-VNNI. A block holds up to 16 vectors of sums in registers,
+// which hides the latency of the instruction; with 24 gcc moves operands to and from the stack.
 
 #include <immintrin.h>
 
