@@ -164,6 +164,61 @@ TEST_F(Hdf5FileTest, ArraysOfChunksAreReadInPages) {
   }
 }
 
+// Rows or columns that grow are in an extensible array, both in a B-tree of version 2. Of 90000
+// chunks the array has pages, and the tree several levels.
+TEST_F(Hdf5FileTest, GrowingDatasetsAreReadWhateverTheIndexOfTheirChunks) {
+  constexpr hsize_t kAny = H5S_UNLIMITED;
+  const std::vector<std::vector<hsize_t>> limits = {
+      {kAny, 7}, {kAny, 90}, {11, kAny}, {300, kAny}, {kAny, kAny}};
+  const test::RawValues raw = numbers(11, 7);
+  for (const auto& limit : limits) {
+    for (const std::vector<hsize_t>& chunk :
+         {std::vector<hsize_t>{1, 1}, {4, 7}, {3, 2}, {11, 7}}) {
+      for (const bool deflate : {false, true}) {
+        {
+          test::RawFile file(path(), H5F_LIBVER_LATEST);
+          test::RawStorage storage{.chunk = chunk, .deflate = deflate, .fill = -7, .limit = limit};
+          file.add("a", raw, storage);
+          file.add("half", raw, storage, 6);
+          file.add("none", {raw.extent, {}}, storage);
+          storage.limit = {kAny};
+          storage.chunk = {chunk[0]};
+          file.add("row", {{77}, raw.values}, storage);
+        }
+        test::RawValues half = raw;
+        std::fill(half.values.begin() + 42, half.values.end(), -7);
+        EXPECT_EQ(read("a", 4), raw.values);
+        EXPECT_EQ(read("half", 4), half.values);
+        EXPECT_EQ(read("none", 4), std::vector<int32_t>(77, -7));
+        EXPECT_EQ(read("row", 4, 1), raw.values);
+      }
+    }
+  }
+}
+
+TEST_F(Hdf5FileTest, LargeIndexesOfGrowingDatasetsAreRead) {
+  constexpr hsize_t kAny = H5S_UNLIMITED;
+  const test::RawValues raw = numbers(300, 300);
+  const test::RawValues tree_values = numbers(150, 120);
+  for (const bool deflate : {false, true}) {
+    {
+      test::RawFile file(path(), H5F_LIBVER_LATEST);
+      const test::RawStorage array{
+          .chunk = {1, 1}, .deflate = deflate, .fill = 9, .limit = {kAny, 300}};
+      file.add("a", raw, array);
+      file.add("part", raw, array, 250);
+      test::RawStorage tree = array;
+      tree.limit = {kAny, kAny};
+      file.add("tree", tree_values, tree);
+    }
+    EXPECT_EQ(read("a", 70), raw.values);
+    test::RawValues part = raw;
+    std::fill(part.values.begin() + 250 * 300, part.values.end(), 9);
+    EXPECT_EQ(read("part", 70), part.values);
+    EXPECT_EQ(read("tree", 70), tree_values.values);
+  }
+}
+
 TEST_F(Hdf5FileTest, EnumerationsAndBitFieldsAreReadAsIntegers) {
   const test::RawValues raw{{2, 2}, {0, 1, 1, 0}};
   {
@@ -353,21 +408,25 @@ TEST_F(Hdf5FileTest, TruncatedFileIsRejected) {
   }
 }
 
-// A fixed array of chunks in HDF5 1.10 has checksums, too; only the chunks have none.
-TEST_F(Hdf5FileTest, DamagedArrayOfChunksNeverLeadsOutOfTheFile) {
-  {
-    test::RawFile file(path(), H5F_LIBVER_LATEST);
-    file.add("a", numbers(8, 6), {.chunk = {2, 2}, .fletcher32 = true});
+// The indexes of chunks in HDF5 1.10 have checksums, too; only the chunks have none.
+TEST_F(Hdf5FileTest, DamagedIndexOfChunksNeverLeadsOutOfTheFile) {
+  constexpr hsize_t kAny = H5S_UNLIMITED;
+  const std::vector<std::vector<hsize_t>> limits = {{}, {kAny, 6}, {8, kAny}, {kAny, kAny}};
+  for (const auto& limit : limits) {
+    {
+      test::RawFile file(path(), H5F_LIBVER_LATEST);
+      file.add("a", numbers(8, 6), {.chunk = {1, 2}, .fletcher32 = true, .limit = limit});
+    }
+    const std::string whole = test::read_all(path());
+    const std::vector<int32_t> values = read("a", 3);
+    int refused = 0;
+    for (size_t at = 0; at < whole.size(); ++at) {
+      std::string bytes = whole;
+      bytes[at] = static_cast<char>(bytes[at] ^ 0x5a);
+      refused += is_refused(bytes, values) ? 1 : 0;
+    }
+    EXPECT_GT(refused, 400);
   }
-  const std::string whole = test::read_all(path());
-  const std::vector<int32_t> values = read("a", 3);
-  int refused = 0;
-  for (size_t at = 0; at < whole.size(); ++at) {
-    std::string bytes = whole;
-    bytes[at] = static_cast<char>(bytes[at] ^ 0x5a);
-    refused += is_refused(bytes, values) ? 1 : 0;
-  }
-  EXPECT_GT(refused, 400);
 }
 
 // HDF5 1.8 has checksums over all metadata, which includes the data of a compact dataset.

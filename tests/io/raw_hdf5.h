@@ -62,6 +62,7 @@ struct RawStorage {
   bool shuffle = false;
   bool fletcher32 = false;
   int32_t fill = 0;
+  std::vector<hsize_t> limit{};  ///< the extent up to which it may grow; empty: it does not grow
 };
 
 /// A file with the datasets that a test needs, by default in the format of HDF5 1.0.
@@ -85,7 +86,8 @@ class RawFile {
   void add(const std::string& name, const RawValues& raw, const RawStorage& storage = {},
            hsize_t rows = 0) {
     const auto rank = static_cast<int>(raw.extent.size());
-    const hid_t space = H5Screate_simple(rank, raw.extent.data(), nullptr);
+    const hid_t space = H5Screate_simple(rank, raw.extent.data(),
+                                         storage.limit.empty() ? nullptr : storage.limit.data());
     const hid_t creation = creation_of(storage);
     const hid_t dataset =
         H5Dcreate2(file_, name.c_str(), storage.type, space, H5P_DEFAULT, creation, H5P_DEFAULT);

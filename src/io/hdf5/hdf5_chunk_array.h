@@ -1,7 +1,8 @@
 #pragma once
 
-// The index of chunks that HDF5 1.10 writes for datasets of a fixed size: a fixed array (HDF5 File
-// Format Specification Version 3.0, VII.C). For hdf5_*.cc only.
+// The arrays in which HDF5 1.10 and later keep the addresses of chunks (HDF5 File Format
+// Specification Version 3.0): a fixed array (VII.C) for a dataset of a fixed size, an extensible
+// array (VII.D) for one that grows along one dimension. For hdf5_*.cc only.
 
 #include <cstdint>
 #include <functional>
@@ -17,10 +18,14 @@ struct Hdf5IndexedChunk {
   uint32_t skipped_filters = 0;
 };
 
-/// Visits the chunks that are present in the fixed array at `address`, in order, with their number
-/// in the array. Chunks without filters have `chunk_bytes` bytes.
-void visit_hdf5_fixed_array(
-    Hdf5Parts& parts, uint64_t address, uint64_t chunk_bytes,
-    const std::function<void(int64_t number, const Hdf5IndexedChunk& chunk)>& visit);
+/// Takes a chunk with its number in the array.
+using VisitNumberedChunk = std::function<void(int64_t number, const Hdf5IndexedChunk& chunk)>;
+
+/// Both visit the chunks that are present in the array at `address`, in order. Chunks without
+/// filters have `chunk_bytes` bytes.
+void visit_hdf5_fixed_array(Hdf5Parts& parts, uint64_t address, uint64_t chunk_bytes,
+                            const VisitNumberedChunk& visit);
+void visit_hdf5_extensible_array(Hdf5Parts& parts, uint64_t address, uint64_t chunk_bytes,
+                                 const VisitNumberedChunk& visit);
 
 }  // namespace bertha::io

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "core/error.h"
 #include "io/hdf5/hdf5_chunk_array.h"
+#include "io/hdf5/hdf5_chunk_tree.h"
 #include "io/hdf5/hdf5_names.h"
 #include "io/hdf5/hdf5_structure.h"
 
@@ -19,6 +21,7 @@ constexpr int64_t kSlackBytes = int64_t{1} << 20;  // for a last, partly used ch
 constexpr uint64_t kMaxExtent = uint64_t{1} << 31;
 constexpr uint64_t kNumberBytes = 8;  // size of addresses and lengths
 constexpr uint64_t kLargestSigned = ~uint64_t{0} >> 1;
+constexpr int64_t kUnlimited = static_cast<int64_t>(kLargestSigned);
 
 /// The file from its superblock on. A user block before it has 512 bytes, or that times a power of
 /// two (II.A). Empty: the file has no superblock.
@@ -175,6 +178,7 @@ class DatasetReader {
       read_filters(fields(Hdf5Message::kFilterPipeline));
     }
     read_layout(fields(Hdf5Message::kDataLayout));
+    check_order_of_chunks();
     return std::move(dataset_);
   }
 
@@ -362,52 +366,82 @@ class DatasetReader {
   void add_chunk(const std::array<int64_t, 2>& place, uint32_t skipped_filters,
                  std::span<const std::byte> stored) {
     const int64_t number = place[0] * dataset_.chunks_across() + place[1];
-    if (!dataset_.chunks.empty() && dataset_.chunks.back().number >= number) {
-      fail_with("chunks out of order");
-    }
     dataset_.chunks.push_back({number, skipped_filters, stored});
   }
 
+  /// The column searches among the chunks, and no chunk stands in a file twice.
+  void check_order_of_chunks() const {
+    const auto& chunks = dataset_.chunks;
+    if (std::ranges::adjacent_find(chunks, std::greater_equal(), &Hdf5Chunk::number) !=
+        chunks.end()) {
+      fail_with("chunks out of order");
+    }
+  }
+
   /// The chunks of layout versions 4 and 5 (IV.A.2.i, VII): a single chunk, chunks one after the
-  /// other, or a fixed array of their addresses.
+  /// other, or an index of their addresses.
   void read_chunk_index(Hdf5Fields& fields) {
-    enum : uint64_t { kSingle = 1, kImplicit, kFixedArray };
+    enum : uint64_t { kSingle = 1, kImplicit, kFixedArray, kExtensibleArray, kTree };
+    constexpr std::array<uint64_t, kTree + 1> kParameterBytes = {0, 0, 0, 1, 5, 6};
     constexpr uint64_t kFilteredSingle = 2;
     const uint64_t flags = fields.number(1);
     plain_edges_ = (flags & 1) != 0;
     const uint64_t dimensions = fields.number(1);
     read_chunk_extent(fields, dimensions, fields.number(1));
     const uint64_t index = fields.number(1);
+    if (index < kSingle || index > kTree) fail_with("an index of chunks of kind {}", index);
     Hdf5IndexedChunk single = {.address = 0, .bytes = chunk_bytes(), .skipped_filters = 0};
     if (index == kSingle && (flags & kFilteredSingle) != 0) {
       single.bytes = fields.number(kNumberBytes);
       single.skipped_filters = static_cast<uint32_t>(fields.number(4));
-    } else if (index == kFixedArray) {
-      fields.skip(1);  // page bits, which the array repeats
-    } else if (index != kSingle && index != kImplicit) {
-      fail_with(
-          "it may grow, and the index of its chunks is of a kind of HDF5 1.10 that is not "
-          "supported; {}",
-          kRemedy);
     }
-    const uint64_t address = fields.address();
-    if (address == kHdf5Undefined) return;
-    if (index == kFixedArray) {
-      visit_hdf5_fixed_array(parts_, address, chunk_bytes(),
-                             [this](int64_t number, const Hdf5IndexedChunk& chunk) {
-                               add_numbered_chunk(number, chunk);
-                             });
-      return;
+    fields.skip(kParameterBytes[index]);  // which the index repeats
+    single.address = fields.address();
+    if (single.address == kHdf5Undefined) return;
+    if (index == kSingle) add_placed_chunk({0, 0}, single);
+    if (index == kImplicit) add_chunks_in_a_row(single);
+    if (index == kFixedArray) read_fixed_array(single.address);
+    if (index == kExtensibleArray) read_extensible_array(single.address);
+    if (index == kTree) {
+      visit_hdf5_chunk_tree(parts_, single.address, dataset_.rank, chunk_bytes(),
+                            [this](const auto& place, const Hdf5IndexedChunk& chunk) {
+                              add_placed_chunk(place, chunk);
+                            });
     }
-    int64_t count = 1;
-    if (index == kImplicit && (__builtin_mul_overflow(most_chunks(0), most_chunks(1), &count) ||
-                               count > most_bytes_ / static_cast<int64_t>(chunk_bytes()))) {
+  }
+
+  void add_chunks_in_a_row(Hdf5IndexedChunk chunk) {
+    int64_t count = 0;
+    if (__builtin_mul_overflow(most_chunks(0), most_chunks(1), &count) ||
+        count > most_bytes_ / static_cast<int64_t>(chunk_bytes())) {
       fail_with("more chunks than a file of its size holds");
     }
-    for (int64_t number = 0; number < count; ++number) {
-      single.address = address + static_cast<uint64_t>(number) * chunk_bytes();
-      add_numbered_chunk(number, single);
+    for (int64_t number = 0; number < count; ++number, chunk.address += chunk_bytes()) {
+      add_numbered_chunk(number, chunk);
     }
+  }
+
+  void read_fixed_array(uint64_t address) {
+    visit_hdf5_fixed_array(parts_, address, chunk_bytes(),
+                           [this](int64_t number, const Hdf5IndexedChunk& chunk) {
+                             add_numbered_chunk(number, chunk);
+                           });
+  }
+
+  /// The array counts along the dimension that grows last: where rows become longer, a column of
+  /// chunks lies behind the other.
+  void read_extensible_array(uint64_t address) {
+    const bool by_column = dataset_.rank == 2 && most_extent_[1] == kUnlimited;
+    if (!by_column && most_extent_[0] != kUnlimited) fail_with("an index that grows without need");
+    const auto across = static_cast<uint64_t>(most_chunks(by_column ? 0 : 1));
+    visit_hdf5_extensible_array(parts_, address, chunk_bytes(),
+                                [&](int64_t number, const Hdf5IndexedChunk& chunk) {
+                                  const auto count = static_cast<uint64_t>(number);
+                                  std::array<uint64_t, 2> place = {count / across, count % across};
+                                  if (by_column) std::swap(place[0], place[1]);
+                                  add_placed_chunk(place, chunk);
+                                });
+    std::ranges::sort(dataset_.chunks, {}, &Hdf5Chunk::number);
   }
 
   uint64_t chunk_bytes() const {
@@ -419,17 +453,24 @@ class DatasetReader {
     return (most_extent_[dimension] - 1) / dataset_.chunk_extent[dimension] + 1;
   }
 
-  /// `number` counts the chunks of the largest extent. Those outside the present one hold no
-  /// values.
+  /// `number` counts the chunks of the largest extent, row by row.
   void add_numbered_chunk(int64_t number, const Hdf5IndexedChunk& chunk) {
-    const std::array<int64_t, 2> place = {number / most_chunks(1), number % most_chunks(1)};
+    add_placed_chunk({static_cast<uint64_t>(number / most_chunks(1)),
+                      static_cast<uint64_t>(number % most_chunks(1))},
+                     chunk);
+  }
+
+  /// Chunks outside the present extent hold no values.
+  void add_placed_chunk(const std::array<uint64_t, 2>& place, const Hdf5IndexedChunk& chunk) {
     bool edge = false;
     for (size_t i = 0; i < place.size(); ++i) {
-      if (place[i] > (dataset_.extent[i] - 1) / dataset_.chunk_extent[i]) return;
-      edge = edge || (place[i] + 1) * dataset_.chunk_extent[i] > dataset_.extent[i];
+      const auto last = static_cast<uint64_t>((dataset_.extent[i] - 1) / dataset_.chunk_extent[i]);
+      if (place[i] > last) return;
+      edge = edge || (place[i] == last && dataset_.extent[i] % dataset_.chunk_extent[i] != 0);
     }
     const bool plain = plain_edges_ && edge;
-    add_chunk(place, plain ? ~uint32_t{0} : chunk.skipped_filters,
+    add_chunk({static_cast<int64_t>(place[0]), static_cast<int64_t>(place[1])},
+              plain ? ~uint32_t{0} : chunk.skipped_filters,
               parts_.bytes(chunk.address, chunk.bytes));
   }
 

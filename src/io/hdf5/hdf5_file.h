@@ -1,8 +1,8 @@
 #pragma once
 
 // Reads HDF5 files with arrays of integers in their root group, in the formats of HDF5 1.0 and 1.8,
-// which h5py and libhdf5 write by default, and in those of HDF5 1.10 and 2.0 (libver="latest") for
-// arrays that do not grow. Sections and terms are those of the "HDF5 File Format Specification
+// which h5py and libhdf5 write by default, and in those of HDF5 1.10 and 2.0 (libver="latest").
+// Sections and terms are those of the "HDF5 File Format Specification
 // Version 3.0".
 //
 // This reader does not use libhdf5, which trusts the contents of a file: crafted files make it read
