@@ -22,6 +22,7 @@ constexpr size_t kFeedBytes = size_t{1} << 16;
 constexpr int64_t kMaxTagBytes = int64_t{1} << 20;
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxFieldBytes = 4096;
+constexpr std::string_view kPageTag = "<page>";
 
 enum class Field : uint8_t {
   kNone,
@@ -136,7 +137,7 @@ class DumpReader::Parser {
 
   void feed() {
     if (chunk_.empty()) chunk_ = source_->next();
-    if (between_roots_ && !reach_root()) return;
+    if (between_roots_ && !(gaps_ > 0 ? reach_page() : reach_root())) return;
     if (fed_bytes_ == text_begin_ && utf8_ && take_text()) return;
     const std::string_view part = chunk_.substr(0, up_to_text_tag(chunk_.substr(0, kFeedBytes)));
     chunk_.remove_prefix(part.size());
@@ -150,48 +151,90 @@ class DumpReader::Parser {
     const auto status =
         XML_Parse(parser_, part.data(), static_cast<int>(part.size()), last ? XML_TRUE : XML_FALSE);
     if (last && !source_->damage().empty()) {
-      stop(source_->damage());
+      finish(source_->damage());
     } else if (status == XML_STATUS_SUSPENDED) {
-      begin_next_root(part, fed_before);
+      const int64_t end = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
+      begin_anew(part, static_cast<size_t>(end - fed_before));
     } else if (status == XML_STATUS_ERROR) {
-      stop_at_error(last);
+      pass_error(part, fed_before);
     } else if (fed_bytes_ - last_event() > kMaxTagBytes) {
-      stop(fmt::format("a tag of more than {} bytes in line {}", kMaxTagBytes, line()));
+      note_gap(fmt::format("line {}: a tag of more than {} bytes", line(), kMaxTagBytes));
+      begin_anew(part, part.size());
     }
-    finished_ = finished_ || last;
+    if (last) finish();
   }
 
   /// Dumps may be joined end to end, and a fragment is a row of <page> elements. expat reads one
-  /// root, so the parser begins anew behind each. `part` holds the end of the root.
-  void begin_next_root(std::string_view part, int64_t fed_before) {
-    const int64_t end = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
-    const auto taken = static_cast<size_t>(end - fed_before);
+  /// root, so the parser begins anew behind each. `taken` bytes of `part` belong to the old root.
+  void begin_anew(std::string_view part, size_t taken) {
     chunk_ = {part.data() + taken, part.size() - taken + chunk_.size()};
     counts_.xml_bytes -= static_cast<int64_t>(part.size() - taken);
     lines_before_ = line() - 1;
     lines_taken_ = 0;
-    XML_ParserReset(parser_, nullptr);
+    if (gaps_ == 0) encoding_.clear();  // the next root may declare its own
+    XML_ParserReset(parser_, encoding_.empty() ? nullptr : encoding_.c_str());
     set_handlers();
     fed_bytes_ = 0;
     last_event_ = 0;
     text_begin_ = kNowhere;
+    field_ = Field::kNone;
+    in_page_ = false;
+    depth_ = 0;
     between_roots_ = true;
   }
 
   /// Skips the blanks behind a root. False when the chunk holds nothing else.
   bool reach_root() {
     if (chunk_.empty()) {
-      if (!source_->damage().empty()) stop(source_->damage());
-      finished_ = true;
+      finish(source_->damage());
       return false;
     }
-    const size_t blanks = std::min(chunk_.find_first_not_of(" \t\r\n"), chunk_.size());
-    lines_before_ += count_lines(chunk_.substr(0, blanks));
-    counts_.xml_bytes += static_cast<int64_t>(blanks);
-    chunk_.remove_prefix(blanks);
+    skip(std::min(chunk_.find_first_not_of(" \t\r\n"), chunk_.size()));
     between_roots_ = chunk_.empty();
-    ++roots_;
+    if (!between_roots_) ++roots_;
     return !between_roots_;
+  }
+
+  /// Skips to the next <page> after an error, since the elements around it are lost. False when the
+  /// chunk holds none.
+  bool reach_page() {
+    if (chunk_.empty() && matched_ < kPageTag.size()) {
+      finish(source_->damage());
+      return false;
+    }
+    size_t at = 0;
+    while (at < chunk_.size() && matched_ < kPageTag.size()) {
+      if (chunk_[at] == kPageTag[matched_]) {
+        ++matched_;
+        ++at;
+      } else if (matched_ > 0) {
+        matched_ = 0;
+      } else {
+        at = std::min(chunk_.find('<', at), chunk_.size());
+      }
+    }
+    skip(at);
+    if (in_gap_) lost_bytes_ += static_cast<int64_t>(at);
+    if (matched_ < kPageTag.size()) return false;
+    begin_page();
+    return !chunk_.empty();
+  }
+
+  /// Gives expat the tag, which may lie in a chunk that is gone.
+  void begin_page() {
+    if (in_gap_) lost_bytes_ -= std::ssize(kPageTag);
+    matched_ = 0;
+    in_gap_ = false;
+    between_roots_ = false;
+    utf8_ = encoding_.empty();
+    fed_bytes_ = std::ssize(kPageTag);
+    XML_Parse(parser_, kPageTag.data(), static_cast<int>(kPageTag.size()), XML_FALSE);
+  }
+
+  void skip(size_t bytes) {
+    lines_before_ += count_lines(chunk_.substr(0, bytes));
+    counts_.xml_bytes += static_cast<int64_t>(bytes);
+    chunk_.remove_prefix(bytes);
   }
 
   /// Reads the plain characters at the front of the chunk without expat. False when there are none.
@@ -214,25 +257,47 @@ class DumpReader::Parser {
     return static_cast<int64_t>(XML_GetCurrentLineNumber(parser_)) + lines_taken_ + lines_before_;
   }
 
-  void stop(std::string why) {
-    if (damage_.empty()) damage_ = std::move(why);
+  /// Ends the dump. `why` is empty when it is complete.
+  void finish(const std::string& why = {}) {
+    if (finished_) return;
     finished_ = true;
+    if (gaps_ > 0) {
+      damage_ = fmt::format(
+          "{}; at {} such place{} {} page{} broke off, and {} bytes up to the next <page> were "
+          "left "
+          "out",
+          first_gap_, gaps_, gaps_ == 1 ? "" : "s", counts_.broken, counts_.broken == 1 ? "" : "s",
+          lost_bytes_);
+    }
+    if (!why.empty()) damage_ += (damage_.empty() ? "" : "; ") + why;
   }
 
-  void stop_at_error(bool last) {
+  /// An error in the XML. `part` has just been passed to expat; empty: the end of the dump.
+  void pass_error(std::string_view part, int64_t fed_before) {
     const XML_Error code = XML_GetErrorCode(parser_);
+    const bool last = part.empty();
     if (last && code == XML_ERROR_NO_ELEMENTS && roots_ > 0) return;  // comments behind the root
     // Other errors also appear late: expat waits for more data when the file ends within a tag.
-    if (last && ends_early(code)) {
-      stop(fmt::format("the XML is cut off in line {}", line()));
-    } else {
-      stop(fmt::format("line {}: {}{}", line(),
-                       code == XML_ERROR_ABORTED ? abort_reason_ : XML_ErrorString(code),
-                       unread()));
-    }
+    if (last && ends_early(code))
+      return finish(fmt::format("the XML is cut off in line {}", line()));
+    const char* reason = code == XML_ERROR_ABORTED ? abort_reason_ : XML_ErrorString(code);
+    const std::string place = fmt::format("line {}: {}", line(), reason);
+    if (code == XML_ERROR_ABORTED && !goes_on_) return finish(place + unread());
+    note_gap(place);
+    const int64_t error_at =
+        (code == XML_ERROR_ABORTED ? abort_at_ : XML_GetCurrentByteIndex(parser_)) - fed_before;
+    lost_bytes_ += static_cast<int64_t>(matched_);
+    lost_bytes_ += std::max<int64_t>(-error_at, 0);  // a token that began in an earlier part
+    begin_anew(part, static_cast<size_t>(std::clamp<int64_t>(error_at, 0, std::ssize(part))));
   }
 
-  /// What an error in the middle of the file leaves unread.
+  void note_gap(const std::string& place) {
+    if (gaps_++ == 0) first_gap_ = place;
+    if (in_page_) ++counts_.broken;
+    in_gap_ = true;
+  }
+
+  /// What an error that ends the dump leaves unread.
   std::string unread() const {
     const int64_t size = source_->size_bytes();
     const int64_t rest = size - source_->read_bytes();
@@ -241,15 +306,22 @@ class DumpReader::Parser {
                        static_cast<double>(rest) / 1e6, static_cast<double>(size) / 1e6);
   }
 
-  void abort(const char* why) {
+  /// Stops expat. `goes_on`: the dump is read on at the next <page>.
+  void abort(const char* why, bool goes_on) {
     abort_reason_ = why;
+    goes_on_ = goes_on;
+    abort_at_ = XML_GetCurrentByteIndex(parser_) + XML_GetCurrentByteCount(parser_);
     XML_StopParser(parser_, XML_FALSE);
   }
 
   void start(std::string_view name, const XML_Char** attributes) {
     text_begin_ = kNowhere;
-    if (++depth_ > kMaxDepth) return abort("elements are nested too deep for a dump");
-    if (name == "page" && !in_page_) {
+    if (++depth_ > kMaxDepth) return abort("elements are nested too deep for a dump", true);
+    if (name == "page") {
+      if (in_page_) {
+        matched_ = kPageTag.size();
+        return abort("a <page> within a <page>", true);
+      }
       in_page_ = true;
       page_depth_ = depth_;
       page_ = {};
@@ -405,11 +477,13 @@ class DumpReader::Parser {
     self(data).text({text, static_cast<size_t>(size)});
   }
   static void XMLCALL on_declaration(void* data, const XML_Char*, const XML_Char* encoding, int) {
-    if (encoding != nullptr && !is_utf8(encoding)) self(data).utf8_ = false;
+    if (encoding == nullptr || is_utf8(encoding)) return;
+    self(data).utf8_ = false;
+    self(data).encoding_ = encoding;
   }
   static void XMLCALL on_doctype(void* data, const XML_Char*, const XML_Char*, const XML_Char*,
                                  int) {
-    self(data).abort("a document type, which no dump has: its entities are not read");
+    self(data).abort("a document type, which no dump has: its entities are not read", false);
   }
 
   std::unique_ptr<io::ByteSource> source_;
@@ -420,7 +494,16 @@ class DumpReader::Parser {
   Site site_;
   std::string damage_;
   const char* abort_reason_ = "";
+  bool goes_on_ = false;
+  int64_t abort_at_ = 0;  ///< offset behind the tag at which expat was stopped
   bool finished_ = false;
+
+  int64_t gaps_ = 0;  ///< errors after which the dump was read on
+  std::string first_gap_;
+  int64_t lost_bytes_ = 0;  ///< from each error up to the next <page>
+  bool in_gap_ = false;
+  size_t matched_ = 0;    ///< bytes of the tag before the chunk
+  std::string encoding_;  ///< declared, unless it is UTF-8
 
   static constexpr int64_t kNowhere = -1;
   int64_t fed_bytes_ = 0;  ///< bytes passed to expat
@@ -452,7 +535,8 @@ void DumpCounts::add(const DumpCounts& other) {
   for (int64_t DumpCounts::*const count :
        {&DumpCounts::pages, &DumpCounts::articles, &DumpCounts::redirects,
         &DumpCounts::other_namespaces, &DumpCounts::other_models, &DumpCounts::empty,
-        &DumpCounts::oversized, &DumpCounts::repeated, &DumpCounts::xml_bytes}) {
+        &DumpCounts::oversized, &DumpCounts::repeated, &DumpCounts::broken,
+        &DumpCounts::xml_bytes}) {
     this->*count += other.*count;
   }
 }

@@ -34,6 +34,7 @@ struct DumpCounts {
   int64_t empty = 0;
   int64_t oversized = 0;  ///< text over kMaxTextBytes
   int64_t repeated = 0;   ///< pages that directly follow one of the same number and title
+  int64_t broken = 0;     ///< pages that errors in the XML ended; not among `pages`
   int64_t xml_bytes = 0;
 
   void add(const DumpCounts& other);
@@ -55,8 +56,9 @@ class DumpReader {
   const DumpCounts& counts() const;
   /// The contents of the dump's header. They no longer change once next() has returned a page.
   const Site& site() const;
-  /// Why the dump ended early (the file is cut off or damaged, or the XML is not well-formed), or
-  /// empty when it is complete. next() has returned every page before that place.
+  /// What was not read, or empty when all was: why the dump ended early (the file is cut off or
+  /// damaged), and the first place where the XML is not well-formed, with what is lost there. The
+  /// reader goes on at the next <page>. Complete once next() has returned nothing.
   const std::string& damage() const;
   /// The underlying source, for progress.
   const io::ByteSource& source() const;

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/ordered_pipeline.h"
 #include "corpus/formatting.h"
+#include "corpus/page_register.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 
@@ -30,8 +31,7 @@ constexpr size_t kBatchBytes = size_t{1} << 18;
 constexpr size_t kPieceBytes = 900'000;
 constexpr const char* kCompressedEnding = ".bz2";
 
-/// Pages that one thread turns into text.
-/// Pages of one part, with the reader that knows their wiki.
+/// Pages of one part that one thread turns into text, with the reader that knows their wiki.
 struct Batch {
   std::shared_ptr<DumpReader> reader;
   std::vector<Page> pages;
@@ -64,7 +64,7 @@ class PartReader {
     while (!ended_) {
       Batch batch{reader_, {}};
       for (size_t bytes = 0; bytes < kBatchBytes;) {
-        std::optional<Page> page = reader_->next();
+        std::optional<Page> page = next_page();
         if (!page) break;
         bytes += page->text.size();
         batch.pages.push_back(std::move(*page));
@@ -80,12 +80,24 @@ class PartReader {
   DumpCounts counts() const {
     DumpCounts all = counts_before_;
     if (!ended_) all.add(reader_->counts());
+    all.articles -= again_;
+    all.repeated += again_;
     return all;
   }
   /// Why parts ended early; with several parts, each with its name.
   const std::string& damage() const { return damage_; }
 
  private:
+  /// The next article of the part that has not come before. The reader itself takes the newer of
+  /// two neighbours.
+  std::optional<Page> next_page() {
+    std::optional<Page> page = reader_->next();
+    for (; page && !pages_.add(reader_->site().page_url(page->id), *page); ++again_) {
+      page = reader_->next();
+    }
+    return page;
+  }
+
   void open() {
     const DumpPart& part = parts_[part_];
     reader_ = std::make_shared<DumpReader>(io::open_source(part.path, threads_, part.streams));
@@ -111,6 +123,8 @@ class PartReader {
   std::shared_ptr<DumpReader> reader_;
   bool ended_ = false;
   DumpCounts counts_before_;  ///< of the parts that have ended
+  PageRegister pages_;
+  int64_t again_ = 0;  ///< articles that had come before
   int64_t bytes_before_ = 0;
   int64_t size_bytes_ = 0;
   std::string damage_;
@@ -291,20 +305,20 @@ void check_counts(const std::string& dump, const ExtractCounts& counts) {
 
 class ArticleLines : public LineSource {
  public:
-  ArticleLines(const DumpPart& dump, const ExtractOptions& options)
-      : dump_(dump.path), options_(options), reader_({dump}, options) {}
+  ArticleLines(const std::vector<DumpPart>& parts, const ExtractOptions& options)
+      : options_(options), reader_(parts, options) {}
 
   std::optional<Job> next() override {
     std::optional<Batch> batch = reader_.next();
     if (!batch) {
       if (!options_.allow_truncated && !damage().empty()) {
-        fail("{}: {}; --allow-truncated takes its whole pages", dump_, damage());
+        fail("{}: {}; --allow-truncated takes its whole pages", reader_.path(), damage());
       }
       ExtractCounts counts;
       counts.dump = reader_.counts();
       counts.damage = damage();
       counts.written = counts.dump.articles;  // the shards show how many of them have prose
-      check_counts(dump_, counts);
+      check_counts(reader_.path(), counts);
       return std::nullopt;
     }
     return [this, shared = std::make_shared<const Batch>(std::move(*batch))] {
@@ -319,15 +333,15 @@ class ArticleLines : public LineSource {
   std::string damage() const override { return reader_.damage(); }
 
  private:
-  std::string dump_;
   ExtractOptions options_;
   PartReader reader_;
 };
 
 }  // namespace
 
-std::unique_ptr<LineSource> stream_articles(const DumpPart& dump, const ExtractOptions& options) {
-  return std::make_unique<ArticleLines>(dump, options);
+std::unique_ptr<LineSource> stream_articles(const std::vector<DumpPart>& parts,
+                                            const ExtractOptions& options) {
+  return std::make_unique<ArticleLines>(parts, options);
 }
 
 std::string format_article(const Page& page, const std::string& url, std::string_view prose,

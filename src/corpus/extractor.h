@@ -51,15 +51,17 @@ struct ExtractCounts {
 };
 
 /// Reads the parts of a dump in their order and writes its articles with prose in the order of the
-/// dump. The bytes are the same for any number of threads. Files appear whole. Throws Error when
-/// the dump cannot be read or has no article with prose. Of a part that is cut off the whole pages
-/// are written, the further parts follow, and `damage` says why it ended.
+/// dump. An article that comes again later, in the same part or another, is left out and counted as
+/// repeated. The bytes are the same for any number of threads. Files appear whole. Throws Error
+/// when the dump cannot be read or has no article with prose. Of a part that is cut off the whole
+/// pages are written, the further parts follow, and `damage` says why it ended.
 ExtractCounts extract_dump(const std::vector<DumpPart>& parts, const ExtractOptions& options);
 
 /// Gives the lines that format_articles() would make of the files of extract_dump(), without these
 /// files. `options` gives wikitext, threads, progress and allow_truncated. Unless
 /// allow_truncated is set, next() throws Error at the end of a dump that is cut off.
-std::unique_ptr<LineSource> stream_articles(const DumpPart& dump, const ExtractOptions& options);
+std::unique_ptr<LineSource> stream_articles(const std::vector<DumpPart>& parts,
+                                            const ExtractOptions& options);
 
 /// An article as it stands in a file. `prose` is what wikitext_to_prose() returns.
 std::string format_article(const Page& page, const std::string& url, std::string_view prose,

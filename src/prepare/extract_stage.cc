@@ -27,10 +27,10 @@ std::string describe(const ExtractResult& result) {
   const corpus::DumpCounts& dump = counts.dump;
   return fmt::format(
       "{} pages: {} articles written ({:.1f} MB); left out: {} redirects, {} of other namespaces, "
-      "{} without prose, {} empty, {} no wikitext, {} too long, {} repeated",
+      "{} without prose, {} empty, {} no wikitext, {} too long, {} repeated, {} broken off",
       dump.pages, counts.written, static_cast<double>(counts.text_bytes) / 1e6, dump.redirects,
       dump.other_namespaces, counts.without_prose, dump.empty, dump.other_models, dump.oversized,
-      dump.repeated);
+      dump.repeated, dump.broken);
 }
 
 std::vector<int64_t> find_streams(const std::string& dump, std::string index, int64_t threads) {

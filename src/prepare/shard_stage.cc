@@ -79,9 +79,7 @@ ShardResult run_stream(const StreamOptions& options, const ReportProgress& progr
     ++passes;
     std::vector<std::unique_ptr<corpus::LineSource>> sources;
     if (!options.books.empty()) sources.push_back(corpus::stream_books(options.books));
-    for (const corpus::DumpPart& dump : dumps) {
-      sources.push_back(corpus::stream_articles(dump, articles));
-    }
+    if (!dumps.empty()) sources.push_back(corpus::stream_articles(dumps, articles));
     return sources;
   };
   ShardResult result{corpus::stream_shards(open, options.shards), options.shards.shards};

@@ -153,6 +153,50 @@ TEST(DumpReader, TruncatedFileGivesItsCompletePages) {
   }
 }
 
+// Each error ends its own page only, however the bytes are cut into pieces.
+TEST(DumpReader, ErrorInThePageLosesThatPageAlone) {
+  const std::string good = page("C", "<ns>0</ns>", "third\n", 3);
+  for (const std::string& broken :
+       {page("B", "<ns>0</ns>", "a & b", 2), page("B", "", "a \x01 b", 2),
+        page("B", "", "caf\xE9 b", 2), page("B", "", "&nope;", 2), page("B", "<ns>0<ns>", "x", 2),
+        std::string("<page><title>B</title><id>2</id><revision><text>x</text></revision>"),
+        std::string("<page><title>B</title><id>2</id><revision><text>x</text></page>"),
+        std::string("<page><title a=\"B</title><id>2</id></page>")}) {
+    const std::string dump = std::string(kHead) + "\n" + page("A", "", "first", 1) + "\n" + broken +
+                             "\n" + good + page("D", "", "x &amp; y", 4) + "\n</mediawiki>\n";
+    const Read expected(dump, 1);
+    for (const size_t piece_bytes : {size_t{1}, size_t{7}, size_t{100}, dump.size()}) {
+      const Read read(dump, piece_bytes);
+      ASSERT_EQ(read.pages.size(), 3U) << broken;
+      EXPECT_EQ(read.pages[1].text, "third\n");
+      EXPECT_EQ(read.pages[2].text, "x & y");
+      EXPECT_EQ(read.reader.counts().pages, 3);
+      EXPECT_EQ(read.reader.counts().broken, 1);
+      EXPECT_EQ(read.reader.counts().xml_bytes, static_cast<int64_t>(dump.size()));
+      EXPECT_EQ(read.reader.site().page_url(7), "https://xx.wikipedia.org/wiki?curid=7");
+      const std::string& damage = read.reader.damage();
+      EXPECT_NE(damage.find("at 1 such place 1 page broke off"), std::string::npos) << damage;
+      EXPECT_EQ(damage, expected.reader.damage());
+    }
+  }
+}
+
+TEST(DumpReader, ErrorsBetweenPagesAreCountedAndTheFirstIsNamed) {
+  const std::string dump = "<mediawiki>\n" + page("A", "", "x", 1) + "\n</oops>\n" +
+                           page("B", "", "y", 2) + "\n<p&ge>\n" + page("C", "", "z &", 3) +
+                           "<?xml version=\"1.0\"?>" + std::string(kHead) + page("D", "", "z", 4) +
+                           "</mediawiki>";
+  const Read read(dump);
+  EXPECT_EQ(read.pages.size(), 3U);
+  const std::string& damage = read.reader.damage();
+  EXPECT_EQ(damage.find("line 3: "), 0U) << damage;
+  EXPECT_NE(damage.find("at 2 such places 1 page broke off"), std::string::npos) << damage;
+  const Read cut(dump.substr(0, dump.find("<title>D")));
+  EXPECT_EQ(cut.pages.size(), 2U);
+  EXPECT_NE(cut.reader.damage().find("; the XML is cut off in line 6"), std::string::npos)
+      << cut.reader.damage();
+}
+
 TEST(DumpReader, FastPathReadsTextsAsExpatDoes) {
   for (const std::string text : {"a &lt;&gt;&amp;&quot;&apos; b",
                                  "&amp;lt;",
@@ -193,6 +237,13 @@ TEST(DumpReader, DeclaredEncodingIsUsed) {
                   page("A", "", "caf\xE9 \xC3\xA9") + "</mediawiki>");
   ASSERT_EQ(read.pages.size(), 1U);
   EXPECT_EQ(read.pages[0].text, "café Ã©");
+}
+
+TEST(DumpReader, EncodingIsKeptBehindAnError) {
+  const Read read("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><mediawiki>" +
+                  page("A", "", "&") + page("B", "", "caf\xE9") + "</mediawiki>");
+  ASSERT_EQ(read.pages.size(), 1U);
+  EXPECT_EQ(read.pages[0].text, "café");
 }
 
 TEST(DumpReader, DamageNamesTheLine) {

@@ -12,9 +12,9 @@
 namespace bertha::corpus {
 namespace {
 
-std::string small_dump(int pages) {
+std::string small_dump(int pages, int first = 1) {
   std::string xml = "<mediawiki>";
-  for (int i = 1; i <= pages; ++i) {
+  for (int i = first; i < first + pages; ++i) {
     const std::string id = std::to_string(i);
     xml += "<page><title>T" + id + "</title><ns>0</ns><id>" + id +
            "</id><revision><id>5</id><text>" + "'''Words''' of page " + id + ". " +
@@ -143,7 +143,7 @@ TEST(ExtractDump, PartsFollowEachOtherEvenWhenOneIsCutOff) {
   test::TemporaryFolder folder;
   const std::string one = small_dump(3);
   test::write_all(folder.file("1.xml"), one.substr(0, one.size() - 100));
-  test::write_all(folder.file("2.xml"), small_dump(2));
+  test::write_all(folder.file("2.xml"), small_dump(2, 10));
   ExtractOptions options;
   options.output_dir = folder.file("out");
   const std::vector<DumpPart> parts = {{folder.file("1.xml")}, {folder.file("2.xml")}};
@@ -152,6 +152,37 @@ TEST(ExtractDump, PartsFollowEachOtherEvenWhenOneIsCutOff) {
   EXPECT_EQ(counts.dump.pages, 4);
   EXPECT_TRUE(counts.damage.starts_with(folder.file("1.xml") + ": ")) << counts.damage;
   EXPECT_THROW(extract_dump({{folder.file("2.xml")}, {folder.file("none.xml")}}, options), Error);
+}
+
+/// The titles of the articles in `text`, in order.
+std::string titles_in(const std::string& text) {
+  std::string titles;
+  for (size_t at = text.find("title=\""); at != std::string::npos;
+       at = text.find("title=\"", at + 1)) {
+    titles += text.substr(at + 7, text.find('"', at + 7) - at - 7) + " ";
+  }
+  return titles;
+}
+
+TEST(ExtractDump, ArticleThatComesAgainAnywhereIsWrittenOnce) {
+  test::TemporaryFolder folder;
+  const std::string twice = small_dump(2) + small_dump(1, 1) + small_dump(1, 3);
+  test::write_all(folder.file("1.xml"), twice);
+  test::write_all(folder.file("2.xml"), small_dump(3, 2));
+  const std::string other_wiki =
+      "<mediawiki><siteinfo><base>https://xx.wikipedia.org/wiki/Main</base></siteinfo>" +
+      small_dump(1).substr(11);
+  test::write_all(folder.file("3.xml"), other_wiki);
+  ExtractOptions options;
+  options.output_dir = folder.file("out");
+  options.threads = 3;
+  const std::vector<DumpPart> parts = {
+      {folder.file("1.xml")}, {folder.file("2.xml")}, {folder.file("3.xml")}};
+  const ExtractCounts counts = extract_dump(parts, options);
+  EXPECT_EQ(titles_in(test::read_all(counts.files.at(0))), "T1 T2 T3 T4 T1 ");
+  EXPECT_EQ(counts.dump.pages, 8);
+  EXPECT_EQ(counts.dump.repeated, 3);
+  EXPECT_EQ(counts.dump.articles, 5);
 }
 
 TEST(ExtractDump, FilesOfALargerRunAreRemoved) {
@@ -213,7 +244,7 @@ TEST(FormatArticle, MarksWithinTheTextGetABlank) {
 }
 
 std::vector<std::string> streamed_lines(const std::string& dump) {
-  const std::unique_ptr<LineSource> source = stream_articles({dump}, {});
+  const std::unique_ptr<LineSource> source = stream_articles({DumpPart{dump}}, {});
   std::vector<std::string> lines;
   while (const std::optional<LineSource::Job> job = source->next()) {
     for (std::string& line : (*job)()) lines.push_back(std::move(line));
