@@ -206,7 +206,7 @@ class ExtensibleArray {
     return entries > page_entries_ ? entries / page_entries_ : 0;
   }
 
-  /// A data block. Bit `first_bit` of `map` tells whether its first page is in use.
+  /// A data block. Bit `first_bit` of `map` says whether its first page is in use.
   void read_block(uint64_t address, uint64_t entries, std::span<const std::byte> map,
                   uint64_t first_bit) {
     const uint64_t first = next_;
