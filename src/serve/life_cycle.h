@@ -1,41 +1,61 @@
 #pragma once
 
-// The phases of a server: it binds at once and answers 503 while models load, is ready when they
-// are warm, and drains before it ends.
+// The life of a server: it binds at once, loads its models, serves, and on a signal drains and
+// ends.
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
-#include <mutex>
+#include <string>
 
 #include "serve/http/http_message.h"
+#include "serve/http/http_server.h"
+#include "serve/model_service.h"
 
 namespace bertha::serve {
 
-enum class Phase { kLoading, kReady, kDraining };
-
-/// The handler of a server in each phase. Any thread.
-class LifeCycle {
+/// Before a router: while the server drains, the readiness routes answer 503, so that load
+/// balancers send no more, and everything else is answered as before. The routes are /health,
+/// /ping, /v2/health/ready and /v2/models/…/ready; GET / without a page is one, too.
+class DrainGate {
  public:
-  /// `error_body` makes the 503 answers.
-  explicit LifeCycle(ErrorBody error_body);
-
-  Phase phase() const { return phase_.load(); }
-  /// From now on requests go to `handler`.
-  void set_ready(Handler handler);
-  /// From now on readiness is 503; everything else is answered as before.
-  void set_draining() { phase_ = Phase::kDraining; }
-
-  /// While loading everything is 503 with Retry-After, except GET /v2/health/live. While draining
-  /// only the readiness routes are: /health, /ping, /v2/health/ready, /v2/models/…/ready.
+  DrainGate(Handler router, ErrorBody error_body);
+  void begin_drain() { draining_ = true; }
   void handle(HttpRequest request, const Respond& respond) const;
 
  private:
-  HttpResponse unavailable(std::string_view path) const;
-
+  Handler router_;
   ErrorBody error_body_;
-  std::atomic<Phase> phase_ = Phase::kLoading;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Handler> handler_;
+  std::atomic<bool> draining_ = false;
 };
+
+/// SIGTERM, SIGINT and SIGHUP as values: from the constructor on they are blocked in this thread
+/// and in those that it starts.
+class SignalWatch {
+ public:
+  SignalWatch();
+  /// The next signal, or 0 after `limit`. Other signals than these have their usual effect.
+  int wait(std::chrono::milliseconds limit) const;
+  /// From now on a signal to end the program does so at once.
+  void restore() const;
+};
+
+struct LifeOptions {
+  /// From SIGTERM to the end of accepting: a load balancer sees that readiness has ended. After
+  /// SIGINT, of a user at a terminal, there is no delay.
+  std::chrono::milliseconds drain_delay{5'000};
+  std::chrono::milliseconds grace{20'000};  ///< for the requests in progress
+};
+
+/// Starts the server, loads the models beside it and returns after SIGTERM or SIGINT, when the
+/// requests in progress are answered: the exit status, 1 if some were cut. SIGHUP reloads keys and
+/// certificates. Throws the error of a model that cannot be loaded.
+int run_server(const SignalWatch& signals, HttpServer& server, ModelService& service,
+               DrainGate& gate, const LifeOptions& options);
+
+/// Sends "READY=1" and the like to the service manager, if systemd has started this process.
+/// `socket` is the value of NOTIFY_SOCKET, or null.
+void notify_systemd(const char* socket, const std::string& state);
 
 }  // namespace bertha::serve

@@ -3,9 +3,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "serve/http/http_server.h"
 
 namespace bertha::serve {
 namespace {
@@ -26,10 +27,7 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 bool is_probe(const AccessRecord& record) {
-  constexpr std::array<std::string_view, 10> kProbes = {
-      "/",         "/health",  "/ping",        "/metrics",         "/v2/health/live",
-      "/page.css", "/page.js", "/favicon.ico", "/v2/health/ready", "/v1/health"};
-  return record.method == "GET" && std::ranges::find(kProbes, record.path) != kProbes.end();
+  return open_without_key(record.method, record.path) && record.status < 400;
 }
 
 std::string access_line(const AccessRecord& record) {

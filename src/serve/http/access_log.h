@@ -22,7 +22,7 @@ struct AccessRecord {
   RequestSummary summary;
 };
 
-/// Requests of probes, of metrics and of the page's files, which would fill a log.
+/// Successful requests of probes, of metrics and of the page's files, which would fill a log.
 bool is_probe(const AccessRecord& record);
 
 /// "POST /v1/answer 200 12.3 ms …", without a line feed. Control characters of the path are \x??.

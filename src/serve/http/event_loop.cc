@@ -295,8 +295,7 @@ Listener::~Listener() {
   close();
 }
 
-void Listener::accept(EventLoop& into, std::shared_ptr<TlsContext> tls,
-                      std::function<void(Accepted)> done) {
+void Listener::accept(EventLoop& into, ChooseTls tls, std::function<void(Accepted)> done) {
   impl_->acceptor.async_accept(
       into.impl().context, [this, tls = std::move(tls), done = std::move(done)](
                                error_code error, stream_protocol::socket socket) {
@@ -309,9 +308,9 @@ void Listener::accept(EventLoop& into, std::shared_ptr<TlsContext> tls,
           accepted.peer = peer_of(socket, !impl_->path.empty());
           error_code ignored;
           if (impl_->path.empty()) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-          if (tls != nullptr) {
-            asio::ssl::context& settings = tls->impl().context;
-            accepted.stream = std::make_unique<TlsStream>(std::move(socket), tls, settings);
+          if (const std::shared_ptr<TlsContext> context = tls()) {
+            accepted.stream =
+                std::make_unique<TlsStream>(std::move(socket), context, context->impl().context);
           } else {
             accepted.stream = std::make_unique<PlainStream>(std::move(socket));
           }

@@ -85,9 +85,11 @@ class Listener {
     std::string peer;
     bool out_of_descriptors = false;
   };
-  /// Accepts one connection, whose events run in `into`. `tls` null: plain. `done` is called on the
-  /// listener's loop; never after close().
-  void accept(EventLoop& into, std::shared_ptr<TlsContext> tls, std::function<void(Accepted)> done);
+  /// The certificate of a connection; null: plain.
+  using ChooseTls = std::function<std::shared_ptr<TlsContext>()>;
+  /// Accepts one connection, whose events run in `into`. `tls` is called when it is there. `done`
+  /// is called on the listener's loop; never after close().
+  void accept(EventLoop& into, ChooseTls tls, std::function<void(Accepted)> done);
   /// With no descriptor left: takes one connection by a spare one, writes `answer` and closes it,
   /// so that the kernel's queue does not stand still. Returns false if none waits. On the
   /// listener's loop.

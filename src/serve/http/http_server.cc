@@ -69,10 +69,11 @@ class IoThread {
 }  // namespace
 
 bool open_without_key(std::string_view method, std::string_view path) {
-  constexpr std::array<std::string_view, 9> kOpen = {
-      "/",        "/health",          "/ping",       "/metrics", "/v2/health/live", "/page.css",
-      "/page.js", "/v2/health/ready", "/favicon.ico"};
-  return (method == "GET" || method == "HEAD") && std::ranges::find(kOpen, path) != kOpen.end();
+  constexpr std::array<std::string_view, 8> kOpen = {
+      "/",        "/health",         "/v1/health",       "/ping",
+      "/metrics", "/v2/health/live", "/v2/health/ready", "/favicon.ico"};
+  return (method == "GET" || method == "HEAD") &&
+         (path.starts_with("/page/") || std::ranges::find(kOpen, path) != kOpen.end());
 }
 
 class HttpServer::Impl {
@@ -173,16 +174,18 @@ class HttpServer::Impl {
     paused_ = state_->connections >= state_->options.limits.connections;
     if (paused_) return;
     IoThread& into = *threads_[next_++ % threads_.size()];
-    listener_->accept(*into.loop(), tls(), [this, &into](Listener::Accepted accepted) {
-      if (accepted.stream != nullptr) {
-        ++state_->connections;
-        state_->metrics.connections.add();
-        into.add(std::make_shared<Connection>(state_, into.loop(), std::move(accepted.stream),
-                                              std::move(accepted.peer)));
-      }
-      if (accepted.out_of_descriptors) return refuse_waiting();
-      accept();
-    });
+    listener_->accept(
+        *into.loop(), [this] { return tls(); },
+        [this, &into](Listener::Accepted accepted) {
+          if (accepted.stream != nullptr) {
+            ++state_->connections;
+            state_->metrics.connections.add();
+            into.add(std::make_shared<Connection>(state_, into.loop(), std::move(accepted.stream),
+                                                  std::move(accepted.peer)));
+          }
+          if (accepted.out_of_descriptors) return refuse_waiting();
+          accept();
+        });
   }
 
   /// Without a descriptor: answers 503 to those that wait, and tries again at the next tick.

@@ -41,8 +41,8 @@ struct HttpServerOptions {
   Metrics* metrics = nullptr;                                ///< outlives the server
 };
 
-/// Health, metrics and the page need no key: /, /health, /ping, /metrics, /v2/health/live,
-/// /v2/health/ready and the page's files. Only GET and HEAD.
+/// Health, metrics and the page need no key: /, /health, /v1/health, /ping, /metrics,
+/// /v2/health/live, /v2/health/ready, /favicon.ico and /page/…. Only GET and HEAD.
 bool open_without_key(std::string_view method, std::string_view path);
 
 class HttpServer {
