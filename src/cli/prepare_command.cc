@@ -35,6 +35,8 @@ int on_rank_0(Arguments arguments, comm::Communicator& world) {
 }
 
 constexpr std::array kStages = {
+    Stage{"text", "turn your own text into a vocabulary and shards, in one command",
+          on_rank_0<run_prepare_text>},
     Stage{"extract", "turn a Wikipedia dump into plain articles, as WikiExtractor writes them",
           on_rank_0<run_prepare_extract>},
     Stage{"format", "join articles or books to one line each", on_rank_0<run_prepare_format>},

@@ -16,6 +16,7 @@ namespace bertha::cli {
 
 /// All stages in turn, or one action of bertPrep.py.
 int run_prepare_all(Arguments arguments, comm::Communicator& world);
+int run_prepare_text(Arguments arguments);
 int run_prepare_extract(Arguments arguments);
 int run_prepare_format(Arguments arguments);
 int run_prepare_shard(Arguments arguments);
