@@ -82,8 +82,10 @@ int run_download(Arguments arguments) {
   options.value("language", download.language, "language of the Wikipedia");
   options.value("date", download.date,
                 "date of the Wikipedia dump: latest, or a day such as 20240101");
-  options.value("mirror", download.mirror,
-                "address that replaces scheme and host of every download: https://host/…");
+  options.value(
+      "mirror", download.mirror,
+      "address that replaces scheme and host of every download: http://mirror/path/; or a "
+      "folder with the files, for example one that wget -r made");
   options.folder("output_dir", download.output_dir,
                  "folder for the files; default, as in the recipe: download/wikicorpus_<language>, "
                  "v1.1, download/google_pretrained_weights");

@@ -68,8 +68,10 @@ Options declare(prepare::PipelineSettings& settings, std::vector<std::string>& s
   options.flag("stream", settings.stream,
                "write neither extracted/ nor formatted_one_article_per_line/; the dump is then "
                "read twice, and of its text only the shards are kept");
-  options.value("mirror", settings.mirror,
-                "address that replaces scheme and host of every download: https://host/…");
+  options.value(
+      "mirror", settings.mirror,
+      "address that replaces scheme and host of every download: http://mirror/path/; or a "
+      "folder with the files, for example one that wget -r made");
   options.flag("allow_truncated", settings.allow_truncated,
                "accept a dump that is cut off, and use its complete pages");
   options.choice("lists", settings.lists, {"none", "prose", "all"},

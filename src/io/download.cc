@@ -282,10 +282,14 @@ class Transfer {
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, this);
     const CURLcode code = curl_easy_perform(c);
+    unknown_host_ = code == CURLE_COULDNT_RESOLVE_HOST;
     if (failure_) std::rethrow_exception(failure_);
     reason = text[0] != 0 ? text.data() : curl_easy_strerror(code);
     return judge(code, reason);
   }
+
+  /// After a failed run(): whether the host has no address.
+  bool unknown_host() const { return unknown_host_; }
 
  private:
   bool judge(CURLcode code, std::string& reason) {
@@ -397,6 +401,7 @@ class Transfer {
   Answer answer_;
   bool begun_ = false;
   bool stalled_ = false;
+  bool unknown_host_ = false;
   Clock::time_point last_byte_ = Clock::now();
   std::exception_ptr failure_;
 };
@@ -411,14 +416,21 @@ void wait(int64_t wait_ms, const std::string& url, const Part& part, int64_t new
   }
 }
 
-void fetch(const std::string& url, Part& part, bool has_digest, const DownloadOptions& options,
+void fetch(const std::string& url, const std::string& path, Part& part, bool has_digest,
+           const DownloadOptions& options,
            const std::function<bool(const DownloadProgress&)>& progress) {
   int64_t new_bytes = 0;
   int64_t furthest = part.size_bytes();
   int64_t wait_ms = options.retry_ms;
   std::string reason;
   for (int64_t attempt = 1;; ++attempt) {
-    if (Transfer(url, part, options, has_digest, progress, new_bytes).run(reason)) return;
+    Transfer transfer(url, part, options, has_digest, progress, new_bytes);
+    if (transfer.run(reason)) return;
+    if (transfer.unknown_host() && attempt >= options.host_attempts) {
+      if (part.size_bytes() == 0) part.remove();
+      fail("{}: {}. Without a network: put the file at {}, or give --mirror a folder that has it",
+           url, reason, path);
+    }
     if (part.size_bytes() > furthest) {  // bytes that were lost and read again are no progress
       furthest = part.size_bytes();
       attempt = 0;
@@ -447,7 +459,7 @@ void download(const std::string& url, const std::string& path, const std::string
   }
   make_folder(fs::path(path).parent_path().string());
   Part part(path + ".part", url);
-  fetch(url, part, has_digest, options, progress);
+  fetch(url, path, part, has_digest, options, progress);
   if (has_digest) {
     const char* name = digest_name(expected_digest);
     const std::string found = file_digest(path + ".part", name);

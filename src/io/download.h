@@ -13,8 +13,9 @@ struct DownloadOptions {
   int64_t stall_ms = 60000;      ///< time without a byte until the connection is closed
   int64_t connect_seconds = 30;  ///< limit for making a connection
   int64_t most_redirects = 8;
-  int64_t attempts = 8;     ///< consecutive attempts without a new byte
-  int64_t retry_ms = 1000;  ///< wait before the next attempt, doubled each time up to a minute
+  int64_t attempts = 8;       ///< consecutive attempts without a new byte
+  int64_t host_attempts = 4;  ///< the same while the host has no address: seven seconds in all
+  int64_t retry_ms = 1000;    ///< wait before the next attempt, doubled each time up to a minute
   int64_t most_bytes = int64_t{1} << 40;
   /// Called with the reason of a failed attempt and the time until the next one; may be empty.
   std::function<void(const std::string& reason, int64_t wait_ms)> retrying = {};
@@ -33,7 +34,8 @@ struct DownloadProgress {
 /// or sha256 checksum in hexadecimal digits, or empty. `progress` is called from time to time; when
 /// it returns false the download stops with an Error and its part stays.
 ///
-/// Throws Error with url and reason: no such file, refused, too many redirects, stalled, cut off
+/// Throws Error with url and reason: unknown host (then with the path at which a file that was
+/// fetched elsewhere is found), no such file, refused, too many redirects, stalled, cut off
 /// too often, more or fewer bytes than the server announced, a wrong checksum (the part is then
 /// removed), a full disk. An existing file is kept when its checksum is correct, and downloaded
 /// again when it is wrong.

@@ -23,9 +23,25 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kMostListBytes = int64_t{1} << 22;
 
+/// A file of a mirror that is a folder. Throws Error for a wrong checksum.
+void copy_file(const std::string& from, const std::string& path, const std::string& digest) {
+  if (!digest.empty()) {
+    const char* name = io::digest_name(digest);
+    const std::string found = io::file_digest(from, name);
+    if (found != digest) fail("{}: {} is {}, expected {}", from, name, found, digest);
+  }
+  const io::MappedFile source(from);
+  make_output_folder(fs::path(path).parent_path().string());
+  io::AtomicFile out(path);
+  out.write(source.bytes());
+  out.commit();
+}
+
 void fetch(std::string_view url, const std::string& path, std::string_view digest,
            const DownloadOptions& options, const DownloadCallbacks& callbacks) {
-  callbacks.fetch(at_mirror(url, options.mirror), path, std::string(digest));
+  const std::string place = at_mirror(url, options.mirror);
+  if (is_address(place)) return callbacks.fetch(place, path, std::string(digest));
+  copy_file(place, path, std::string(digest));
 }
 
 void get_squad(const DownloadOptions& options, const DownloadCallbacks& callbacks) {
@@ -39,9 +55,12 @@ void get_squad(const DownloadOptions& options, const DownloadCallbacks& callback
 
 /// The dump's checksum, from the list beside it; a mirror may have none.
 std::string dump_digest(const std::string& prefix, const DownloadOptions& options) {
-  const std::string url = at_mirror(prefix + "sha1sums.txt", options.mirror);
+  std::string url = prefix + "sha1sums.txt";
   try {
-    std::string digest = find_dump_digest(io::download_text(url, {}, kMostListBytes));
+    url = at_mirror(url, options.mirror);
+    const std::string list = is_address(url) ? io::download_text(url, {}, kMostListBytes)
+                                             : std::string(io::MappedFile(url).text());
+    std::string digest = find_dump_digest(list);
     if (!digest.empty()) return digest;
     spdlog::warn("{}: does not name the dump; it will not be checked", url);
   } catch (const Error& error) {

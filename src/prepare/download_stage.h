@@ -13,7 +13,7 @@ struct DownloadOptions {
   std::string name;             ///< one of download_names()
   std::string language = "en";  ///< of Wikipedia
   std::string date = "latest";  ///< of Wikipedia's dump: "latest", or a day as "20240101"
-  std::string mirror = {};      ///< takes https://host/… of every address from here; may be empty
+  std::string mirror = {};      ///< an address or a folder, see at_mirror(); may be empty
   std::optional<std::string> output_dir = {};  ///< empty: the recipe's folder
 };
 

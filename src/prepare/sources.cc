@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 
 #include "core/error.h"
 
@@ -124,10 +126,34 @@ std::string find_dump_digest(std::string_view list) {
   return "";
 }
 
+bool is_address(std::string_view place) {
+  return place.starts_with("http://") || place.starts_with("https://");
+}
+
+namespace {
+
+std::string in_folder(std::string_view url, const std::string& folder) {
+  const std::string_view with_host = url.substr(url.find("://") + 3);
+  const std::string_view path = with_host.substr(with_host.find('/') + 1);
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  std::error_code ignored;
+  for (const std::string_view below : {with_host, path, name}) {
+    const std::filesystem::path place = std::filesystem::path(folder) / below;
+    if (std::filesystem::is_regular_file(place, ignored)) return place.string();
+  }
+  fail("--mirror {}: the folder has neither {} nor {}", folder, with_host, name);
+}
+
+}  // namespace
+
 std::string at_mirror(std::string_view url, const std::string& mirror) {
   if (mirror.empty()) return std::string(url);
-  if (!mirror.starts_with("http://") && !mirror.starts_with("https://")) {
-    fail("--mirror \"{}\": expected an http or https address", mirror);
+  constexpr std::string_view kFile = "file://";
+  const std::string folder = mirror.starts_with(kFile) ? mirror.substr(kFile.size()) : mirror;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(folder, ignored)) return in_folder(url, folder);
+  if (!is_address(mirror)) {
+    fail("--mirror \"{}\": expected an http or https address, or a folder", mirror);
   }
   const size_t path = url.find('/', url.find("://") + 3);
   std::string base = mirror;

@@ -40,8 +40,14 @@ std::string wikipedia_prefix(const std::string& language, const std::string& dat
 /// list does not have it. A "latest" list names files by their date.
 std::string find_dump_digest(std::string_view list);
 
-/// `url` with scheme and host replaced by `mirror` ("http://host/some/path"); unchanged when
-/// `mirror` is empty. Throws Error for a mirror that is no http or https address.
+/// Where the file of `url` is to be had. `mirror` is empty: at `url`. It is an address
+/// ("http://host/some/path"): `url` with scheme and host replaced by it. It is a folder: the path
+/// of the file in it, the first of FOLDER/host/path (as wget -r makes it), FOLDER/path and
+/// FOLDER/name that is there. Throws Error for a folder without the file, and for what is neither
+/// an http or https address nor a folder.
 std::string at_mirror(std::string_view url, const std::string& mirror);
+
+/// Whether at_mirror() gave an address, not a path.
+bool is_address(std::string_view place);
 
 }  // namespace bertha::prepare

@@ -51,6 +51,23 @@ TEST(DownloadStage, SquadFilesComeFromTheMirrorWithTheirChecksums) {
   EXPECT_EQ(network.done.size(), 3U);
 }
 
+TEST(DownloadStage, FolderAsMirrorNeedsNoNetworkAndIsChecked) {
+  test::TemporaryFolder folder;
+  FakeNetwork network;
+  std::filesystem::create_directories(folder.file("m"));
+  test::write_all(folder.file("m/train-v1.1.json"), "of another version");
+  try {
+    run_download({.name = "squad", .mirror = folder.file("m"), .output_dir = folder.file("s")},
+                 network.callbacks());
+    FAIL() << "a wrong checksum was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("m/train-v1.1.json: md5 is"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.file("s/v1.1/train-v1.1.json")));
+  EXPECT_TRUE(network.fetched.empty());
+}
+
 TEST(DownloadStage, FilesBeforeAFailureAreReported) {
   test::TemporaryFolder folder;
   FakeNetwork network{.fails_at = 1};

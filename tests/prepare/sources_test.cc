@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "core/error.h"
+#include "io/atomic_file.h"
+#include "support/files.h"
 
 namespace bertha::prepare {
 namespace {
@@ -21,6 +24,19 @@ TEST(Sources, AddressesAndChecksumsAreWellFormed) {
   EXPECT_EQ(at_mirror("https://a.org/b/c", ""), "https://a.org/b/c");
   EXPECT_EQ(at_mirror("https://a.org/b/c", "http://m:8/x/"), "http://m:8/x/b/c");
   EXPECT_THROW(at_mirror("https://a.org/b/c", "ftp://m"), Error);
+}
+
+TEST(Mirror, FolderHasTheFileByHostByPathOrByName) {
+  const test::TemporaryFolder folder;
+  const std::string mirror = folder.path().string();
+  EXPECT_THROW(at_mirror("https://a.org/b/c", mirror), Error);
+  for (const char* below : {"c", "b/c", "a.org/b/c"}) {
+    const std::filesystem::path path = folder.path() / below;
+    std::filesystem::create_directories(path.parent_path());
+    io::write_file(path.string(), "x");
+    EXPECT_EQ(at_mirror("https://a.org/b/c", mirror), path.string());
+    EXPECT_EQ(at_mirror("https://a.org/b/c", "file://" + mirror), path.string());
+  }
   const std::string sum(40, 'a');
   EXPECT_EQ(find_dump_digest("0123  enwiki-20240101-pages-articles.xml.bz2\n" +
                              std::string(40, 'b') + "  enwiki-20240101-pages-articles1.xml.bz2\n" +
