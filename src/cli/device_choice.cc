@@ -64,13 +64,13 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
     } else if (strict) {
       fail("--use-habana --strict-device: no accelerator is present ({})", why);
     } else {
-      spdlog::warn("--use-habana: no accelerator is present ({}); running on the CPU", why);
+      spdlog::warn("--use-habana: Gaudi is not supported yet ({}); running on the CPU", why);
     }
   } else if (const std::string why = entry->absence(number); !why.empty()) {
     fail("--device {}: {}", device, why);
   }
   std::unique_ptr<Device> result = entry->open(number);
-  spdlog::info("device: {}", result->description());
+  spdlog::debug("device: {}", result->description());
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "k8s/manifests.h"
@@ -18,7 +19,7 @@ void declare(Options& table, k8s::ManifestOptions& o) {
   table.value("cards-per-node", o.cards_per_node, "number of accelerators (slots) of a worker");
   table.choice("api", o.api, {"v2beta1", "v1"}, "API version of the MPI operator");
   table.choice("device", o.device, {"nvidia", "gaudi", "cpu"},
-               "resource that a container requests");
+               "resource that a container requests; Gaudi is not supported yet");
   table.choice("storage", o.storage, {"hostpath", "claims"},
                "hostpath (as in the recipe's manifests) or claims (volume claims)");
   table.value("data-claim", o.data_claim, "volume claim for the data, mounted read-only");
@@ -51,6 +52,11 @@ int render(Arguments arguments) {
   declare(table, o);
   table.folder("output-dir", folder, "folder to write all eight manifests into");
   table.parse(arguments);
+  if (o.device == "gaudi") {
+    fail(
+        "--device gaudi: Gaudi is not supported yet, and such a job could only fail; --device cpu "
+        "runs on the processors of the same nodes");
+  }
   if (folder.empty()) {
     std::fputs(k8s::render_manifest(o).c_str(), stdout);
   } else {
