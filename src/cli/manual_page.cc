@@ -55,7 +55,8 @@ std::string options_section(const CommandPage& page) {
   for (const bool hidden : {false, true}) {
     for (const OptionRow& option : page.options) {
       if (option.hidden != hidden) continue;
-      if (option.group != group) text += ".SS " + troff(option.group) + "\n";
+      if (option.group != group)
+        text += ".SS " + (option.group.empty() ? "further" : troff(option.group)) + "\n";
       group = option.group;
       text += option_entry(option);
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "cli/message_level.h"
 #include "cli/nearest_name.h"
 #include "core/strings.h"
 #include "cpython/literals.h"
@@ -296,6 +297,7 @@ size_t Options::find(const std::string& typed) const {
 
 void Options::fail_unknown(const std::string& typed) const {
   std::vector<std::string> names = {"help", "help-all"};
+  for (const OptionRow& row : message_options()) names.push_back(row.name);
   for (const Option& option : options_) {
     names.push_back(option.name);
     names.insert(names.end(), option.aliases.begin(), option.aliases.end());
@@ -384,6 +386,8 @@ void Options::parse(std::span<const std::string> arguments) {
       take_positional(word);
     } else if (word == "--help" || word == "-h" || kebab_case(word) == "--help-all") {
       throw HelpRequested{page(), kebab_case(word) == "--help-all"};
+    } else if (!has_own(word) && take_message_option(arguments, i)) {
+      continue;
     } else if (word.starts_with("--")) {
       take_long(arguments, i);
     } else {
@@ -393,9 +397,23 @@ void Options::parse(std::span<const std::string> arguments) {
   check_complete();
 }
 
+bool Options::has_own(const std::string& word) const {
+  const std::string name = kebab_case(word.substr(0, word.find('=')));
+  return std::ranges::any_of(options_, [&](const Option& option) {
+    return name == "--" + option.name || (name.size() == 2 && name[1] == option.letter);
+  });
+}
+
 CommandPage Options::page() const {
   CommandPage page = described_;
   page.options.assign(options_.begin(), options_.end());
+  // A command that only passes words on to its sub-commands has no options itself.
+  if (options_.empty() && positional_ == nullptr) return page;
+  for (OptionRow& row : message_options()) {
+    if (has_own("--" + row.name)) continue;
+    if (row.letter != 0 && has_own(std::string("-") + row.letter)) row.letter = 0;
+    page.options.push_back(std::move(row));
+  }
   return page;
 }
 

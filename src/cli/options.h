@@ -119,6 +119,8 @@ class Options {
   /// Makes the option declared last one that takes a path.
   Options& as_path(ValueKind kind, const char* placeholder);
   size_t find(const std::string& typed) const;
+  /// Whether the table itself declares the option of this word, "--quiet" or "-q".
+  bool has_own(const std::string& word) const;
   [[noreturn]] void fail_unknown(const std::string& typed) const;
   Option& find_letter(char letter, const std::string& word);
   /// Sets an option from the text attached to it, or from the words after `at`.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "bert/model_sizes.h"
 #include "cli/training_options.h"
 #include "core/error.h"
 
@@ -33,7 +34,12 @@ void declare_data(Options& table, PretrainArguments& typed) {
 void declare_model(Options& table, PretrainArguments& typed) {
   PretrainingOptions& o = typed.options;
   table.heading("model");
-  declare_config(table, o);
+  declare_config(table, o, "--size decides");
+  table.choice("size", o.size, bert::model_sizes(),
+               "a model of this size, for the vocabulary of --vocab-file");
+  table.file("vocab_file", o.vocab_file,
+             "vocabulary of the shards, to be kept with the checkpoints; if not given: vocab.txt "
+             "beside --config-file, if it is there");
   typed.run.declare_model_name(table);
   table.file("init_checkpoint", o.init_checkpoint,
              "weights to start from at step 0, with moments if the file has them");
@@ -122,6 +128,10 @@ void PretrainArguments::declare(Options& table) {
 PretrainingOptions PretrainArguments::settle(const Options& table) const {
   PretrainingOptions o = options;
   if (!do_train) fail("--do-train is required: bertha pretrain does nothing else");
+  if (o.config_file.empty() == o.size.empty()) {
+    fail("bertha pretrain: give either --config-file or --size");
+  }
+  if (!o.size.empty() && !o.vocab_file) fail("--size {} needs --vocab-file", o.size);
   o.max_steps = whole("max-steps", max_steps);
   o.log_freq = whole("log-freq", log_freq);
   o.optimizer = optimizer == "lamb" ? optim::OptimizerKind::kLamb : optim::OptimizerKind::kAdamW;

@@ -10,6 +10,7 @@
 #include "cli/stop.h"
 #include "core/error.h"
 #include "core/profile.h"
+#include "cpython/literals.h"
 #include "runlog/profile_table.h"
 #include "train/pretraining_run.h"
 
@@ -26,6 +27,7 @@ std::string config_text(const Options& table, const PretrainingOptions& options,
       table, device,
       {{"train_batch_size", std::to_string(options.micro_batch())},
        {"gradient_accumulation_steps", std::to_string(options.gradient_accumulation_steps)},
+       {"json_summary", cpython::repr_str(options.json_summary)},
        {"steps_this_run", std::to_string(options.last_step())},
        {"precision", options.bf16 ? "'bf16'" : "'fp32'"}});
 }
@@ -44,7 +46,8 @@ int train_on(comm::Communicator& world, PretrainingOptions options, const Pretra
   const auto settled_config = [&](const train::PretrainingOptions& settled) {
     return config_text(table, settled, *device);
   };
-  train::PretrainingRun run(options, *device, print_line, settled_config, *own.world);
+  train::PretrainingRun run(options, *device, typed.run.record_printer(), settled_config,
+                            *own.world);
   const train::RunEnd end = run.run(stop_requested);
   if (device->profile() != nullptr) {
     spdlog::info("where the time of {} steps went, evaluations included:\n{}", run.steps_done(),

@@ -16,10 +16,13 @@
 #include "cli/command_list.h"
 #include "cli/commands.h"
 #include "cli/help_text.h"
+#include "cli/message_level.h"
 #include "cli/options.h"
+#include "comm/launch.h"
 #include "core/allowed_threads.h"
 #include "core/error.h"
 #include "doctor/build_info.h"
+#include "runlog/status_line.h"
 
 namespace bertha::cli {
 namespace {
@@ -36,10 +39,25 @@ std::string overview() {
          "build.\n";
 }
 
+/// Messages on standard error. The status line makes room for them.
+class MessageSink : public spdlog::sinks::stderr_color_sink_mt {
+ public:
+  using ColorSink = spdlog::sinks::stderr_color_sink_mt;
+  explicit MessageSink(spdlog::color_mode mode) : ColorSink(mode) {}
+  void log(const spdlog::details::log_msg& message) override {
+    runlog::print_above_status_line([&] { ColorSink::log(message); });
+  }
+};
+
+/// Rank 0 speaks for all. The others report errors alone.
 void log_to_stderr() {
-  auto logger = spdlog::stderr_color_mt("bertha");
+  const bool color = runlog::stderr_terminal().color;
+  auto sink =
+      std::make_shared<MessageSink>(color ? spdlog::color_mode::always : spdlog::color_mode::never);
+  auto logger = std::make_shared<spdlog::logger>("bertha", std::move(sink));
   logger->set_pattern("%^%l%$: %v");
   spdlog::set_default_logger(logger);
+  if (comm::launched_rank() > 0) set_message_level("error");
 }
 
 /// OpenMP's threads spin while they wait for each other, unless OMP_WAIT_POLICY is passive. When

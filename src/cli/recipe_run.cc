@@ -1,6 +1,7 @@
 #include "cli/recipe_run.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "cli/stop.h"
 #include "cpython/literals.h"
@@ -32,6 +33,11 @@ void RecipeRun::settle_precision(const Options& table) {
   if (!fp16) return;
   spdlog::info("--fp16: bf16 is used instead");
   device.precision = "bf16";
+}
+
+std::function<void(const std::string&)> RecipeRun::record_printer() const {
+  if (!log_to_stdout && ::isatty(STDOUT_FILENO) == 1) return {};
+  return print_line;
 }
 
 std::string namespace_text(const Options& table, const Device& device,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -14,6 +15,7 @@ struct RecipeRun : TrainingOptions {
   std::string bert_model = "bert-large-uncased";
   bool enable_tensorboard = false;
   bool fp16 = false;
+  bool log_to_stdout = false;
 
   /// --bert_model; each command declares the files of its model.
   void declare_model_name(Options& table);
@@ -21,7 +23,10 @@ struct RecipeRun : TrainingOptions {
   template <typename RunOptions>
   void declare_log(Options& table, RunOptions& run) {
     table.file("json-summary", run.json_summary,
-               "file for the log of the run, one DLLL line for each record");
+               "file for the log of the run, one DLLL line for each record; an existing file is "
+               "continued. If not given: dllogger.json in --output-dir");
+    table.flag("log-to-stdout", log_to_stdout,
+               "print the records of the log on standard output even where that is a terminal");
     declare_displays(table, run);
     table.flag("enable-tensorboard-logging", enable_tensorboard,
                "write TensorBoard event files below --output-dir");
@@ -35,10 +40,15 @@ struct RecipeRun : TrainingOptions {
   void settle(const Options& table, RunOptions& run) {
     settle_precision(table);
     TrainingOptions::settle(run);
+    if (run.json_summary.empty()) run.json_summary = run.output_dir + "/dllogger.json";
     if (enable_tensorboard && run.tensorboard_dir.empty()) {
       run.tensorboard_dir = run.output_dir + "/tensorboard";
     }
   }
+
+  /// Prints the log's records where standard output is a file or a pipe, or where the user asks for
+  /// it; empty on a terminal, whose reader has the status line.
+  std::function<void(const std::string&)> record_printer() const;
 
  private:
   void settle_precision(const Options& table);

@@ -27,9 +27,9 @@ void declare_files(Options& table, SquadArguments& typed) {
              "weights to start from: ckpt_*.pt, pytorch_model.bin, a Hugging Face folder or a "
              "TensorFlow checkpoint");
   table.required();
-  declare_config(table, o);
-  table.file("vocab_file", o.vocab_file, "vocab.txt");
-  table.required();
+  declare_config(table, o, "the one beside the weights");
+  table.file("vocab_file", o.vocab_file,
+             "vocab.txt; if not given: the vocabulary beside the weights");
   typed.run.declare_model_name(table);
   table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
   table.choice("token-rules", typed.rules, {"recipe", "hf"}, "rules for rare characters");

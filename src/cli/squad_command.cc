@@ -9,6 +9,7 @@
 #include "cli/squad_tools.h"
 #include "cli/stop.h"
 #include "core/error.h"
+#include "cpython/literals.h"
 #include "train/squad_run.h"
 
 namespace bertha::cli {
@@ -20,7 +21,9 @@ int run_on(comm::Communicator& world, train::SquadOptions options, const SquadAr
   const RankDevice own = open_on_rank(typed.run.device, world);
   Device* const device = own.device.get();
   options.bf16 = typed.run.device.bf16(*device);
-  train::SquadRun run(options, *device, print_line, namespace_text(table, *device), *own.world);
+  const std::string config =
+      namespace_text(table, *device, {{"json_summary", cpython::repr_str(options.json_summary)}});
+  train::SquadRun run(options, *device, typed.run.record_printer(), config, *own.world);
   return run.run(stop_requested) == train::RunEnd::kFinished
              ? 0
              : stopped_status(options.skip_checkpoint);
@@ -37,8 +40,8 @@ int run_squad_recipe(Arguments arguments) {
   table.subcommand("features", "write the inputs of the model as JSON");
   table.example(
       "bertha squad --do-train --do-predict --do-eval --train-file=v1.1/train-v1.1.json "
-      "--predict-file=v1.1/dev-v1.1.json --init-checkpoint=results/ckpt_8601.pt "
-      "--config-file=bert_config.json --vocab-file=vocab.txt --do-lower-case --use-fused-adam "
+      "--predict-file=v1.1/dev-v1.1.json --init-checkpoint=results "
+      "--use-fused-adam "
       "--output-dir=squad-model",
       "Fine-tune a pre-trained model, answer the questions of the dev set, and score the answers");
   typed.declare(table);

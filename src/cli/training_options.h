@@ -61,11 +61,11 @@ void declare_seed(Options& table, RunOptions& run, const std::string& fresh,
   table.value("seed", run.seed, "random seed of " + fresh + ", dropout and the order of " + rows);
 }
 
-/// A model that --config_file describes.
+/// A model that --config_file describes; `otherwise` says what is taken without it.
 template <typename RunOptions>
-void declare_config(Options& table, RunOptions& run) {
-  table.file("config_file", run.config_file, "bert_config.json or a Hugging Face config.json");
-  table.required();
+void declare_config(Options& table, RunOptions& run, const std::string& otherwise) {
+  table.file("config_file", run.config_file,
+             "bert_config.json or a Hugging Face config.json; if not given: " + otherwise);
 }
 
 template <typename RunOptions>

@@ -36,6 +36,14 @@ Launch find_launch(Environment environment) {
   return {};
 }
 
+int64_t launched_rank(Environment environment) {
+  for (const char* rank : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"}) {
+    const std::string value = environment(rank);
+    if (!value.empty()) return std::strtoll(value.c_str(), nullptr, 10);
+  }
+  return 0;
+}
+
 std::vector<std::string> mpi_plugins_for(Environment environment) {
   const std::string chosen = environment("BERTHA_MPI");
   if (!chosen.empty()) return {chosen};

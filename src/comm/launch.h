@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ std::string from_environment(const char* name);
 /// Throws Error when a scheduler started several processes that cannot communicate (srun without
 /// --mpi): each would train alone, and all would write the same files.
 Launch find_launch(Environment environment = from_environment);
+
+/// The rank that a launcher gave this process, before MPI says so; 0 without a launcher.
+int64_t launched_rank(Environment environment = from_environment);
 
 /// The plugins of mpi/ to try, best first, for the launcher that started this process: "openmpi",
 /// "mpich" or the path of a plugin. The variable BERTHA_MPI overrules the launcher.

@@ -23,10 +23,9 @@ std::string reason(int number) {
 
 }  // namespace
 
-AppendFile::AppendFile(std::filesystem::path path, Start start) : path_(std::move(path)) {
+AppendFile::AppendFile(std::filesystem::path path) : path_(std::move(path)) {
   io::make_folder(path_.parent_path().string());
-  const int truncate = start == Start::kEmpty ? O_TRUNC : 0;
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0644);
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("{}: cannot open for writing: {}", path_.string(), reason(errno));
 }
 
@@ -51,6 +50,13 @@ bool AppendFile::ends_a_line() const {
   return last == '\n';
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
                                            const std::function<bool(const std::string&)>& keep) {
   std::string kept = header + "\n";
@@ -59,7 +65,7 @@ std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::s
     if (keep(line)) kept += line + "\n";
   }
   io::write_file(path, kept);
-  return std::make_unique<AppendFile>(path, AppendFile::Start::kContinue);
+  return std::make_unique<AppendFile>(path);
 }
 
 }  // namespace bertha::runlog

@@ -13,13 +13,9 @@ namespace bertha::runlog {
 
 class AppendFile {
  public:
-  enum class Start {
-    kEmpty,     ///< the old contents are dropped
-    kContinue,  ///< records are added after the old contents
-  };
-
-  /// Creates the file and the folders above it. Throws Error that names the path.
-  AppendFile(std::filesystem::path path, Start start);
+  /// Opens the file, or creates it and the folders above it. What it holds already stays: records
+  /// are added behind. Throws Error that names the path.
+  explicit AppendFile(std::filesystem::path path);
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
   ~AppendFile();
@@ -34,6 +30,9 @@ class AppendFile {
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
+
+/// The first line of a file, without its end; empty where there is none.
+std::string first_line(const std::string& path);
 
 /// Opens the file of lines of an earlier run, or a new one. It is rewritten with `header` as its
 /// first line and with those of its lines for which `keep` is true. New records follow.

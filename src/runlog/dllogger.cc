@@ -85,9 +85,8 @@ std::string local_datetime(const Instant& instant) {
 
 }  // namespace
 
-DlLogger::DlLogger(const std::filesystem::path& path, AppendFile::Start start, Print print,
-                   WallClock clock)
-    : file_(std::make_unique<AppendFile>(path, start)),
+DlLogger::DlLogger(const std::filesystem::path& path, Print print, WallClock clock)
+    : file_(std::make_unique<AppendFile>(path)),
       print_(std::move(print)),
       clock_(std::move(clock)),
       start_(clock_()) {

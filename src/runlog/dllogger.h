@@ -36,9 +36,9 @@ class DlLogger {
 
   /// A logger that writes nothing.
   DlLogger() = default;
-  /// Creates the file and its folder. A resumed run passes kContinue, so that records are added.
-  DlLogger(const std::filesystem::path& path, AppendFile::Start start, Print print,
-           WallClock clock = wall_now);
+  /// Opens the file, or creates it with its folder. Records of earlier runs stay: each run begins
+  /// with its Config record.
+  DlLogger(const std::filesystem::path& path, Print print, WallClock clock = wall_now);
 
   /// A record of a setting or a mark: "step": "PARAMETER".
   void parameter(const std::string& name, const LogValue& value);

@@ -49,6 +49,12 @@ LogData FineTuningRecord::evaluation() const {
 }
 
 /// The losses, and beside each evaluation's step the last of its scores.
+/// The most important score.
+std::string FineTuningRecord::in_short() const {
+  if (scores.empty()) return "";
+  return fmt::format("{} {:.2f}", scores.back().first, scores.back().second);
+}
+
 LossPlot FineTuningRecord::plot(std::span<const FineTuningRecord> records) {
   LossCurve losses{.kind = LossKind::kTotal, .points = {}};
   LossPlot plot{.title = "Fine-tuning", .subtitle = "", .curves = {}, .phases = {}};

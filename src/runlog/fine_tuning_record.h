@@ -24,11 +24,13 @@ struct FineTuningRecord {
   double rate = 0;             ///< learning rate of an update
   Scores scores = {};          ///< of an evaluation
 
+  static constexpr const char* kFilePrefix = "fine_tuning_";
   static constexpr const char* kHeader = "step\twhat\tvalue\tlearning_rate";
   static std::optional<FineTuningRecord> parse(const std::string& row);
   std::string rows() const;
   TensorBoardWriter::Scalars scalars() const;
   LogData evaluation() const;
+  std::string in_short() const;
   static LossPlot plot(std::span<const FineTuningRecord> records);
 };
 

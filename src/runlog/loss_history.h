@@ -21,9 +21,12 @@ class LossHistory {
  public:
   /// Continues `folder`/losses.tsv after step `last_step`. Rows of later steps are dropped, because
   /// the run repeats these steps. Rows that cannot be read are dropped too: users may edit the
-  /// file.
+  /// file. Where losses.tsv holds the records of another kind of training, it stays, and this
+  /// history goes beside it: fine_tuning_losses.tsv and fine_tuning_loss.svg.
   LossHistory(std::string folder, int64_t last_step) : folder_(std::move(folder)) {
-    file_ = continue_lines(folder_ + "/losses.tsv", Record::kHeader, [&](const std::string& row) {
+    const std::string first = first_line(folder_ + "/losses.tsv");
+    if (!first.empty() && first != Record::kHeader) prefix_ = Record::kFilePrefix;
+    file_ = continue_lines(table(), Record::kHeader, [&](const std::string& row) {
       const std::optional<Record> record = Record::parse(row);
       if (!record || record->step > last_step) return false;
       records_.push_back(*record);
@@ -36,15 +39,20 @@ class LossHistory {
     file_->write(record.rows());
   }
 
-  /// Writes `folder`/loss.svg.
+  /// Writes the picture.
   void draw() const {
     LossPlot plot = Record::plot(records_);
     plot.subtitle = folder_;
-    io::write_file(folder_ + "/loss.svg", loss_svg(plot));
+    io::write_file(picture(), loss_svg(plot));
   }
+
+  /// The paths of the table and of the picture.
+  std::string table() const { return folder_ + "/" + prefix_ + "losses.tsv"; }
+  std::string picture() const { return folder_ + "/" + prefix_ + "loss.svg"; }
 
  private:
   std::string folder_;
+  std::string prefix_;
   std::vector<Record> records_;
   std::unique_ptr<AppendFile> file_;
 };

@@ -46,6 +46,10 @@ LogData PretrainingRecord::evaluation() const {
           {"eval_nsp_accuracy", next_sentence_accuracy}};
 }
 
+std::string PretrainingRecord::in_short() const {
+  return fmt::format("held-out {:.3f}", masked);
+}
+
 LossPlot PretrainingRecord::plot(std::span<const PretrainingRecord> records) {
   LossCurve masked{.kind = LossKind::kMaskedWords, .points = {}};
   LossCurve next_sentence{.kind = LossKind::kNextSentence, .points = {}};

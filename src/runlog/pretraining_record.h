@@ -24,6 +24,7 @@ struct PretrainingRecord {
   double rate = 0;           ///< learning rate; 0 for an evaluation
   double gradient_norm = 0;  ///< not in losses.tsv
 
+  static constexpr const char* kFilePrefix = "pretraining_";
   /// The first line of losses.tsv.
   static constexpr const char* kHeader =
       "phase\tstep\tset\tmlm_loss\tnsp_loss\tmlm_accuracy\tnsp_accuracy\tlearning_rate";
@@ -35,6 +36,8 @@ struct PretrainingRecord {
   TensorBoardWriter::Scalars scalars() const;
   /// The evaluation as dllogger.json gets it.
   LogData evaluation() const;
+  /// The evaluation as the status line shows it.
+  std::string in_short() const;
   /// The picture of a run's records, without its subtitle.
   static LossPlot plot(std::span<const PretrainingRecord> records);
 };

@@ -2,12 +2,19 @@
 
 #include <utility>
 
+#include "runlog/status_line.h"
+
 namespace bertha::runlog {
 
 template <typename Record>
-void RunLog<Record>::open_dllogger(const std::string& path, AppendFile::Start start,
-                                   DlLogger::Print print) {
-  dllogger_ = DlLogger(path, start, std::move(print));
+void RunLog<Record>::open_dllogger(const std::string& path, DlLogger::Print print) {
+  DlLogger::Print above;
+  if (print) {
+    above = [print = std::move(print)](const std::string& line) {
+      print_above_status_line([&] { print(line); });
+    };
+  }
+  dllogger_ = DlLogger(path, std::move(above));
 }
 
 template <typename Record>
@@ -40,14 +47,13 @@ void RunLog<Record>::step(const StepStatus& status, const Record& record) {
 
 template <typename Record>
 void RunLog<Record>::averages(int64_t epoch, int64_t step, const LogData& data) {
-  clear_status_line();
   dllogger_.step(epoch, step, data);
 }
 
 template <typename Record>
 void RunLog<Record>::evaluation(int64_t epoch, int64_t step, const Record& record) {
-  clear_status_line();
   dllogger_.step(epoch, step, record.evaluation());
+  if (progress_) progress_->evaluated(record.in_short());
   if (history_) history_->add(record);
   if (tensorboard_) tensorboard_->write(record.step, record.scalars());
   draw();
@@ -55,14 +61,14 @@ void RunLog<Record>::evaluation(int64_t epoch, int64_t step, const Record& recor
 
 template <typename Record>
 void RunLog<Record>::checkpoint(int64_t step) {
-  clear_status_line();
   dllogger_.parameter("checkpoint_step", step);
   draw();
 }
 
 template <typename Record>
-void RunLog<Record>::clear_status_line() {
-  if (progress_) progress_->clear();
+std::vector<std::string> RunLog<Record>::history_files() const {
+  if (!history_) return {};
+  return {history_->table(), history_->picture()};
 }
 
 template <typename Record>

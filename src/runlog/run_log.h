@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runlog/append_file.h"
 #include "runlog/dllogger.h"
@@ -34,8 +35,9 @@ struct TrainingLogs {
 template <typename Record>
 class RunLog {
  public:
-  /// Opens dllogger.json at `path`. `print` gets each record as a line for standard output.
-  void open_dllogger(const std::string& path, AppendFile::Start start, DlLogger::Print print);
+  /// Opens dllogger.json at `path`. `print`, if any, gets each record as a line for standard
+  /// output.
+  void open_dllogger(const std::string& path, DlLogger::Print print);
   /// Opens all others.
   void open_training(const TrainingLogs& logs);
 
@@ -52,8 +54,8 @@ class RunLog {
   void evaluation(int64_t epoch, int64_t step, const Record& record);
   /// A checkpoint of `step` is about to be written.
   void checkpoint(int64_t step);
-  /// Removes the status line from the terminal until the next step, so that a message can be shown.
-  void clear_status_line();
+  /// The paths of losses.tsv and loss.svg, once they are open.
+  std::vector<std::string> history_files() const;
   /// No step follows. Ends the status line and draws loss.svg.
   void finish();
 

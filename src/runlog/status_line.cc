@@ -5,15 +5,27 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "core/strings.h"
 
 namespace bertha::runlog {
 
+/// The text of a status line, for the terminal.
+struct LineOnScreen {
+  StatusLine::Write write;
+  std::string text;  ///< empty: nothing is shown
+};
+
 namespace {
+
+std::atomic<bool> lines_enabled{true};
+std::mutex screen;                           ///< held while anything is printed
+std::weak_ptr<LineOnScreen> line_at_bottom;  ///< the one that was shown last
 
 constexpr double kTerminalSeconds = 0.1;  ///< least time between two lines on a terminal
 constexpr double kFileSeconds = 30;       ///< least time between two lines in a file
@@ -87,10 +99,29 @@ std::string fit_to_columns(std::vector<StatusPart> parts, int columns) {
   return line;
 }
 
+void print_above_status_line(const std::function<void()>& write) {
+  const std::lock_guard lock(screen);
+  const std::shared_ptr<LineOnScreen> line = line_at_bottom.lock();
+  const bool shown = line && !line->text.empty();
+  if (shown) line->write("\r\x1b[K");
+  write();
+  if (shown) line->write(line->text);
+}
+
+void enable_status_lines(bool enabled) {
+  lines_enabled = enabled;
+}
+
 StatusLine::StatusLine(Terminal terminal, Write write)
-    : terminal_(std::move(terminal)), write_(std::move(write)) {}
+    : terminal_(std::move(terminal)),
+      line_(std::make_shared<LineOnScreen>(LineOnScreen{std::move(write), ""})) {}
+
+StatusLine::~StatusLine() {
+  if (line_) finish();
+}
 
 bool StatusLine::due(SteadyTime now) const {
+  if (!lines_enabled) return false;
   const double interval = terminal_.interactive ? kTerminalSeconds : kFileSeconds;
   return !shown_once_ || seconds_between(last_shown_, now) >= interval;
 }
@@ -102,24 +133,28 @@ void StatusLine::delay(SteadyTime now) {
 
 void StatusLine::show(std::vector<StatusPart> parts, SteadyTime now) {
   delay(now);
-  on_screen_ = terminal_.interactive;
+  const std::lock_guard lock(screen);
   if (!terminal_.interactive) {
-    write_(join_parts(parts) + "\n");
+    line_->write(join_parts(parts) + "\n");
     return;
   }
   // The last column stays free: a full line makes some terminals wrap.
   const int columns = (terminal_.columns ? terminal_.columns() : kDefaultColumns) - 1;
-  write_(fmt::format("\r{}\x1b[K", fit_to_columns(std::move(parts), columns)));
+  line_->text = fmt::format("\r{}\x1b[K", fit_to_columns(std::move(parts), columns));
+  line_->write(line_->text);
+  line_at_bottom = line_;
 }
 
 void StatusLine::clear() {
-  if (on_screen_) write_("\r\x1b[K");
-  on_screen_ = false;
+  const std::lock_guard lock(screen);
+  if (!line_->text.empty()) line_->write("\r\x1b[K");
+  line_->text.clear();
 }
 
 void StatusLine::finish() {
-  if (on_screen_) write_("\n");
-  on_screen_ = false;
+  const std::lock_guard lock(screen);
+  if (!line_->text.empty()) line_->write("\n");
+  line_->text.clear();
 }
 
 }  // namespace bertha::runlog

@@ -4,6 +4,7 @@
 // each line replaces the last one. A file gets a new line from time to time.
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,14 @@ Terminal stderr_terminal();
 
 /// Writes to standard error at once.
 void write_to_stderr(std::string_view text);
+
+/// Runs `write`, which prints to the terminal, with the status line of this process taken off the
+/// screen, and shows the line again after it. Without a line on the screen it only runs `write`.
+/// Any thread may call it.
+void print_above_status_line(const std::function<void()>& write);
+
+/// Whether status lines are shown; they are, unless a user asks for quiet.
+void enable_status_lines(bool enabled);
 
 /// A part of a status line. Where the terminal is too narrow for all parts, those with the highest
 /// drop order are left out first.
@@ -51,6 +60,11 @@ class StatusLine {
 
   /// `write` gets the text for standard error.
   StatusLine(Terminal terminal, Write write);
+  StatusLine(StatusLine&&) = default;
+  StatusLine& operator=(StatusLine&&) = delete;
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+  ~StatusLine();
 
   const Terminal& terminal() const { return terminal_; }
   /// Whether a line should be shown now: the first one at once, a further one 0.1 s after the last
@@ -60,17 +74,16 @@ class StatusLine {
   void delay(SteadyTime now);
   /// Shows the parts that fit on a terminal, all parts in a file.
   void show(std::vector<StatusPart> parts, SteadyTime now);
-  /// Removes the line from the terminal, so that other output can follow.
+  /// Removes the line from the terminal.
   void clear();
-  /// Ends the line, so that it stays on the terminal.
+  /// Ends the line, so that it stays on the terminal. The destructor does the same.
   void finish();
 
  private:
   Terminal terminal_;
-  Write write_;
+  std::shared_ptr<struct LineOnScreen> line_;
   SteadyTime last_shown_;
   bool shown_once_ = false;
-  bool on_screen_ = false;
 };
 
 }  // namespace bertha::runlog

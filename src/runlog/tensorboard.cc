@@ -60,7 +60,7 @@ std::string file_name(WallTime time) {
 }  // namespace
 
 TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, WallClock clock)
-    : clock_(std::move(clock)), file_(folder / file_name(clock_()), AppendFile::Start::kContinue) {
+    : clock_(std::move(clock)), file_(folder / file_name(clock_())) {
   std::string event = event_at(clock_());
   append_bytes(event, kEventFileVersion, "brain.Event:2");
   file_.write(record(event));

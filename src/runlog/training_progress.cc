@@ -13,17 +13,24 @@ namespace bertha::runlog {
 namespace {
 
 constexpr double kDecaySeconds = 20;
-constexpr int kBarColumns = 24;
+constexpr int kDefaultColumns = 80;
+
+/// A bar of 24 columns where the terminal is wide, of 8 where it is narrow.
+int bar_columns(const Terminal& terminal) {
+  const int columns = terminal.columns ? terminal.columns() : kDefaultColumns;
+  return std::clamp((columns - 60) / 2, 8, 24);
+}
 
 StatusPart bar(double fraction, const Terminal& terminal, int drop_order) {
-  const int filled = std::clamp(static_cast<int>(fraction * kBarColumns), 0, kBarColumns);
+  const int columns = bar_columns(terminal);
+  const int filled = std::clamp(static_cast<int>(fraction * columns), 0, columns);
   std::string done;
   std::string open;
   for (int i = 0; i < filled; ++i) done += terminal.unicode ? "━" : "#";
-  for (int i = filled; i < kBarColumns; ++i) open += terminal.unicode ? "─" : ".";
+  for (int i = filled; i < columns; ++i) open += terminal.unicode ? "─" : ".";
   if (terminal.color) done = "\x1b[36m" + done + "\x1b[0m";
   if (terminal.color) open = "\x1b[2m" + open + "\x1b[0m";
-  return {done + open, drop_order, kBarColumns};
+  return {done + open, drop_order, columns};
 }
 
 double fraction_done(const TrainingStatus& status) {
@@ -37,17 +44,19 @@ std::vector<StatusPart> terminal_parts(const TrainingStatus& status, const Termi
   const double fraction = fraction_done(status);
   std::vector<StatusPart> parts;
   parts.emplace_back(status.label, 3);
-  parts.push_back(bar(fraction, terminal, 5));
+  parts.push_back(bar(fraction, terminal, 6));
   parts.emplace_back(format_count(status.step) + "/" + format_count(status.total_steps), 0);
-  parts.emplace_back(fmt::format("{:.1f} %", 100 * fraction), 6);
+  parts.emplace_back(fmt::format("{:.1f} %", 100 * fraction), 7);
   parts.emplace_back(fmt::format("loss {:.3f}", status.loss), 0);
+  if (status.rate > 0) parts.emplace_back(fmt::format("lr {:.1e}", status.rate), 8);
   if (status.tokens_per_second > 0) {
     parts.emplace_back(format_rate(status.tokens_per_second) + " tokens/s", 4);
-    parts.emplace_back(format_rate(status.sequences_per_second) + " seq/s", 7);
+    parts.emplace_back(format_rate(status.sequences_per_second) + " seq/s", 9);
   }
   if (status.seconds_left >= 0) {
     parts.emplace_back(format_duration(status.seconds_left) + " left", 2);
   }
+  if (!status.evaluation.empty()) parts.emplace_back(status.evaluation, 5);
   return parts;
 }
 
@@ -84,6 +93,7 @@ void TrainingProgress::update(const StepStatus& step) {
   sequences_ = keep * sequences_ + static_cast<double>(step.sequences);
   status_.step = step.step;
   status_.loss = step.loss;
+  status_.rate = step.rate;
   if (seconds_ > 0 && steps_ > 0) {
     status_.tokens_per_second = tokens_ / seconds_;
     status_.sequences_per_second = sequences_ / seconds_;

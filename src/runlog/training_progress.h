@@ -2,11 +2,15 @@
 
 // The status line of a training run. On a terminal:
 //
-//   phase 1  ━━━━━━━━────────  512/1,000  51.2 %  loss 6.031  12.3k tokens/s  2 min 5 s left
+//   phase 1  ━━━━━━━━────────  512/1,000  51.2 %  loss 6.031  lr 3.1e-05  12.3k tokens/s
+//     2 min 5 s left  held-out 6.112
+//
+// (on one line). The bar shrinks and parts are left out where the terminal is narrow.
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runlog/clock.h"
@@ -18,6 +22,7 @@ namespace bertha::runlog {
 struct StepStatus {
   int64_t step = 0;  ///< steps done, those of earlier starts included
   double loss = 0;
+  double rate = 0;        ///< learning rate
   int64_t tokens = 0;     ///< of this step alone, over all ranks
   int64_t sequences = 0;  ///< likewise
 };
@@ -28,6 +33,8 @@ struct TrainingStatus {
   int64_t step = 0;
   int64_t total_steps = 0;
   double loss = 0;
+  double rate = 0;
+  std::string evaluation;        ///< the last one in a few words; empty: none yet
   double tokens_per_second = 0;  ///< 0: not known yet
   double sequences_per_second = 0;
   double seconds_left = -1;  ///< negative: not known yet
@@ -46,9 +53,8 @@ class TrainingProgress {
                    SteadyClock clock = std::chrono::steady_clock::now);
 
   void update(const StepStatus& step);
-  /// Removes the line from the terminal, so that other output can follow. The next update shows it
-  /// again.
-  void clear() { line_.clear(); }
+  /// The result of an evaluation, "held-out 6.112"; further lines show it.
+  void evaluated(std::string result) { status_.evaluation = std::move(result); }
   /// Shows the last state once more and ends the line.
   void finish();
 

@@ -1,7 +1,6 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <limits>
 #include <span>
@@ -9,6 +8,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
+#include "io/weights/checkpoint_names.h"
 #include "io/weights/torch_file.h"
 
 namespace bertha::train {
@@ -18,15 +18,6 @@ using io::PickleTree;
 using io::PickleValue;
 
 constexpr int64_t kRecordVersion = 1;
-
-/// The number of "ckpt_<number>.pt", -1 for another name.
-int64_t checkpoint_number(std::string_view name) {
-  if (!name.starts_with("ckpt_") || !name.ends_with(".pt")) return -1;
-  const std::string_view digits = name.substr(5, name.size() - 8);
-  int64_t number = -1;
-  const auto [rest, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return bad == std::errc() && rest == digits.data() + digits.size() ? number : -1;
-}
 
 /// Parameters in the order in which the optimizer's state numbers them: first those that decay.
 std::vector<int> optimizer_order(const bert::ParameterTable& table) {
@@ -181,7 +172,7 @@ RunRecord read_record(const PickleValue& entry, const std::string& path) {
     // Only names of checkpoints: a run removes these files, and a foreign file must not choose
     // them.
     const std::string text(name->string(what));
-    if (checkpoint_number(text) >= 0) record.written.push_back(text);
+    if (io::checkpoint_number(text) >= 0) record.written.push_back(text);
   }
   if (record.rows_consumed < 0) fail("{}: rows_consumed is {}", what, record.rows_consumed);
   return record;
@@ -243,17 +234,6 @@ MomentsReport load_moments_of(const io::TorchFile& file, const PickleValue& opti
 }
 
 }  // namespace
-
-std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder) {
-  std::vector<std::pair<int64_t, std::string>> found;
-  std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
-    const int64_t number = checkpoint_number(entry.path().filename().string());
-    if (number >= 0) found.emplace_back(number, entry.path().string());
-  }
-  std::sort(found.rbegin(), found.rend());
-  return found;
-}
 
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,
                      const optim::MomentStore& moments, const CheckpointState& state,

@@ -47,10 +47,6 @@ struct OptimizerRecord {
   ops::AdamSettings adam;
 };
 
-/// Numbers and paths of the checkpoints in `folder`, highest number first. Files with other names
-/// than ckpt_<number>.pt do not count.
-std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder);
-
 /// Writes weights, moments and state. After a crash the file is either complete or absent. With
 /// ZeRO-1 the moments must have been gathered.
 void save_checkpoint(const std::string& path, const bert::ParameterStore& parameters,

@@ -6,8 +6,10 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "runlog/quantity_format.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
+#include "train/run_report.h"
 
 namespace bertha::train {
 namespace {
@@ -41,7 +43,12 @@ int64_t parts_of(const FineTuningJob& job, const comm::Communicator& world) {
 FineTuningRun::FineTuningRun(const FineTuningJob& job, Device& device,
                              bert::ParameterStore& parameters, bert::TaskModel& model,
                              runlog::FineTuningLog& log, comm::Communicator& world)
-    : job_(job), parameters_(parameters), log_(log), world_(world), parts_(parts_of(job, world)) {
+    : job_(job),
+      device_(device),
+      parameters_(parameters),
+      log_(log),
+      world_(world),
+      parts_(parts_of(job, world)) {
   BERTHA_CHECK(job_.rows > 0 && job_.epochs >= 0);
   optim::check(job_.schedule);
   micro_batches_an_epoch_ = (job_.rows + job_.micro_batch - 1) / job_.micro_batch;
@@ -87,15 +94,39 @@ void FineTuningRun::start(const StartPlan& plan) {
   broadcast_state(world_, parameters_, trainer_->optimizer());
 }
 
-void FineTuningRun::open_log() {
+/// Updates of the whole run, those of earlier starts included.
+int64_t FineTuningRun::last_update() const {
   const int64_t all = job_.epochs * (micro_batches_an_epoch_ / job_.accumulation);
+  return job_.max_updates > 0 ? std::min(job_.max_updates, all) : all;
+}
+
+void FineTuningRun::open_log() {
   log_.open_training({.folder = job_.folder,
                       .last_record = updates_,
                       .tensorboard_dir = job_.tensorboard_dir,
                       .status_line = job_.progress,
                       .label = "fine-tuning",
                       .first_step = updates_,
-                      .total_steps = job_.max_updates > 0 ? std::min(job_.max_updates, all) : all});
+                      .total_steps = last_update()});
+}
+
+/// Throws Error when the disk has no room for the state.
+void FineTuningRun::report_start() const {
+  RunStart start;
+  start.config = job_.config;
+  start.device = &device_;
+  start.parameters = parameters_.table().parameter_count();
+  start.bf16 = parameters_.compute_dtype() == DType::kBF16;
+  start.ranks = world_.ranks();
+  start.data = runlog::format_count(job_.rows) + " " + job_.rows_name;
+  start.first_step = updates_;
+  start.last_step = last_update();
+  start.rows_a_step = static_cast<double>(job_.micro_batch * job_.accumulation);
+  start.rows = job_.rows;
+  start.folder = job_.folder;
+  start.checkpoint_bytes = job_.keep_state ? checkpoint_bytes(start.parameters) : 0;
+  check_room(start);
+  for (const std::string& line : start_lines(start)) spdlog::info("{}", line);
 }
 
 bool FineTuningRun::finished() const {
@@ -110,7 +141,10 @@ bool FineTuningRun::asked_to_stop(const std::atomic<bool>& stop) {
 }
 
 RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
-  if (world_.leads()) open_log();
+  if (world_.leads()) {
+    open_log();
+    report_start();
+  }
   begin_ = runlog::wall_now();
   const int64_t first = micro_batches_;
   bool stopped = false;
@@ -162,9 +196,11 @@ void FineTuningRun::update() {
   rate_ = optim::learning_rate(job_.schedule, updates_);
   guard_finite(trainer_->update(rate_, updates_ + 1));
   ++updates_;
+  if (++updates_done_here_ == 1) first_loss_ = last_loss_;
   resumable_at_ = micro_batches_;
-  log_.step({.step = updates_, .loss = last_loss_, .tokens = tokens_, .sequences = rows_},
-            {.step = updates_, .loss = last_loss_, .rate = rate_});
+  log_.step(
+      {.step = updates_, .loss = last_loss_, .rate = rate_, .tokens = tokens_, .sequences = rows_},
+      {.step = updates_, .loss = last_loss_, .rate = rate_});
   tokens_ = rows_ = 0;
 }
 
@@ -189,7 +225,6 @@ void FineTuningRun::take_losses() {
 void FineTuningRun::guard_finite(bool finite) {
   skipped_in_a_row_ = finite ? 0 : skipped_in_a_row_ + 1;
   if (finite) return;
-  log_.clear_status_line();
   spdlog::warn("update {}: a loss or gradient is not finite; the update is skipped ({} in a row)",
                updates_ + 1, skipped_in_a_row_);
   if (skipped_in_a_row_ >= kSkipsBeforeStop) {
@@ -209,7 +244,6 @@ void FineTuningRun::log_losses(int64_t epoch) {
 }
 
 void FineTuningRun::evaluate(int64_t epoch) {
-  log_.clear_status_line();
   const runlog::Scores scores = job_.evaluate();
   if (!world_.leads()) return;
   std::string line;
@@ -217,6 +251,7 @@ void FineTuningRun::evaluate(int64_t epoch) {
     line += fmt::format("{}{} {:.2f}", line.empty() ? "" : ", ", name, value);
   }
   spdlog::info("update {}: {}", updates_, line);
+  last_evaluation_ = line;
   log_.evaluation(epoch, updates_, {.step = updates_, .loss = {}, .scores = scores});
 }
 
@@ -224,7 +259,6 @@ void FineTuningRun::evaluate(int64_t epoch) {
 void FineTuningRun::save() {
   if (!job_.keep_state || saved_at_ == updates_) return;
   if (!world_.leads() && !trainer_->optimizer().partitioned()) return;
-  log_.clear_status_line();
   world_.at(updates_, comm::Stage::kSave);
   trainer_->optimizer().gather_moments();
   saved_at_ = updates_;

@@ -36,7 +36,9 @@ struct FineTuningJob {
   /// What makes two commands the same run: everything that decides the weights.
   Settings settings;
 
-  std::string folder;                 ///< of the output
+  std::string folder;                    ///< of the output
+  std::string rows_name = "rows";        ///< what the data count: "windows"
+  const bert::Config* config = nullptr;  ///< of the model, for the lines at the start
   int64_t save_steps = 0;             ///< updates between saves of the state; 0: when stopped alone
   int64_t weight_check_interval = 0;  ///< updates between comparisons of ranks' weights; 0: never
   bool keep_state = true;             ///< false: a stopped run saves nothing
@@ -66,6 +68,12 @@ class FineTuningRun {
 
   /// The mean loss since the last log line, or in that line where no loss followed it.
   double final_loss() const { return final_loss_; }
+  /// The loss of the first update of this start.
+  double first_loss() const { return first_loss_; }
+  /// Updates of this start.
+  int64_t updates_done() const { return updates_done_here_; }
+  /// The last evaluation in words; empty where there was none.
+  const std::string& last_evaluation() const { return last_evaluation_; }
   /// Duration of the steps that are timed.
   double seconds() const { return seconds_; }
   int64_t updates() const { return updates_; }
@@ -81,6 +89,8 @@ class FineTuningRun {
   StartPlan plan() const;
   void start(const StartPlan& plan);
   void open_log();
+  void report_start() const;
+  int64_t last_update() const;
   bool finished() const;
   bool asked_to_stop(const std::atomic<bool>& stop);
   void micro_batch();
@@ -95,6 +105,7 @@ class FineTuningRun {
   int64_t epoch() const { return micro_batches_ / micro_batches_an_epoch_; }
 
   FineTuningJob job_;
+  Device& device_;
   bert::ParameterStore& parameters_;
   runlog::FineTuningLog& log_;
   comm::Communicator& world_;
@@ -113,7 +124,10 @@ class FineTuningRun {
   int64_t skipped_in_a_row_ = 0;
   double rate_ = 0;
   double last_loss_ = 0;
+  double first_loss_ = 0;
   double final_loss_ = 0;
+  int64_t updates_done_here_ = 0;
+  std::string last_evaluation_;
   double loss_sum_ = 0;  ///< since the last log line
   int64_t loss_count_ = 0;
   int64_t tokens_ = 0;  ///< since the last update

@@ -16,9 +16,11 @@ namespace bertha::train {
 struct PretrainingOptions {
   std::string input_dir;
   std::string config_file;
+  std::string size;  ///< one of bert::model_sizes() in place of a config; needs vocab_file
   std::string output_dir;
+  std::optional<std::string> vocab_file;  ///< absent: vocab.txt beside the config, if it is there
   std::optional<std::string> init_checkpoint;
-  std::string json_summary = "results/dllogger.json";
+  std::string json_summary;             ///< empty: dllogger.json in output_dir
   std::string tensorboard_dir;          ///< empty: no event files
   std::optional<std::string> eval_dir;  ///< held-out shards
   int64_t eval_interval = 0;            ///< steps between evaluations; 0: at the end alone

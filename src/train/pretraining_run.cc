@@ -7,11 +7,15 @@
 #include <filesystem>
 #include <random>
 
+#include "bert/model_sizes.h"
 #include "bert/weights.h"
 #include "core/error.h"
 #include "dataset/packing/packing.h"
+#include "infer/model.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/text_file.h"
+#include "runlog/quantity_format.h"
 #include "train/label_counts.h"
 
 namespace bertha::train {
@@ -32,6 +36,13 @@ void warn_of_fresh_moments(const std::string& path, const MomentsReport& moments
                moments.fault);
 }
 
+/// The config, its vocabulary not padded.
+bert::Config read_model_config(const PretrainingOptions& options) {
+  if (options.size.empty()) return bert::load_config(options.config_file);
+  return bert::config_of_size(options.size,
+                              text::Vocabulary::load(options.vocab_file.value_or("")).size());
+}
+
 dataset::LoaderOptions loader_options(const PretrainingOptions& options, const bert::Config& config,
                                       const comm::Communicator& world) {
   dataset::LoaderOptions result;
@@ -50,14 +61,15 @@ dataset::LoaderOptions loader_options(const PretrainingOptions& options, const b
 PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device,
                                runlog::DlLogger::Print print, const ConfigText& config_text,
                                comm::Communicator& world)
-    : options_(options), print_(std::move(print)), world_(world) {
+    : options_(options), device_(&device), print_(std::move(print)), world_(world) {
   check_options(options_);
   schedule_ = {.kind = optim::ScheduleKind::kPolyWarmUp,
                .base_rate = options_.learning_rate,
                .warmup = options_.warmup_proportion,
                .total_updates = options_.max_steps};
   optim::check(schedule_);
-  config_ = bert::load_config(options_.config_file).padded();
+  config_ = read_model_config(options_).padded();
+  if (world_.leads()) read_vocabulary();
   open_data();
   config_text_ = config_text(options_);
   const std::string data = fmt::format("{} shards, {} rows", shards_.size(), loader_->rows());
@@ -73,6 +85,24 @@ PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device
   start();
 }
 
+/// The vocabulary makes the output folder a model that all commands open. One that was only found
+/// beside the config is left out where it does not fit.
+void PretrainingRun::read_vocabulary() {
+  const std::filesystem::path beside =
+      std::filesystem::path(options_.config_file).parent_path() / "vocab.txt";
+  std::error_code ignored;
+  if (!options_.vocab_file && !std::filesystem::exists(beside, ignored)) return;
+  const std::string path = options_.vocab_file.value_or(beside.string());
+  try {
+    infer::check_vocabulary(text::Vocabulary::load(path), read_model_config(options_));
+    const io::TextFile file(path);
+    vocabulary_ = std::string(file.text());
+  } catch (const Error& error) {
+    if (options_.vocab_file) throw;
+    spdlog::warn("{}; it is not kept with the checkpoints", error.what());
+  }
+}
+
 void PretrainingRun::open_data() {
   shards_ = dataset::find_shards(options_.input_dir);
   const dataset::LoaderOptions settings = loader_options(options_, config_, world_);
@@ -81,7 +111,8 @@ void PretrainingRun::open_data() {
   loader_->set_turn(options_.gradient_accumulation_steps);
   if (!loader_->packed() && loader_->max_seq_length() > config_.max_tokens()) {
     fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
-         loader_->max_seq_length(), config_.max_tokens(), options_.config_file);
+         loader_->max_seq_length(), config_.max_tokens(),
+         options_.size.empty() ? options_.config_file : "--size " + options_.size);
   }
   if (options_.eval_dir && world_.leads()) {
     held_out_ = std::make_unique<dataset::PretrainingLoader>(
@@ -205,13 +236,12 @@ void PretrainingRun::seek_data() {
 void PretrainingRun::open_logs() {
   io::make_folder(options_.output_dir);
   io::write_file(options_.output_dir + "/bert_config.json", bert::recipe_config_json(config_));
+  if (!vocabulary_.empty()) io::write_file(options_.output_dir + "/vocab.txt", vocabulary_);
   for (const std::string& name : io::remove_leftovers(options_.output_dir)) {
     spdlog::info("removed {}, left by a run that was killed", name);
   }
-  const bool resumed = plan_.kind != StartKind::kFresh;
-  const auto mode =
-      resumed ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty;
-  log_.open_dllogger(options_.json_summary, mode, print_);
+  if (options_.json_summary.empty()) options_.json_summary = options_.output_dir + "/dllogger.json";
+  log_.open_dllogger(options_.json_summary, print_);
   log_.open_training({.folder = options_.output_dir,
                       .last_record = options_.step_offset() + step_,
                       .tensorboard_dir = options_.tensorboard_dir,
@@ -233,6 +263,7 @@ RunEnd PretrainingRun::run(const std::atomic<bool>& stop) {
     spdlog::info("{} is at the last step, {}: there is nothing left to train", plan_.path, step_);
     return RunEnd::kFinished;
   }
+  if (world_.leads()) report_start();
   training_start_ = window_.start = runlog::wall_now();
   world_.vote(stop);
   while (step_ < options_.last_step()) {
@@ -302,9 +333,9 @@ bool PretrainingRun::train_step(const std::atomic<bool>& stop) {
   guard_finite(result);
   if (result.skipped) return true;
   ++step_;
-  ++steps_done_here_;
+  if (++steps_done_here_ == 1) first_loss_ = all.losses.total();
   log_step(result, all);
-  after_step();
+  after_step(stop);
   return true;
 }
 
@@ -332,7 +363,6 @@ void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
   }
   ++record_.skipped_steps;
   ++skipped_in_a_row_;
-  log_.clear_status_line();
   spdlog::warn("step {}: a loss or gradient is not finite; the step is skipped ({} in a row)",
                step_ + 1, skipped_in_a_row_);
   log_.parameter("skipped_steps", record_.skipped_steps);
@@ -359,20 +389,21 @@ void PretrainingRun::log_step(const optim::UpdateResult& result, const StepSums&
   record.gradient_norm = result.gradient_norm;
   log_.step({.step = step_,
              .loss = sums.losses.total(),
+             .rate = last_rate_,
              .tokens = sums.tokens,
              .sequences = sums.losses.sequence_count},
             record);
 }
 
 /// What is due once a step is done and logged.
-void PretrainingRun::after_step() {
+void PretrainingRun::after_step(const std::atomic<bool>& stop) {
   const bool last = step_ == options_.last_step();
   if (!last && steps_done_here_ % options_.log_freq == 0) log_averages(false);
   const int64_t check = options_.weight_check_interval;
   if (check > 0 && (last || step_ % check == 0)) check_same_weights(world_, *parameters_, step_);
   if (!last && steps_done_here_ % options_.num_steps_per_checkpoint == 0) save();
   if (held_out_ && (last || (options_.eval_interval > 0 && step_ % options_.eval_interval == 0))) {
-    evaluate();
+    evaluate(stop);
   }
 }
 
@@ -447,13 +478,18 @@ void PretrainingRun::prune_checkpoints() {
   }
 }
 
-void PretrainingRun::evaluate() {
+/// Rank 0 alone evaluates. A request to stop ends the evaluation without a result.
+void PretrainingRun::evaluate(const std::atomic<bool>& stop) {
   held_out_->seek(0);
   LossSums sums;
   LabelCounts labels(config_.vocab_size);
   const int64_t available =
       (held_out_->rows() + options_.micro_batch() - 1) / options_.micro_batch();
   for (int64_t i = 0; i < std::min(options_.eval_batches, available); ++i) {
+    if (stop) {
+      spdlog::info("step {}: the evaluation is left out, as the run is asked to stop", step_);
+      return;
+    }
     const PretrainingBatch& batch = held_out_->next();
     sums += trainer_->evaluate(batch);
     labels.add(batch.masked_labels);
@@ -465,6 +501,8 @@ void PretrainingRun::evaluate() {
       "held-out masked words at step {}: loss {:.3f}, {:.1f} % right; knowing how often "
       "each word occurs gives {:.3f}",
       step_, record.masked, 100 * record.masked_accuracy, labels.entropy());
+  last_evaluation_ = fmt::format("held-out {:.3f} with {:.1f} % right", record.masked,
+                                 100 * record.masked_accuracy);
 }
 
 void PretrainingRun::finish(bool stopped) {
@@ -478,6 +516,50 @@ void PretrainingRun::finish(bool stopped) {
                  static_cast<double>(rows_trained_) * sequences_a_row_ / training_seconds},
                 {"final_loss", average_loss_},
                 {"raw_train_time", training_seconds}});
+  if (world_.leads() && steps_done_here_ > 0) report_end(training_seconds, stopped);
+}
+
+/// Throws Error when the disk has no room for a checkpoint.
+void PretrainingRun::report_start() {
+  const int64_t parameters = parameters_->table().parameter_count();
+  RunStart start;
+  start.config = &config_;
+  start.device = device_;
+  start.parameters = parameters;
+  start.bf16 = options_.bf16;
+  start.ranks = world_.ranks();
+  start.data = fmt::format("{} shards, {} rows of {} tokens", shards_.size(),
+                           runlog::format_count(loader_->rows()), loader_->max_seq_length());
+  start.first_step = step_;
+  start.last_step = options_.last_step();
+  start.rows_a_step = static_cast<double>(options_.micro_batch() *
+                                          options_.gradient_accumulation_steps * world_.ranks());
+  start.rows = loader_->rows();
+  start.folder = options_.output_dir;
+  start.checkpoint_bytes = options_.skip_checkpoint ? 0 : checkpoint_bytes(parameters);
+  check_room(start);
+  for (const std::string& line : start_lines(start)) spdlog::info("{}", line);
+}
+
+void PretrainingRun::report_end(double seconds, bool stopped) const {
+  const std::string& folder = options_.output_dir;
+  RunSummary summary = {.steps = steps_done_here_,
+                        .seconds = seconds,
+                        .first_loss = first_loss_,
+                        .last_loss = average_loss_,
+                        .evaluation = last_evaluation_,
+                        .written = {},
+                        .next = {}};
+  if (saved_step_ == step_) summary.written.push_back(folder + "/" + record_.written.back());
+  for (const std::string& path : log_.history_files()) summary.written.push_back(path);
+  summary.written.push_back(options_.json_summary);
+  if (!stopped)
+    summary.next =
+        vocabulary_.empty()
+            ? fmt::format("bertha inspect {}", folder)
+            : fmt::format("bertha fill --init-checkpoint={} \"Paris is the [MASK] of France.\"",
+                          folder);
+  for (const std::string& line : end_lines(summary)) spdlog::info("{}", line);
 }
 
 }  // namespace bertha::train

@@ -19,6 +19,7 @@
 #include "train/pretraining_options.h"
 #include "train/pretraining_trainer.h"
 #include "train/rank_agreement.h"
+#include "train/run_report.h"
 #include "train/start_plan.h"
 
 namespace bertha::train {
@@ -48,6 +49,7 @@ class PretrainingRun {
   void start();
   void load_start();
   void seek_data();
+  void read_vocabulary();
   void open_logs();
   bool train_step(const std::atomic<bool>& stop);
   bool micro_batches(const std::atomic<bool>& stop, StepSums& sums);
@@ -57,16 +59,19 @@ class PretrainingRun {
   void rewind(int64_t step_begin);
   runlog::PretrainingRecord record_of(const LossSums& sums) const;
   void log_step(const optim::UpdateResult& result, const StepSums& sums);
-  void after_step();
+  void after_step(const std::atomic<bool>& stop);
   void guard_finite(const optim::UpdateResult& result);
   void log_averages(bool last);
   void save();
   void write_checkpoint();
   void prune_checkpoints();
-  void evaluate();
+  void evaluate(const std::atomic<bool>& stop);
   void finish(bool stopped);
+  void report_start();
+  void report_end(double seconds, bool stopped) const;
 
   PretrainingOptions options_;
+  Device* device_;
   bert::Config config_;
   optim::Schedule schedule_;
   runlog::DlLogger::Print print_;
@@ -80,6 +85,7 @@ class PretrainingRun {
   std::unique_ptr<PretrainingTrainer> trainer_;
   runlog::PretrainingLog log_;
 
+  std::string vocabulary_;  ///< the contents of the file to keep with the checkpoints; may be empty
   StartPlan plan_;
   RunRecord record_;
   int64_t step_ = 0;             ///< updates done in this phase
@@ -96,6 +102,8 @@ class PretrainingRun {
   };
   Window window_;
   double last_loss_ = 0;                                            ///< of a micro-batch
+  double first_loss_ = 0;                                           ///< of this start's first step
+  std::string last_evaluation_;                                     ///< in words
   double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< as logged last
   runlog::WallTime run_start_;
   runlog::WallTime training_start_;

@@ -15,6 +15,7 @@
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
+#include "train/run_report.h"
 
 namespace bertha::train {
 namespace {
@@ -90,19 +91,15 @@ SquadRun::SquadRun(const SquadOptions& options, Device& device, runlog::DlLogger
 void SquadRun::check_lengths() const {
   if (options_.features.max_seq_length > config().max_tokens()) {
     fail("--max-seq-length {} is more than max_position_embeddings {} of {}",
-         options_.features.max_seq_length, config().max_tokens(), options_.config_file);
+         options_.features.max_seq_length, config().max_tokens(),
+         options_.config_file.empty() ? options_.init_checkpoint : options_.config_file);
   }
 }
 
-/// A run that continues appends to its log. Any other run starts an empty one.
 void SquadRun::open_log(runlog::DlLogger::Print print) {
   io::make_folder(options_.output_dir);
-  const bool goes_on =
-      !options_.train_file.empty() && FineTuningRun::has_state(options_.output_dir);
-  log_.open_dllogger(
-      options_.json_summary,
-      goes_on ? runlog::AppendFile::Start::kContinue : runlog::AppendFile::Start::kEmpty,
-      std::move(print));
+  if (options_.json_summary.empty()) options_.json_summary = options_.output_dir + "/dllogger.json";
+  log_.open_dllogger(options_.json_summary, std::move(print));
 }
 
 RunEnd SquadRun::run(const std::atomic<bool>& stop) {
@@ -147,6 +144,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   if (end == RunEnd::kStopped) return false;
   if (!options_.skip_checkpoint) save();
   training.discard_state();
+  if (world_.leads()) report_end(training);
   return true;
 }
 
@@ -196,6 +194,8 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
     batch.labels.push_back(window.start_position);
     batch.labels.push_back(window.end_position);
   };
+  job.rows_name = "windows";
+  job.config = &config();
   job.max_tokens_a_row = o.features.max_seq_length;
   job.micro_batch = o.micro_batch() * world_.ranks();
   job.accumulation = o.gradient_accumulation_steps;
@@ -255,6 +255,24 @@ void SquadRun::summarize_training(const FineTuningRun& training, int64_t windows
                 {"final_loss", training.final_loss()}});
 }
 
+void SquadRun::report_end(const FineTuningRun& training) const {
+  const std::string& folder = options_.output_dir;
+  RunSummary summary = {.steps = training.updates_done(),
+                        .seconds = training.seconds(),
+                        .first_loss = training.first_loss(),
+                        .last_loss = training.final_loss(),
+                        .evaluation = training.last_evaluation(),
+                        .written = {},
+                        .next = {}};
+  if (!options_.skip_checkpoint) {
+    summary.written.push_back(folder + "/model.safetensors");
+    summary.written.push_back(folder + "/pytorch_model.bin");
+    summary.next = fmt::format("bertha ask --init-checkpoint={} --question … --passage …", folder);
+  }
+  for (const std::string& path : log_.history_files()) summary.written.push_back(path);
+  for (const std::string& line : end_lines(summary)) spdlog::info("{}", line);
+}
+
 void SquadRun::save() {
   if (!world_.leads()) return;
   write_model_folder({.folder = options_.output_dir,
@@ -262,8 +280,6 @@ void SquadRun::save() {
                       .vocabulary = &definition_->vocabulary(),
                       .tokenizer = tokenizer().options()},
                      config(), model_->parameters());
-  spdlog::info("{}: the fine-tuned model, pytorch_model.bin and model.safetensors",
-               options_.output_dir);
 }
 
 SquadRun::Questions::Questions(tasks::SquadFile read, const text::Tokenizer& tokenizer,

@@ -28,7 +28,7 @@ struct SquadOptions {
   std::string output_dir;
   std::string train_file;    ///< empty: no training
   std::string predict_file;  ///< empty: no prediction
-  std::string json_summary = "results/dllogger.json";
+  std::string json_summary;  ///< empty: dllogger.json in output_dir
   bool do_eval = false;
   bool lower_case = false;
   text::TokenRules rules = text::TokenRules::kRecipe;
@@ -99,6 +99,7 @@ class SquadRun {
   FineTuningJob job_of(const tasks::SquadFeatures& features);
   void warn_of_idle_updates(const FineTuningJob& job) const;
   Settings settings_of(const tasks::SquadFeatures& features) const;
+  void report_end(const FineTuningRun& training) const;
   void summarize_training(const FineTuningRun& training, int64_t windows);
   void save();
   std::vector<tasks::QuestionAnswers> answers_to(const Questions& questions,

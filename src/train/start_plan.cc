@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "io/weights/checkpoint_names.h"
 
 namespace bertha::train {
 namespace {
@@ -18,7 +19,7 @@ struct Found {
 std::optional<Found> newest_whole(const PretrainingOptions& options,
                                   std::vector<std::string>& warnings) {
   std::string damage;
-  for (const auto& [number, path] : list_checkpoints(options.output_dir)) {
+  for (const auto& [number, path] : io::list_checkpoints(options.output_dir)) {
     if (options.resume_step >= 0 && number != options.resume_step) continue;
     try {
       return Found{.number = number, .path = path, .state = read_checkpoint_state(path)};
@@ -69,7 +70,7 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
 /// --resume_from_checkpoint with a checkpoint that this command did not write: the recipe's way.
 StartPlan resume_other(const PretrainingOptions& options, Found found,
                        const std::string& differences) {
-  const auto [newest, newest_path] = list_checkpoints(options.output_dir).front();
+  const auto [newest, newest_path] = io::list_checkpoints(options.output_dir).front();
   if (options.resume_step >= 0 && newest > found.number) {
     fail("--resume-step {}: this run would write over {}, which another run left",
          options.resume_step, newest_path);

@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 
 #include "cli/help_text.h"
 #include "core/error.h"
@@ -210,6 +213,28 @@ TEST(Options, HeadingsDivideTheOptionsOfHelp) {
   EXPECT_LT(help.find("\ntwo\n"), help.find("--second"));
   EXPECT_LT(help.find("--second"), help.find("without effect\n"));
   EXPECT_LT(help.find("without effect\n"), help.find("--nothing"));
+}
+
+TEST(MessageOptions, AreTakenByEveryCommandUnlessItHasItsOwn) {
+  const auto level = spdlog::get_level();
+  std::string out;
+  Options options("bertha x", "about");
+  options.value("out", out, "file");
+  parse(options, {"-q", "--out=a"});
+  EXPECT_EQ(spdlog::get_level(), spdlog::level::warn);
+  parse(options, {"--log_level", "debug", "--out=b"});
+  EXPECT_EQ(spdlog::get_level(), spdlog::level::debug);
+  EXPECT_EQ(out, "b");
+  EXPECT_THROW(parse(options, {"--log-level=loud"}), UsageError);
+  EXPECT_THROW(parse(options, {"--log-level"}), UsageError);
+  bool quiet = false;
+  Options own("bertha y", "about");
+  own.flag("quiet", quiet, "the command's own").letter('q');
+  parse(own, {"-q"});
+  EXPECT_TRUE(quiet);
+  EXPECT_EQ(spdlog::get_level(), spdlog::level::debug) << "the own option says nothing of messages";
+  EXPECT_EQ(std::ranges::count(own.page().options, "quiet", &OptionRow::name), 1);
+  spdlog::set_level(level);
 }
 
 }  // namespace

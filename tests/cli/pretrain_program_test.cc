@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "cli/program.h"
+#include "io/weights/checkpoint_names.h"
 #include "train/tiny_run.h"
 
 namespace bertha::cli {
@@ -60,7 +61,7 @@ class PretrainProgram : public train::TinyRun {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
       EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos) << entry.path();
     }
-    for (const auto& [number, name] : train::list_checkpoints(path("out"))) {
+    for (const auto& [number, name] : io::list_checkpoints(path("out"))) {
       EXPECT_NO_THROW(train::read_checkpoint_state(name)) << name;
     }
   }
@@ -76,6 +77,32 @@ TEST_F(PretrainProgram, TrainsAndExitsWithZero) {
   EXPECT_EQ(checkpoints(), (std::vector<int64_t>{3, 6, 8}));
   EXPECT_NE(outcome.printed.find("Training Iteration: 2  average_loss : "), std::string::npos);
   EXPECT_EQ(run(command()).status, 0);  // nothing is left to do
+}
+
+TEST_F(PretrainProgram, StartAndEndAreSummedUpAndTheOutputFolderIsAModel) {
+  const test::Outcome outcome = run(command());
+  EXPECT_NE(outcome.said.find("model: "), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("steps 1 to 8 of 6 rows each"), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("trained 8 steps in "), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("written: " + path("out/ckpt_8.pt")), std::string::npos);
+  const test::Outcome inspected = run({"inspect", path("out")});
+  EXPECT_EQ(inspected.status, 0) << inspected.said;
+  EXPECT_NE(inspected.printed.find("torch"), std::string::npos) << inspected.printed;
+}
+
+TEST_F(PretrainProgram, QuietShowsNothingButErrors) {
+  const test::Outcome outcome = run(command({"-q"}));
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.said, "");
+}
+
+TEST_F(PretrainProgram, SecondRunAddsToTheLogOfTheFirst) {
+  ASSERT_EQ(run(command({"--output_dir=" + path("one")})).status, 0);
+  const std::string first = test::read_all(path("log/dllogger.json"));
+  ASSERT_EQ(run(command({"--output_dir=" + path("two")})).status, 0);
+  const std::string both = test::read_all(path("log/dllogger.json"));
+  EXPECT_TRUE(both.starts_with(first));
+  EXPECT_GT(both.size(), first.size());
 }
 
 TEST_F(PretrainProgram, TheLogIsTheRecipes) {
@@ -156,7 +183,7 @@ TEST_F(PretrainProgram, ASignalSavesAndTheSameCommandGoesOn) {
     const test::Outcome stopped = wait_for(child);
     if (stopped.status == 0) continue;  // it was done before the signal came
     EXPECT_EQ(stopped.status, 75) << stopped.said;
-    EXPECT_EQ(train::list_checkpoints(out).size(), 1U);
+    EXPECT_EQ(io::list_checkpoints(out).size(), 1U);
     EXPECT_EQ(run(words).status, 0);
     std::filesystem::remove(path("log/dllogger.json"));
     const std::string other = path("whole" + std::to_string(number));

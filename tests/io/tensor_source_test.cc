@@ -241,6 +241,21 @@ TEST(OpenWeights, PlainAndWrappedStateDictsAreRead) {
   EXPECT_STREQ(open_weights(folder.path())->format(), "safetensors");
 }
 
+TEST(OpenWeights, FolderOfCheckpointsGivesTheNewestThatIsWhole) {
+  const TemporaryFolder folder;
+  for (const int number : {9, 10}) {
+    write_safetensors(folder.file("ckpt_" + std::to_string(number) + ".pt"),
+                      {ramp("a", 2, static_cast<float>(number))});
+  }
+  EXPECT_EQ(open_weights(folder.path().string())->read("a").size(), 2);
+  EXPECT_EQ(open_weights(folder.path().string())->path(), folder.file("ckpt_10.pt"));
+  test::write_all(folder.file("ckpt_11.pt"), "cut off");
+  EXPECT_EQ(open_weights(folder.path().string())->path(), folder.file("ckpt_10.pt"));
+  write_safetensors(folder.file("model.safetensors"), {ramp("b", 3, 0)});
+  EXPECT_EQ(open_weights(folder.path().string())->path(), folder.file("model.safetensors"))
+      << "a model that was fine-tuned into the folder";
+}
+
 TEST(OpenWeights, ErrorsNameWhatWasFound) {
   const TemporaryFolder folder;
   EXPECT_NE(error_of(folder.path()).find("the folder has neither"), std::string::npos);

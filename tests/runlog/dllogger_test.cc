@@ -68,7 +68,7 @@ TEST(DlLogger, BytesAndPrintedLinesAreThoseOfDllogger) {
   WallTime now = at(kBase - 5690000);
   std::string printed;
   DlLogger log(
-      folder.path() / "results" / "dllogger.json", AppendFile::Start::kEmpty,
+      folder.path() / "results" / "dllogger.json",
       [&](const std::string& line) { printed += line + "\n"; }, [&] { return now; });
   now = at(kBase - 5689990);
   log.parameter("Config", std::vector<std::string>{kConfig});
@@ -93,26 +93,24 @@ TEST(DlLogger, BytesAndPrintedLinesAreThoseOfDllogger) {
   EXPECT_EQ(printed, kPrinted);
 }
 
-TEST(DlLogger, ResumedRunAppendsAndNewRunTruncates) {
+TEST(DlLogger, EveryRunAppends) {
   const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   const auto lines = [&] {
     const std::string text = test::read_all(path);
     return std::count(text.begin(), text.end(), '\n');
   };
-  for (int run = 1; run <= 2; ++run) {
-    DlLogger(path, AppendFile::Start::kContinue, nullptr).parameter("SEED", run);
+  for (int run = 1; run <= 3; ++run) {
+    DlLogger(path, nullptr).parameter("SEED", run);
     EXPECT_EQ(lines(), run);
   }
-  DlLogger(path, AppendFile::Start::kEmpty, nullptr).parameter("SEED", 3);
-  EXPECT_EQ(lines(), 1);
 }
 
 TEST(DlLogger, RecordAfterACutOffOneStartsANewLine) {
   const test::TemporaryFolder folder;
   const fs::path path = folder.path() / "log.json";
   std::ofstream(path) << "DLLL {\"timest";
-  DlLogger(path, AppendFile::Start::kContinue, nullptr).parameter("SEED", 1);
+  DlLogger(path, nullptr).parameter("SEED", 1);
   EXPECT_TRUE(test::read_all(path).starts_with("DLLL {\"timest\nDLLL {\"timestamp\": "));
 }
 
@@ -126,7 +124,7 @@ TEST(DlLogger, PathThatCannotBeWrittenIsNamed) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   try {
-    DlLogger(folder.path() / "file" / "log.json", AppendFile::Start::kEmpty, nullptr);
+    DlLogger(folder.path() / "file" / "log.json", nullptr);
     FAIL() << "a file cannot be a folder";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find((folder.path() / "file").string()), std::string::npos);

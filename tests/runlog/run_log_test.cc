@@ -26,7 +26,7 @@ class RunLogTest : public testing::Test {
  protected:
   template <typename Log>
   void open(Log& log, int64_t last_record = 0) {
-    log.open_dllogger(file("dllogger.json"), AppendFile::Start::kEmpty,
+    log.open_dllogger(file("dllogger.json"),
                       [this](const std::string& line) { printed_ += line + "\n"; });
     log.open_training({.folder = folder_.path().string(),
                        .last_record = last_record,
@@ -53,7 +53,6 @@ TEST_F(RunLogTest, LogThatIsNotOpenedWritesNothing) {
   log.averages(0, 1, {{"average_loss", 1.0}});
   log.evaluation(0, 1, record(1));
   log.checkpoint(1);
-  log.clear_status_line();
   log.finish();
   log.summary({{"final_loss", 1.0}});
   std::filesystem::current_path(before);
@@ -141,6 +140,30 @@ TEST_F(RunLogTest, ResumedFineTuningDrawsTheLastScoreOfAnEvaluation) {
   open(log, 5);
   log.finish();
   EXPECT_EQ(test::read_all(file("loss.svg")), picture);
+}
+
+TEST_F(RunLogTest, FineTuningKeepsTheCurveOfAPreTrainingInTheSameFolder) {
+  {
+    PretrainingLog log;
+    open(log);
+    log.step({.step = 7}, record(7));
+    log.finish();
+  }
+  const std::string curve = losses();
+  const std::string records = test::read_all(file("dllogger.json"));
+  FineTuningLog log;
+  log.open_dllogger(file("dllogger.json"), {});
+  log.open_training(
+      {.folder = folder_.path().string(), .tensorboard_dir = "", .status_line = false});
+  log.parameter("SEED", 1);
+  log.step({.step = 1}, {.step = 1, .loss = 2.5});
+  log.finish();
+  EXPECT_EQ(losses(), curve);
+  EXPECT_TRUE(test::read_all(file("dllogger.json")).starts_with(records));
+  EXPECT_NE(test::read_all(file("fine_tuning_losses.tsv")).find("2.5"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(file("fine_tuning_loss.svg")));
+  EXPECT_EQ(log.history_files(), (std::vector<std::string>{file("fine_tuning_losses.tsv"),
+                                                           file("fine_tuning_loss.svg")}));
 }
 
 }  // namespace

@@ -12,19 +12,28 @@ TrainingStatus status() {
           .step = 512,
           .total_steps = 1000,
           .loss = 6.0312,
+          .rate = 3.125e-5,
+          .evaluation = "held-out 6.112",
           .tokens_per_second = 12345,
           .sequences_per_second = 98.4,
           .seconds_left = 125};
 }
 
-std::string terminal_line(const Terminal& terminal, int columns) {
+std::string terminal_line(Terminal terminal, int columns) {
+  terminal.columns = [columns] { return columns; };
   return fit_to_columns(terminal_parts(status(), terminal), columns);
 }
 
 TEST(TerminalLine, WideTerminalShowsAllParts) {
   EXPECT_EQ(terminal_line(Terminal{}, 200),
-            "phase 1  ############............  512/1,000  51.2 %  loss 6.031  12.3k tokens/s  "
-            "98.4 seq/s  2 min 5 s left");
+            "phase 1  ############............  512/1,000  51.2 %  loss 6.031  lr 3.1e-05  "
+            "12.3k tokens/s  98.4 seq/s  2 min 5 s left  held-out 6.112");
+}
+
+TEST(TerminalLine, NarrowTerminalHasAShorterBarAndTheImportantParts) {
+  EXPECT_EQ(terminal_line(Terminal{}, 80),
+            "phase 1  512/1,000  loss 6.031  12.3k tokens/s  2 min 5 s left  held-out 6.112");
+  EXPECT_EQ(terminal_line(Terminal{}, 50), "phase 1  512/1,000  loss 6.031  2 min 5 s left");
 }
 
 TEST(TerminalLine, LineIsNeverWiderThanTheTerminal) {
@@ -96,7 +105,7 @@ TEST_F(TrainingProgressTest, RatesFollowAChangeAndCountStepsOfThisStartAlone) {
   EXPECT_NE(last.find("10 s left"), std::string::npos) << last;
 }
 
-TEST_F(TrainingProgressTest, TerminalLineIsReplacedAndCleared) {
+TEST_F(TrainingProgressTest, TerminalLineIsReplacedAndMakesRoomForMessages) {
   TrainingProgress progress = make(true, 0, 10);
   wait(1);
   progress.update({.step = 1, .loss = 1, .tokens = 1, .sequences = 1});
@@ -106,10 +115,10 @@ TEST_F(TrainingProgressTest, TerminalLineIsReplacedAndCleared) {
   wait(0.01);
   progress.update({.step = 2, .loss = 1, .tokens = 1, .sequences = 1});
   EXPECT_EQ(out_, drawn) << "redrawn ten times a second at most";
-  progress.clear();
-  EXPECT_EQ(out_, drawn + "\r\x1b[K");
-  progress.clear();
-  EXPECT_EQ(out_, drawn + "\r\x1b[K") << "nothing is left to clear";
+  std::string seen;
+  print_above_status_line([&] { seen = out_; });
+  EXPECT_EQ(seen, drawn + "\r\x1b[K") << "the line is gone while a message is printed";
+  EXPECT_EQ(out_, seen + drawn) << "and is back after it";
   progress.finish();
   EXPECT_NE(out_.find("2/10"), std::string::npos) << "the last state is shown at the end";
   EXPECT_TRUE(out_.ends_with("\n"));

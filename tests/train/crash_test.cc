@@ -19,6 +19,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "core/philox.h"
 #include "io/atomic_file.h"
+#include "io/weights/checkpoint_names.h"
 #include "io/weights/tensor_source.h"
 #include "support/files.h"
 #include "train/checkpoint.h"
@@ -86,7 +87,7 @@ class Crash : public testing::Test {
   std::string folder() const { return folder_.path().string(); }
 
   int64_t newest() const {
-    const auto all = list_checkpoints(folder());
+    const auto all = io::list_checkpoints(folder());
     return all.empty() ? 0 : all[0].first;
   }
 
@@ -117,7 +118,7 @@ class Crash : public testing::Test {
   /// cleaned folder holds checkpoints alone.
   void expect_whole(const Ended& ended, const std::string& what) {
     EXPECT_GE(newest(), ended.saved) << what;
-    for (const auto& [number, path] : list_checkpoints(folder())) {
+    for (const auto& [number, path] : io::list_checkpoints(folder())) {
       ASSERT_NO_THROW(EXPECT_EQ(read_checkpoint_state(path).step, number) << what) << what;
       const auto source = io::open_weights(path);
       std::vector<float> mark(static_cast<size_t>(tiny_config().hidden_size));

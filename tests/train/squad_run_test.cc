@@ -136,9 +136,11 @@ TEST_F(SquadRunTest, TheSameSeedGivesTheSameLosses) {
   const std::vector<double> first = logged("step_loss");
   ASSERT_EQ(first.size(), 5U);
   EXPECT_EQ(logged("learning_rate").front(), 0);  // BertAdam: the first update has progress 0
+  std::filesystem::remove(o.json_summary);
   run(o);
   EXPECT_EQ(logged("step_loss"), first);
   o.seed = 43;
+  std::filesystem::remove(o.json_summary);
   run(o);
   EXPECT_NE(logged("step_loss"), first);
 }
@@ -230,6 +232,7 @@ TEST_F(SquadRunTest, PartsInAFixedOrderTrainAsOneMicroBatch) {
   run(o);
   const std::vector<double> whole = logged("step_loss");
   o.sums.fixed_order = true;  // eight parts of one window each
+  std::filesystem::remove(o.json_summary);
   run(o);
   const std::vector<double> parts = logged("step_loss");
   ASSERT_EQ(parts.size(), whole.size());

@@ -18,6 +18,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "core/philox.h"
 #include "dataset/hdf5_shard.h"
+#include "io/weights/checkpoint_names.h"
 #include "support/files.h"
 #include "train/checkpoint.h"
 #include "train/pretraining_run.h"
@@ -164,15 +165,15 @@ class TinyRun : public testing::Test {
 
   std::vector<int64_t> checkpoints(const std::string& output = "out") const {
     std::vector<int64_t> numbers;
-    for (const auto& [number, name] : list_checkpoints(path(output))) numbers.push_back(number);
+    for (const auto& [number, name] : io::list_checkpoints(path(output))) numbers.push_back(number);
     std::reverse(numbers.begin(), numbers.end());
     return numbers;
   }
 
   /// Two folders hold the same last checkpoint, bit for bit, and the same losses.
   void expect_same_end(const std::string& one, const std::string& other) {
-    const auto a = list_checkpoints(path(one));
-    const auto b = list_checkpoints(path(other));
+    const auto a = io::list_checkpoints(path(one));
+    const auto b = io::list_checkpoints(path(other));
     ASSERT_FALSE(a.empty());
     ASSERT_FALSE(b.empty());
     EXPECT_EQ(a[0].first, b[0].first);

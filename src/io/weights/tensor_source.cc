@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "io/foreign_file.h"
+#include "io/weights/checkpoint_names.h"
 #include "io/weights/safetensors.h"
 #include "io/weights/state_dict.h"
 #include "io/weights/tf_bundle.h"
@@ -164,20 +165,36 @@ class ShardedSource : public TensorSource {
   std::vector<const TensorSource*> owners_;
 };
 
+/// The newest checkpoint of pre-training that can be opened; null where there is none. Throws the
+/// Error of the newest one where there are some and all are damaged.
+std::unique_ptr<TensorSource> open_newest_checkpoint(const fs::path& folder) {
+  std::exception_ptr newest_fault;
+  for (const auto& [number, path] : list_checkpoints(folder.string())) {
+    try {
+      return open_weights(path);
+    } catch (const Error&) {
+      if (!newest_fault) newest_fault = std::current_exception();
+    }
+  }
+  if (newest_fault) std::rethrow_exception(newest_fault);
+  return nullptr;
+}
+
 std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
   const auto has = [&](const char* name) { return is_there(folder / name); };
   for (const char* name : kFolderFiles) {
     if (has(name)) return open_weights((folder / name).string());
   }
   if (has("bert_model.ckpt.index")) return open_weights((folder / "bert_model.ckpt").string());
+  if (auto checkpoint = open_newest_checkpoint(folder)) return checkpoint;
   std::string others;  // weights of other programs, so that the message can say what is there
   for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx/model.onnx",
                            "saved_model.pb", "checkpoint"}) {
     if (has(name)) others += fmt::format("{}{}", others.empty() ? "; it has " : ", ", name);
   }
   fail(
-      "{}: the folder has neither model.safetensors, pytorch_model.bin, an index of such files nor "
-      "bert_model.ckpt.index{}{}",
+      "{}: the folder has neither model.safetensors, pytorch_model.bin, an index of such files, "
+      "bert_model.ckpt.index nor ckpt_<number>.pt{}{}",
       folder.string(), others,
       others.empty() ? ""
                      : ". A version of transformers that reads those can save the weights as "

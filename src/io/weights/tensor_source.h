@@ -65,7 +65,8 @@ class TensorSource {
 
 /// Opens weights; the kind of `path` decides:
 ///   a folder: model.safetensors.index.json with its shards, model.safetensors, the same two of
-///     pytorch_model.bin, or a bert_model.ckpt of TensorFlow, in this order;
+///     pytorch_model.bin, a bert_model.ckpt of TensorFlow, or the newest ckpt_<number>.pt that can
+///     be opened, in this order;
 ///   a file of torch.save: its state dict (state_dict.h);
 ///   a safetensors file, or the index of several files;
 ///   a TensorFlow bundle: its prefix, as in "bert_model.ckpt", or its .index.
