@@ -26,6 +26,7 @@ constexpr std::array kSizes = {ModelSize{"tiny", 2, 128},  ModelSize{"mini", 4, 
 
 std::vector<std::string> model_sizes() {
   std::vector<std::string> names;
+  names.reserve(kSizes.size());
   for (const ModelSize& size : kSizes) names.emplace_back(size.name);
   return names;
 }
