@@ -94,12 +94,18 @@ WindowAnswers SquadAnswerer::read_window(int64_t window, std::span<const float> 
   return result;
 }
 
+std::pair<int32_t, int32_t> SquadAnswerer::word_range(const Candidate& candidate) const {
+  const SquadWindow& window = features_.windows()[static_cast<size_t>(candidate.window)];
+  const std::vector<int32_t>& words = features_.passage_of(window).word_of_token;
+  const int64_t shift = window.begin - features_.passage_offset(window);
+  return {words[static_cast<size_t>(candidate.start + shift)],
+          words[static_cast<size_t>(candidate.end + shift)]};
+}
+
 std::string SquadAnswerer::words_of(const Candidate& candidate) const {
   const SquadWindow& window = features_.windows()[static_cast<size_t>(candidate.window)];
   const SquadPassage& passage = features_.passage_of(window);
-  const int64_t shift = window.begin - features_.passage_offset(window);
-  const int32_t first = passage.word_of_token[static_cast<size_t>(candidate.start + shift)];
-  const int32_t last = passage.word_of_token[static_cast<size_t>(candidate.end + shift)];
+  const auto [first, last] = word_range(candidate);
   std::string words;
   for (int32_t i = first; i <= last; ++i) {
     if (i > first) words += ' ';
@@ -188,16 +194,26 @@ std::vector<QuestionAnswers> SquadAnswerer::merge(const std::vector<WindowAnswer
 std::pair<int64_t, int64_t> SquadAnswerer::place_of(const Candidate& candidate) const {
   const SquadWindow& window = features_.windows()[static_cast<size_t>(candidate.window)];
   const SquadPassage& passage = features_.passage_of(window);
-  const std::string_view context = features_.context_of(window);
-  const int64_t shift = window.begin - features_.passage_offset(window);
-  const std::string_view word = passage.words[static_cast<size_t>(
-      passage.word_of_token[static_cast<size_t>(candidate.start + shift)])];
-  const auto word_begin = static_cast<size_t>(word.data() - context.data());
-  const size_t found = context.find(candidate.text, word_begin);
-  const size_t begin = found == std::string_view::npos ? word_begin : found;
+  const auto [first, last] = word_range(candidate);
+  // The text is a part of the words with one space between them.
+  const std::string joined = words_of(candidate);
+  const size_t found = joined.find(candidate.text);
+  const size_t begin = found == std::string::npos ? 0 : found;
+  const size_t end = found == std::string::npos ? joined.size() : found + candidate.text.size();
   const auto points = [](std::string_view text) { return std::ssize(text::letters_of(text)); };
-  const int64_t first = points(context.substr(0, begin));
-  return {first, first + points(candidate.text)};
+  std::pair<int64_t, int64_t> place;
+  size_t before = 0;
+  for (int32_t i = first; i <= last; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const std::string_view word = passage.words[at];
+    const auto place_in_word = [&](size_t byte) {
+      return passage.word_places[at] + points(word.substr(0, byte - before));
+    };
+    if (begin >= before && begin <= before + word.size()) place.first = place_in_word(begin);
+    if (end > before && end <= before + word.size()) place.second = place_in_word(end);
+    before += word.size() + 1;
+  }
+  return {place.first, std::max(place.first, place.second)};
 }
 
 std::string predictions_json(const std::vector<QuestionAnswers>& answers) {

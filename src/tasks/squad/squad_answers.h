@@ -71,6 +71,8 @@ class SquadAnswerer {
   std::pair<int64_t, int64_t> place_of(const Candidate& candidate) const;
 
  private:
+  /// The words of the passage in which the candidate's first and last token lie.
+  std::pair<int32_t, int32_t> word_range(const Candidate& candidate) const;
   std::string words_of(const Candidate& candidate) const;
   std::string text_of(const Candidate& candidate) const;
   QuestionAnswers rank(const std::string& id, std::vector<Candidate> candidates,

@@ -21,22 +21,24 @@ bool splits_words(char32_t c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0x202F;
 }
 
-std::vector<std::string_view> split_words(std::string_view context) {
-  std::vector<std::string_view> words;
+void split_words(std::string_view context, SquadPassage& passage) {
   const char* const end = context.data() + context.size();
   const char* begin = nullptr;
-  for (const char* at = context.data(); at < end;) {
+  int32_t place = 0;
+  for (const char* at = context.data(); at < end; ++place) {
     const Decoded decoded = decode_utf8(at, end);
     const bool split = splits_words(decoded.code_point);
-    if (!split && begin == nullptr) begin = at;
+    if (!split && begin == nullptr) {
+      begin = at;
+      passage.word_places.push_back(place);
+    }
     if (split && begin != nullptr) {
-      words.emplace_back(begin, static_cast<size_t>(at - begin));
+      passage.words.emplace_back(begin, static_cast<size_t>(at - begin));
       begin = nullptr;
     }
     at += decoded.length;
   }
-  if (begin != nullptr) words.emplace_back(begin, static_cast<size_t>(end - begin));
-  return words;
+  if (begin != nullptr) passage.words.emplace_back(begin, static_cast<size_t>(end - begin));
 }
 
 /// The segment of the second text. Windows are [CLS] question [SEP] passage [SEP]; the template may
@@ -57,7 +59,7 @@ int32_t passage_segment(const text::Tokenizer& tokenizer) {
 
 SquadPassage tokenize(std::string_view context, const text::Tokenizer& tokenizer) {
   SquadPassage passage;
-  passage.words = split_words(context);
+  split_words(context, passage);
   passage.ids.reserve(context.size() / 4);
   for (size_t word = 0; word < passage.words.size(); ++word) {
     passage.token_of_word.push_back(static_cast<int32_t>(passage.ids.size()));

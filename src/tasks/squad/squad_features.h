@@ -42,6 +42,7 @@ struct PassageQuestion {
 /// A passage as words, split at white space, and their tokens.
 struct SquadPassage {
   std::vector<std::string_view> words;  ///< views into the file's context
+  std::vector<int32_t> word_places;     ///< place of each word in the context, in code points
   std::vector<int32_t> ids;             ///< ids of all tokens
   std::vector<int32_t> word_of_token;
   std::vector<int32_t> token_of_word;  ///< first token, or that of the next word if it has none
