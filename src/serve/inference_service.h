@@ -31,7 +31,7 @@ enum class Priority : uint8_t { kInteractive, kBatch };
 /// What every request brings along.
 struct RequestContext {
   std::chrono::steady_clock::time_point arrival = std::chrono::steady_clock::now();
-  /// A request that no lane has begun by then gets ErrorKind::kDeadline.
+  /// What no lane has begun by then is not computed: the request gets ErrorKind::kDeadline.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   Priority priority = Priority::kInteractive;
   /// True: the client went away, and what was not computed is left out. May be null.

@@ -17,6 +17,7 @@ constexpr int64_t kMostAnswers = 20;                 // as many as bertha keeps 
 constexpr int64_t kMostSpans = 1000;                 // of the pipeline
 constexpr int64_t kUsualWindow = 384;                // tokens
 constexpr int64_t kShortestWindow = 8;               // tokens
+constexpr int64_t kLongestStep = 1 << 20;            // tokens; a window steps by its length at most
 constexpr size_t kMostWorkBytes = size_t{32} << 20;  // questions times passage: each reads it
 
 void check_texts(const std::string& passage, size_t questions) {
@@ -154,7 +155,7 @@ PreparedRequest<AnswerResult> prepare(const ServedModel& model, AnswerRequest re
   check_texts(request.passage, request.questions.size());
   check_range("top", request.top, 1, kMostAnswers);
   check_range("max_answer_tokens", request.max_answer_tokens, 1, model.config().max_tokens());
-  check_range("window_step", request.window_step, 1, model.config().max_tokens());
+  check_range("window_step", request.window_step, 1, kLongestStep);
   PreparedRequest<AnswerResult> prepared;
   prepared.work.characters = count_characters(request.passage);
   for (const std::string& question : request.questions) {
