@@ -151,7 +151,7 @@ void train_steps(const Setup& setup, const bert::Config& config, Device& device,
                                     .max_tokens = most_tokens(batches),
                                     .max_sequences = setup.batch});
   time_steps(setup, config, batches, totals, [&](const train::TaskBatch& batch, int64_t number) {
-    trainer.part(batch, batch.sequences(), static_cast<uint32_t>(number));
+    trainer.part(batch, 2 * batch.sequences(), static_cast<uint32_t>(number));
     trainer.end_micro_batch();
     const double loss = trainer.losses().back().mean;
     trainer.update(3e-5, number + 1);

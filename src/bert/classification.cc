@@ -50,14 +50,14 @@ void ClassificationModel::classify(Context& context, const HeadContext& saved, O
 
 void ClassificationModel::loss(Context& context, const TaskInputs& inputs, InOut logits,
                                Out result) const {
-  const Tensor labels = inputs.labels.reshape({inputs.encoder.sequences()});
   if (classes_ == 1) {
     ops::squared_error(
         context,
-        {.predictions = logits, .targets = labels, .scale = inputs.scale, .result = result});
+        {.predictions = logits, .targets = inputs.labels, .scale = inputs.scale, .result = result});
   } else {
     ops::cross_entropy(
-        context, {.logits = logits, .labels = labels, .scale = inputs.scale, .result = result});
+        context,
+        {.logits = logits, .labels = inputs.labels, .scale = inputs.scale, .result = result});
   }
 }
 

@@ -14,7 +14,8 @@ class ClassificationModel final : public TaskModel {
  public:
   ClassificationModel(const Config& config, const ParameterStore& parameters);
 
-  int64_t labels_per_sequence() const override { return 1; }
+  /// [N].
+  Shape labels_shape(int64_t, int64_t sequences) const override { return {sequences}; }
   DType label_type() const override { return classes_ == 1 ? DType::kF32 : DType::kI32; }
   /// [N, classes].
   Shape logits_shape(int64_t, int64_t sequences) const override { return {sequences, classes_}; }

@@ -10,7 +10,7 @@ namespace bertha::bert {
 
 struct TaskInputs {
   EncoderInputs encoder;
-  Tensor labels;  ///< of label_type(), [N, labels_per_sequence()]
+  Tensor labels;  ///< of label_type() and labels_shape(); a token of label -1 has none
   Tensor scale;   ///< f32 [1]: factor of each label's loss
 };
 
@@ -21,7 +21,8 @@ class TaskModel {
   TaskModel& operator=(const TaskModel&) = delete;
   virtual ~TaskModel() = default;
 
-  virtual int64_t labels_per_sequence() const = 0;
+  /// Shape of the labels of a batch. Its first extent is N, or T where each token has a label.
+  virtual Shape labels_shape(int64_t tokens, int64_t sequences) const = 0;
   /// i32 for classes and places, f32 for regression.
   virtual DType label_type() const { return DType::kI32; }
   /// Shape of the f32 logits of a batch.

@@ -3,11 +3,10 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/model_choice.h"
 #include "cli/options.h"
 #include "cli/recipe_run.h"
 #include "cli/stop.h"
-#include "cli/training_options.h"
+#include "cli/text_task_arguments.h"
 #include "core/error.h"
 #include "cpython/literals.h"
 #include "train/classification_run.h"
@@ -17,8 +16,7 @@ namespace {
 
 struct Typed {
   train::ClassificationOptions options;
-  ModelChoice model;
-  TrainingOptions training;
+  TextTaskArguments task;
 };
 
 void declare(Options& table, Typed& typed) {
@@ -41,22 +39,8 @@ void declare(Options& table, Typed& typed) {
               "labels are numbers and one has a fraction");
   table.flag("all_probabilities", o.all_probabilities,
              "write the probability of every class to predictions.tsv");
-  table.heading("model");
-  typed.model.declare(table, "weights to start from, or a fine-tuned classifier");
-  table.heading("training");
-  table.value("max_seq_length", o.max_seq_length, "maximum number of tokens; longer texts are cut");
-  declare_batch_size(table, o, "texts");
-  table.value("predict_batch_size", o.predict_batch_size,
-              "number of texts that are classified together");
-  declare_learning_rate(table, o);
-  table.value("num_train_epochs", o.num_train_epochs, "number of passes over the training file");
-  declare_seed(table, o, "the fresh classifier", "texts");
-  table.value("eval_steps", o.eval_steps,
-              "number of updates between evaluations on --eval-file during training; 0: no "
-              "evaluation during training");
-  declare_state_saves(table, o);
-  typed.training.declare_displays(table, o);
-  typed.training.declare_device_and_ranks(table);
+  typed.task.declare(
+      table, o, {.rows = "texts", .fresh = "the fresh classifier", .cut = "longer texts are cut"});
 }
 
 void print(const train::ClassificationResult& result) {
@@ -77,9 +61,9 @@ void print(const train::ClassificationResult& result) {
 /// The part of one rank. With one rank this is the whole run.
 int run_on(comm::Communicator& world, train::ClassificationOptions o, const Typed& typed,
            std::shared_ptr<const infer::ModelDefinition> definition) {
-  const RankDevice own = open_on_rank(typed.training.device, world);
+  const RankDevice own = open_on_rank(typed.task.training.device, world);
   Device* const device = own.device.get();
-  o.bf16 = typed.training.device.bf16(*device);
+  o.bf16 = typed.task.training.device.bf16(*device);
   train::ClassificationRun run(o, std::move(definition), *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
     return stopped_status(false);
@@ -116,11 +100,10 @@ int run_classify(Arguments arguments) {
   if (o.train_file.empty() && o.eval_file.empty() && o.predict_file.empty()) {
     fail("one of --train-file, --eval-file, --predict-file is needed");
   }
-  const auto definition = std::make_shared<const infer::ModelDefinition>(typed.model.files());
-  if (o.eval_steps > 0 && o.eval_file.empty()) fail("--eval-steps needs --eval-file");
-  typed.training.settle(o);
+  const auto definition = std::make_shared<const infer::ModelDefinition>(typed.task.model.files());
+  typed.task.settle(o);
   stop_on_signals();
-  return on_all_ranks(typed.training.ranks, stop_requested, [&](comm::Communicator& world) {
+  return on_all_ranks(typed.task.training.ranks, stop_requested, [&](comm::Communicator& world) {
     return run_on(world, o, typed, definition);
   });
 }

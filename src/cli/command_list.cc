@@ -21,6 +21,7 @@ constexpr std::array kCommands = {
     Command{"squad", "fine-tune, predict and score question answering", run_squad},
     Command{"ask", "answer a question about a passage", run_ask},
     Command{"classify", "fine-tune and use a classifier of texts", run_classify},
+    Command{"tag", "fine-tune and use a classifier of words: named entities", run_tag},
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
     Command{"embed", "turn texts into vectors", run_embed},
     Command{"convert", "convert weights between formats", run_convert},

@@ -69,6 +69,9 @@ HeadText text_of(Purpose purpose) {
     case Purpose::kClassify:
       return {"classification head", "classes",
               "fine-tune it first with bertha classify --train-file"};
+    case Purpose::kTag:
+      return {"token classification head", "labels",
+              "fine-tune it first with bertha tag --train-file"};
     case Purpose::kEmbed:
       break;
   }
@@ -83,6 +86,8 @@ bert::Heads heads_of(const OpenOptions& options) {
       return {.question_answering = true};
     case Purpose::kClassify:
       return {.classes = options.classes};
+    case Purpose::kTag:
+      return {.pooler = false, .classes = options.classes};
     case Purpose::kEmbed:
       break;
   }
@@ -101,6 +106,7 @@ std::vector<int> head_indices(const bert::ModelIndices& i, Purpose purpose) {
     case Purpose::kAnswer:
       return {i.qa_weight, i.qa_bias};
     case Purpose::kClassify:
+    case Purpose::kTag:
       return {i.classifier_weight, i.classifier_bias};
     case Purpose::kEmbed:
       break;
@@ -229,7 +235,8 @@ Model::Model(std::shared_ptr<const ModelDefinition> definition, Device& device,
              const OpenOptions& options)
     : definition_(std::move(definition)),
       parameters_(device, config(), heads_of(options), options.compute, options.trainable) {
-  BERTHA_CHECK((options.purpose == Purpose::kClassify) == (options.classes > 0));
+  const bool classifies = options.purpose == Purpose::kClassify || options.purpose == Purpose::kTag;
+  BERTHA_CHECK(classifies == (options.classes > 0));
   report_.weights = bert::load_weights(definition_->files().weights, parameters_,
                                        {.config = config(), .seed = options.seed});
   report_missing(options);

@@ -88,15 +88,16 @@ class ModelDefinition {
 /// The task that a model is opened for. It decides which head the model has and which tensors it
 /// needs.
 enum class Purpose : uint8_t {
-  kEmbed,    ///< the encoder alone
-  kFill,     ///< the masked language model head
-  kAnswer,   ///< the question answering head
-  kClassify  ///< the pooler and a classifier
+  kEmbed,     ///< the encoder alone
+  kFill,      ///< the masked language model head
+  kAnswer,    ///< the question answering head
+  kClassify,  ///< the pooler and a classifier
+  kTag        ///< a classifier of each token
 };
 
 struct OpenOptions {
   Purpose purpose = Purpose::kEmbed;
-  int64_t classes = 0;  ///< outputs of the classifier, for kClassify alone
+  int64_t classes = 0;  ///< outputs of the classifier, for kClassify and kTag alone
   DType compute = DType::kF32;
   /// The model is opened for training: it has gradients, and a head or pooler that the weights lack
   /// is not missing, because training starts it afresh.
@@ -115,7 +116,7 @@ struct LoadReport {
 };
 
 /// An open model. Once it is open, inference only reads it; each task on it (answer.h, fill.h,
-/// embed.h, classify.h) keeps the values of its forward passes to itself.
+/// embed.h, classify.h, tag.h) keeps the values of its forward passes to itself.
 class Model {
  public:
   /// Reads all files of a model. Throws Error naming the file for one that does not fit, and for

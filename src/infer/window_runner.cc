@@ -6,6 +6,7 @@
 #include "bert/classification.h"
 #include "bert/pretraining.h"
 #include "bert/question_answering.h"
+#include "bert/token_classification.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "ops/convert.h"
@@ -78,6 +79,8 @@ std::unique_ptr<ForwardPass> pass_of(const Model& model, Purpose purpose) {
                                                                         model);
     case Purpose::kClassify:
       return std::make_unique<LogitsPass<bert::ClassificationModel>>("classification", model);
+    case Purpose::kTag:
+      return std::make_unique<LogitsPass<bert::TokenClassificationModel>>("tagging", model);
     case Purpose::kEmbed:
       break;
   }
@@ -142,6 +145,7 @@ void WindowRunner::hand_out(const WindowBatch& batch, std::span<const float> res
       case Purpose::kClassify:
         return static_cast<int64_t>(member);
       case Purpose::kAnswer:
+      case Purpose::kTag:
       case Purpose::kEmbed:
         break;
     }

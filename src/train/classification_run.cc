@@ -2,21 +2,15 @@
 
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
 #include <span>
 
 #include "bert/classification.h"
-#include "bert/export.h"
 #include "core/error.h"
 #include "core/strings.h"
-#include "io/archive/crc32.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "tasks/classification/classification_metrics.h"
 #include "text/unknown_share.h"
-#include "train/model_folder_writer.h"
-#include "train/pretraining_options.h"
-#include "train/rank_agreement.h"
 
 namespace bertha::train {
 namespace {
@@ -87,19 +81,10 @@ ClassificationRun::ClassificationRun(const ClassificationOptions& options,
                                      std::shared_ptr<const infer::ModelDefinition> definition,
                                      Device& device, comm::Communicator& world)
     : options_(options), definition_(std::move(definition)), device_(device), world_(world) {
-  if (options_.max_seq_length < 8 || options_.max_seq_length > config().max_tokens()) {
-    fail("--max-seq-length is {}; expected 8 to {} (max_position_embeddings)",
-         options_.max_seq_length, config().max_tokens());
-  }
-  if (options_.train_batch_size < 1 || options_.predict_batch_size < 1) {
-    fail("batch sizes must be 1 or more");
-  }
-  if (options_.eval_steps < 0 || options_.save_steps < 0) {
-    fail("--eval-steps and --num-steps-per-checkpoint must be 0 or more");
-  }
-  if (options_.num_train_epochs < 1) fail("--num-train-epochs must be 1 or more");
+  check_options(options_, config());
   find_labels();
-  load_model();
+  model_ =
+      open_text_model(options_, definition_, device_, infer::Purpose::kClassify, outputs_, world_);
 }
 
 void ClassificationRun::find_labels() {
@@ -167,19 +152,6 @@ void ClassificationRun::check_class() const {
   }
 }
 
-void ClassificationRun::load_model() {
-  model_ = infer::Model::open(
-      definition_, device_,
-      {.purpose = infer::Purpose::kClassify,
-       .classes = outputs_,
-       .compute = options_.bf16 ? DType::kBF16 : DType::kF32,
-       .trainable = !options_.train_file.empty(),
-       .seed = static_cast<uint64_t>(options_.seed),
-       .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
-  for (const std::string& line : model_->report().weights.lines()) spdlog::info("{}", line);
-  broadcast_weights(world_, model_->parameters());
-}
-
 void ClassificationRun::append(const tasks::LabelledText& row, TaskBatch& batch) const {
   tasks::append_text(row.text, training_.pair_of(row), tokenizer(), options_.max_seq_length, batch);
   if (labels_.is_regression()) {
@@ -200,42 +172,11 @@ RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
 }
 
 FineTuningJob ClassificationRun::job() {
-  const ClassificationOptions& o = options_;
-  FineTuningJob job;
-  job.rows = std::ssize(training_.rows);
+  FineTuningJob job = job_of(options_, std::ssize(training_.rows), "texts", *definition_, world_);
   job.append = [this](int64_t row, TaskBatch& batch) {
     append(training_.rows[static_cast<size_t>(row)], batch);
   };
-  job.max_tokens_a_row = o.max_seq_length;
-  job.micro_batch = o.train_batch_size * world_.ranks();
-  job.epochs = o.num_train_epochs;
-  const int64_t steps = (job.rows + job.micro_batch - 1) / job.micro_batch;
-  job.schedule = {.kind = optim::ScheduleKind::kLinearWarmUp,
-                  .base_rate = o.learning_rate,
-                  .warmup = o.warmup_proportion,
-                  .total_updates = steps * o.num_train_epochs};
-  job.trainer = {.seed = static_cast<uint64_t>(o.seed), .sums = o.sums};
-  job.trainer.optimizer.zero = o.zero;
-  const auto text = [](auto value) { return fmt::format("{}", value); };
-  const io::MappedFile file(o.train_file);
-  job.settings = {{kDataSetting, fmt::format("{} texts of a file with CRC {:08x}", job.rows,
-                                             io::crc32(file.bytes()))},
-                  {"init_checkpoint", definition_->files().weights},
-                  {"texts an update over all ranks", text(job.micro_batch)},
-                  {"learning_rate", text(o.learning_rate)},
-                  {"num_train_epochs", text(o.num_train_epochs)},
-                  {"warmup_proportion", text(o.warmup_proportion)},
-                  {"seed", text(o.seed)},
-                  {"max_seq_length", text(o.max_seq_length)},
-                  {"precision", o.bf16 ? "bf16" : "fp32"},
-                  {"config_file", bert::recipe_config_json(config())}};
   if (labels_.is_regression()) job.settings.emplace_back("problem_type", kRegression);
-  job.folder = o.output_dir;
-  job.save_steps = o.save_steps;
-  job.weight_check_interval = o.weight_check_interval;
-  job.tensorboard_dir = o.tensorboard_dir;
-  job.progress = o.progress;
-  job.eval_steps = o.eval_steps;
   job.evaluate = [this] { return scores(); };
   return job;
 }
@@ -257,20 +198,7 @@ void ClassificationRun::save() const {
     head.labels = {"LABEL_0"};
     head.problem_type = kRegression;
   }
-  write_model_folder({.folder = options_.output_dir,
-                      .model = bert::ModelClass::kClassification,
-                      .vocabulary = &definition_->vocabulary(),
-                      .tokenizer = tokenizer().options(),
-                      .head = head},
-                     config(), model_->parameters());
-  const std::string path = options_.output_dir + "/labels.txt";
-  if (labels_.is_regression()) {
-    std::filesystem::remove(path);  // of an earlier classifier
-    return;
-  }
-  std::string lines;
-  for (const std::string& label : labels_.names()) lines += label + "\n";
-  io::write_file(path, lines);
+  save_classifier(options_.output_dir, bert::ModelClass::kClassification, head, *model_);
 }
 
 std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::LabelledTexts& file) {

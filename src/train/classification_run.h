@@ -14,36 +14,16 @@
 #include "runlog/run_log.h"
 #include "tasks/classification/label_set.h"
 #include "tasks/classification/labelled_texts.h"
-#include "train/fine_tuning_run.h"
+#include "train/text_task.h"
 
 namespace bertha::train {
 
-struct ClassificationOptions {
-  std::string output_dir;
-  std::string train_file;    ///< empty: no training
-  std::string eval_file;     ///< empty: no evaluation
-  std::string predict_file;  ///< empty: no predictions
+struct ClassificationOptions : TextTaskOptions {
   tasks::ColumnChoice columns;
   /// "regression" or "single_label_classification"; empty: as the labels suggest, or the weights
   /// where there is no training.
   std::string problem_type;
   bool all_probabilities = false;  ///< predictions.tsv has a column for each class
-
-  int64_t max_seq_length = 128;
-  int64_t train_batch_size = 32;  ///< texts of an update on one rank
-  int64_t predict_batch_size = 32;
-  double learning_rate = 2e-5;
-  double warmup_proportion = 0.1;
-  int64_t num_train_epochs = 3;
-  int64_t seed = 42;
-  bool bf16 = false;
-  int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
-  int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
-  std::string tensorboard_dir;  ///< empty: no event files
-  bool progress = true;
-  comm::ReduceOptions sums;             ///< how gradients are summed over ranks
-  bool zero = false;                    ///< ZeRO-1: each rank keeps the moments of a partition
-  int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
 };
 
 /// The scores on an evaluation file.
@@ -85,7 +65,6 @@ class ClassificationRun {
  private:
   void find_labels();
   void check_class() const;
-  void load_model();
   tasks::LabelSet labels_to_train() const;
   tasks::LabelSet labels_of_model();
   const bert::Config& config() const { return definition_->config(); }

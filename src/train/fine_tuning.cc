@@ -45,8 +45,10 @@ FineTuningTrainer::FineTuningTrainer(Device& device, bert::ParameterStore& param
       optimizer_(parameters, trained_spans(parameters.table(), settings.train_pooler),
                  settings.optimizer, world),
       reducer_(device, parameters.flat_gradients(), settings.parts, settings.sums, world),
-      labels_(device.allocate(settings.max_sequences * model.labels_per_sequence() *
-                              size_of(model.label_type()))),
+      labels_(device.allocate(
+          model.labels_shape(tokens_.largest(true).encoder.tokens(), settings.max_sequences)
+              .size() *
+          size_of(model.label_type()))),
       slots_(device, kSlots),
       pending_(device, settings.accumulation, 2 * settings.parts + 1),
       arena_(device, arena_size()),
@@ -57,27 +59,36 @@ int64_t FineTuningTrainer::arena_size() {
     bert::TaskInputs inputs;
     inputs.encoder = tokens_.largest(true).encoder;
     inputs.labels = Tensor(&labels_, 0, model_.label_type(),
-                           {settings_.max_sequences, model_.labels_per_sequence()});
+                           model_.labels_shape(inputs.encoder.tokens(), settings_.max_sequences));
     inputs.scale = slots_.view(kScale, 1);
     model_.train(context, inputs, settings_.recompute, out(slots_.view(kResult, 2)));
     optimizer_.dry_run(context);
   });
 }
 
-bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t sequences,
-                                           uint32_t draw) {
-  const int64_t each = model_.labels_per_sequence();
+/// Labels of tokens get -1 up to the `tokens` of the bucket.
+Tensor FineTuningTrainer::upload_labels(const TaskBatch& batch, int64_t tokens) {
   const bool numbers = model_.label_type() == DType::kF32;
-  const size_t given = numbers ? batch.targets.size() : batch.labels.size();
-  BERTHA_CHECK(given == static_cast<size_t>(batch.sequences() * each));
+  const int64_t given = numbers ? std::ssize(batch.targets) : std::ssize(batch.labels);
+  BERTHA_CHECK(given == model_.labels_shape(batch.tokens(), batch.sequences()).size());
+  const Tensor labels(&labels_, 0, model_.label_type(),
+                      model_.labels_shape(tokens, batch.sequences()));
+  if (numbers) {
+    device_.write(out(labels), batch.targets.data());
+  } else {
+    padded_labels_ = batch.labels;
+    padded_labels_.resize(static_cast<size_t>(labels.size()), -1);
+    device_.write(out(labels), padded_labels_.data());
+  }
+  return labels;
+}
+
+bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t labels, uint32_t draw) {
   bert::TaskInputs inputs;
   inputs.encoder = tokens_.upload_tokens(batch);
-  inputs.labels = Tensor(&labels_, 0, model_.label_type(), {batch.sequences(), each});
-  device_.write(out(inputs.labels),
-                numbers ? static_cast<const void*>(batch.targets.data()) : batch.labels.data());
+  inputs.labels = upload_labels(batch, inputs.encoder.tokens());
   inputs.scale = slots_.view(kScale, 1);
-  const auto scale =
-      static_cast<float>(1 / static_cast<double>(sequences * each * settings_.accumulation));
+  const auto scale = static_cast<float>(1 / static_cast<double>(labels * settings_.accumulation));
   device_.write(out(inputs.scale), &scale);
   if (settings_.dropout) {
     inputs.encoder.dropout_seed = slots_.view(kSeed, 2, DType::kI64);
@@ -94,12 +105,12 @@ void FineTuningTrainer::begin_micro_batch() {
   if (holds_sum_ && !world_.leads()) device_.zero(out(parameters_.flat_gradients()));
 }
 
-void FineTuningTrainer::part(const TaskBatch& batch, int64_t sequences, uint32_t draw) {
+void FineTuningTrainer::part(const TaskBatch& batch, int64_t labels, uint32_t draw) {
   if (parts_done_ == 0) begin_micro_batch();
-  BERTHA_CHECK(parts_done_ < settings_.parts);
+  BERTHA_CHECK(parts_done_ < settings_.parts && labels > 0);
   const Tensor result = slots_.view(kResult, 2);
   if (batch.sequences() > 0) {
-    const bert::TaskInputs inputs = upload(batch, sequences, draw);
+    const bert::TaskInputs inputs = upload(batch, labels, draw);
     device_.run({.name = "fine-tuning micro-batch",
                  .bucket = inputs.encoder.tokens(),
                  .dtype = settings_.compute,
@@ -110,7 +121,7 @@ void FineTuningTrainer::part(const TaskBatch& batch, int64_t sequences, uint32_t
   }
   pending_.add(result, 2 * parts_done_++);
   reducer_.fold();
-  labels_in_micro_batch_ = sequences * model_.labels_per_sequence();
+  labels_in_micro_batch_ = labels;
 }
 
 void FineTuningTrainer::end_micro_batch() {

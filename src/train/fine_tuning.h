@@ -28,7 +28,7 @@ namespace bertha::train {
 
 /// A micro-batch with its labels.
 struct TaskBatch : RaggedBatch {
-  std::vector<int32_t> labels;  ///< [N, labels_per_sequence]
+  std::vector<int32_t> labels;  ///< of the shape that TaskModel::labels_shape() gives
   std::vector<float> targets;   ///< the same, in place of labels, for a model of f32 labels
 
   void clear() {
@@ -70,9 +70,9 @@ class FineTuningTrainer {
                     const FineTuningSettings& settings, comm::Communicator& world = comm::alone());
 
   /// Queues forward and backward of this rank's next part of a micro-batch, which may be empty.
-  /// `sequences` counts the whole micro-batch, over all parts and ranks; `draw` numbers the part in
-  /// the run, for dropout.
-  void part(const TaskBatch& batch, int64_t sequences, uint32_t draw);
+  /// `labels` counts those of the whole micro-batch, over all parts and ranks: the loss is their
+  /// mean. `draw` numbers the part in the run, for dropout.
+  void part(const TaskBatch& batch, int64_t labels, uint32_t draw);
   /// After the last part: gradients are summed over ranks, and their sum since the last update is
   /// clipped. Waits for the device only when there are several ranks.
   void end_micro_batch();
@@ -90,7 +90,8 @@ class FineTuningTrainer {
 
  private:
   int64_t arena_size();
-  bert::TaskInputs upload(const TaskBatch& batch, int64_t sequences, uint32_t draw);
+  bert::TaskInputs upload(const TaskBatch& batch, int64_t labels, uint32_t draw);
+  Tensor upload_labels(const TaskBatch& batch, int64_t tokens);
   void begin_micro_batch();
   void read_pending();
   void check_finite(double value);
@@ -104,6 +105,7 @@ class FineTuningTrainer {
   optim::Optimizer optimizer_;
   comm::GradientReducer reducer_;
   Buffer labels_;
+  std::vector<int32_t> padded_labels_;
   ScalarSlots slots_;
   PendingResults
       pending_;  ///< a row a micro-batch: loss and right ones of each part, then the norm

@@ -174,12 +174,15 @@ void FineTuningRun::micro_batch() {
   const int64_t end = std::min(begin + job_.micro_batch, job_.rows);
   const int64_t mine = parts_ / world_.ranks();
   const int64_t rows = job_.micro_batch / parts_;
+  int64_t labels = 0;
+  for (int64_t i = begin; i < end; ++i) labels += job_.labels_of(order_[static_cast<size_t>(i)]);
+  labels = std::max<int64_t>(labels, 1);  // without any, the loss is 0
   for (int64_t part = world_.rank() * mine; part < (world_.rank() + 1) * mine; ++part) {
     batch_.clear();
     for (int64_t i = begin + part * rows; i < std::min(begin + (part + 1) * rows, end); ++i) {
       job_.append(order_[static_cast<size_t>(i)], batch_);
     }
-    trainer_->part(batch_, end - begin, static_cast<uint32_t>(micro_batches_ * parts_ + part));
+    trainer_->part(batch_, labels, static_cast<uint32_t>(micro_batches_ * parts_ + part));
     tokens_ += batch_.tokens() * world_.ranks();
   }
   trainer_->end_micro_batch();

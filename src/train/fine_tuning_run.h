@@ -25,6 +25,8 @@ struct FineTuningJob {
   int64_t rows = 0;  ///< of the training data
   /// Appends a row with its labels.
   std::function<void(int64_t row, TaskBatch& batch)> append;
+  /// Number of labels of a row. The loss of a micro-batch is the mean over all of its labels.
+  std::function<int64_t(int64_t row)> labels_of = [](int64_t) { return 1; };
   int64_t max_tokens_a_row = 0;
 
   int64_t micro_batch = 1;  ///< rows, over all ranks

@@ -51,12 +51,13 @@ tasks::SquadFeatureOptions for_answering(tasks::SquadFeatureOptions options) {
 /// --do_lower_case.
 infer::ModelFiles files_of(const SquadOptions& options) {
   check_options(options);
-  return {.weights = options.init_checkpoint,
-          .config = options.config_file,
-          .vocabulary = options.vocab_file,
-          .lower_case = options.lower_case ? std::optional(true) : std::nullopt,
-          .lower_case_otherwise = false,
-          .rules = options.rules};
+  infer::ModelFiles files = infer::find_model(options.init_checkpoint);
+  files.config = options.config_file;
+  files.vocabulary = options.vocab_file;
+  if (options.lower_case) files.lower_case = true;
+  files.lower_case_otherwise = false;
+  files.rules = options.rules;
+  return files;
 }
 
 }  // namespace
@@ -196,6 +197,7 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   };
   job.rows_name = "windows";
   job.config = &config();
+  job.labels_of = [](int64_t) { return 2; };
   job.max_tokens_a_row = o.features.max_seq_length;
   job.micro_batch = o.micro_batch() * world_.ranks();
   job.accumulation = o.gradient_accumulation_steps;

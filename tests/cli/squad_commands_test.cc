@@ -312,6 +312,24 @@ TEST_F(SquadCommands, AskAnswersTextsOfAllKinds) {
             std::string::npos);
 }
 
+TEST_F(SquadCommands, EncoderOfASentenceTransformersFolderIsFoundInItsPlace) {
+  std::filesystem::create_directories(path("sentence"));
+  std::filesystem::rename(path("start"), path("sentence/0_Transformer"));
+  write("sentence/modules.json",
+        R"([{"idx": 0, "name": "0", "path": "0_Transformer",
+             "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling",
+             "type": "sentence_transformers.models.Pooling"}])");
+  std::vector<std::string> arguments =
+      squad({"--do_train", "--train_file", kFixtures + "small.json", "--max_steps", "1",
+             "--do_predict", "--predict_file", kFixtures + "small.json"});
+  arguments[1] = path("sentence");
+  arguments[3] = path("sentence/0_Transformer/config.json");
+  output_of(run_squad, arguments);
+  EXPECT_TRUE(std::filesystem::exists(path("out/predictions.json")));
+  EXPECT_TRUE(logged("0_Transformer")) << "its weights are loaded";
+}
+
 TEST_F(SquadCommands, ClassifyTrainsEvaluatesAndPredicts) {
   std::string rows = "sentence\tlabel\n";
   for (int i = 0; i < 12; ++i) rows += i % 2 == 0 ? "the red house\tyes\n" : "the hill\tno\n";

@@ -83,7 +83,7 @@ TEST_P(SquadParity, LossesAndLogitsArePyTorchs) {
   FineTuningTrainer trainer(device_, store_, model_, settings);
   const nlohmann::json& expected = json_[kind];
   for (size_t step = 0; step < expected["losses"].size(); ++step) {
-    trainer.part(batch_of(step), 6, static_cast<uint32_t>(step));
+    trainer.part(batch_of(step), 12, static_cast<uint32_t>(step));
     trainer.end_micro_batch();
     const double loss = trainer.losses().at(0).mean;
     EXPECT_NEAR(loss / expected["losses"][step].get<double>(), 1, 5e-6) << step;
@@ -119,7 +119,7 @@ TEST_P(SquadParity, BiasCorrectionIsAScaleOfTheRate) {
     FineTuningTrainer trainer(device_, store_, model_, settings);
     std::vector<double> found;
     for (int64_t step = 1; step <= 8; ++step) {
-      trainer.part(batch_of(static_cast<size_t>(step)), 6, 0);
+      trainer.part(batch_of(static_cast<size_t>(step)), 12, 0);
       trainer.end_micro_batch();
       found.push_back(trainer.losses().at(0).mean);
       const double t = static_cast<double>(step);
@@ -151,7 +151,7 @@ TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
   store_.read(0, start.data());
   {
     FineTuningTrainer trainer(device_, store_, model_, settings);
-    trainer.part(batch_of(0), 6, 0);
+    trainer.part(batch_of(0), 12, 0);
     trainer.end_micro_batch();
     trainer.losses();
     trainer.update(1e-3, 1);
@@ -164,7 +164,7 @@ TEST_P(SquadParity, AccumulationOfHalvesIsTheWholeBatch) {
     TaskBatch batch;
     batch.clear();
     for (size_t i = 0; i < 3; ++i) append(json_["windows"][half + i], batch);
-    trainer.part(batch, 3, 0);
+    trainer.part(batch, 6, 0);
     trainer.end_micro_batch();
   }
   EXPECT_EQ(trainer.losses().size(), 2U);

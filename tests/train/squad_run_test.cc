@@ -14,6 +14,7 @@
 #include "support/files.h"
 #include "support/paths.h"
 #include "train/model_folder_writer.h"
+#include "train/stopping_device.h"
 
 namespace bertha::train {
 namespace {
@@ -144,20 +145,6 @@ TEST_F(SquadRunTest, TheSameSeedGivesTheSameLosses) {
   run(o);
   EXPECT_NE(logged("step_loss"), first);
 }
-
-/// A CPU that asks to stop in a chosen micro-batch, counted from 0.
-class StoppingDevice : public cpu::CpuDevice {
- public:
-  StoppingDevice(std::atomic<bool>& stop, int64_t in) : stop_(stop), in_(in) {}
-  void run(const Segment& segment, BodyRef body) override {
-    CpuDevice::run(segment, body);
-    if (segment.name == "fine-tuning micro-batch" && in_-- == 0) stop_ = true;
-  }
-
- private:
-  std::atomic<bool>& stop_;
-  int64_t in_;
-};
 
 TEST_F(SquadRunTest, StoppedAndStartedAgainGivesTheSameBits) {
   SquadOptions o = options();

@@ -1,0 +1,33 @@
+#include "cli/text_task_arguments.h"
+
+#include "core/error.h"
+
+namespace bertha::cli {
+
+void TextTaskArguments::declare(Options& table, train::TextTaskOptions& options,
+                                const TextTaskWords& words) {
+  table.heading("model");
+  model.declare(table, "weights to start from, or a fine-tuned classifier");
+  table.heading("training");
+  table.value("max_seq_length", options.max_seq_length, "maximum number of tokens; " + words.cut);
+  declare_batch_size(table, options, words.rows);
+  table.value("predict_batch_size", options.predict_batch_size,
+              "number of " + words.rows + " that are classified together");
+  declare_learning_rate(table, options);
+  table.value("num_train_epochs", options.num_train_epochs,
+              "number of passes over the training file");
+  declare_seed(table, options, words.fresh, words.rows);
+  table.value("eval_steps", options.eval_steps,
+              "number of updates between evaluations on --eval-file during training; 0: no "
+              "evaluation during training");
+  declare_state_saves(table, options);
+  training.declare_displays(table, options);
+  training.declare_device_and_ranks(table);
+}
+
+void TextTaskArguments::settle(train::TextTaskOptions& options) const {
+  if (options.eval_steps > 0 && options.eval_file.empty()) fail("--eval-steps needs --eval-file");
+  training.settle(options);
+}
+
+}  // namespace bertha::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+// The options that `classify` and `tag` have in common.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cli/model_choice.h"
+#include "cli/options.h"
+#include "cli/training_options.h"
+#include "train/text_task.h"
+
+namespace bertha::cli {
+
+/// What the rows of the files are called.
+struct TextTaskWords {
+  std::string rows;   ///< "texts"
+  std::string fresh;  ///< "the fresh classifier"
+  std::string cut;    ///< what becomes of rows that are too long
+};
+
+struct TextTaskArguments {
+  ModelChoice model;
+  TrainingOptions training;
+
+  /// The model, then training, displays, device and ranks.
+  void declare(Options& table, train::TextTaskOptions& options, const TextTaskWords& words);
+  /// Throws Error for options that need others; copies to `options` what was typed.
+  void settle(train::TextTaskOptions& options) const;
+};
+
+}  // namespace bertha::cli
