@@ -153,7 +153,7 @@ TEST_P(Parity, ParameterTableIsTheModelsOrder) {
   ASSERT_EQ(parameters.size(), tensors.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
     const nlohmann::json& tensor = tensors[i];
-    EXPECT_EQ(parameters[i].name, tensor["name"]);
+    EXPECT_EQ(parameters[i].name, tensor["name"].get<std::string>());
     EXPECT_EQ(parameters[i].decay, tensor["decay"].get<bool>()) << parameters[i].name;
     EXPECT_EQ(extents(parameters[i].shape), tensor["shape"].get<std::vector<int64_t>>())
         << parameters[i].name;

@@ -196,7 +196,7 @@ TEST_F(EncoderTypes, EveryFolderSaysItsClassAndHasNoUnknownKey) {
   for (const Json& record : all_["models"]) {
     const auto folder = record["folder"].get<std::string>();
     const ModelDefinition definition(files_of(folder));
-    EXPECT_EQ(definition.head().architecture, record["class"]) << folder;
+    EXPECT_EQ(definition.head().architecture, record["class"].get<std::string>()) << folder;
     EXPECT_EQ(bert::load_config_file(kFolder + folder + "/config.json").note, "");
     const bert::WeightFile weights(kFolder + folder);
     const ModelClass model = bert::model_class_of(weights, definition.head().architecture);

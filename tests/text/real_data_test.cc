@@ -109,8 +109,8 @@ TEST(Squad, DigestsEqualHuggingFaces) {
         const json& digest = expected.at(model + "/" + part);
         EXPECT_EQ(contexts.tokens(), digest.at("context_tokens"));
         EXPECT_EQ(questions.tokens(), digest.at("question_tokens"));
-        EXPECT_EQ(contexts.hex(), digest.at("context_ids_u16le_sha256"));
-        EXPECT_EQ(questions.hex(), digest.at("question_ids_u16le_sha256"));
+        EXPECT_EQ(contexts.hex(), digest.at("context_ids_u16le_sha256").get<std::string>());
+        EXPECT_EQ(questions.hex(), digest.at("question_ids_u16le_sha256").get<std::string>());
       }
     }
   }
