@@ -200,7 +200,7 @@ TEST_F(EncoderTypes, EveryFolderSaysItsClassAndHasNoUnknownKey) {
     EXPECT_EQ(bert::load_config_file(kFolder + folder + "/config.json").note, "");
     const bert::WeightFile weights(kFolder + folder);
     const ModelClass model = bert::model_class_of(weights, definition.head().architecture);
-    EXPECT_EQ(bert::architecture(model, definition.config()), record["class"]);
+    EXPECT_EQ(bert::architecture(model, definition.config()), record["class"].get<std::string>());
   }
 }
 
