@@ -4,9 +4,9 @@
 #include <array>
 #include <filesystem>
 
-#include "cli/nearest_name.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "core/nearest_name.h"
 #include "core/strings.h"
 
 namespace bertha::cli {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "cli/nearest_name.h"
 #include "cli/options.h"
 #include "comm/launch.h"
+#include "core/nearest_name.h"
 #include "core/strings.h"
 #include "runlog/status_line.h"
 

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "cli/message_level.h"
-#include "cli/nearest_name.h"
+#include "core/nearest_name.h"
 #include "core/strings.h"
 #include "cpython/literals.h"
 

@@ -10,11 +10,11 @@
 
 #include "cli/command_list.h"
 #include "cli/commands.h"
-#include "cli/nearest_name.h"
 #include "cli/prepare_commands.h"
 #include "cli/rank_options.h"
 #include "cli/stop.h"
 #include "core/error.h"
+#include "core/nearest_name.h"
 #include "runlog/work_meter.h"
 
 namespace bertha::cli {

@@ -1,4 +1,4 @@
-#include "cli/nearest_name.h"
+#include "core/nearest_name.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 #include "core/strings.h"
 
-namespace bertha::cli {
+namespace bertha {
 namespace {
 
 /// Number of insertions, deletions, replacements and exchanges of neighbours between two texts.
@@ -74,4 +74,4 @@ std::string suggestion(std::string_view typed, std::span<const std::string> name
   return nearest.empty() ? "" : fmt::format("; did you mean {}{}?", prefix, nearest);
 }
 
-}  // namespace bertha::cli
+}  // namespace bertha

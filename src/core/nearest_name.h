@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace bertha::cli {
+namespace bertha {
 
 /// The name that the user most probably meant, or an empty string when none is near. Near are names
 /// at a small edit distance (Damerau 1964: an exchange of neighbours is one edit), names that
@@ -18,4 +18,4 @@ std::string suggestion(std::string_view typed, std::span<const std::string> name
 /// Names compare with `_` as `-`.
 std::string kebab_case(std::string_view name);
 
-}  // namespace bertha::cli
+}  // namespace bertha
