@@ -108,6 +108,7 @@ def write_model(folder, architecture, head, seed, labels=()):
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
         config["label2id"] = {label: i for i, label in enumerate(labels)}
+        (folder / "labels.txt").write_text("\n".join(labels) + "\n")
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     (folder / "tokenizer_config.json").write_text(json.dumps(
