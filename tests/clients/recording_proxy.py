@@ -1,10 +1,11 @@
 """A proxy that writes down what clients send and what the server answers.
 
-usage: recording_proxy.py PORT SERVER_PORT FOLDER
+usage: recording_proxy.py PORT SERVER_PORT SERVER_NAME FOLDER
 
 PUT /record/NAME names the client. From then on, each new pair of method and address becomes the file
-FOLDER/NAME.NUMBER.http: the request's bytes, a line "----- response", and the response's bytes. Of the headers
-only those stay that a server may read. A body that comes in chunks is written whole, with its length.
+FOLDER/NAME.SERVER_NAME.NUMBER.http: the request's bytes, a line "----- response", and the response's bytes. Of the
+headers only those stay that a server or a client may read. A body that comes in chunks is written whole, with
+its length.
 """
 
 import http.client
@@ -13,7 +14,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-KEPT = {"accept", "accept-encoding", "authorization", "content-type", "content-length", "host",
+KEPT = {"accept", "accept-encoding", "content-type",
         "inference-header-content-length", "retry-after", "user-agent", "www-authenticate", "x-stainless-read-timeout"}
 SEPARATOR = b"\n----- response\n"
 
@@ -21,14 +22,13 @@ SEPARATOR = b"\n----- response\n"
 class Recording:
     """Which files exist for the client whose turn it is."""
     folder = Path()
+    server = ""
     name = "unnamed"
     seen = set()
 
 
 def head(first_line, headers, body):
-    kept = [(name, value) for name, value in headers if name.lower() in KEPT - {"content-length", "host", "authorization"}]
-    if any(name.lower() == "authorization" for name, _ in headers):
-        kept.append(("Authorization", "Bearer key-of-the-test"))
+    kept = [(name, value) for name, value in headers if name.lower() in KEPT]
     lines = [first_line, *(f"{name}: {value}" for name, value in kept)]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/metrics" or Recording.name == "unnamed" or key in Recording.seen:
             return
         Recording.seen.add(key)
-        path = Recording.folder / f"{Recording.name}.{len(Recording.seen)}.http"
+        path = Recording.folder / f"{Recording.name}.{Recording.server}.{len(Recording.seen)}.http"
         path.write_bytes(head(f"{self.command} {self.path} HTTP/1.1", headers, body) + SEPARATOR +
                          head(f"HTTP/1.1 {reply.status} {reply.reason}", reply.getheaders(), answer))
 
@@ -88,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main(port, upstream, folder):
-    Recording.folder = Path(folder)
+def main(port, upstream, name, folder):
+    Recording.folder, Recording.server = Path(folder), name
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     server.upstream = int(upstream)
     server.serve_forever()

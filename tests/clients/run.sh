@@ -61,10 +61,10 @@ serve() {
   "$bertha" serve "${models[@]}" --host 127.0.0.1 --port "$port" "$@" 2> "$work/$name.log" &
   started+=($!)
   wait_for "http://127.0.0.1:$port/health" "$work/$name.log"
-  if [[ -n $record ]]; then
+  if [[ -n $record && $name != locked ]]; then
     local front
     front=$(free_port)
-    python3 "$here/recording_proxy.py" "$front" "$port" "$recorded" &
+    python3 "$here/recording_proxy.py" "$front" "$port" "$name" "$recorded" &
     started+=($!)
     wait_for "http://127.0.0.1:$front/health" "$work/$name.log"
     port=$front
