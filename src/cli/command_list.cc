@@ -24,6 +24,7 @@ constexpr std::array kCommands = {
     Command{"tag", "fine-tune and use a classifier of words: named entities", run_tag},
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
     Command{"embed", "turn texts into vectors", run_embed},
+    Command{"serve", "serve models over HTTP", run_serve},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
     Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},
@@ -99,8 +100,8 @@ const Command& find_command(const std::string& name) {
 CommandPage program_page() {
   CommandPage page;
   page.command = "bertha";
-  page.summary = "pre-train, fine-tune and use BERT";
-  page.about = "Pre-trains, fine-tunes and uses BERT, in one program.";
+  page.summary = "pre-train, fine-tune and serve BERT";
+  page.about = "Pre-trains, fine-tunes, uses and serves BERT, in one program.";
   for (const Command& command : kCommands) {
     page.subcommands.push_back({std::string(command.name), std::string(command.summary)});
   }

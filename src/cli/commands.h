@@ -27,6 +27,7 @@ int run_k8s(Arguments arguments);
 int run_plan(Arguments arguments);
 int run_prepare(Arguments arguments);
 int run_pretrain(Arguments arguments);
+int run_serve(Arguments arguments);
 int run_squad(Arguments arguments);
 int run_tag(Arguments arguments);
 int run_tokenize(Arguments arguments);

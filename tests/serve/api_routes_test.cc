@@ -5,6 +5,7 @@
 
 #include "serve/fake_service.h"
 #include "serve/page/page_assets.h"
+#include "serve/routes/request_json.h"
 
 namespace bertha::serve::test {
 namespace {
@@ -315,14 +316,15 @@ std::string infer_outputs(RouterFixture& server, const char* model, const Json& 
 
 TEST(KserveRoutes, InferRunsEachTask) {
   RouterFixture server;
-  EXPECT_EQ(infer_outputs(server, "mini", {text_input("text", {"a", "b"})}),
+  EXPECT_EQ(infer_outputs(server, "mini", Json::array({text_input("text", {"a", "b"})})),
             R"([{"data":[0.5,-1.0,0.5,-1.0],"datatype":"FP32","name":"embedding","shape":[2,2]}])");
-  EXPECT_EQ(
-      infer_outputs(server, "mood", {text_input("text", {"a"}), text_input("text_pair", {"b"})}),
-      R"([{"data":[0.25,0.75],"datatype":"FP32","name":"score","shape":[1,2]},)"
-      R"({"data":["good"],"datatype":"BYTES","name":"label","shape":[1]}])");
+  EXPECT_EQ(infer_outputs(server, "mood",
+                          {text_input("text", Json::array({"a"})),
+                           text_input("text_pair", Json::array({"b"}))}),
+            R"([{"data":[0.25,0.75],"datatype":"FP32","name":"score","shape":[1,2]},)"
+            R"({"data":["good"],"datatype":"BYTES","name":"label","shape":[1]}])");
   EXPECT_EQ(server.service.to_classify.inputs.at(0).pair, "b");
-  EXPECT_EQ(infer_outputs(server, "mlm", {text_input("text", {"a"})}),
+  EXPECT_EQ(infer_outputs(server, "mlm", Json::array({text_input("text", Json::array({"a"}))})),
             R"([{"data":["sea"],"datatype":"BYTES","name":"token","shape":[1,1]},)"
             R"({"data":[0.5],"datatype":"FP32","name":"score","shape":[1,1]}])");
 }
@@ -339,7 +341,8 @@ TEST(KserveRoutes, QuestionsAboutSeveralPassagesAreJoined) {
             R"({"data":[0.25,0.25,0.25],"datatype":"FP32","name":"no_answer_score","shape":[3]}])");
   ASSERT_EQ(server.service.all_asked.size(), 2U);
   EXPECT_EQ(server.service.all_asked[0].questions, (std::vector<std::string>{"a", "none?"}));
-  infer_outputs(server, "qa", {text_input("question", {"a", "b"}), text_input("context", {"C"})});
+  infer_outputs(server, "qa",
+                {text_input("question", {"a", "b"}), text_input("context", Json::array({"C"}))});
   EXPECT_EQ(server.service.asked.questions.size(), 2U);
 }
 
@@ -350,12 +353,14 @@ TEST(KserveRoutes, InferChecksItsInputs) {
         .post("/v2/models/" + std::string(model) + "/infer", Json{{"inputs", inputs}}.dump())
         .status;
   };
-  EXPECT_EQ(status("mini", {text_input("other", {"a"})}), 400);
-  EXPECT_EQ(status("qa", {text_input("question", {"a"})}), 400);
+  EXPECT_EQ(status("mini", Json::array({text_input("other", Json::array({"a"}))})), 400);
+  EXPECT_EQ(status("qa", Json::array({text_input("question", Json::array({"a"}))})), 400);
   EXPECT_EQ(
       status("qa", {text_input("question", {"a", "b", "c"}), text_input("context", {"a", "b"})}),
       400);
-  EXPECT_EQ(status("mood", {text_input("text", {"a", "b"}), text_input("text_pair", {"a"})}), 400);
+  EXPECT_EQ(
+      status("mood", {text_input("text", {"a", "b"}), text_input("text_pair", Json::array({"a"}))}),
+      400);
 }
 
 TEST(KserveRoutes, PriorityAndTimeoutReachTheService) {

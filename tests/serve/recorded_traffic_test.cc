@@ -58,7 +58,8 @@ Message parse(const std::string& text) {
 std::vector<Exchange> recorded() {
   const std::string separator = "\n----- response\n";
   std::vector<Exchange> exchanges;
-  for (const auto& entry : std::filesystem::directory_iterator(bertha::test::tests_path("serve/recorded"))) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(bertha::test::tests_path("serve/recorded"))) {
     const std::string text = contents(entry.path());
     const size_t at = text.find(separator);
     exchanges.push_back({entry.path().filename().string(), parse(text.substr(0, at)),

@@ -100,10 +100,16 @@ struct Product {
   dnnl::reorder copy_weights{};
   memory plain_source{};
   memory plain_weights{};
+  // What get_desc() says of them: oneDNN 3 allocates for each call of it.
+  memory::desc weights_layout{};
+  size_t source_bytes = 0;
+  size_t weights_bytes = 0;
+  size_t scratch_bytes = 0;
 };
 
 /// A weight in the layout a product wants.
 struct Prepared {
+  memory::desc layout;
   memory copy;
   dnnl::reorder reorder;
   memory plain;
@@ -134,19 +140,24 @@ struct MatrixProducts::State {
   std::map<Key, Product> products;
   std::map<PreparedKey, std::vector<Prepared>> prepared;
   /// Three blocks that only grow: oneDNN's own scratch, and the copies of a weight gradient.
-  std::array<memory, 3> blocks;
+  struct Block {
+    memory contents;
+    size_t size_bytes = 0;
+  };
+  std::array<Block, 3> blocks;
   std::mutex mutex;  ///< products of several threads take turns; each uses all cores
 
   memory empty(const memory::desc& desc) { return {desc, engine, nullptr}; }
 
   /// Address of block `index`, made at least `size_bytes` long.
   void* block(size_t index, size_t size_bytes) {
-    memory& have = blocks[index];
-    if (!have || have.get_desc().get_size() < size_bytes) {
-      const auto bytes = static_cast<int64_t>(std::max<size_t>(size_bytes, 64));
-      have = memory({{bytes}, memory::data_type::u8, Tag::a}, engine);
+    Block& have = blocks[index];
+    if (!have.contents || have.size_bytes < size_bytes) {
+      have.size_bytes = std::max<size_t>(size_bytes, 64);
+      const auto bytes = static_cast<int64_t>(have.size_bytes);
+      have.contents = memory({{bytes}, memory::data_type::u8, Tag::a}, engine);
     }
-    return have.get_data_handle();
+    return have.contents.get_data_handle();
   }
 
   template <size_t kCount>
@@ -184,12 +195,12 @@ memory MatrixProducts::State::plain_weight(const PreparedKey& key) {
 const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memory::desc& wanted,
                                              uint64_t version) {
   std::vector<Prepared>& copies = prepared[key];
-  auto found = std::ranges::find_if(
-      copies, [&](const Prepared& one) { return one.copy.get_desc() == wanted; });
+  auto found =
+      std::ranges::find_if(copies, [&](const Prepared& one) { return one.layout == wanted; });
   if (found == copies.end()) {
     const memory from = plain_weight(key);
     const memory to(wanted, engine);
-    copies.push_back({to, dnnl::reorder(from, to), from, version + 1});
+    copies.push_back({wanted, to, dnnl::reorder(from, to), from, version + 1});
     found = copies.end() - 1;
   }
   if (found->version != version) {
@@ -205,7 +216,12 @@ const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memor
 Product& MatrixProducts::State::find(const Key& key) {
   const auto found = products.find(key);
   if (found != products.end()) return found->second;
-  return products.emplace(key, make(key)).first->second;
+  Product& product = products.emplace(key, make(key)).first->second;
+  product.weights_layout = product.weights.get_desc();
+  product.source_bytes = product.source.get_desc().get_size();
+  product.weights_bytes = product.weights_layout.get_size();
+  product.scratch_bytes = product.scratch.get_desc().get_size();
+  return product;
 }
 
 Product MatrixProducts::State::make(const Key& key) {
@@ -285,7 +301,7 @@ Product MatrixProducts::State::make_weight_gradient(const Key& key) {
 }
 
 void MatrixProducts::State::run(Product& product, const void* bias) {
-  product.scratch.set_data_handle(block(0, product.scratch.get_desc().get_size()));
+  product.scratch.set_data_handle(block(0, product.scratch_bytes));
   std::array args{
       argument(DNNL_ARG_SRC, product.source), argument(DNNL_ARG_WEIGHTS, product.weights),
       argument(DNNL_ARG_DST, product.target), argument(DNNL_ARG_SCRATCHPAD, product.scratch),
@@ -330,7 +346,7 @@ void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, 
     product.weights.set_data_handle(address(w));
   } else {
     product.weights = state_->prepare({address(w), Kind::kForward, w.dim(0), w.dim(1)},
-                                      product.weights.get_desc(), version);
+                                      product.weights_layout, version);
   }
   state_->run(product, address(b));
 }
@@ -355,7 +371,7 @@ void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add,
   product.source.set_data_handle(address(d_y));
   product.target.set_data_handle(address(d_x.tensor()));
   product.weights = state_->prepare({address(w), Kind::kBackwardData, w.dim(0), w.dim(1)},
-                                    product.weights.get_desc(), version);
+                                    product.weights_layout, version);
   state_->run(product, nullptr);
 }
 
@@ -390,8 +406,8 @@ void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut 
                                    .columns = columns});
     product.plain_source.set_data_handle(address(d_y.rows(begin, count)));
     product.plain_weights.set_data_handle(address(x.rows(begin, count)));
-    product.source.set_data_handle(state.block(1, product.source.get_desc().get_size()));
-    product.weights.set_data_handle(state.block(2, product.weights.get_desc().get_size()));
+    product.source.set_data_handle(state.block(1, product.source_bytes));
+    product.weights.set_data_handle(state.block(2, product.weights_bytes));
     product.target.set_data_handle(address(d_w.tensor()));
     state.copy(product.copy_source, product.plain_source, product.source);
     state.copy(product.copy_weights, product.plain_weights, product.weights);
