@@ -214,11 +214,12 @@ def test_haystack(servers, vectors):
     from haystack import Document
     from haystack_integrations.components.embedders.huggingface_api import HuggingFaceAPITextEmbedder
     from haystack_integrations.components.rankers.huggingface_api import HuggingFaceTEIRanker
+    from haystack_integrations.components.rankers.huggingface_api.ranker import TruncationDirection
     embedder = HuggingFaceAPITextEmbedder(api_type="text_embeddings_inference", api_params={"url": servers.embed},
                                           token=None, normalize=True)
     assert_same([embedder.run(TEXTS[0])["embedding"]], vectors[:1])
     ranker = HuggingFaceTEIRanker(url=servers.ranker.rstrip("/"), top_k=2, token=None)
-    documents = ranker.run(query=QUESTION, documents=[Document(content=text) for text in TEXTS], truncation_direction="Right")["documents"]
+    documents = ranker.run(query=QUESTION, documents=[Document(content=text) for text in TEXTS], truncation_direction=TruncationDirection.RIGHT)["documents"]
     assert len(documents) == 2 and documents[0].score >= documents[1].score
 
 

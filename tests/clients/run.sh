@@ -84,5 +84,5 @@ serve ranker ranker
 export BERTHA_RANKER_URL=$url
 serve locked embed --api-key-file "$work/keys"
 export BERTHA_KEY_URL=$url BERTHA_KEY=$key BERTHA=$bertha BERTHA_MODELS=$work/models BERTHA_RECORD=$record
-export HF_HUB_OFFLINE=1 HAYSTACK_TELEMETRY_ENABLED=False ANONYMIZED_TELEMETRY=False DO_NOT_TRACK=1 PYTHONDONTWRITEBYTECODE=1
+export HAYSTACK_TELEMETRY_ENABLED=False ANONYMIZED_TELEMETRY=False DO_NOT_TRACK=1 PYTHONDONTWRITEBYTECODE=1
 "$work/venv/bin/python" -m pytest -q -p no:cacheprovider "$here/clients_test.py" "$@"

@@ -85,12 +85,13 @@ HttpRequest request_of(const Message& message) {
 
 /// The models of the server that the exchange was recorded from: the middle part of the name.
 std::vector<ModelInfo> models_of(const std::string& file) {
-  const std::vector<ModelInfo> all = {
+  std::vector<ModelInfo> all = {
       {.name = "qa", .task = Task::kAnswer, .max_tokens = 512},
-      {.name = "fill", .task = Task::kFill, .max_tokens = 512, .mask_token = "[MASK]"},
+      {.name = "fill", .task = Task::kFill, .max_tokens = 512},
       {.name = "embed", .task = Task::kEmbed, .vector_size = 32, .pooling = "mean"},
       {.name = "reviews", .task = Task::kClassify, .labels = {"bad", "good"}},
       {.name = "ranker", .task = Task::kRerank, .labels = {"LABEL_0"}}};
+  for (ModelInfo& model : all) model.mask_token = "[MASK]";
   const size_t dot = file.find('.');
   const std::string server = file.substr(dot + 1, file.find('.', dot + 1) - dot - 1);
   if (server == "all") return all;
@@ -122,6 +123,10 @@ void replay(const Exchange& exchange) {
   const int status = status_of(exchange.response);
   if (status == 400 || status == 422) {  // the service refuses what the router lets pass
     server.service.refusal = ServeError{.kind = ErrorKind::kInvalid, .message = "it says why"};
+  }
+  if (status == 404) {
+    server.service.refusal = ServeError{
+        .kind = ErrorKind::kUnknownModel, .message = "there are others", .field = "model"};
   }
   const HttpResponse given = server.send(request_of(exchange.request));
   EXPECT_EQ(given.status, status) << given.body;

@@ -21,9 +21,10 @@ const char* name_of(Task task) {
   return "rerank";
 }
 
-void append_model(JsonWriter& json, const ModelInfo& model, const ServiceStats& stats) {
+void append_model(JsonWriter& json, const ModelInfo& model, const ServiceStats& stats,
+                  std::string_view owner) {
   json.begin_object().key("id").string(model.name).key("object").string("model");
-  json.key("created").whole(unix_seconds()).key("owned_by").string("bertha");
+  json.key("created").whole(unix_seconds()).key("owned_by").string(owner);
   json.key("task").string(name_of(model.task)).key("max_tokens").whole(model.max_tokens);
   json.key("compute").string(model.compute).key("backend").string("bertha");
   json.key("capabilities").begin_array().string(name_of(model.task)).end_array();

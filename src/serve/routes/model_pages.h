@@ -12,7 +12,8 @@ namespace bertha::serve {
 const char* name_of(Task task);
 
 /// The object of OpenAI's /v1/models, with what infinity's client expects, and the task.
-void append_model(JsonWriter& json, const ModelInfo& model, const ServiceStats& stats);
+void append_model(JsonWriter& json, const ModelInfo& model, const ServiceStats& stats,
+                  std::string_view owner);
 Json model_schema();
 
 }  // namespace bertha::serve

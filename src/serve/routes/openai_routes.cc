@@ -124,9 +124,11 @@ void classify(LabelsBody body, const CallRef& call) {
 void list_models(const CallRef& call) {
   JsonWriter json;
   const ServiceStats stats = call->service().stats();
+  // The generated client of infinity takes no other owner.
+  const char* const owner = call->request().path == "/models" ? "infinity" : "bertha";
   json.begin_object().key("object").string("list").key("data").begin_array();
   for (const ModelInfo& model : loaded_models(call->environment())) {
-    append_model(json, model, stats);
+    append_model(json, model, stats, owner);
   }
   call->reply_json(json.end_array().end_object().take());
 }
@@ -134,7 +136,7 @@ void list_models(const CallRef& call) {
 void show_model(const CallRef& call) {
   JsonWriter json;
   append_model(json, find_served(call->environment(), call->parameter("model")),
-               call->service().stats());
+               call->service().stats(), "bertha");
   call->reply_json(json.take());
 }
 

@@ -119,7 +119,8 @@ void show_info(const CallRef& call) {
   json.key("auto_truncate").boolean(true).key("tokenization_workers").whole(1);
   json.key("version").string(call->environment().options.version);
   json.key("sha").null().key("docker_label").null().key("models").begin_array();
-  for (const ModelInfo& each : loaded_models(call->environment())) append_model(json, each, stats);
+  for (const ModelInfo& each : loaded_models(call->environment()))
+    append_model(json, each, stats, "bertha");
   call->reply_json(json.end_array().end_object().take());
 }
 
