@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bit>
+#include <charconv>
 #include <cstdint>
 #include <set>
 #include <span>
@@ -15,6 +18,7 @@
 namespace bertha::bert {
 namespace {
 
+constexpr int64_t kMostLayers = 1 << 20;
 constexpr const char* kDecoder = "cls.predictions.decoder.weight";
 constexpr const char* kWordEmbeddings = "bert.embeddings.word_embeddings.weight";
 
@@ -323,6 +327,18 @@ std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
   return names;
 }
 
+int64_t WeightFile::layers() const {
+  constexpr std::string_view kLayer = "bert.encoder.layer.";
+  int64_t layers = 0;
+  for (const auto& [name, place] : places_) {
+    if (!name.starts_with(kLayer)) continue;
+    int64_t number = -1;
+    std::from_chars(name.data() + kLayer.size(), name.data() + name.size(), number);
+    layers = std::max(layers, number < kMostLayers ? number + 1 : 0);
+  }
+  return layers;
+}
+
 void WeightFile::read(const Parameter& parameter, float* values) const {
   fill(parameter, source_->read(place(parameter.name).info->name), values);
 }
@@ -354,6 +370,26 @@ void WeightFile::fill(const Parameter& parameter, const io::TensorData& data, fl
   std::fill(values + size, values + parameter.size(), 0.0F);
 }
 
+namespace {
+
+/// False where an element is NaN or infinite: all bits of its exponent are set.
+bool is_finite(const float* values, int64_t size) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  constexpr int64_t kBlock = int64_t{1} << 16;
+  std::atomic<bool> finite = true;
+  parallel_for((size + kBlock - 1) / kBlock, 1, [&](int64_t block) {
+    uint32_t found = 0;
+    for (int64_t i = block * kBlock; i < std::min(size, (block + 1) * kBlock); ++i) {
+      const auto bits = std::bit_cast<uint32_t>(values[i]);
+      found |= static_cast<uint32_t>((bits & kExponent) == kExponent);
+    }
+    if (found != 0) finite = false;
+  });
+  return finite;
+}
+
+}  // namespace
+
 LoadReport load_weights(const std::string& path, ParameterStore& parameters,
                         const FreshStart& fresh) {
   const WeightFile file(path);
@@ -363,6 +399,8 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
   LoadReport report;
   report.path = path;
   report.unused = file.unused(table);
+  report.layers = fresh.config.num_hidden_layers;
+  report.file_layers = file.layers();
   std::vector<float> buffer;
   for (int i = 0; i < static_cast<int>(table.parameters().size()); ++i) {
     if (table[i].absent || !file.has(table[i].name)) {
@@ -370,7 +408,9 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
       if (!table[i].absent) report.fresh.push_back(table[i].name);
       continue;
     }
-    parameters.write(i, file.values(table[i], buffer));
+    const float* const values = file.values(table[i], buffer);
+    if (!is_finite(values, table[i].size())) report.not_finite.push_back(table[i].name);
+    parameters.write(i, values);
     ++report.loaded;
   }
   const int64_t rows = file.vocabulary_rows();
@@ -389,6 +429,24 @@ std::vector<std::string> LoadReport::lines() const {
   }
   if (!unused.empty()) {
     result.push_back(fmt::format("in the file, not in the model: {}", join(unused, ", ")));
+  }
+  return result;
+}
+
+std::vector<std::string> LoadReport::warnings() const {
+  constexpr size_t kShown = 3;
+  std::vector<std::string> result;
+  if (!not_finite.empty()) {
+    const size_t shown = std::min(kShown, not_finite.size());
+    const std::string more =
+        not_finite.size() > shown ? fmt::format(" and {} more", not_finite.size() - shown) : "";
+    result.push_back(fmt::format("{}: NaN or infinite elements in {}{}; bertha inspect counts them",
+                                 path, join(std::span(not_finite).first(shown), ", "), more));
+  }
+  if (file_layers > layers) {
+    result.push_back(fmt::format(
+        "{}: it has {} layers, and the config says num_hidden_layers {}: the others are left out",
+        path, file_layers, layers));
   }
   return result;
 }

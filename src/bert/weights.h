@@ -77,6 +77,8 @@ class WeightFile {
   void check_family(const Config& config) const;
   /// The tensors of the file that the table does not have.
   std::vector<std::string> unused(const ParameterTable& table) const;
+  /// One more than the number of the last encoder layer of which the file has a tensor.
+  int64_t layers() const;
   /// Copies a parameter that the file has, in the shape of the table. Vocabulary rows that the file
   /// lacks become zeros. Call check() first.
   void read(const Parameter& parameter, float* values) const;
@@ -108,9 +110,14 @@ struct LoadReport {
   std::vector<std::string> fresh;   ///< parameters that the file lacks; they got initial values
   std::vector<std::string> unused;  ///< tensors of the file that the model does not have
   int64_t padded_from = 0;          ///< rows of the file's vocabulary where it was padded, else 0
+  int64_t layers = 0;               ///< encoder layers of the model
+  int64_t file_layers = 0;          ///< encoder layers of the file
+  std::vector<std::string> not_finite;  ///< parameters with NaN or infinite elements
 
   /// Lines for the log.
   std::vector<std::string> lines() const;
+  /// What makes results useless or is unlikely to be meant, a line each. Usually empty.
+  std::vector<std::string> warnings() const;
 };
 
 /// How parameters that the file lacks are initialised.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bertha::bert {
@@ -16,6 +17,8 @@ struct TensorDifference {
   std::string name;
   std::vector<int64_t> left_shape;
   std::vector<int64_t> right_shape;
+  /// Element types, where one of them is not converted ("F8_E4M3"): nothing was compared.
+  std::optional<std::pair<std::string, std::string>> types;
   // Of tensors with one shape:
   int64_t differing = 0;           ///< elements; NaN equals NaN
   int64_t elements = 0;            ///< of either tensor

@@ -1,9 +1,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "cli/commands.h"
 #include "cli/device_choice.h"
@@ -97,6 +99,15 @@ std::optional<infer::SentenceModules> modules_of(const infer::ModelFiles& files)
 }
 
 /// Embeds all texts. Warns if texts were cut, and if many tokens are unknown.
+/// A vector with NaN is no JSON, and searches that compare it go wrong in silence.
+void check_finite(std::span<const float> vector, int64_t number) {
+  if (std::ranges::all_of(vector, [](float value) { return std::isfinite(value); })) return;
+  fail(
+      "the vector of text {} has NaN or infinite numbers; bertha inspect shows which weights have "
+      "such elements",
+      number);
+}
+
 void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
                const text::Tokenizer& tokenizer, const std::string& source, int64_t max_tokens) {
   int64_t count = 0;
@@ -107,11 +118,11 @@ void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
     requests.reserve(texts.size());
     for (const std::string& text : texts) requests.push_back({.text = text});
     for (const infer::EmbedResult& result : task.run(requests)) {
+      check_finite(result.vector, ++count);
       writer.write(result.vector);
       cut += result.cut ? 1 : 0;
       unknown += result.unknown;
     }
-    count += std::ssize(texts);
   }
   writer.finish();
   spdlog::info("{}", unknown.text(tokenizer));

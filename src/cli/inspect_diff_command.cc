@@ -17,6 +17,7 @@ Json json_of(const std::optional<double>& number) {
 }
 
 Json json_of(const bert::TensorDifference& d) {
+  if (d.types) return {{"types", {d.types->first, d.types->second}}, {"name", d.name}};
   if (!d.comparable()) return {{"shapes", {d.left_shape, d.right_shape}}, {"name", d.name}};
   return {{"differing", d.differing},
           {"of", d.elements},
@@ -41,7 +42,9 @@ void print_diff(const bert::WeightsDiff& diff, const InspectOptions& options) {
     fmt::print("{:<64} only in {}\n", name, options.diff);
   }
   for (const bert::TensorDifference& d : diff.differing) {
-    if (!d.comparable()) {
+    if (d.types) {
+      fmt::print("{:<64} not compared: {} against {}\n", d.name, d.types->first, d.types->second);
+    } else if (!d.comparable()) {
       fmt::print("{:<64} {} against {}\n", d.name, io::shape_string(d.left_shape),
                  io::shape_string(d.right_shape));
     } else {

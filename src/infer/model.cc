@@ -239,6 +239,7 @@ Model::Model(std::shared_ptr<const ModelDefinition> definition, Device& device,
   BERTHA_CHECK(classifies == (options.classes > 0));
   report_.weights = bert::load_weights(definition_->files().weights, parameters_,
                                        {.config = config(), .seed = options.seed});
+  for (const std::string& line : report_.weights.warnings()) spdlog::warn("{}", line);
   report_missing(options);
 }
 

@@ -204,6 +204,7 @@ void PretrainingRun::load_start() {
   const bert::LoadReport report = bert::load_weights(
       plan_.path, *parameters_, {.style = options_.init, .config = config_, .seed = seed});
   for (const std::string& line : report.lines()) spdlog::info("{}", line);
+  for (const std::string& line : report.warnings()) spdlog::warn("{}", line);
   const MomentsReport moments =
       load_moments(plan_.path, parameters_->table(), trainer_->optimizer());
   if (moments.taken) spdlog::info("{}: the optimizer's moments are taken over", plan_.path);

@@ -49,6 +49,25 @@ TEST(WeightsDiff, TensorsOfOneFileOnlyAreNamed) {
   EXPECT_FALSE(diff.same());
 }
 
+TEST(WeightsDiff, TensorsOfATypeThatIsNotConvertedAreNamed) {
+  const test::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::string& type) {
+    const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                               R"("b":{"dtype":")" +
+                               type + R"(","shape":[2],"data_offsets":[4,8]}})";
+    const uint64_t size = header.size();
+    std::string bytes(reinterpret_cast<const char*>(&size), sizeof(size));
+    test::write_all(folder.file(name), bytes + header + std::string(8, '\1'));
+    return folder.file(name);
+  };
+  const WeightsDiff diff =
+      diff_weights(write("1.safetensors", "I16"), write("2.safetensors", "BF16"));
+  EXPECT_EQ(diff.equal, 1);
+  ASSERT_EQ(diff.differing.size(), 1U);
+  EXPECT_EQ(diff.differing[0].types, std::pair(std::string("I16"), std::string("bf16")));
+  EXPECT_FALSE(diff.same());
+}
+
 TEST(WeightsDiff, AMissingFileIsAnError) {
   EXPECT_THROW(diff_weights(kEncoder, "/no/such/file"), Error);
 }

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "infer/tiny_models.h"
+#include "io/byte_order.h"
 
 namespace bertha::infer {
 namespace {
@@ -200,6 +202,40 @@ TEST_F(ModelTest, MissingEncoderTensorIsAWarningWhereTheCallerTakesWarnings) {
   EXPECT_TRUE(contains(warnings_[0], "gets random values"));
   EXPECT_EQ(model->report().missing.size(), 16U);
   EXPECT_FALSE(model->report().head_missing);
+}
+
+TEST_F(ModelTest, LayersThatTheConfigDoesNotHaveAreAWarning) {
+  fs::copy(kEncoder, path("long"));
+  auto config = nlohmann::json::parse(test::read_all(path("long/config.json")));
+  ASSERT_EQ(config.at("num_hidden_layers"), 2);
+  EXPECT_TRUE(
+      Model::open({.weights = path("long")}, device_, {})->report().weights.warnings().empty());
+  config["num_hidden_layers"] = 1;
+  test::write_all(path("long/config.json"), config.dump());
+  const auto lines =
+      Model::open({.weights = path("long")}, device_, {})->report().weights.warnings();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(contains(lines[0], "it has 2 layers, and the config says num_hidden_layers 1"))
+      << lines[0];
+}
+
+TEST_F(ModelTest, ElementsThatAreNotFiniteAreAWarning) {
+  for (const uint32_t bits : {0x7f800000U, 0xff800000U, 0x7fc00000U, 0x7f7fffffU}) {
+    const std::string folder = path(std::to_string(bits));
+    fs::copy(kEncoder, folder);
+    std::string bytes = test::read_all(folder + "/model.safetensors");
+    const auto header = io::load<uint64_t>(reinterpret_cast<const std::byte*>(bytes.data()));
+    const auto entries = nlohmann::json::parse(bytes.substr(8, header));
+    const std::string name = "encoder.layer.1.output.dense.weight";
+    const auto& entry = entries.contains(name) ? entries[name] : entries.at("bert." + name);
+    const auto last = entry.at("data_offsets").at(1).get<size_t>() - sizeof(bits);
+    std::memcpy(bytes.data() + 8 + header + last, &bits, sizeof(bits));
+    test::write_all(folder + "/model.safetensors", bytes);
+    const auto lines = Model::open({.weights = folder}, device_, {})->report().weights.warnings();
+    ASSERT_EQ(lines.size(), bits == 0x7f7fffffU ? 0U : 1U) << bits;
+    if (lines.empty()) continue;
+    EXPECT_TRUE(contains(lines[0], "NaN or infinite elements in bert." + name + ";")) << lines[0];
+  }
 }
 
 TEST_F(ModelTest, TrainingStartsAHeadAfreshWithoutAWarning) {
