@@ -418,6 +418,28 @@ constexpr auto kChinese = std::to_array<RuleGroup>({
     {"出生日期;出生日期及年齡;出生日期和年龄;生日与年龄;", kDate, ""},
 });
 
+constexpr auto kUkrainian = std::to_array<RuleGroup>({
+    {"date;дата народження;дата смерті;дН;дС;дн;дс;", kDateDmy, ""},
+    {"iw;не перекладено;нп;нп3;нп5;", kText, "{2/1}"},
+    {"англ.;", kText, "англ. {1}"},
+    {"лат.;", kText, "лат. {1}"},
+    {"нім.;", kText, "нім. {1}"},
+    {"рос.;", kText, "рос. {1}"},
+    {"фр.;", kText, "фр. {1}"},
+});
+
+constexpr auto kVietnamese = std::to_array<RuleGroup>({
+    {"ngày mất;ngày mất và tuổi;ngày sinh;ngày sinh và tuổi;", kDate, ""},
+});
+
+constexpr auto kArabic = std::to_array<RuleGroup>({
+    {"إنج;", kText, "بالإنجليزية: {1}"},
+    {"تاريخ الميلاد;تاريخ الميلاد والعمر;تاريخ الوفاة;تاريخ الوفاة والعمر;", kDate, ""},
+    {"فرن;", kText, "بالفرنسية: {1}"},
+    {"لات;", kText, "باللاتينية: {1}"},
+    {"وإو;", kText, "{نص/عر/1}"},
+});
+
 // clang-format on
 
 using Index = std::unordered_map<std::string_view, TemplateRule>;
@@ -428,10 +450,12 @@ struct Table {
 };
 
 constexpr std::array kTables = {
-    Table{"", kAllWikis},  Table{"en", kEnglish}, Table{"de", kGerman},     Table{"fr", kFrench},
-    Table{"es", kSpanish}, Table{"it", kItalian}, Table{"pt", kPortuguese}, Table{"nl", kDutch},
-    Table{"sv", kSwedish}, Table{"pl", kPolish},  Table{"ru", kRussian},    Table{"ja", kJapanese},
-    Table{"zh", kChinese}};
+    Table{"", kAllWikis},     Table{"en", kEnglish},   Table{"de", kGerman},
+    Table{"fr", kFrench},     Table{"es", kSpanish},   Table{"it", kItalian},
+    Table{"pt", kPortuguese}, Table{"nl", kDutch},     Table{"sv", kSwedish},
+    Table{"pl", kPolish},     Table{"ru", kRussian},   Table{"ja", kJapanese},
+    Table{"zh", kChinese},    Table{"uk", kUkrainian}, Table{"vi", kVietnamese},
+    Table{"ar", kArabic}};
 
 void add_names(const RuleGroup& group, Index& index) {
   for (std::string_view rest = group.names; !rest.empty();) {

@@ -237,6 +237,98 @@ constexpr std::array kLanguages = {
         ";mi=英里;ft=英尺;in=英寸;yd=码;lb=磅;oz=盎司;acre=英亩;sqmi=平方英里;sqft=平方英尺;"
         "nmi=海里;kn=节;",
         ""},
+    WikiLanguage{
+        "uk",
+        {"січня", "лютого", "березня", "квітня", "травня", "червня", "липня", "серпня", "вересня",
+         "жовтня", "листопада", "грудня"},
+        {"січень", "лютий", "березень", "квітень", "травень", "червень", "липень", "серпень",
+         "вересень", "жовтень", "листопад", "грудень"},
+        "{1} {2} {3}",
+        "{2} {3}",
+        "",
+        "{1} {2}",
+        ";ar=араб.;az=азерб.;be=біл.;bg=болг.;ca=кат.;cs=чеськ.;da=дан.;de=нім.;el=грец.;en=англ.;"
+        "es=ісп.;et=ест.;fa=перс.;fi=фін.;fr=фр.;grc=дав.-гр.;he=івр.;hi=гінді;hr=хорв.;hu=угор.;"
+        "hy=вірм.;it=італ.;ja=яп.;ka=груз.;kk=каз.;ko=кор.;la=лат.;lt=лит.;lv=латис.;nl=нід.;"
+        "no=норв.;pl=пол.;pt=порт.;ro=рум.;ru=рос.;sa=санскр.;sk=словац.;sl=словен.;sr=серб.;"
+        "sv=швед.;tr=тур.;uz=узб.;vi=в'єт.;zh=кит.;",
+        ";mi=миль;ft=футів;in=дюймів;yd=ярдів;lb=фунтів;oz=унцій;acre=акрів;"
+        "sqmi=квадратних миль;sqft=квадратних футів;nmi=морських миль;kn=вузлів;km=км;m=м;cm=см;"
+        "mm=мм;kg=кг;g=г;t=т;ha=га;km2=км²;m2=м²;km/h=км/год;m/s=м/с;kW=кВт;MW=МВт;l=л;L=л;",
+        " "},
+    WikiLanguage{
+        "ar",
+        {"يناير", "فبراير", "مارس", "أبريل", "مايو", "يونيو", "يوليو", "أغسطس", "سبتمبر", "أكتوبر",
+         "نوفمبر", "ديسمبر"},
+        {},
+        "{1} {2} {3}",
+        "{2} {3}",
+        "",
+        "{1}: {2}",
+        ";bg=بالبلغارية;ca=بالكتالونية;cs=بالتشيكية;da=بالدنماركية;de=بالألمانية;el=باليونانية;"
+        "en=بالإنجليزية;es=بالإسبانية;fa=بالفارسية;fi=بالفنلندية;fr=بالفرنسية;grc=بالإغريقية;"
+        "he=بالعبرية;hi=بالهندية;hr=بالكرواتية;hu=بالمجرية;hy=بالأرمنية;id=بالإندونيسية;"
+        "it=بالإيطالية;ja=باليابانية;ka=بالجورجية;ko=بالكورية;ku=بالكردية;la=باللاتينية;"
+        "nl=بالهولندية;no=بالنرويجية;pl=بالبولندية;pt=بالبرتغالية;ro=بالرومانية;ru=بالروسية;"
+        "sa=بالسنسكريتية;sr=بالصربية;sv=بالسويدية;tr=بالتركية;uk=بالأوكرانية;ur=بالأردية;"
+        "vi=بالفيتنامية;zh=بالصينية;",
+        ";mi=ميل;ft=قدم;in=بوصة;yd=ياردة;lb=رطل;oz=أونصة;acre=فدان;sqmi=ميل مربع;sqft=قدم مربع;"
+        "nmi=ميل بحري;kn=عقدة;km=كم;m=م;cm=سم;mm=مم;kg=كجم;g=جم;t=طن;ha=هكتار;km2=كم²;m2=م²;"
+        "km/h=كم/س;m/s=م/ث;",
+        " "},
+    WikiLanguage{"arz",
+                 {"يناير", "فبراير", "مارس", "ابريل", "مايو", "يونيه", "يوليه", "اغسطس", "سبتمبر",
+                  "اكتوبر", "نوفمبر", "ديسمبر"},
+                 {},
+                 "{1} {2} {3}",
+                 "{2} {3}",
+                 "",
+                 "{1}: {2}",
+                 ";de=بالالمانى;en=بالانجليزى;es=بالاسبانى;fr=بالفرنساوى;it=بالايطالى;la=باللاتينى;"
+                 "ru=بالروسى;tr=بالتركى;",
+                 ";mi=ميل;ft=قدم;in=بوصه;acre=فدان;km=كم;m=م;cm=سم;mm=مم;kg=كجم;km2=كم²;m2=م²;",
+                 " "},
+    WikiLanguage{
+        "vi",
+        {"tháng 1", "tháng 2", "tháng 3", "tháng 4", "tháng 5", "tháng 6", "tháng 7", "tháng 8",
+         "tháng 9", "tháng 10", "tháng 11", "tháng 12"},
+        {},
+        "{1} {2} năm {3}",
+        "{2} năm {3}",
+        "",
+        "{1}: {2}",
+        ";ar=tiếng Ả Rập;bg=tiếng Bulgaria;cs=tiếng Séc;da=tiếng Đan Mạch;de=tiếng Đức;"
+        "el=tiếng Hy Lạp;en=tiếng Anh;es=tiếng Tây Ban Nha;fa=tiếng Ba Tư;fi=tiếng Phần Lan;"
+        "fr=tiếng Pháp;grc=tiếng Hy Lạp cổ đại;he=tiếng Hebrew;hi=tiếng Hindi;hu=tiếng Hungary;"
+        "id=tiếng Indonesia;it=tiếng Ý;ja=tiếng Nhật;km=tiếng Khmer;ko=tiếng Hàn;la=tiếng Latinh;"
+        "lo=tiếng Lào;nl=tiếng Hà Lan;no=tiếng Na Uy;pl=tiếng Ba Lan;pt=tiếng Bồ Đào Nha;"
+        "ro=tiếng Romania;ru=tiếng Nga;sa=tiếng Phạn;sv=tiếng Thụy Điển;th=tiếng Thái;"
+        "tr=tiếng Thổ Nhĩ Kỳ;uk=tiếng Ukraina;zh=tiếng Trung;",
+        ";mi=dặm;ft=foot;in=inch;yd=yard;lb=pound;oz=ounce;acre=mẫu Anh;sqmi=dặm vuông;"
+        "sqft=foot vuông;nmi=hải lý;",
+        " "},
+    WikiLanguage{"ceb",
+                 {"Enero", "Pebrero", "Marso", "Abril", "Mayo", "Hunyo", "Hulyo", "Agosto",
+                  "Septiyembre", "Oktubre", "Nobyembre", "Disyembre"},
+                 {},
+                 "{2} {1}, {3}",
+                 "{2} {3}",
+                 "",
+                 "{1}: {2}",
+                 ";de=Inaleman;en=Iningles;es=Kinatsila;fr=Pranses;la=Linatin;tl=Tinagalog;",
+                 ";mi=milya;",
+                 " "},
+    WikiLanguage{"war",
+                 {"Enero", "Pebrero", "Marso", "Abril", "Mayo", "Hunyo", "Hulyo", "Agosto",
+                  "Septyembre", "Oktubre", "Nobyembre", "Disyembre"},
+                 {},
+                 "{2} {1}, {3}",
+                 "{2} {3}",
+                 "",
+                 "{1}: {2}",
+                 ";en=Ininglis;es=Kinatsila;la=Linatin;tl=Tinagalog;",
+                 ";mi=milya;",
+                 " "},
 };
 
 }  // namespace

@@ -162,6 +162,14 @@ INSTANTIATE_TEST_SUITE_P(
         LanguageCase{"ru", kMeasures, "a 1 марта 1950, март 1950, 5 миль, англ. The End"},
         LanguageCase{"ja", kMeasures, "a 1950年3月1日, 1950年3月, 5マイル, 英語: The End"},
         LanguageCase{"zh", kMeasures, "a 1950年3月1日, 1950年3月, 5英里, 英语：The End"},
+        LanguageCase{"uk", kMeasures, "a 1 березня 1950, березень 1950, 5 миль, англ. The End"},
+        LanguageCase{"vi", kMeasures,
+                     "a 1 tháng 3 năm 1950, tháng 3 năm 1950, 5 dặm, tiếng Anh: The End"},
+        LanguageCase{"ar", kMeasures, "a 1 مارس 1950, مارس 1950, 5 ميل, بالإنجليزية: The End"},
+        LanguageCase{"arz", kMeasures, "a 1 مارس 1950, مارس 1950, 5 ميل, بالانجليزى: The End"},
+        LanguageCase{"ceb", kMeasures, "a Marso 1, 1950, Marso 1950, 5 milya, Iningles: The End"},
+        LanguageCase{"war", kMeasures, "a Marso 1, 1950, Marso 1950, 5 milya, Ininglis: The End"},
+        LanguageCase{"ceb", "sa {{convert|5|ft}} {{convert|5|km}}", "sa 5 km"},
         // A wiki without a table: what needs words is dropped.
         LanguageCase{"id", kMeasures, "a,,, The End"},
         LanguageCase{"id", "di {{convert|5|km|mi}}, {{birth date|1950}} x {{as of|2010}}",
@@ -176,6 +184,9 @@ INSTANTIATE_TEST_SUITE_P(
                     LanguageCase{"es", "del {{siglo|XIX}}", "del siglo XIX"},
                     LanguageCase{"it", "{{S|uccelli}}a {{M|5|k|m}}, {{M|7|-|°C}}", "a 5 km, 7 °C"},
                     LanguageCase{"de", "{{enS|The End}}", "englisch The End"},
+                    LanguageCase{"uk", "у {{Дата народження|4|3|1950}}", "у 4 березня 1950"},
+                    LanguageCase{"ar", "في {{تاريخ الميلاد|1950|3|4}} {{إنج|The End}}",
+                                 "في 4 مارس 1950 بالإنجليزية: The End"},
                     LanguageCase{"zh", "{{link-en|甲|A}}", "甲"}));
 
 TEST(WikitextOptionsTest, FormulasLeaveANumberTheirSourceOrNothing) {
