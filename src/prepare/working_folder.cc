@@ -5,6 +5,8 @@
 #include "core/error.h"
 #include "cpython/literals.h"
 #include "io/list_files.h"
+#include "text/casing.h"
+#include "text/tokenizer_file.h"
 
 namespace bertha::prepare {
 
@@ -45,10 +47,19 @@ std::string WorkingFolder::sharded() const {
                           s_.dataset));
 }
 
+bool WorkingFolder::lower_case() const {
+  const bool option = s_.lower_case > 0;
+  if (!lower_case_ && fs::exists(vocabulary())) {
+    const text::TokenizerFile file = text::load_tokenizer(vocabulary());
+    lower_case_ = text::choose_casing(file, option, true).lower_case;
+  }
+  return lower_case_.value_or(option);
+}
+
 std::string WorkingFolder::hdf5_name(const Phase& phase) const {
   return fmt::format(
       "hdf5_lower_case_{}_seq_len_{}_max_pred_{}_masked_lm_prob_{}_random_seed_{}_dupe_factor_{}",
-      s_.lower_case, phase.length, phase.predictions, cpython::repr_float(s_.masked_lm_prob),
+      lower_case() ? 1 : 0, phase.length, phase.predictions, cpython::repr_float(s_.masked_lm_prob),
       s_.random_seed, s_.dupe_factor);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,9 @@ class WorkingFolder {
   std::string formatted(const std::string& dataset) const;
   /// Folder of text shards.
   std::string sharded() const;
-  /// Name of a phase's folder of HDF5 shards; each dataset has a folder within it.
+  /// Name of a phase's folder of HDF5 shards; each dataset has a folder within it. The name says
+  /// which casing the instances have: the vocabulary decides, and the option where there is none
+  /// yet. Throws Error when the vocabulary is there and cannot be read.
   std::string hdf5_name(const Phase& phase) const;
   std::string packed_name(const Phase& phase) const { return hdf5_name(phase) + "_packed"; }
 
@@ -48,7 +51,10 @@ class WorkingFolder {
   }
 
  private:
+  bool lower_case() const;
+
   const PipelineSettings& s_;
+  mutable std::optional<bool> lower_case_;  ///< as the vocabulary decided
 };
 
 }  // namespace bertha::prepare
