@@ -30,7 +30,7 @@ export function bar(share) {
 }
 
 export function milliseconds(ms) {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString("en")} ms`;
+  return ms > 0 && ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString("en")} ms`;
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
