@@ -1,5 +1,5 @@
-// The policy of requests and the parser behind it: any bytes, in pieces of any size, give requests or
-// one refusal, and the pieces do not matter.
+// The policy of requests and the parser behind it: any bytes, in pieces of any size, give requests
+// or one refusal, and the pieces do not matter.
 
 #include <algorithm>
 #include <cstddef>

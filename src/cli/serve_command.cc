@@ -98,7 +98,8 @@ void declare_life(Options& table, ServeOptions& o) {
   table.value("grace-s", o.grace, "seconds that requests in progress have to finish");
   table.choice("access-log", o.access_log, {"text", "json", "off"},
                "a line for each request on standard error, without its texts");
-  table.flag("list-routes", o.list_routes, "print all routes and their fields as Markdown, and end");
+  table.flag("list-routes", o.list_routes,
+             "print all routes and their fields as Markdown, and end");
 }
 
 Options declare(ServeOptions& o) {
@@ -108,9 +109,10 @@ Options declare(ServeOptions& o) {
                 "Triton, Cohere and Infinity work unchanged. At / is a page to try the models.");
   table.example("bertha serve --model qa=answers",
                 "Answers of the model that bertha squad wrote to the folder answers");
-  table.example("bertha serve --model qa=answers --model embed=all-MiniLM-L6-v2 --autocast "
-                "--port=8080",
-                "Two models in one process, in bf16");
+  table.example(
+      "bertha serve --model qa=answers --model embed=all-MiniLM-L6-v2 --autocast "
+      "--port=8080",
+      "Two models in one process, in bf16");
   table.heading("models");
   table.values("model", o.models,
                "NAME=FOLDER[:TASK], repeatable. The heads of the weights tell the task: answer, "
