@@ -11,9 +11,9 @@
 #include "core/device.h"
 #include "infer/model.h"
 #include "infer/window_runner.h"
-#include "serve/lanes.h"
 #include "serve/model_service.h"
 #include "serve/served_model.h"
+#include "serve/serving_lanes.h"
 
 namespace bertha::serve {
 

@@ -11,11 +11,11 @@
 #include "core/allowed_threads.h"
 #include "core/error.h"
 #include "core/strings.h"
-#include "serve/lanes.h"
 #include "serve/model_lane.h"
 #include "serve/prepared_request.h"
 #include "serve/request_checks.h"
 #include "serve/served_model.h"
+#include "serve/serving_lanes.h"
 
 namespace bertha::serve {
 namespace {

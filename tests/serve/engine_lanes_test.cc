@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "serve/fake_windows.h"
-#include "serve/lanes.h"
+#include "serve/serving_lanes.h"
 
 namespace bertha::serve {
 namespace {

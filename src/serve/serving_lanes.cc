@@ -1,4 +1,4 @@
-#include "serve/lanes.h"
+#include "serve/serving_lanes.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
