@@ -115,7 +115,7 @@ Options declare(ServeOptions& o) {
       "Two models in one process, in bf16");
   table.heading("models");
   table.values("model", o.models,
-               "NAME=FOLDER[:TASK], repeatable. The heads of the weights tell the task: answer, "
+               "NAME=FOLDER[:TASK], repeatable. The heads of the weights decide the task: answer, "
                "fill, embed, classify or rerank");
   declare_address(table, o);
   declare_computing(table, o);

@@ -127,8 +127,8 @@ void Lanes::run_lane(LaneModels& models) {
   }
 }
 
-/// While requests wait, the reporter tells the results, and the lane computes. A lane without work
-/// tells them itself, which saves a change of threads.
+/// While requests wait, the reporter reports the results, and the lane computes. A lane without
+/// work reports them itself, which saves a change of threads.
 void Lanes::report_ended(std::unique_lock<std::mutex>& lock) {
   if (!queue_->nothing_waits()) {
     hand_to_reporter();

@@ -15,7 +15,7 @@ namespace {
 using runlog::format_bytes;
 using runlog::format_count;
 
-/// Free bytes for this user on the file system of the folder; negative where it cannot be told.
+/// Free bytes for this user on the file system of the folder; negative where it is not known.
 double free_bytes(const std::string& folder) {
   std::error_code failure;
   const std::filesystem::space_info space = std::filesystem::space(folder, failure);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a training run tells a person before its first step and after its last one, three lines
+// What a training run reports before its first step and after its last one, three lines
 // each. The checks that can fail a run early stand here too: whether the disk has room for what it
 // will write.
 

@@ -62,7 +62,7 @@ def labels(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def name_the_recording(request):
-    """Tells the recording proxies, where run.sh has started them, which client comes next."""
+    """Gives the recording proxies, where run.sh has started them, the name of the next client."""
     if os.environ.get("BERTHA_RECORD"):
         name = request.node.name.removeprefix("test_").replace("_", "-")
         for url in (Servers.all, Servers.embed, Servers.ranker):

@@ -58,7 +58,7 @@ TaggedFile parse_tagged(std::string_view contents, const std::string& path,
                         const TagColumns& columns);
 
 /// The text of `file` with a column more, the labels in `predicted`, one list a sentence; in JSON
-/// lines with the key "predicted_tags". All else stays.
+/// lines with the key "predicted_tags". Everything else stays.
 std::string with_labels(std::string_view contents, const TaggedFile& file,
                         std::span<const std::vector<std::string>> predicted);
 
