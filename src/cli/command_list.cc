@@ -25,6 +25,7 @@ constexpr std::array kCommands = {
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
     Command{"embed", "turn texts into vectors", run_embed},
     Command{"serve", "serve models over HTTP", run_serve},
+    Command{"load", "measure a server with requests at random times", run_load, false},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
     Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},

@@ -26,6 +26,7 @@ int run_inspect(Arguments arguments);
 int run_k8s(Arguments arguments);
 int run_plan(Arguments arguments);
 int run_prepare(Arguments arguments);
+int run_load(Arguments arguments);
 int run_pretrain(Arguments arguments);
 int run_serve(Arguments arguments);
 int run_squad(Arguments arguments);

@@ -201,13 +201,15 @@ int serve_models(ServeOptions& o) {
   const serve::LifeOptions life = {.drain_delay = seconds_option("drain-delay-s", o.drain_delay),
                                    .grace = seconds_option("grace-s", o.grace)};
   const serve::SignalWatch signals;
-  const std::unique_ptr<serve::ModelService> service = serve::make_model_service(o.service);
+  std::unique_ptr<serve::ModelService> service = serve::make_model_service(o.service);
   serve::DrainGate gate(serve::make_router(*service, metrics, o.router), serve::route_error);
   serve::HttpServer server(o.http,
                            [&gate](serve::HttpRequest request, const serve::Respond& respond) {
                              gate.handle(std::move(request), respond);
                            });
-  return serve::run_server(signals, server, *service, gate, life);
+  const int status = serve::run_server(signals, server, *service, gate, life);
+  service.reset();  // its last callbacks need the router
+  return status;
 }
 
 }  // namespace

@@ -144,6 +144,30 @@ void EventLoop::dispatch(std::function<void()> work) {
   asio::dispatch(impl_->context, std::move(work));
 }
 
+void EventLoop::call_at(std::chrono::steady_clock::time_point time, std::function<void()> work) {
+  auto timer = std::make_shared<asio::steady_timer>(impl_->context, time);
+  timer->async_wait([this, timer, work = std::move(work)](error_code error) {
+    if (!error && !impl_->stopping) work();
+  });
+}
+
+void EventLoop::connect(const std::string& host, uint16_t port,
+                        std::function<void(std::unique_ptr<ByteStream>)> done) {
+  asio::ip::tcp::resolver resolver(impl_->context);
+  error_code error;
+  const auto found =
+      resolver.resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service, error);
+  if (error || found.empty()) return post([done = std::move(done)] { done(nullptr); });
+  const stream_protocol::endpoint endpoint(found.begin()->endpoint());
+  auto socket = std::make_shared<stream_protocol::socket>(impl_->context);
+  socket->async_connect(endpoint, [socket, done = std::move(done)](error_code failed) {
+    if (failed) return done(nullptr);
+    error_code ignored;
+    socket->set_option(asio::ip::tcp::no_delay(true), ignored);
+    done(std::make_unique<PlainStream>(std::move(*socket)));
+  });
+}
+
 class TlsContext::Impl {
  public:
   asio::ssl::context context{asio::ssl::context::tls_server};

@@ -4,6 +4,7 @@
 // the library that waits for sockets (Boost.Asio), so that what uses it compiles fast.
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -45,6 +46,11 @@ class EventLoop {
   void post(std::function<void()> work);
   /// As post(), but at once if this is the loop's thread.
   void dispatch(std::function<void()> work);
+  /// Calls `work` at this time, on the loop's thread, unless the loop ends before.
+  void call_at(std::chrono::steady_clock::time_point time, std::function<void()> work);
+  /// Connects to a numeric address or a name; null: it could not. On the loop's thread.
+  void connect(const std::string& host, uint16_t port,
+               std::function<void(std::unique_ptr<ByteStream>)> done);
 
   class Impl;
   Impl& impl() { return *impl_; }
