@@ -61,17 +61,23 @@ void log_ready(const HttpServer& server, const ModelService& service) {
   notify_systemd(std::getenv("NOTIFY_SOCKET"), "READY=1");
 }
 
-/// Waits for a signal to end. Reports once when the models are ready, and throws why they are not.
+/// Reports once that the models are ready. Throws why they are not.
+void check_loading(const HttpServer& server, const ModelService& service,
+                   std::future<void>& loading) {
+  if (!loading.valid() || loading.wait_for(0s) != std::future_status::ready) return;
+  loading.get();
+  log_ready(server, service);
+}
+
+/// Waits for a signal to end.
 int serve_until_asked(const SignalWatch& signals, HttpServer& server, const ModelService& service,
                       std::future<void>& loading) {
   while (true) {
     const int signal = signals.wait(loading.valid() ? kPoll : 1000ms);
     if (signal == SIGHUP) reload(server);
+    // Before the signal is judged: a server that has said it is ready must drain.
+    check_loading(server, service, loading);
     if (signal == SIGTERM || signal == SIGINT) return signal;
-    if (loading.valid() && loading.wait_for(0s) == std::future_status::ready) {
-      loading.get();
-      log_ready(server, service);
-    }
   }
 }
 
