@@ -32,6 +32,14 @@ constexpr auto kSignatures = std::to_array<Signature>({
     {0, "\x28\xb5\x2f\xfd"sv, "compressed with zstd; unpack it first"},
     {0, "GGUF"sv, "a GGUF file of llama.cpp, which keeps no weights in the form that BERT needs"},
     {0, "\x93NUMPY"sv, "a single numpy array"},
+    {0, "PAR1"sv,
+     "a Parquet file (pandas.read_parquet() reads it, and to_json() with orient=\"records\" and "
+     "lines=True writes JSON lines)"},
+    {0, "ARROW1"sv, "an Arrow file (datasets reads it, and to_json() writes JSON lines)"},
+    {0, "PK\x03\x04"sv,
+     "a zip archive, as .xlsx and .docx files are (unpack it, or save it as text)"},
+    {0, "%PDF-"sv, "a PDF file"},
+    {0, "SQLite format 3"sv, "an SQLite database"},
 });
 
 /// `contents` without blanks in front, in lower case, of at most 64 bytes.

@@ -1,7 +1,10 @@
 #include "text/json_text.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/utf8.h"
+#include "io/foreign_file.h"
 
 namespace bertha::text {
 namespace {
@@ -61,7 +64,11 @@ JsonText parse_json_text(std::string_view contents, const std::string& path) {
   try {
     result.root = nlohmann::json::parse(contents);
   } catch (const nlohmann::json::parse_error& error) {
-    fail("{}: not JSON at byte {}: {}", path, error.byte, error.what());
+    const std::string foreign = io::describe_foreign_file(contents);
+    if (!foreign.empty()) fail("{}: expected JSON; this is {}", path, foreign);
+    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse …"
+    fail("{}: not JSON at byte {}: {}", path, error.byte,
+         reason.substr(std::min(reason.find("] ") + 2, reason.size())));
   } catch (const nlohmann::json::exception& error) {
     fail("{}: not JSON that can be read: {}", path, error.what());
   }

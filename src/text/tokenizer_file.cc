@@ -82,7 +82,7 @@ class FolderReader {
   Vocabulary take_vocabulary();
   void read_settings();
   BertNormalizer configured_normalizer() const;
-  void check_contradictions() const;
+  void check_contradictions();
   void read_lengths();
   void read_names();
   std::string role(const char* key) const;
@@ -231,7 +231,7 @@ void FolderReader::read_settings() {
 }
 
 /// What tokenizer_config.json says twice must be what tokenizer.json says.
-void FolderReader::check_contradictions() const {
+void FolderReader::check_contradictions() {
   const auto check = [&](const char* key, const char* other, bool value) {
     if (config_flag(key, value) == value) return;
     fail("{}: {} is {}, but {} says {} {}; the two contradict each other", config().path, key,
@@ -240,6 +240,14 @@ void FolderReader::check_contradictions() const {
   check("do_lower_case", "lowercase", settings_.lowers());
   const BertNormalizer* bert = settings_.bert_normalizer();
   if (bert == nullptr) return;
+  const bool states_class = !member(config().root, "tokenizer_class").is_null();
+  if (!bert->lowercase && bert_class_ && states_class &&
+      member(config().root, "do_lower_case").is_null()) {
+    notes_.push_back(fmt::format(
+        "{}: do_lower_case is missing, and transformers takes lower case then. {} keeps capital "
+        "letters, and so does bertha",
+        config().path, sources_.tokenizer.path));
+  }
   check("strip_accents", "strip_accents", bert->strip_accents.value_or(bert->lowercase));
   check("tokenize_chinese_chars", "handle_chinese_chars", bert->handle_chinese_chars);
   check("clean_text", "clean_text", bert->clean_text);

@@ -122,6 +122,9 @@ TEST_F(TextFileTest, WhatIsNoTextIsNamed) {
   EXPECT_NE(error_of("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
                 .find("this is a Git LFS pointer"),
             std::string::npos);
+  EXPECT_NE(error_of("PK\x03\x04\x14\xFF").find("this is a zip archive, as .xlsx"),
+            std::string::npos);
+  EXPECT_NE(error_of("PAR1\x15\xFF").find("this is a Parquet file"), std::string::npos);
   EXPECT_NE(error_of("\x7f"
                      "ELF" +
                      std::string(9, '\0') + "\xFF\xFE")

@@ -20,6 +20,10 @@ TEST(SquadReader, InvalidFileIsNamedWithThePlace) {
   EXPECT_NE(error_of("{\"data\": [").find("some.json: not JSON at byte 11"), std::string::npos)
       << error_of("{\"data\": [");
   EXPECT_NE(error_of("").find("some.json"), std::string::npos);
+  EXPECT_EQ(error_of("{\"a\": NaN}").find("json.exception"), std::string::npos);
+  EXPECT_NE(error_of("<html><body>404").find("some.json: expected JSON; this is a web page"),
+            std::string::npos);
+  EXPECT_NE(error_of("PAR1\x15\x04").find("this is a Parquet file"), std::string::npos);
   EXPECT_NE(error_of("[]").find("no list \"data\""), std::string::npos);
   EXPECT_NE(error_of("{\"data\": {}}").find("no list \"data\""), std::string::npos);
   EXPECT_EQ(error_of(std::string(1000000, '[')),

@@ -59,6 +59,21 @@ TEST_F(TokenizerFolder, MissingFilesAreNamed) {
   EXPECT_HAS(error(), "neither vocab.txt nor tokenizer.json");
 }
 
+// transformers 4 and 5 lower the case of such a folder, the tokenizer.json does not.
+TEST_F(TokenizerFolder, MissingDoLowerCaseOfABertClassIsANoteWhereTheJsonIsCased) {
+  for (const bool lowercase : {false, true}) {
+    write("tokenizer.json", patched({{"normalizer", {{"lowercase", lowercase}}}}));
+    write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizerFast"})");
+    const TokenizerFile file = load();
+    EXPECT_EQ(file.notes.size(), lowercase ? 0U : 1U);
+    if (!lowercase) {
+      EXPECT_HAS(file.notes.at(0), "do_lower_case is missing, and transformers");
+    }
+    write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+    EXPECT_TRUE(load().notes.empty());
+  }
+}
+
 TEST_F(TokenizerFolder, PartsOfOtherTypesAreRefusedWithTheSupportedOnes) {
   const std::string normalizer = json_error({{"normalizer", {{"type", "Precompiled"}}}});
   EXPECT_HAS(normalizer, "tokenizer.json: normalizer of type \"Precompiled\"; supported: ");
