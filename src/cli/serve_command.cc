@@ -27,7 +27,6 @@
 namespace bertha::cli {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 struct ServeOptions {

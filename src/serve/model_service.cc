@@ -72,32 +72,31 @@ class Service final : public ModelService {
 
   void answer(const std::string& model, AnswerRequest request, RequestContext context,
               Callback<AnswerResult> done) override {
-    submit(model, {Task::kAnswer}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kAnswer}, std::move(request), context, std::move(done));
   }
   void pipeline_answer(const std::string& model, PipelineAnswerRequest request,
                        RequestContext context, Callback<PipelineAnswerResult> done) override {
-    submit(model, {Task::kAnswer}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kAnswer}, std::move(request), context, std::move(done));
   }
   void fill(const std::string& model, FillRequest request, RequestContext context,
             Callback<FillResult> done) override {
-    submit(model, {Task::kFill}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kFill}, std::move(request), context, std::move(done));
   }
   void embed(const std::string& model, EmbedRequest request, RequestContext context,
              Callback<EmbedResult> done) override {
-    submit(model, {Task::kEmbed}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kEmbed}, std::move(request), context, std::move(done));
   }
   void similarity(const std::string& model, SimilarityRequest request, RequestContext context,
                   Callback<SimilarityResult> done) override {
-    submit(model, {Task::kEmbed}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kEmbed}, std::move(request), context, std::move(done));
   }
   void classify(const std::string& model, ClassifyRequest request, RequestContext context,
                 Callback<ClassifyResult> done) override {
-    submit(model, {Task::kClassify, Task::kRerank}, std::move(request), std::move(context),
-           std::move(done));
+    submit(model, {Task::kClassify, Task::kRerank}, std::move(request), context, std::move(done));
   }
   void rerank(const std::string& model, RerankRequest request, RequestContext context,
               Callback<RerankResult> done) override {
-    submit(model, {Task::kRerank}, std::move(request), std::move(context), std::move(done));
+    submit(model, {Task::kRerank}, std::move(request), context, std::move(done));
   }
 
   Result<TokenizeResult> tokenize(const std::string& model,
@@ -125,10 +124,10 @@ class Service final : public ModelService {
   void load_models();
   template <typename Request, typename T>
   void submit(const std::string& name, std::initializer_list<Task> tasks, Request request,
-              RequestContext context, Callback<T> done);
+              const RequestContext& context, Callback<T> done);
   template <typename T>
-  std::optional<ServeError> queue(size_t model, PreparedRequest<T> prepared, RequestContext context,
-                                  Callback<T> done);
+  std::optional<ServeError> queue(size_t model, PreparedRequest<T> prepared,
+                                  const RequestContext& context, Callback<T> done);
 
   ModelServiceOptions options_;
   std::vector<std::shared_ptr<const ServedModel>> models_;
@@ -210,7 +209,7 @@ size_t Service::find(const std::string& name, std::initializer_list<Task> tasks)
 
 template <typename Request, typename T>
 void Service::submit(const std::string& name, std::initializer_list<Task> tasks, Request request,
-                     RequestContext context, Callback<T> done) {
+                     const RequestContext& context, Callback<T> done) {
   // The callback is called outside of what catches, so that it is called once.
   std::optional<ServeError> refused;
   const Result<bool> made = guarded<bool>([&] {
@@ -218,7 +217,7 @@ void Service::submit(const std::string& name, std::initializer_list<Task> tasks,
     const auto begin = steady_clock::now();
     PreparedRequest<T> prepared = prepare(*models_[model], std::move(request), options_.limits);
     prepared.work.tokenize = duration_cast<microseconds>(steady_clock::now() - begin);
-    refused = queue(model, std::move(prepared), std::move(context), done);
+    refused = queue(model, std::move(prepared), context, done);
     return true;
   });
   if (!made.ok()) refused = made.error();
@@ -227,7 +226,7 @@ void Service::submit(const std::string& name, std::initializer_list<Task> tasks,
 
 template <typename T>
 std::optional<ServeError> Service::queue(size_t model, PreparedRequest<T> prepared,
-                                         RequestContext context, Callback<T> done) {
+                                         const RequestContext& context, Callback<T> done) {
   Work& work = prepared.work;
   work.windows = prepared.job->windows();
   for (int64_t i = 0; i < work.windows; ++i) work.tokens += prepared.job->size(i).tokens;
@@ -235,7 +234,7 @@ std::optional<ServeError> Service::queue(size_t model, PreparedRequest<T> prepar
                          .job = std::move(prepared.job),
                          .priority = context.priority,
                          .deadline = context.deadline,
-                         .cancelled = std::move(context.cancelled)};
+                         .cancelled = context.cancelled};
   request.done = [work, finish = std::move(prepared.finish),
                   done = std::move(done)](const RequestEnd& end) {
     if (end.outcome == Outcome::kFailed) spdlog::error("a batch failed: {}", end.message);

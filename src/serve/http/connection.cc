@@ -347,7 +347,7 @@ void Connection::on_answer(HttpResponse response) {
   write(std::move(response), asked || !reader_.head().keep_alive || state_->closing);
 }
 
-void Connection::refuse(int status, std::string message) {
+void Connection::refuse(int status, const std::string& message) {
   if (phase_ == Phase::kClosed) return;
   if (request_id_.empty()) {
     request_id_ = request_id_of({});

@@ -108,7 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void hand_over();
   HttpRequest make_request();
   void on_answer(HttpResponse response);
-  void refuse(int status, std::string message);
+  void refuse(int status, const std::string& message);
   void write(HttpResponse response, bool last);
   void on_written(bool last);
   void linger();

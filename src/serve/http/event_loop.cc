@@ -124,7 +124,7 @@ class EventLoop::Impl {
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
-void EventLoop::run(std::chrono::milliseconds period, std::function<void()> tick) {
+void EventLoop::run(std::chrono::milliseconds period, const std::function<void()>& tick) {
   impl_->arm(period, tick);
   impl_->context.run();
 }

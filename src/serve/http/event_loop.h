@@ -40,7 +40,7 @@ class EventLoop {
 
   /// Runs events on this thread until stop() was called and nothing is pending. `tick` is called
   /// each `period`.
-  void run(std::chrono::milliseconds period, std::function<void()> tick);
+  void run(std::chrono::milliseconds period, const std::function<void()>& tick);
   void stop();
   /// Calls `work` on the loop's thread, from any thread.
   void post(std::function<void()> work);

@@ -79,8 +79,8 @@ template <typename T>
 class FieldTable {
  public:
   template <typename V>
-  FieldTable& required(std::string name, V T::*member, std::string note) {
-    return add({.name = std::move(name), .note = std::move(note), .required = true}, member);
+  FieldTable& required(const std::string& name, V T::*member, const std::string& note) {
+    return add({.name = name, .note = note, .required = true}, member);
   }
   /// Absent and null leave what T{} has.
   template <typename V>
@@ -89,7 +89,9 @@ class FieldTable {
     if constexpr (std::same_as<V, bool> || std::same_as<V, int64_t> || std::same_as<V, double> ||
                   std::same_as<V, std::string>) {
       info.preset = T{}.*member;
-      if (info.preset == "") info.preset = nullptr;
+      if (info.preset.is_string() && info.preset.get_ref<const std::string&>().empty()) {
+        info.preset = nullptr;
+      }
     }
     return add(std::move(info), member);
   }

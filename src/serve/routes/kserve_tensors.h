@@ -21,7 +21,7 @@ struct KserveInputParameters {
   static FieldTable<KserveInputParameters> fields();
 };
 
-struct KserveInput {
+struct KserveInput {  // NOLINT(bugprone-exception-escape): moving a json does not throw
   std::string name{};
   std::vector<int64_t> shape{};
   std::string datatype{};

@@ -98,7 +98,7 @@ std::string type_words(const Json& schema) {
   }
   if (!schema.contains("type")) return "any";
   const Json& type = schema["type"];
-  const std::string name = type.is_array() ? type[0].get<std::string>() : type.get<std::string>();
+  std::string name = type.is_array() ? type[0].get<std::string>() : type.get<std::string>();
   if (name != "array") return name;
   return "array of " + type_words(schema["items"]);
 }

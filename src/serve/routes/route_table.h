@@ -51,13 +51,12 @@ class RouteTable {
 
   /// A route whose JSON body becomes a Body. Unknown fields are errors in dialect kOwn.
   template <HasFields Body>
-  Route& post(std::string path, std::string summary, Json answer,
+  Route& post(const std::string& path, const std::string& summary, const Json& answer,
               void (*run)(Body, const CallRef&)) {
     const bool strict = dialect_ == Dialect::kOwn;
-    Route& route = add("POST", std::move(path), std::move(summary), std::move(answer),
-                       [run, strict](const CallRef& call) {
-                         run(read_body<Body>(call->request().body, strict), call);
-                       });
+    Route& route = add("POST", path, summary, answer, [run, strict](const CallRef& call) {
+      run(read_body<Body>(call->request().body, strict), call);
+    });
     route.body = fields_of<Body>().schema();
     if (strict) forbid_unknown(route.body);
     return route;
