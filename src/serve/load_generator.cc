@@ -52,7 +52,9 @@ Target parse_url(const std::string& url) {
 
 std::vector<std::string> request_texts(const LoadOptions& options, const Target& target) {
   std::string fields = fmt::format("Host: {}:{}\r\n", target.host, target.port);
-  for (const auto& [name, value] : options.headers) fields += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : options.headers) {
+    fields += fmt::format("{}: {}\r\n", name, value);
+  }
   std::vector<std::string> texts;
   for (const std::string& body : options.bodies) {
     texts.push_back(

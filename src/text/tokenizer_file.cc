@@ -90,7 +90,8 @@ class FolderReader {
   void collect_added_tokens();
   void collect_special_tokens();
   void add(AddedToken token, const std::string& path, bool states_flags);
-  void add_by_ids(std::map<int32_t, AddedToken> tokens, const std::string& path, bool states_flags);
+  void add_by_ids(const std::map<int32_t, AddedToken>& tokens, const std::string& path,
+                  bool states_flags);
   void finish_template();
   void note_unknown(const std::string& path);
 
@@ -347,9 +348,10 @@ void FolderReader::add(AddedToken token, const std::string& path, bool states_fl
   added_.push_back(std::move(token));
 }
 
-void FolderReader::add_by_ids(std::map<int32_t, AddedToken> tokens, const std::string& path,
+void FolderReader::add_by_ids(const std::map<int32_t, AddedToken>& tokens, const std::string& path,
                               bool states_flags) {
-  for (auto& [id, token] : tokens) {
+  for (const auto& [id, listed] : tokens) {
+    AddedToken token = listed;
     token.id = id;
     add(std::move(token), path, states_flags);
   }
@@ -381,7 +383,7 @@ void FolderReader::collect_added_tokens() {
     by_id[id_of_key(key, config().path)] = reader.added_token(value);
   }
   note_unknown(config().path);
-  add_by_ids(std::move(by_id), config().path, true);
+  add_by_ids(by_id, config().path, true);
 }
 
 /// added_tokens.json, then the special tokens that are named and were not added before.
@@ -397,7 +399,7 @@ void FolderReader::collect_special_tokens() {
     by_id[id.get<int32_t>()] = {
         .content = content, .normalized = !is_special, .special = is_special};
   }
-  add_by_ids(std::move(by_id), older.path, false);
+  add_by_ids(by_id, older.path, false);
   for (const JsonFile* file : {&config(), &std::as_const(sources_.special_tokens)}) {
     const TokenizerJsonReader reader(file->path, unknown_);
     const auto add_token = [&](Json token) {
