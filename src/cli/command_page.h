@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bertha::cli {
@@ -47,6 +48,34 @@ struct CommandPage {
   std::string positional_help;
   ValueKind positional_kind = ValueKind::kText;
   std::vector<OptionRow> options;
+};
+
+/// A number or a name, and what it means.
+struct Meaning {
+  std::string_view name;
+  std::string_view text;
+};
+
+/// The exit statuses of the program.
+inline constexpr Meaning kExitStatuses[] = {
+    {"0", "done"},
+    {"1", "an error was printed; with `inspect --diff`: the files differ"},
+    {"2", "the command line is wrong"},
+    {"75", "a signal stopped the run after it had saved; the same command continues"},
+};
+
+/// The environment variables that users set.
+inline constexpr Meaning kEnvironment[] = {
+    {"OMP_NUM_THREADS",
+     "number of threads; otherwise as many as the cores and the quota of the process allow"},
+    {"BERTHA_MAX_ISA", "highest instruction set to use: avx2, avx512, avx512_bf16 or amx"},
+    {"BERTHA_MPI", "plugin for MPI to load: openmpi, mpich or a path"},
+    {"BERT_PREP_WORKING_DIR", "working folder of `bertha prepare`"},
+    {"COLUMNS", "columns of --help where standard output is not a terminal"},
+    {"NO_COLOR", "set and not empty: no colours"},
+    {"SSL_CERT_FILE", "certificates that `bertha download` trusts, in place of the system's"},
+    {"BERTHA_CUDA_GRAPHS", "0: CUDA graphs are not used, to find faults"},
+    {"BERTHA_CUDA_PLANS", "file that keeps the choice of algorithms of cuBLASLt between runs"},
 };
 
 }  // namespace bertha::cli

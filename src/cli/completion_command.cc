@@ -7,6 +7,7 @@
 #include "cli/completion_scripts.h"
 #include "cli/manual_page.h"
 #include "cli/options.h"
+#include "cli/reference_page.h"
 
 namespace bertha::cli {
 namespace {
@@ -21,8 +22,9 @@ std::string completion_text(Arguments words) {
   if (words[0] == "bash") return bash_completion(program_page(), all_pages());
   if (words[0] == "zsh") return zsh_completion(program_page(), all_pages());
   if (words[0] == "fish") return fish_completion(program_page(), all_pages());
-  throw UsageError(
-      fmt::format("bertha completion: expected bash, zsh, fish or man, got \"{}\"", words[0]));
+  if (words[0] == "markdown") return reference_page(all_pages());
+  throw UsageError(fmt::format(
+      "bertha completion: expected bash, zsh, fish, man or markdown, got \"{}\"", words[0]));
 }
 
 }  // namespace
@@ -30,8 +32,9 @@ std::string completion_text(Arguments words) {
 int run_completion(Arguments arguments) {
   std::vector<std::string> words;
   Options table("bertha completion",
-                "Prints completions of commands, options and values for a shell, or a manual page "
-                "in troff. They are made from the tables that the commands themselves read.");
+                "Prints completions of commands, options and values for a shell, a manual page in "
+                "troff, or the reference of all commands in Markdown. They are made from the "
+                "tables that the commands themselves read.");
   table.example("bertha completion bash > ~/.local/share/bash-completion/completions/bertha",
                 "Completions for bash; a new shell has them");
   table.example("bertha completion zsh > ~/.zfunc/_bertha",
@@ -39,9 +42,10 @@ int run_completion(Arguments arguments) {
   table.example("bertha completion fish > ~/.config/fish/completions/bertha.fish",
                 "Completions for fish");
   table.example("bertha completion man pretrain | man -l -", "Read a manual page");
-  table.positional("bash|zsh|fish|man [COMMAND...]", words, 1,
-                   "the shell, or man with the words of a command: man, man prepare, man prepare "
-                   "pack");
+  table.positional(
+      "bash|zsh|fish|man|markdown [COMMAND...]", words, 1,
+      "the shell, markdown, or man with the words of a command: man, man prepare, man prepare "
+      "pack");
   table.parse(arguments);
   std::fputs(completion_text(words).c_str(), stdout);
   return 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <span>
 #include <string_view>
 
 #include "cli/help_text.h"
@@ -83,21 +84,29 @@ std::string commands_section(const CommandPage& page) {
   return text;
 }
 
-constexpr const char* kStatusSection =
-    ".SH \"EXIT STATUS\"\n"
-    ".TP\n0\ndone\n"
-    ".TP\n1\nan error was printed; with \\fBinspect \\-\\-diff\\fR: the files differ\n"
-    ".TP\n2\nthe command line is wrong\n"
-    ".TP\n75\na signal stopped the run after it had saved; the same command continues\n";
+/// Commands within texts stand in backticks, which become bold.
+std::string with_bold_commands(std::string_view text) {
+  std::string result;
+  bool command = false;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t tick = std::min(text.find('`', at), text.size());
+    result += troff(text.substr(at, tick - at), command);
+    if (tick == text.size()) break;
+    command = !command;
+    result += command ? "\\fB" : "\\fR";
+    at = tick + 1;
+  }
+  return result;
+}
 
-constexpr const char* kEnvironmentSection =
-    ".SH ENVIRONMENT\n"
-    ".TP\n\\fBOMP_NUM_THREADS\\fR\n"
-    "number of threads; otherwise as many as the cores and the quota of the process allow\n"
-    ".TP\n\\fBBERTHA_MAX_ISA\\fR\n"
-    "highest instruction set to use: avx2, avx512, avx512_bf16 or amx\n"
-    ".TP\n\\fBBERT_PREP_WORKING_DIR\\fR\n"
-    "working folder of \\fBbertha prepare\\fR\n";
+std::string meanings_section(const char* title, std::span<const Meaning> meanings) {
+  std::string text = fmt::format(".SH {}\n", title);
+  for (const Meaning& meaning : meanings) {
+    text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", troff(meaning.name, true),
+                        with_bold_commands(meaning.text));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -117,8 +126,8 @@ std::string manual_page(const CommandPage& page) {
   if (!page.examples.empty()) text += examples_section(page);
   if (!page.subcommands.empty()) text += commands_section(page);
   if (!page.options.empty()) text += options_section(page);
-  text += kStatusSection;
-  if (page.command == "bertha") return text + kEnvironmentSection;
+  text += meanings_section("\"EXIT STATUS\"", kExitStatuses);
+  if (page.command == "bertha") return text + meanings_section("ENVIRONMENT", kEnvironment);
   const size_t parent = page.command.rfind(' ');
   std::string above = page.command.substr(0, parent);
   std::replace(above.begin(), above.end(), ' ', '-');

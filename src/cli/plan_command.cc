@@ -10,6 +10,7 @@
 #include "cli/stop.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "plan/cpu_datasheet.h"
 #include "plan/plan_report.h"
 #include "plan/scaling_svg.h"
 #include "plan/step_timing.h"
@@ -34,7 +35,8 @@ struct PlanOptions {
 void declare_job(Options& table, plan::PlanRequest& o) {
   plan::TrainingJob& job = o.job;
   table.file("config_file", job.config_file, "bert_config.json of the model").required();
-  table.choice("card", o.gpu, {"a100-40", "a100-80", "l40s", "h100", "h200", "b200"}, "GPU model");
+  table.choice("card", o.gpu, {"a100-40", "a100-80", "l40s", "h100", "h200", "b200", "cpu"},
+               "GPU model; cpu: this machine, where a few steps are timed first");
   table.value("micro_batch", job.shape.sequences, "number of sequences in a micro-batch");
   table.value("max_seq_length", job.shape.length, "number of tokens in the longest sequence");
   table.value("max_predictions_per_seq", job.shape.predictions,
@@ -114,6 +116,18 @@ plan::StepTiming measure(comm::Communicator& world, const PlanOptions& o) {
   return timing;
 }
 
+/// --card=cpu: the rates that this machine reaches stand for a data sheet.
+void use_this_machine(PlanOptions& o) {
+  if (o.measure || !o.measured.empty())
+    fail("--card cpu measures by itself; give --measured alone");
+  DeviceChoice choice;
+  choice.autocast = o.request.job.autocast;
+  const std::unique_ptr<Device> device = choice.open();
+  if (o.request.job.autocast && !choice.bf16(*device)) o.request.job.autocast = false;
+  o.request.machine = plan::measure_cpu(*device, o.request.job);
+  o.request.assumptions.rate_share = 1;
+}
+
 void print_plan(const PlanOptions& o) {
   const plan::TrainingPlan plan = plan::plan_training(o.request);
   const std::string text =
@@ -135,10 +149,14 @@ int run_plan(Arguments arguments) {
       "bertha plan --config-file=bert_config.json --card=h100 --micro-batch=64 "
       "--max-seq-length=128 --gradient-accumulation-steps=128 --max-steps=7038 --autocast",
       "Memory and time of phase 1 on H100 GPUs");
+  table.example(
+      "bertha plan --config-file=bert_config.json --card=cpu --micro-batch=8 --max-seq-length=128",
+      "The same on this machine");
   declare_job(table, o.request);
   declare_ranks(table, o);
   table.parse(arguments);
   complete(o);
+  if (o.request.gpu == "cpu") use_this_machine(o);
   if (!o.measure) {
     print_plan(o);
     return 0;

@@ -16,8 +16,10 @@ void declare_data(Options& table, PretrainArguments& typed) {
   table.heading("data");
   table.folder("input_dir", o.input_dir, "folder of HDF5 shards, <dataset>_training_<i>.hdf5");
   table.required();
-  table.value("max_seq_length", typed.max_seq_length,
-              "shown in the log; the shards decide the length of rows");
+  table.value(
+      "max_seq_length", o.max_seq_length,
+      "number of tokens in a row as you expect it; the shards decide it, and another number "
+      "is a warning");
   table.value("max_predictions_per_seq", o.max_predictions_per_seq,
               "maximum number of masked tokens that are read from a row");
   table.value(

@@ -17,7 +17,6 @@ struct PretrainArguments {
   std::string init = "recipe";
   double max_steps = 1000;
   double log_freq = 1;
-  int64_t max_seq_length = 512;
   bool packed = true;
   bool do_train = false;
   bool profile = false;

@@ -12,23 +12,13 @@
 
 #include "backend/cpu/instruction_set.h"
 #include "core/allowed_threads.h"
-#include "core/control_group.h"
 #include "core/error.h"
+#include "core/free_memory.h"
 #include "core/strings.h"
 #include "doctor/build_info.h"
 
 namespace bertha::doctor {
 namespace {
-
-/// A number of /proc/meminfo or /proc/self/status, in bytes: "MemTotal:  16318480 kB".
-std::optional<double> kilobytes(const char* file, const std::string& name) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(name + ":")) continue;
-    return 1024 * std::strtod(line.c_str() + name.size() + 1, nullptr);
-  }
-  return std::nullopt;
-}
 
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
@@ -47,11 +37,6 @@ std::optional<double> resource_limit(__rlimit_resource_t resource) {
   rlimit limit = {};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
   return static_cast<double>(limit.rlim_cur);
-}
-
-void lower(FreeMemory& free, double bytes, const std::string& limit) {
-  if (bytes >= free.bytes) return;
-  free = {std::max(bytes, 0.0), limit};
 }
 
 }  // namespace
@@ -117,24 +102,6 @@ Fact fact_of_threads() {
   return fact;
 }
 
-FreeMemory free_memory() {
-  FreeMemory free{.bytes = kilobytes("/proc/meminfo", "MemAvailable").value_or(0)};
-  double used = 0;
-  if (const GroupLimit group = group_memory("", &used); group.exists()) {
-    lower(free, group.value - used,
-          fmt::format("a control group allows {} ({})", format_bytes(group.value), group.file));
-  }
-  const double mapped = kilobytes("/proc/self/status", "VmSize").value_or(0);
-  if (const auto space = resource_limit(RLIMIT_AS)) {
-    lower(free, *space - mapped, fmt::format("ulimit -v allows {}", format_bytes(*space)));
-  }
-  const double data = kilobytes("/proc/self/status", "VmData").value_or(0);
-  if (const auto most = resource_limit(RLIMIT_DATA)) {
-    lower(free, *most - data, fmt::format("ulimit -d allows {}", format_bytes(*most)));
-  }
-  return free;
-}
-
 Fact fact_of_memory() {
   constexpr double kMiB = 1 << 20;
   // 110 million weights in f32; training has gradients and two moments beside them.
@@ -142,10 +109,12 @@ Fact fact_of_memory() {
   constexpr double kLeast = 128 * kMiB;
   constexpr double kComfortable = 2048 * kMiB;
   const FreeMemory free = free_memory();
-  const double total = kilobytes("/proc/meminfo", "MemTotal").value_or(0);
+  const double total = kilobytes_in("/proc/meminfo", "MemTotal").value_or(0);
   Fact fact{.name = "memory"};
   fact.text = fmt::format("{} free of {}", format_bytes(free.bytes), format_bytes(total));
-  if (!free.limit.empty()) fact.text += "; " + free.limit;
+  if (!free.limit.empty()) {
+    fact.text += fmt::format("; {} allows {}", free.limit, format_bytes(free.allowed_bytes));
+  }
   if (free.bytes < kLeast) {
     fact.state = State::kProblem;
     fact.text += fmt::format("; too little for most models: {}", kBase);

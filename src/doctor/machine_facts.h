@@ -13,12 +13,4 @@ Fact fact_of_memory();
 Fact fact_of_huge_pages();
 Fact fact_of_locale();
 
-/// What is free for this process: the least of the system's available memory and of what its
-/// control group and its resource limits leave.
-struct FreeMemory {
-  double bytes = 0;
-  std::string limit = {};  ///< what leaves no more; empty: the machine's memory
-};
-FreeMemory free_memory();
-
 }  // namespace bertha::doctor

@@ -9,6 +9,7 @@
 #include "backend/devices.h"
 #include "core/context.h"
 #include "core/error.h"
+#include "core/free_memory.h"
 #include "core/strings.h"
 #include "doctor/machine_facts.h"
 #include "doctor/op_checks.h"

@@ -111,22 +111,21 @@ AnswerTask::AnswerTask(const Model& model, const AnswerSettings& settings)
 
 std::vector<AnswerResult> AnswerTask::run(std::span<const AnswerRequest> requests) {
   AnswerJob job(requests, tokenizer_, settings_);
-  run(job, {}, comm::alone());
+  run(job, comm::alone(), {});
   return job.results();
 }
 
 std::vector<tasks::QuestionAnswers> AnswerTask::run(const tasks::SquadFeatures& features,
-                                                    const std::function<void(int64_t)>& after_batch,
-                                                    comm::Communicator& world) {
+                                                    comm::Communicator& world,
+                                                    const RunControls& controls) {
   AnswerJob job(features, tokenizer_, settings_.answers);
-  run(job, after_batch, world);
+  run(job, world, controls);
   return job.question_answers();
 }
 
-void AnswerTask::run(AnswerJob& job, const std::function<void(int64_t)>& after_batch,
-                     comm::Communicator& world) {
+void AnswerTask::run(AnswerJob& job, comm::Communicator& world, const RunControls& controls) {
   const BatchRoom room = {.tokens = INT64_MAX, .windows = settings_.batch_windows};
-  runner_.run(batches_of(job, room, WindowOrder::kLongestFirst), world, after_batch);
+  runner_.run(batches_of(job, room, WindowOrder::kLongestFirst), world, controls);
 }
 
 }  // namespace bertha::infer

@@ -88,15 +88,14 @@ class AnswerTask {
   std::vector<AnswerResult> run(std::span<const AnswerRequest> requests);
 
   /// Answers all questions of a SQuAD file on all ranks of `world`; rank 0 alone gets the answers.
-  /// There `after_batch` (it may be empty) receives the number of windows done. The features are
-  /// cut as the settings say, or into shorter windows.
+  /// The features are cut as the settings say, or into shorter windows. Throws Stopped as the
+  /// controls say.
   std::vector<tasks::QuestionAnswers> run(const tasks::SquadFeatures& features,
-                                          const std::function<void(int64_t)>& after_batch = {},
-                                          comm::Communicator& world = comm::alone());
+                                          comm::Communicator& world = comm::alone(),
+                                          const RunControls& controls = {});
 
  private:
-  void run(AnswerJob& job, const std::function<void(int64_t)>& after_batch,
-           comm::Communicator& world);
+  void run(AnswerJob& job, comm::Communicator& world, const RunControls& controls);
 
   const text::Tokenizer& tokenizer_;
   AnswerSettings settings_;

@@ -76,10 +76,11 @@ ClassifyTask::ClassifyTask(const Model& model, const ClassifySettings& settings)
                .sequences = settings.batch_texts}) {}
 
 std::vector<ClassifyResult> ClassifyTask::run(std::span<const ClassifyRequest> requests,
-                                              comm::Communicator& world) {
+                                              comm::Communicator& world,
+                                              const RunControls& controls) {
   ClassifyJob job(requests, tokenizer_, settings_);
   const BatchRoom room = {.tokens = INT64_MAX, .windows = settings_.batch_texts};
-  runner_.run(batches_of(job, room, WindowOrder::kAsTheyAre), world);
+  runner_.run(batches_of(job, room, WindowOrder::kAsTheyAre), world, controls);
   if (!world.leads()) return {};
   return std::move(job.results());
 }

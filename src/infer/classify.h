@@ -84,9 +84,10 @@ class ClassifyTask {
   ClassifyTask(const Model& model, const ClassifySettings& settings);
 
   /// A result for each request, in their order. All ranks of `world` make the same call; rank 0
-  /// alone gets the results. Thread rule: that of Predictor.
+  /// alone gets the results. Throws Stopped as the controls say. Thread rule: that of Predictor.
   std::vector<ClassifyResult> run(std::span<const ClassifyRequest> requests,
-                                  comm::Communicator& world = comm::alone());
+                                  comm::Communicator& world = comm::alone(),
+                                  const RunControls& controls = {});
 
  private:
   const text::Tokenizer& tokenizer_;

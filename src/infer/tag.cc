@@ -67,10 +67,10 @@ TagTask::TagTask(const Model& model, const TagSettings& settings)
                .sequences = settings.batch_windows}) {}
 
 std::vector<TagResult> TagTask::run(std::span<const tasks::WordTokens> sentences,
-                                    comm::Communicator& world) {
+                                    comm::Communicator& world, const RunControls& controls) {
   TagJob job(sentences, cutter_, settings_);
   const BatchRoom room = {.tokens = INT64_MAX, .windows = settings_.batch_windows};
-  runner_.run(batches_of(job, room, WindowOrder::kAsTheyAre), world);
+  runner_.run(batches_of(job, room, WindowOrder::kAsTheyAre), world, controls);
   if (!world.leads()) return {};
   return std::move(job.results());
 }

@@ -62,9 +62,10 @@ class TagTask {
   TagTask(const Model& model, const TagSettings& settings);
 
   /// A result for each sentence, in their order. All ranks of `world` make the same call; rank 0
-  /// alone gets results. Thread rule: that of Predictor.
+  /// alone gets results. Throws Stopped as the controls say. Thread rule: that of Predictor.
   std::vector<TagResult> run(std::span<const tasks::WordTokens> sentences,
-                             comm::Communicator& world = comm::alone());
+                             comm::Communicator& world = comm::alone(),
+                             const RunControls& controls = {});
 
  private:
   TagSettings settings_;

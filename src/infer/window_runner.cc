@@ -87,6 +87,14 @@ std::unique_ptr<ForwardPass> pass_of(const Model& model, Purpose purpose) {
   return std::make_unique<EncoderPass>(model);
 }
 
+/// What rank 0 was asked counts for all ranks.
+bool agreed_to_stop(const RunControls& controls, comm::Communicator& world) {
+  if (controls.stop == nullptr) return false;
+  std::byte stop{controls.stop->load()};
+  world.broadcast({&stop, 1}, comm::Stage::kMetrics);
+  return stop != std::byte{0};
+}
+
 }  // namespace
 
 void WindowBatch::assign(std::span<const WindowRef> windows) {
@@ -169,13 +177,14 @@ void WindowRunner::run(std::span<const WindowRef> windows) {
 }
 
 void WindowRunner::run(const std::vector<std::vector<WindowRef>>& batches,
-                       comm::Communicator& world, const std::function<void(int64_t)>& after_batch) {
+                       comm::Communicator& world, const RunControls& controls) {
   const auto ranks = static_cast<size_t>(world.ranks());
   std::vector<WindowBatch> round(ranks);
   std::vector<int64_t> bounds(ranks + 1);
   std::vector<float> all;
   int64_t done = 0;
   for (size_t begin = 0; begin < batches.size(); begin += ranks) {
+    if (agreed_to_stop(controls, world)) throw Stopped();
     for (size_t i = 0; i < ranks; ++i) {
       round[i].assign(begin + i < batches.size() ? std::span<const WindowRef>(batches[begin + i])
                                                  : std::span<const WindowRef>());
@@ -192,7 +201,7 @@ void WindowRunner::run(const std::vector<std::vector<WindowRef>>& batches,
       hand_out(round[i], std::span<const float>(all).subspan(
                              part, static_cast<size_t>(bounds[i + 1]) - part));
       done += std::ssize(round[i].members);
-      if (after_batch) after_batch(done);
+      if (controls.after_batch) controls.after_batch(done);
     }
   }
 }

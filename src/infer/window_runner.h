@@ -2,6 +2,7 @@
 
 // Runs windows of any requests through a model, many in one forward pass.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "core/error.h"
 #include "infer/model.h"
 #include "infer/predictor.h"
 #include "infer/window_job.h"
@@ -32,6 +34,20 @@ struct BatchRoom {
   int64_t rows = 0;  ///< 0: no limit
 };
 
+/// What a caller sees and decides while batches run.
+struct RunControls {
+  std::function<void(int64_t)> after_batch{};  ///< receives the windows done, on rank 0
+  /// Set on rank 0, it ends the run on all ranks with the error Stopped after the batches that are
+  /// under way. Null: the run goes to its end.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// RunControls::stop was set before all windows were done.
+class Stopped : public Error {
+ public:
+  Stopped() : Error("stopped before all texts were done") {}
+};
+
 enum class WindowOrder : uint8_t { kAsTheyAre, kLongestFirst };
 
 /// All windows of a job, cut into batches.
@@ -50,9 +66,9 @@ class WindowRunner {
   void run(std::span<const WindowRef> windows);
 
   /// Runs batches, divided among the ranks of `world`. All ranks make the same call; the jobs of
-  /// rank 0 alone get results. There `after_batch` (it may be empty) receives the windows done.
+  /// rank 0 alone get results. Throws Stopped as the controls say.
   void run(const std::vector<std::vector<WindowRef>>& batches, comm::Communicator& world,
-           const std::function<void(int64_t)>& after_batch = {});
+           const RunControls& controls = {});
 
  private:
   int64_t result_size(const WindowBatch& batch) const;

@@ -84,7 +84,7 @@ constexpr std::string_view kDataGeneration = R"(set -eu
 export BERT_PREP_WORKING_DIR=$dataset
 bertha download bert-large-uncased --output_dir="$dataset"
 bertha download squad --output_dir="$dataset/squad"
-exec bertha prepare
+exec bertha prepare --vocab_file="$dataset/uncased_L-24_H-1024_A-16/vocab.txt"
 )";
 
 // exec makes the program process 1 of the container, which receives SIGTERM from Kubernetes.

@@ -45,7 +45,9 @@ class Estimator {
     if (!timings_.empty()) take_measurement();
     for (const int64_t ranks : request_.ranks) {
       scaling_.rows.push_back(row(ranks, scaling_.cluster));
-      if (timings_.empty()) scaling_.rows.back().memory_gb = estimate_memory(job_, ranks).total();
+      if (timings_.empty()) {
+        scaling_.rows.back().memory_gb = estimate_memory(job_, gpu_, ranks).total();
+      }
     }
     for (const Fabric& fabric : known_networks()) scaling_.curves.push_back(curve(fabric));
     return std::move(scaling_);

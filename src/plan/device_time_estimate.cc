@@ -23,6 +23,13 @@ SequenceFlops count_flops(const bert::Config& config, double tokens, double pred
           6 * predictions * (hidden * hidden + hidden * vocabulary) + 6 * hidden * hidden};
 }
 
+MachineRates rates_of(const TrainingJob& job, double micro_batch_seconds, double update_seconds) {
+  const Datasheet unit{.bf16_tflops = 1, .fp32_tflops = 1, .gbytes_per_s = 1};
+  const TimeEstimate time = estimate_time(job, unit, {.real_share = 1, .rate_share = 1});
+  return {.tflops = time.micro_batch_seconds / micro_batch_seconds,
+          .gbytes_per_s = time.update_seconds / update_seconds};
+}
+
 TimeEstimate estimate_time(const TrainingJob& job, const Datasheet& gpu,
                            const TimeAssumptions& assumptions) {
   TimeEstimate time;

@@ -32,6 +32,14 @@ struct TimeEstimate {
   double update_seconds = 0;       ///< norm and optimizer over all parameters
 };
 
+/// The rates of a machine on which a micro-batch of full rows and an update take so long:
+/// estimate_time() gives these times again for them, with a `rate_share` of 1.
+struct MachineRates {
+  double tflops = 0;
+  double gbytes_per_s = 0;
+};
+MachineRates rates_of(const TrainingJob& job, double micro_batch_seconds, double update_seconds);
+
 TimeEstimate estimate_time(const TrainingJob& job, const Datasheet& gpu,
                            const TimeAssumptions& assumptions);
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "plan/datasheets.h"
 #include "plan/training_job.h"
 
 namespace bertha::plan {
@@ -13,8 +14,8 @@ struct MemoryEstimate {
   double optimizer = 0;      ///< moments, batches, scalars
   double activations = 0;    ///< the arena
   double communication = 0;  ///< to sum gradients over ranks: our buffers and NCCL's
-  double library = 0.067;    ///< workspace of the library for products
-  double driver = 0.8;       ///< context, code, graphs
+  double library = 0;        ///< as the data sheet has it
+  double driver = 0;         ///< as the data sheet has it
 
   double total() const {
     return parameters + optimizer + activations + communication + library + driver;
@@ -23,6 +24,6 @@ struct MemoryEstimate {
 
 /// Builds the trainer of the first of `ranks` ranks on a device without memory, and counts what it
 /// allocates: the code is that of a run.
-MemoryEstimate estimate_memory(const TrainingJob& job, int64_t ranks);
+MemoryEstimate estimate_memory(const TrainingJob& job, const Datasheet& gpu, int64_t ranks);
 
 }  // namespace bertha::plan

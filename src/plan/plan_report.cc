@@ -91,8 +91,8 @@ void Report::memory(const MemoryEstimate& memory) {
   add("  activations                {:8.2f} GB\n", memory.activations);
   add("  library and driver (about) {:8.2f} GB\n", memory.library + memory.driver);
   add("  total                      {:8.2f} GB of {:.0f} GB on {}: {}\n", memory.total(),
-      plan_.gpu->memory_gb, plan_.gpu->name,
-      memory.total() < plan_.gpu->memory_gb ? "fits" : "does not fit");
+      plan_.gpu.memory_gb, plan_.gpu.name,
+      memory.total() < plan_.gpu.memory_gb ? "fits" : "does not fit");
 }
 
 void Report::time() {
@@ -100,8 +100,13 @@ void Report::time() {
   const double seconds =
       plan_.time.micro_batch_seconds * static_cast<double>(request.job.accumulation);
   const int64_t sequences = request.job.shape.sequences * request.job.accumulation;
-  add("time, estimated at {:.0f} % of {:.0f} TFLOP/s by the datasheet:\n",
-      request.assumptions.rate_share * 100, plan_.time.peak_flops * 1e-12);
+  if (plan_.gpu.measured) {
+    add("time, from steps timed on this machine at {:.3f} TFLOP/s:\n",
+        plan_.time.peak_flops * 1e-12);
+  } else {
+    add("time, estimated at {:.0f} % of {:.0f} TFLOP/s by the datasheet:\n",
+        request.assumptions.rate_share * 100, plan_.time.peak_flops * 1e-12);
+  }
   add("  operations of a sequence   {:8.1f} GFLOP\n", plan_.time.flops.total() * 1e-9);
   add("  sequences a second         {:8.1f}\n", static_cast<double>(sequences) / seconds);
   add("  {:<26} {:8.3f} s\n", fmt::format("an update of {}", sequences), seconds);
@@ -262,7 +267,7 @@ std::string plan_json(const TrainingPlan& plan) {
     json["networks"][curve.network] = curve.efficiencies;
   }
   if (plan.memory) {
-    json["card"] = plan.gpu->name;
+    json["card"] = plan.gpu.name;
     json["memory"] = json_of(*plan.memory);
     json["sequence_gflop"] = plan.time.flops.total() * 1e-9;
   }

@@ -41,11 +41,11 @@ TrainingPlan plan_training(const PlanRequest& request) {
   check_request(request);
   TrainingPlan plan;
   plan.request = request;
-  plan.gpu = &find_datasheet(request.gpu);
-  plan.time = estimate_time(request.job, *plan.gpu, request.assumptions);
+  plan.gpu = request.machine ? *request.machine : find_datasheet(request.gpu);
+  plan.time = estimate_time(request.job, plan.gpu, request.assumptions);
   plan.scaling =
-      estimate_scaling(request.job, *plan.gpu, plan.time, request.scaling, request.timings);
-  if (request.timings.empty()) plan.memory = estimate_memory(request.job, 1);
+      estimate_scaling(request.job, plan.gpu, plan.time, request.scaling, request.timings);
+  if (request.timings.empty()) plan.memory = estimate_memory(request.job, plan.gpu, 1);
   return plan;
 }
 

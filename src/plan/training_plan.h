@@ -20,7 +20,8 @@ namespace bertha::plan {
 
 struct PlanRequest {
   TrainingJob job;
-  std::string gpu = "h100";  ///< name of its data sheet
+  std::string gpu = "h100";          ///< name of its data sheet
+  std::optional<Datasheet> machine;  ///< measured, in its place
   TimeAssumptions assumptions;
   int64_t steps = 1;  ///< updates
   ScalingRequest scaling;
@@ -29,7 +30,7 @@ struct PlanRequest {
 
 struct TrainingPlan {
   PlanRequest request;
-  const Datasheet* gpu = nullptr;
+  Datasheet gpu;
   TimeEstimate time;                     ///< by data sheet
   std::optional<MemoryEstimate> memory;  ///< of one rank; absent for a machine that was measured
   Scaling scaling;

@@ -15,10 +15,9 @@
 namespace bertha::prepare {
 namespace {
 
-std::string name_of(const Step& step) {
-  std::string name = std::filesystem::path(step.work.manifest).stem().string();
-  if (name.starts_with(step.work.stage)) return name;
-  return name.empty() ? step.work.stage : step.work.stage + " " + name;
+/// "[3/9] instances of 128 tokens"
+std::string name_of(const std::vector<Step>& steps, size_t index) {
+  return fmt::format("[{}/{}] {}", index + 1, steps.size(), steps[index].title);
 }
 
 bool has_manifest(const Step& step) {
@@ -46,15 +45,15 @@ class DueSteps {
   explicit DueSteps(bool dry_run) : dry_run_(dry_run) {}
 
   /// Whether the step must run now. If so, its former manifest has been removed.
-  bool begin(const Step& step) {
+  bool begin(const Step& step, const std::string& name) {
     std::string why = "what is whole already is kept";
     if (is_done(step, why)) {
-      spdlog::info("{}: {}", name_of(step),
+      spdlog::info("{}: {}", name,
                    pending_ ? "would be skipped if the stages before make the same as before"
                             : "done before, skipped");
       return false;
     }
-    spdlog::info("{}: {} ({})", name_of(step), dry_run_ ? "would run" : "runs", why);
+    spdlog::info("{}: {} ({})", name, dry_run_ ? "would run" : "runs", why);
     pending_ = dry_run_;
     if (!dry_run_ && has_manifest(step)) begin_stage(step.work);
     return !dry_run_;
@@ -80,12 +79,13 @@ class DueSteps {
   bool pending_ = false;  ///< in a dry run: a step before this one would run
 };
 
-void run_step(const Step& step, comm::Communicator& world, const PipelineCallbacks& callbacks) {
+void run_step(const Step& step, const std::string& name, comm::Communicator& world,
+              const PipelineCallbacks& callbacks) {
   if (!step.on_all_ranks && !world.leads()) return;
   const StepResult result = step.run(step.on_all_ranks ? world : comm::alone(), callbacks);
   if (!world.leads()) return;
   if (has_manifest(step)) finish_stage(step.work, result.counts, result.outputs);
-  callbacks.print(fmt::format("{}: {}", name_of(step), result.summary));
+  callbacks.print(fmt::format("{}: {}\n    {}", name, result.summary, step.folder));
 }
 
 PipelineCallbacks silent_callbacks() {
@@ -103,11 +103,12 @@ void run_pipeline(const PipelineSettings& settings, comm::Communicator& world,
   check_same_steps(world, steps);
   const PipelineCallbacks own = world.leads() ? callbacks : silent_callbacks();
   DueSteps due(settings.dry_run);
-  for (const Step& step : steps) {
-    bool runs = world.leads() && due.begin(step);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::string name = name_of(steps, i);
+    bool runs = world.leads() && due.begin(steps[i], name);
     world.wait_for_all(comm::Stage::kBarrier);
     world.broadcast(std::as_writable_bytes(std::span(&runs, 1)), comm::Stage::kStart);
-    if (runs) run_step(step, world, own);
+    if (runs) run_step(steps[i], name, world, own);
   }
   world.wait_for_all(comm::Stage::kBarrier);
 }

@@ -27,6 +27,11 @@ namespace fs = std::filesystem;
 
 constexpr std::array kPhases = {Phase{128, 20}, Phase{512, 80}};
 
+/// A path of the pipeline as people read it: without the working folder.
+std::string below(const PipelineSettings& s, const std::string& path) {
+  return path.starts_with(s.root + "/") ? path.substr(s.root.size() + 1) : path;
+}
+
 /// The name of `bertha download` for a dataset.
 std::string source_of(const std::string& dataset, const WorkingFolder& folder) {
   if (dataset == kWiki) return "wikipedia";
@@ -46,10 +51,13 @@ Step download_step(const PipelineSettings& s, const WorkingFolder& folder,
   options.name = source_of(dataset, folder);
   options.mirror = s.mirror;
   options.output_dir = folder.path(dataset == kWiki ? "download" : "download/" + dataset);
-  Step step{{"download", s.root, "", {}, {}}, {}};
+  Step step{{"download", s.root, "", {}, {}},
+            "download " + options.name,
+            below(s, *options.output_dir),
+            {}};
   step.run = [options](comm::Communicator&, const PipelineCallbacks& callbacks) {
     callbacks.download(options);
-    return StepResult{{}, {}, options.name + " in " + *options.output_dir};
+    return StepResult{{}, {}, "complete"};
   };
   return step;
 }
@@ -90,7 +98,10 @@ StepResult extract(const ExtractOptions& options, const PipelineCallbacks& callb
 
 Step extract_step(const PipelineSettings& s, const WorkingFolder& folder) {
   const ExtractOptions options = extract_options(s, folder);
-  Step step{{"extract", s.root, folder.extract_manifest(), options.dumps, text_choices(s)}, {}};
+  Step step{{"extract", s.root, folder.extract_manifest(), options.dumps, text_choices(s)},
+            "extract",
+            below(s, options.articles.output_dir),
+            {}};
   step.run = [options](comm::Communicator&, const PipelineCallbacks& callbacks) {
     return extract(options, callbacks);
   };
@@ -110,7 +121,10 @@ Step format_step(const PipelineSettings& s, const WorkingFolder& folder,
   const bool books = dataset == kBooks;
   const FormatOptions options{books ? folder.books() : folder.extracted(),
                               folder.formatted(dataset), books};
-  Step step{{"format", s.root, folder.manifest("format_" + dataset), {}, {}}, {}};
+  Step step{{"format", s.root, folder.manifest("format_" + dataset), {}, {}},
+            books ? "format books" : "format articles",
+            below(s, options.output_file),
+            {}};
   if (books) {
     step.work.inputs = folder.book_files();
   } else if (s.skip_extractor == 0) {
@@ -150,7 +164,10 @@ StepResult result_of(const ShardResult& result) {
 
 Step shard_step(const PipelineSettings& s, const WorkingFolder& folder) {
   const ShardOptions options{shard_inputs(s, folder), shard_options(s, folder)};
-  Step step{{"shard", s.root, folder.shards_manifest(), options.inputs, {}}, {}};
+  Step step{{"shard", s.root, folder.shards_manifest(), options.inputs, {}},
+            "shard",
+            below(s, options.shards.output_dir),
+            {}};
   step.run = [options](comm::Communicator&, const PipelineCallbacks& callbacks) {
     remove_old_shards(options.shards);
     const ShardResult result = run_shard(options, callbacks.open_progress("shard", ""));
@@ -162,7 +179,10 @@ Step shard_step(const PipelineSettings& s, const WorkingFolder& folder) {
 /// From the dump and the books, without the files of extract and format.
 Step stream_step(const PipelineSettings& s, const WorkingFolder& folder) {
   StreamOptions options{"", extract_options(s, folder), shard_options(s, folder)};
-  Step step{{"shard", s.root, folder.shards_manifest(), {}, text_choices(s)}, {}};
+  Step step{{"shard", s.root, folder.shards_manifest(), {}, text_choices(s)},
+            "extract and shard",
+            below(s, options.shards.output_dir),
+            {}};
   if (s.dataset != kWiki) {
     options.books = folder.books();
     step.work.inputs = folder.book_files();
@@ -214,6 +234,8 @@ Step instances_step(const PipelineSettings& s, const WorkingFolder& folder, cons
              folder.hdf5_manifest(folder.hdf5_name(phase)),
              {folder.shards_manifest(), options.vocab_file},
              {{"token_rules", s.token_rules}}},
+            fmt::format("instances of {} tokens", phase.length),
+            below(s, options.output),
             {}};
   step.on_all_ranks = true;
   step.run = [=, dataset = s.dataset](comm::Communicator& world,
@@ -249,6 +271,8 @@ Step pack_step(const PipelineSettings& s, const WorkingFolder& folder, const Pha
              folder.hdf5_manifest(folder.packed_name(phase)),
              {folder.hdf5_manifest(folder.hdf5_name(phase))},
              {{"max_sequences_per_pack", std::to_string(s.sequences_per_pack)}}},
+            fmt::format("pack into rows of {} tokens", phase.length),
+            below(s, options.output_dir),
             {}};
   step.on_all_ranks = true;
   step.run = [options](comm::Communicator& world, const PipelineCallbacks& callbacks) {
@@ -277,12 +301,16 @@ Step verify_step(const PipelineSettings& s, const WorkingFolder& folder, const s
                               .vocab_file = folder.vocabulary(),
                               .max_predictions = phase.predictions,
                               .threads = s.rank_threads};
-  Step step{{"verify",
-             s.root,
-             folder.manifest("verify_" + name + "_" + s.dataset),
-             {folder.hdf5_manifest(name), folder.vocabulary()},
-             {}},
-            {}};
+  Step step{
+      {"verify",
+       s.root,
+       folder.manifest("verify_" + name + "_" + s.dataset),
+       {folder.hdf5_manifest(name), folder.vocabulary()},
+       {}},
+      fmt::format("verify {} of {} tokens",
+                  name == folder.packed_name(phase) ? "packed rows" : "instances", phase.length),
+      below(s, options.input_dir),
+      {}};
   step.on_all_ranks = true;
   step.run = [options, name](comm::Communicator& world, const PipelineCallbacks& callbacks) {
     return verify(options, name, world, callbacks);

@@ -24,7 +24,9 @@ struct StepResult {
 };
 
 struct Step {
-  StageWork work;  ///< without a manifest: `run` itself finds out what is there already
+  StageWork work;      ///< without a manifest: `run` itself finds out what is there already
+  std::string title;   ///< for people: "instances of 128 tokens"
+  std::string folder;  ///< where its files go, below the working folder
   std::function<StepResult(comm::Communicator&, const PipelineCallbacks&)> run;
   bool on_all_ranks = false;  ///< every rank runs its part; otherwise rank 0 alone runs the step
   bool always = false;        ///< runs again even when its manifest says that it is done

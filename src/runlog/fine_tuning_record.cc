@@ -4,6 +4,8 @@
 
 #include <sstream>
 
+#include "runlog/quantity_format.h"
+
 namespace bertha::runlog {
 namespace {
 
@@ -48,15 +50,15 @@ LogData FineTuningRecord::evaluation() const {
   return data;
 }
 
-/// The losses, and beside each evaluation's step the last of its scores.
 /// The most important score.
 std::string FineTuningRecord::in_short() const {
   if (scores.empty()) return "";
   return fmt::format("{} {:.2f}", scores.back().first, scores.back().second);
 }
 
+/// The losses, and of each evaluation the last of its scores.
 LossPlot FineTuningRecord::plot(std::span<const FineTuningRecord> records) {
-  LossCurve losses{.kind = LossKind::kTotal, .points = {}};
+  LossCurve losses{.kind = LossKind::kTraining, .points = {}};
   LossPlot plot{.title = "Fine-tuning", .subtitle = "", .curves = {}, .phases = {}};
   for (const FineTuningRecord& record : records) {
     const auto step = static_cast<double>(record.step);
@@ -64,11 +66,24 @@ LossPlot FineTuningRecord::plot(std::span<const FineTuningRecord> records) {
     if (record.scores.empty()) continue;
     const auto& [name, value] = record.scores.back();
     // Records read from losses.tsv hold one score each.
-    if (!plot.notes.empty() && plot.notes.back().step == step) plot.notes.pop_back();
-    plot.notes.push_back({step, fmt::format("{} {:.1f}", name, value)});
+    std::vector<LossPoint>& points = plot.scores.points;
+    if (!points.empty() && points.back().step == step) points.pop_back();
+    plot.scores.name = name;
+    points.push_back({step, value});
   }
   plot.curves = {losses};
   return plot;
+}
+
+ReportTable FineTuningRecord::evaluations(std::span<const FineTuningRecord> records) {
+  ReportTable table{.title = "Evaluations", .header = {"step", "score", "value"}, .rows = {}};
+  for (const FineTuningRecord& r : records) {
+    for (const auto& [name, value] : r.scores) {
+      table.rows.insert(table.rows.begin(),
+                        {format_count(r.step), name, fmt::format("{:.4f}", value)});
+    }
+  }
+  return table;
 }
 
 }  // namespace bertha::runlog

@@ -9,6 +9,7 @@
 
 #include "runlog/dllogger.h"
 #include "runlog/loss_plot.h"
+#include "runlog/run_report_page.h"
 #include "runlog/tensorboard.h"
 
 namespace bertha::runlog {
@@ -32,6 +33,8 @@ struct FineTuningRecord {
   LogData evaluation() const;
   std::string in_short() const;
   static LossPlot plot(std::span<const FineTuningRecord> records);
+  /// The evaluations of a run, the newest first.
+  static ReportTable evaluations(std::span<const FineTuningRecord> records);
 };
 
 }  // namespace bertha::runlog

@@ -1,7 +1,8 @@
 #pragma once
 
-// losses.tsv: the records of a run as a table for people and spreadsheets, and the picture loss.svg
-// that is drawn from them. Both grow over restarts, and over the two phases of pre-training.
+// losses.tsv: the records of a run as a table for people and spreadsheets, and what is made from
+// them: the picture loss.svg and the page report.html. All grow over restarts, and over the two
+// phases of pre-training.
 
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "runlog/append_file.h"
 #include "runlog/loss_plot.h"
+#include "runlog/run_report_page.h"
 
 namespace bertha::runlog {
 
@@ -22,7 +24,7 @@ class LossHistory {
   /// Continues `folder`/losses.tsv after step `last_step`. Rows of later steps are dropped, because
   /// the run repeats these steps. Rows that cannot be read are dropped too: users may edit the
   /// file. Where losses.tsv holds the records of another kind of training, it stays, and this
-  /// history goes beside it: fine_tuning_losses.tsv and fine_tuning_loss.svg.
+  /// history goes beside it: fine_tuning_losses.tsv and so on.
   LossHistory(std::string folder, int64_t last_step) : folder_(std::move(folder)) {
     const std::string first = first_line(folder_ + "/losses.tsv");
     if (!first.empty() && first != Record::kHeader) prefix_ = Record::kFilePrefix;
@@ -40,17 +42,28 @@ class LossHistory {
   }
 
   /// Writes the picture.
-  void draw() const {
-    LossPlot plot = Record::plot(records_);
-    plot.subtitle = folder_;
-    io::write_file(picture(), loss_svg(plot));
+  void draw() const { io::write_file(picture(), svg()); }
+
+  /// Writes the page about the run: with the picture, and the evaluations as its first table.
+  void write_report(RunReportPage page) const {
+    page.subtitle = folder_;
+    page.picture = svg();
+    page.tables.insert(page.tables.begin(), Record::evaluations(records_));
+    io::write_file(report(), report_html(page));
   }
 
-  /// The paths of the table and of the picture.
+  /// The paths of the table, of the picture and of the page.
   std::string table() const { return folder_ + "/" + prefix_ + "losses.tsv"; }
   std::string picture() const { return folder_ + "/" + prefix_ + "loss.svg"; }
+  std::string report() const { return folder_ + "/" + prefix_ + "report.html"; }
 
  private:
+  std::string svg() const {
+    LossPlot plot = Record::plot(records_);
+    plot.subtitle = folder_;
+    return loss_svg(plot);
+  }
+
   std::string folder_;
   std::string prefix_;
   std::vector<Record> records_;

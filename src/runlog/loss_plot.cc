@@ -33,10 +33,12 @@ constexpr const char* kStyle =
     ".mark{stroke:#9aa5b1;stroke-width:1.2;stroke-dasharray:5 4}"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
     ".band{stroke:none;fill-opacity:.16}.held{stroke:#fff;stroke-width:1.2}"
-    ".last{font-weight:600}";
+    ".last{font-weight:600}"
+    ".score{fill:none;stroke:#009e73;stroke-width:1.6;stroke-dasharray:6 4}"
+    ".value{font-weight:600;fill:#00664b;paint-order:stroke;stroke:#fff;stroke-width:3px}";
 
 const char* name_of(LossKind kind) {
-  constexpr std::array<const char*, 3> kNames = {"total", "masked words", "next sentence"};
+  constexpr std::array<const char*, 3> kNames = {"training loss", "masked words", "next sentence"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -188,6 +190,9 @@ std::vector<std::vector<Section>> sections_of(const LossCurve& curve, bool log) 
 }
 
 constexpr double kPointRadius = 4.2;  ///< of a held-out loss
+constexpr const char* kScoreColor = "#009e73";
+
+constexpr double kRow = 72;  ///< of the legend
 
 class Picture {
  public:
@@ -210,7 +215,7 @@ class Picture {
     for (const LossCurve& curve : plot_.curves) {
       if (curve.held_out) draw_points(curve);
     }
-    draw_notes();
+    draw_scores();
     draw_last_values();
     draw_legend();
     return svg_.str();
@@ -258,12 +263,28 @@ class Picture {
     }
   }
 
-  /// A dashed line at the step. The text stands upright on its left and begins at the top.
-  void draw_notes() {
-    for (const PlotNote& note : plot_.notes) {
-      const double x = x_.pixel(note.step);
-      svg_.line({x, kTop}, {x, kBottom}, {{"class", "mark"}});
-      svg_.upright_text({x - 5, kTop + 4}, note.text, {{"text-anchor", "end"}});
+  /// A dashed line with a point for each score. Where there are many, the first, the best and the
+  /// last have their values written.
+  void draw_scores() {
+    constexpr size_t kMostValues = 10;
+    const std::vector<LossPoint>& points = plot_.scores.points;
+    if (points.empty()) return;
+    const auto best = std::ranges::max_element(points, {}, &LossPoint::loss);
+    const Axis axis{
+        .low = 0, .high = best->loss > 1 ? 100.0 : 1.0, .low_pixel = kBottom, .high_pixel = kTop};
+    SvgPath line;
+    for (const LossPoint& point : points) {
+      line.line_to({x_.pixel(point.step), axis.pixel(std::max(point.loss, 0.0))});
+    }
+    svg_.path(line, {{"class", "score"}});
+    for (const LossPoint& point : points) {
+      const Pixels at = {x_.pixel(point.step), axis.pixel(std::max(point.loss, 0.0))};
+      svg_.circle(at, kPointRadius, {{"class", "held"}, {"fill", kScoreColor}});
+      const bool named = points.size() <= kMostValues || &point == &points.front() ||
+                         &point == &*best || &point == &points.back();
+      if (!named) continue;
+      const std::string value = fmt::format("{:.{}f}", point.loss, axis.high > 1 ? 1 : 3);
+      svg_.text({at.x, at.y - 10}, value, {{"class", "value"}, {"text-anchor", "middle"}});
     }
   }
 
@@ -323,6 +344,7 @@ class Picture {
 
   void draw_legend() {
     double x = kRight;
+    if (!plot_.scores.points.empty()) draw_score_key(x);
     for (auto curve = plot_.curves.rbegin(); curve != plot_.curves.rend(); ++curve) {
       const auto can_draw = [&](const LossPoint& p) { return drawable(p, plot_.log_axis); };
       if (std::none_of(curve->points.begin(), curve->points.end(), can_draw)) continue;
@@ -333,8 +355,17 @@ class Picture {
     }
   }
 
+  /// Moves `x` to the left of the key.
+  void draw_score_key(double& x) {
+    const std::string text = plot_.scores.name + ", held out";
+    x -= 40 + 6.9 * static_cast<double>(text.size());
+    SvgPath line;
+    svg_.path(line.line_to({x + 4, kRow}).line_to({x + 22, kRow}), {{"class", "score"}});
+    svg_.circle({x + 13, kRow}, kPointRadius, {{"class", "held"}, {"fill", kScoreColor}});
+    svg_.text({x + 27, kRow + 4}, text);
+  }
+
   void draw_key(const LossCurve& curve, double x, const std::string& text) {
-    constexpr double kRow = 72;
     if (curve.held_out) {
       draw_point({x + 14, kRow}, curve.kind);
     } else {

@@ -8,7 +8,7 @@
 
 namespace bertha::runlog {
 
-enum class LossKind : uint8_t { kTotal, kMaskedWords, kNextSentence };
+enum class LossKind : uint8_t { kTraining, kMaskedWords, kNextSentence };
 
 struct LossPoint {
   double step = 0;
@@ -16,7 +16,7 @@ struct LossPoint {
 };
 
 struct LossCurve {
-  LossKind kind = LossKind::kTotal;
+  LossKind kind = LossKind::kTraining;
   bool held_out = false;          ///< drawn as points, in the colour of the kind
   std::vector<LossPoint> points;  ///< in ascending order of step
 };
@@ -28,10 +28,11 @@ struct PhaseSpan {
   double end_step = 0;
 };
 
-/// A text at a step: the result of an evaluation.
-struct PlotNote {
-  double step = 0;
-  std::string text;
+/// The scores of evaluations, drawn over the losses on a scale of their own: from 0 to 1, or to 100
+/// where one of them is above 1. Their values are written beside them.
+struct ScoreCurve {
+  std::string name;
+  std::vector<LossPoint> points;  ///< in ascending order of step; `loss` is the score
 };
 
 struct LossPlot {
@@ -39,7 +40,7 @@ struct LossPlot {
   std::string subtitle;
   std::vector<LossCurve> curves;
   std::vector<PhaseSpan> phases;
-  std::vector<PlotNote> notes = {};
+  ScoreCurve scores = {};
   bool log_axis = false;  ///< losses on a logarithmic axis
 };
 

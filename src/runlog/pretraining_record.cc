@@ -4,6 +4,8 @@
 
 #include <sstream>
 
+#include "runlog/quantity_format.h"
+
 namespace bertha::runlog {
 
 std::optional<PretrainingRecord> PretrainingRecord::parse(const std::string& row) {
@@ -71,6 +73,22 @@ LossPlot PretrainingRecord::plot(std::span<const PretrainingRecord> records) {
   }
   plot.curves = {masked, next_sentence, held_out};
   return plot;
+}
+
+ReportTable PretrainingRecord::evaluations(std::span<const PretrainingRecord> records) {
+  ReportTable table{.title = "Evaluations on held-out data",
+                    .header = {"phase", "step", "loss of masked words", "masked words right",
+                               "loss of next sentences", "next sentences right"},
+                    .rows = {}};
+  for (const PretrainingRecord& r : records) {
+    if (!r.held_out) continue;
+    table.rows.insert(
+        table.rows.begin(),
+        {std::to_string(r.phase), format_count(r.step), fmt::format("{:.4f}", r.masked),
+         fmt::format("{:.2f} %", 100 * r.masked_accuracy), fmt::format("{:.4f}", r.next_sentence),
+         fmt::format("{:.2f} %", 100 * r.next_sentence_accuracy)});
+  }
+  return table;
 }
 
 }  // namespace bertha::runlog

@@ -7,6 +7,7 @@
 
 #include "runlog/dllogger.h"
 #include "runlog/loss_plot.h"
+#include "runlog/run_report_page.h"
 #include "runlog/tensorboard.h"
 
 namespace bertha::runlog {
@@ -40,6 +41,8 @@ struct PretrainingRecord {
   std::string in_short() const;
   /// The picture of a run's records, without its subtitle.
   static LossPlot plot(std::span<const PretrainingRecord> records);
+  /// The evaluations of a run, the newest first.
+  static ReportTable evaluations(std::span<const PretrainingRecord> records);
 };
 
 }  // namespace bertha::runlog

@@ -68,13 +68,18 @@ void RunLog<Record>::checkpoint(int64_t step) {
 template <typename Record>
 std::vector<std::string> RunLog<Record>::history_files() const {
   if (!history_) return {};
-  return {history_->table(), history_->picture()};
+  return {history_->table(), history_->picture(), history_->report()};
 }
 
 template <typename Record>
 void RunLog<Record>::finish() {
   if (progress_) progress_->finish();
   draw();
+}
+
+template <typename Record>
+void RunLog<Record>::report(const RunReportPage& page) const {
+  if (history_) history_->write_report(page);
 }
 
 template <typename Record>

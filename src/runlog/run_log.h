@@ -1,7 +1,7 @@
 #pragma once
 
 // All that a training run writes for people and their tools: dllogger.json, TensorBoard's event
-// files, losses.tsv, loss.svg, and the status line on standard error.
+// files, losses.tsv, loss.svg, report.html, and the status line on standard error.
 
 #include <cstdint>
 #include <memory>
@@ -13,6 +13,7 @@
 #include "runlog/fine_tuning_record.h"
 #include "runlog/loss_history.h"
 #include "runlog/pretraining_record.h"
+#include "runlog/run_report_page.h"
 #include "runlog/tensorboard.h"
 #include "runlog/training_progress.h"
 
@@ -54,10 +55,12 @@ class RunLog {
   void evaluation(int64_t epoch, int64_t step, const Record& record);
   /// A checkpoint of `step` is about to be written.
   void checkpoint(int64_t step);
-  /// The paths of losses.tsv and loss.svg, once they are open.
+  /// The paths of losses.tsv, loss.svg and report.html, once they are open.
   std::vector<std::string> history_files() const;
   /// No step follows. Ends the status line and draws loss.svg.
   void finish();
+  /// Writes report.html. The log adds the folder, the picture and the evaluations.
+  void report(const RunReportPage& page) const;
 
  private:
   void draw() const;

@@ -5,8 +5,6 @@
 #include <iterator>
 
 namespace bertha::runlog {
-namespace {
-
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -19,12 +17,13 @@ std::string escaped(std::string_view text) {
     } else if (c == '"') {
       out += "&quot;";
     } else {
-      // XML forbids control characters.
       out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
   return out;
 }
+
+namespace {
 
 std::string written(Svg::Attributes attributes) {
   std::string text;

@@ -9,6 +9,10 @@
 
 namespace bertha::runlog {
 
+/// The text as XML and HTML show it, in elements and in attributes. XML forbids control characters:
+/// blanks take their places.
+std::string escaped(std::string_view text);
+
 /// A place or a size in pixels. x grows to the right, y downwards.
 struct Pixels {
   double x = 0;

@@ -168,22 +168,26 @@ RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
   if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
   if (world_.leads()) save();
   training.discard_state();
+  training.report_end({options_.output_dir + "/model.safetensors"},
+                      fmt::format("bertha classify --checkpoint={} --predict-file=… --output-dir=…",
+                                  options_.output_dir));
   return RunEnd::kFinished;
 }
 
 FineTuningJob ClassificationRun::job() {
   FineTuningJob job = job_of(options_, std::ssize(training_.rows), "texts", *definition_, world_);
+  job.title = "Fine-tuning of a classifier";
   job.append = [this](int64_t row, TaskBatch& batch) {
     append(training_.rows[static_cast<size_t>(row)], batch);
   };
   if (labels_.is_regression()) job.settings.emplace_back("problem_type", kRegression);
-  job.evaluate = [this] { return scores(); };
+  job.evaluate = [this](const infer::RunControls& controls) { return scores(controls); };
   return job;
 }
 
 /// The scores under the names that the log and the pictures of fine-tuning show.
-runlog::Scores ClassificationRun::scores() {
-  const ClassificationResult result = evaluate();
+runlog::Scores ClassificationRun::scores(const infer::RunControls& controls) {
+  const ClassificationResult result = evaluate(controls);
   if (result.regression) return {{"spearman", result.spearman}, {"pearson", result.pearson}};
   runlog::Scores scores = {{"matthews", result.matthews}, {"F1", result.f1}};
   if (result.numeric) scores.emplace_back("pearson", result.pearson);
@@ -201,7 +205,8 @@ void ClassificationRun::save() const {
   save_classifier(options_.output_dir, bert::ModelClass::kClassification, head, *model_);
 }
 
-std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::LabelledTexts& file) {
+std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::LabelledTexts& file,
+                                                               const infer::RunControls& controls) {
   if (!classify_) {
     classify_ = std::make_unique<infer::ClassifyTask>(
         *model_, infer::ClassifySettings{.max_tokens = options_.max_seq_length,
@@ -212,7 +217,7 @@ std::vector<infer::ClassifyResult> ClassificationRun::classify(const tasks::Labe
   for (const tasks::LabelledText& row : file.rows) {
     requests.push_back({.text = row.text, .pair = file.pair_of(row)});
   }
-  return classify_->run(requests, world_);
+  return classify_->run(requests, world_, controls);
 }
 
 tasks::LabelledTexts ClassificationRun::read_evaluation() const {
@@ -233,14 +238,14 @@ tasks::LabelledTexts ClassificationRun::read_evaluation() const {
   return file;
 }
 
-ClassificationResult ClassificationRun::evaluate() {
+ClassificationResult ClassificationRun::evaluate(const infer::RunControls& controls) {
   if (problem_ == infer::ProblemType::kMultiLabel) {
     fail(
         "--eval-file: the model's config says multi_label_classification; only classifiers with "
         "one label for each text and regression are evaluated");
   }
   const tasks::LabelledTexts file = read_evaluation();
-  const std::vector<infer::ClassifyResult> found = classify(file);
+  const std::vector<infer::ClassifyResult> found = classify(file, controls);
   if (!world_.leads()) return {};
   std::vector<double> numbers;
   std::vector<double> true_numbers;

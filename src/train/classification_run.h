@@ -56,7 +56,7 @@ class ClassificationRun {
   /// when `stop` was set: the same command then continues.
   RunEnd train(const std::atomic<bool>& stop);
   /// All ranks call it; rank 0 has the result. Throws Error for a multi-label classifier.
-  ClassificationResult evaluate();
+  ClassificationResult evaluate(const infer::RunControls& controls = {});
   /// Writes predictions.tsv in the output folder: the number of the row in its file, the prediction
   /// and its probability. With several labels these are the labels of at least 0.5 with commas
   /// between them; a regression has its value and no probability.
@@ -72,10 +72,11 @@ class ClassificationRun {
   void append(const tasks::LabelledText& row, TaskBatch& batch) const;
   FineTuningJob job();
   void save() const;
-  runlog::Scores scores();
+  runlog::Scores scores(const infer::RunControls& controls);
   tasks::LabelledTexts read_evaluation() const;
   /// The result of each row of a file, on rank 0.
-  std::vector<infer::ClassifyResult> classify(const tasks::LabelledTexts& file);
+  std::vector<infer::ClassifyResult> classify(const tasks::LabelledTexts& file,
+                                              const infer::RunControls& controls = {});
 
   ClassificationOptions options_;
   std::shared_ptr<const infer::ModelDefinition> definition_;

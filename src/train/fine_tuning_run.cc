@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "core/error.h"
 #include "runlog/quantity_format.h"
+#include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
 #include "train/run_report.h"
@@ -58,7 +60,13 @@ FineTuningRun::FineTuningRun(const FineTuningJob& job, Device& device,
   settings.parts = parts_ / world.ranks();
   settings.max_sequences = std::min(job_.micro_batch / parts_, job_.rows);
   settings.max_tokens = settings.max_sequences * job_.max_tokens_a_row;
-  trainer_ = std::make_unique<FineTuningTrainer>(device, parameters, model, settings, world);
+  try {
+    trainer_ = std::make_unique<FineTuningTrainer>(device, parameters, model, settings, world);
+  } catch (const OutOfMemory& error) {
+    throw advise(error, {.batch = job_.micro_batch * job_.accumulation / world.ranks(),
+                         .accumulation = job_.accumulation,
+                         .recompute = settings.recompute});
+  }
   start(agree_on_start(world_, job_.settings, [this] { return plan(); }));
 }
 
@@ -111,7 +119,7 @@ void FineTuningRun::open_log() {
 }
 
 /// Throws Error when the disk has no room for the state.
-void FineTuningRun::report_start() const {
+void FineTuningRun::report_start() {
   RunStart start;
   start.config = job_.config;
   start.device = &device_;
@@ -126,7 +134,28 @@ void FineTuningRun::report_start() const {
   start.folder = job_.folder;
   start.checkpoint_bytes = job_.keep_state ? checkpoint_bytes(start.parameters) : 0;
   check_room(start);
-  for (const std::string& line : start_lines(start)) spdlog::info("{}", line);
+  start_lines_ = start_lines(start);
+  for (const std::string& line : start_lines_) spdlog::info("{}", line);
+}
+
+void FineTuningRun::report_end(std::vector<std::string> written, const std::string& next) const {
+  if (!world_.leads()) return;
+  for (const std::string& path : log_.history_files()) written.push_back(path);
+  const std::vector<std::string> lines = end_lines({.steps = updates_done_here_,
+                                                    .seconds = seconds_,
+                                                    .first_loss = first_loss_,
+                                                    .last_loss = final_loss_,
+                                                    .evaluation = last_evaluation_,
+                                                    .written = std::move(written),
+                                                    .next = next});
+  runlog::RunReportPage page{.title = job_.title,
+                             .subtitle = "",
+                             .lines = start_lines_,
+                             .picture = "",
+                             .tables = {settings_table(job_.settings)}};
+  page.lines.insert(page.lines.end(), lines.begin(), lines.end());
+  log_.report(page);
+  for (const std::string& line : lines) spdlog::info("{}", line);
 }
 
 bool FineTuningRun::finished() const {
@@ -151,7 +180,7 @@ RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
   while (!finished() && !stopped) {
     if (micro_batches_ - first == job_.timed_from) begin_ = runlog::wall_now();
     world_.vote(stop);
-    micro_batch();
+    micro_batch(stop);
     stopped = asked_to_stop(stop);
   }
   log_.finish();
@@ -163,7 +192,7 @@ RunEnd FineTuningRun::run(const std::atomic<bool>& stop) {
   return RunEnd::kStopped;
 }
 
-void FineTuningRun::micro_batch() {
+void FineTuningRun::micro_batch(const std::atomic<bool>& stop) {
   world_.at(updates_ + 1, comm::Stage::kCompute);
   if (ordered_ != epoch()) {
     ordered_ = epoch();
@@ -191,7 +220,7 @@ void FineTuningRun::micro_batch() {
   ++micro_batches_;
   if ((step + 1) % job_.accumulation == 0) update();
   if (job_.log_freq > 0 && step % job_.log_freq == 0) log_losses(of_epoch);
-  if (resumable_at_ == micro_batches_) after_update(of_epoch);
+  if (resumable_at_ == micro_batches_) after_update(of_epoch, stop);
 }
 
 void FineTuningRun::update() {
@@ -208,12 +237,12 @@ void FineTuningRun::update() {
 }
 
 /// What is due once an update is logged.
-void FineTuningRun::after_update(int64_t epoch) {
+void FineTuningRun::after_update(int64_t epoch, const std::atomic<bool>& stop) {
   const int64_t check = job_.weight_check_interval;
   if (check > 0 && (finished() || updates_ % check == 0)) {
     check_same_weights(world_, parameters_, updates_);
   }
-  if (job_.eval_steps > 0 && updates_ % job_.eval_steps == 0) evaluate(epoch);
+  if (job_.eval_steps > 0 && updates_ % job_.eval_steps == 0) evaluate(epoch, stop);
   if (job_.save_steps > 0 && updates_ % job_.save_steps == 0) save();
 }
 
@@ -246,8 +275,15 @@ void FineTuningRun::log_losses(int64_t epoch) {
   log_.averages(epoch, updates_, {{"step_loss", final_loss_}, {"learning_rate", rate_}});
 }
 
-void FineTuningRun::evaluate(int64_t epoch) {
-  const runlog::Scores scores = job_.evaluate();
+/// A request to stop ends the evaluation without a result.
+void FineTuningRun::evaluate(int64_t epoch, const std::atomic<bool>& stop) {
+  runlog::Scores scores;
+  try {
+    scores = job_.evaluate({.stop = &stop});
+  } catch (const infer::Stopped&) {
+    spdlog::info("update {}: the evaluation is left out, as the run is asked to stop", updates_);
+    return;
+  }
   if (!world_.leads()) return;
   std::string line;
   for (const auto& [name, value] : scores) {

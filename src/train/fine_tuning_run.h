@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "infer/window_runner.h"
 #include "optim/schedule.h"
 #include "runlog/clock.h"
 #include "runlog/run_log.h"
@@ -40,6 +41,7 @@ struct FineTuningJob {
 
   std::string folder;                    ///< of the output
   std::string rows_name = "rows";        ///< what the data count: "windows"
+  std::string title = "Fine-tuning";     ///< of report.html
   const bert::Config* config = nullptr;  ///< of the model, for the lines at the start
   int64_t save_steps = 0;             ///< updates between saves of the state; 0: when stopped alone
   int64_t weight_check_interval = 0;  ///< updates between comparisons of ranks' weights; 0: never
@@ -48,8 +50,8 @@ struct FineTuningJob {
   bool progress = true;
 
   int64_t eval_steps = 0;  ///< updates between evaluations; 0: none
-  /// All ranks call it. Rank 0 uses the result.
-  std::function<runlog::Scores()> evaluate;
+  /// All ranks call it. Rank 0 uses the result. It may throw infer::Stopped.
+  std::function<runlog::Scores(const infer::RunControls&)> evaluate;
 
   int64_t log_freq = 0;    ///< micro-batches between log lines; 0: none
   int64_t timed_from = 0;  ///< micro-batches that the time leaves out
@@ -70,12 +72,6 @@ class FineTuningRun {
 
   /// The mean loss since the last log line, or in that line where no loss followed it.
   double final_loss() const { return final_loss_; }
-  /// The loss of the first update of this start.
-  double first_loss() const { return first_loss_; }
-  /// Updates of this start.
-  int64_t updates_done() const { return updates_done_here_; }
-  /// The last evaluation in words; empty where there was none.
-  const std::string& last_evaluation() const { return last_evaluation_; }
   /// Duration of the steps that are timed.
   double seconds() const { return seconds_; }
   int64_t updates() const { return updates_; }
@@ -86,22 +82,25 @@ class FineTuningRun {
   static bool has_state(const std::string& folder);
   /// Removes the saved state. The model is written, so that there is nothing to continue.
   void discard_state() const;
+  /// Rank 0 says what was trained and written, and the next command, and writes report.html.
+  /// `written` are the paths of the model.
+  void report_end(std::vector<std::string> written, const std::string& next) const;
 
  private:
   StartPlan plan() const;
   void start(const StartPlan& plan);
   void open_log();
-  void report_start() const;
+  void report_start();
   int64_t last_update() const;
   bool finished() const;
   bool asked_to_stop(const std::atomic<bool>& stop);
-  void micro_batch();
+  void micro_batch(const std::atomic<bool>& stop);
   void update();
   void take_losses();
   void guard_finite(bool finite);
-  void after_update(int64_t epoch);
+  void after_update(int64_t epoch, const std::atomic<bool>& stop);
   void log_losses(int64_t epoch);
-  void evaluate(int64_t epoch);
+  void evaluate(int64_t epoch, const std::atomic<bool>& stop);
   void save();
   void write_state();
   int64_t epoch() const { return micro_batches_ / micro_batches_an_epoch_; }
@@ -126,10 +125,11 @@ class FineTuningRun {
   int64_t skipped_in_a_row_ = 0;
   double rate_ = 0;
   double last_loss_ = 0;
-  double first_loss_ = 0;
+  double first_loss_ = 0;  ///< of the first update of this start
   double final_loss_ = 0;
-  int64_t updates_done_here_ = 0;
-  std::string last_evaluation_;
+  int64_t updates_done_here_ = 0;  ///< since this start
+  std::string last_evaluation_;    ///< in words; empty where there was none
+  std::vector<std::string> start_lines_;
   double loss_sum_ = 0;  ///< since the last log line
   int64_t loss_count_ = 0;
   int64_t tokens_ = 0;  ///< since the last update

@@ -37,8 +37,9 @@ struct PretrainingOptions {
   optim::OptimizerKind optimizer = optim::OptimizerKind::kLamb;
   bert::InitStyle init = bert::InitStyle::kRecipe;
   bool bf16 = false;
-  bool checkpoint_activations = false;  ///< run layers again in the backward pass
-  std::optional<bool> packed;           ///< absent: as the shards are
+  bool checkpoint_activations = false;    ///< run layers again in the backward pass
+  std::optional<int64_t> max_seq_length;  ///< of the shards' rows, as the user expects it
+  std::optional<bool> packed;             ///< absent: as the shards are
 
   bool resume_from_checkpoint = false;
   int64_t resume_step = -1;

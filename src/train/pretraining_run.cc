@@ -16,7 +16,9 @@
 #include "io/atomic_folder.h"
 #include "io/text_file.h"
 #include "runlog/quantity_format.h"
+#include "train/filled_samples.h"
 #include "train/label_counts.h"
+#include "train/option_checks.h"
 
 namespace bertha::train {
 namespace {
@@ -108,6 +110,10 @@ void PretrainingRun::open_data() {
   const dataset::LoaderOptions settings = loader_options(options_, config_, world_);
   loader_ = std::make_unique<dataset::PretrainingLoader>(shards_, settings);
   settle_packing();
+  if (options_.max_seq_length.value_or(loader_->max_seq_length()) != loader_->max_seq_length()) {
+    spdlog::warn("--max-seq-length {}: the rows of {} have {} tokens, and are taken as they are",
+                 *options_.max_seq_length, options_.input_dir, loader_->max_seq_length());
+  }
   loader_->set_turn(options_.gradient_accumulation_steps);
   if (!loader_->packed() && loader_->max_seq_length() > config_.max_tokens()) {
     fail("{}: rows of {} tokens do not fit max_position_embeddings {} of {}", options_.input_dir,
@@ -172,7 +178,14 @@ void PretrainingRun::build(Device& device) {
   settings.limits = {.tokens = rows * length,
                      .sequences = rows * sequences,
                      .masked = rows * std::min(masked, length)};
-  trainer_ = std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings, world_);
+  try {
+    trainer_ =
+        std::make_unique<PretrainingTrainer>(device, config_, *parameters_, settings, world_);
+  } catch (const OutOfMemory& error) {
+    throw advise(error, {.batch = options_.train_batch_size,
+                         .accumulation = options_.gradient_accumulation_steps,
+                         .recompute = options_.checkpoint_activations});
+  }
 }
 
 void PretrainingRun::start() {
@@ -539,10 +552,11 @@ void PretrainingRun::report_start() {
   start.folder = options_.output_dir;
   start.checkpoint_bytes = options_.skip_checkpoint ? 0 : checkpoint_bytes(parameters);
   check_room(start);
-  for (const std::string& line : start_lines(start)) spdlog::info("{}", line);
+  start_lines_ = start_lines(start);
+  for (const std::string& line : start_lines_) spdlog::info("{}", line);
 }
 
-void PretrainingRun::report_end(double seconds, bool stopped) const {
+void PretrainingRun::report_end(double seconds, bool stopped) {
   const std::string& folder = options_.output_dir;
   RunSummary summary = {.steps = steps_done_here_,
                         .seconds = seconds,
@@ -554,13 +568,37 @@ void PretrainingRun::report_end(double seconds, bool stopped) const {
   if (saved_step_ == step_) summary.written.push_back(folder + "/" + record_.written.back());
   for (const std::string& path : log_.history_files()) summary.written.push_back(path);
   summary.written.push_back(options_.json_summary);
-  if (!stopped)
+  if (!stopped) {
     summary.next =
         vocabulary_.empty()
             ? fmt::format("bertha inspect {}", folder)
             : fmt::format("bertha fill --init-checkpoint={} \"Paris is the [MASK] of France.\"",
                           folder);
+  }
+  write_report(summary, stopped);
   for (const std::string& line : end_lines(summary)) spdlog::info("{}", line);
+}
+
+/// report.html. The words that the model fills in come from held-out data where there are any.
+void PretrainingRun::write_report(const RunSummary& summary, bool stopped) {
+  runlog::RunReportPage page;
+  page.title = options_.phase2 ? "Pre-training, phase 2" : "Pre-training, phase 1";
+  page.lines = start_lines_;
+  for (const std::string& line : end_lines(summary)) page.lines.push_back(line);
+  page.lines.push_back(fmt::format(
+      "speed: {:.1f} sequences a second",
+      static_cast<double>(rows_trained_) * sequences_a_row_ / std::max(summary.seconds, 1e-9)));
+  if (!stopped && !vocabulary_.empty() && saved_step_ == step_) {
+    dataset::PretrainingLoader& data = held_out_ ? *held_out_ : *loader_;
+    data.seek(0);
+    try {
+      page.tables.push_back(filled_samples(options_.output_dir, *device_, data.next()));
+    } catch (const Error& error) {
+      spdlog::warn("the report has no words filled in: {}", error.what());
+    }
+  }
+  page.tables.push_back(settings_table(record_.settings));
+  log_.report(page);
 }
 
 }  // namespace bertha::train

@@ -68,7 +68,8 @@ class PretrainingRun {
   void evaluate(const std::atomic<bool>& stop);
   void finish(bool stopped);
   void report_start();
-  void report_end(double seconds, bool stopped) const;
+  void report_end(double seconds, bool stopped);
+  void write_report(const RunSummary& summary, bool stopped);
 
   PretrainingOptions options_;
   Device* device_;
@@ -104,6 +105,7 @@ class PretrainingRun {
   double last_loss_ = 0;                                            ///< of a micro-batch
   double first_loss_ = 0;                                           ///< of this start's first step
   std::string last_evaluation_;                                     ///< in words
+  std::vector<std::string> start_lines_;                            ///< as report_start() said them
   double average_loss_ = std::numeric_limits<double>::quiet_NaN();  ///< as logged last
   runlog::WallTime run_start_;
   runlog::WallTime training_start_;

@@ -70,6 +70,14 @@ void check_room(const RunStart& start) {
       start.folder, format_bytes(wanted), format_bytes(space));
 }
 
+runlog::ReportTable settings_table(const Settings& settings) {
+  runlog::ReportTable table{.title = "Settings", .header = {}, .rows = {}};
+  for (const auto& [name, value] : settings) {
+    if (value.find('\n') == std::string::npos) table.rows.push_back({name, value});
+  }
+  return table;
+}
+
 std::vector<std::string> end_lines(const RunSummary& summary) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("trained {} steps in {}: loss {:.3f} at first, {:.3f} at last{}",

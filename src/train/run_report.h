@@ -10,6 +10,8 @@
 
 #include "bert/config.h"
 #include "core/device.h"
+#include "runlog/run_report_page.h"
+#include "train/checkpoint.h"
 
 namespace bertha::train {
 
@@ -52,5 +54,9 @@ struct RunSummary {
 
 /// Three lines: what was learned, what was written, and the next command.
 std::vector<std::string> end_lines(const RunSummary& summary);
+
+/// The settings of a run as a table of its page. Values of several lines, as a config is, are left
+/// to their files.
+runlog::ReportTable settings_table(const Settings& settings);
 
 }  // namespace bertha::train

@@ -15,7 +15,6 @@
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
-#include "train/run_report.h"
 
 namespace bertha::train {
 namespace {
@@ -145,7 +144,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   if (end == RunEnd::kStopped) return false;
   if (!options_.skip_checkpoint) save();
   training.discard_state();
-  if (world_.leads()) report_end(training);
+  report_end(training);
   return true;
 }
 
@@ -218,13 +217,14 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   job.trainer.optimizer.zero = o.zero;
   job.settings = settings_of(features);
   job.folder = o.output_dir;
+  job.title = "Fine-tuning on SQuAD";
   job.save_steps = o.save_steps;
   job.weight_check_interval = o.weight_check_interval;
   job.keep_state = !o.skip_checkpoint;
   job.tensorboard_dir = o.tensorboard_dir;
   job.progress = o.progress;
   job.eval_steps = o.eval_steps;
-  job.evaluate = [this] { return evaluate(); };
+  job.evaluate = [this](const infer::RunControls& controls) { return evaluate(controls); };
   job.log_freq = o.log_freq;
   job.timed_from = o.throughput_warmup_steps;
   warn_of_idle_updates(job);
@@ -259,20 +259,10 @@ void SquadRun::summarize_training(const FineTuningRun& training, int64_t windows
 
 void SquadRun::report_end(const FineTuningRun& training) const {
   const std::string& folder = options_.output_dir;
-  RunSummary summary = {.steps = training.updates_done(),
-                        .seconds = training.seconds(),
-                        .first_loss = training.first_loss(),
-                        .last_loss = training.final_loss(),
-                        .evaluation = training.last_evaluation(),
-                        .written = {},
-                        .next = {}};
-  if (!options_.skip_checkpoint) {
-    summary.written.push_back(folder + "/model.safetensors");
-    summary.written.push_back(folder + "/pytorch_model.bin");
-    summary.next = fmt::format("bertha ask --init-checkpoint={} --question … --passage …", folder);
-  }
-  for (const std::string& path : log_.history_files()) summary.written.push_back(path);
-  for (const std::string& line : end_lines(summary)) spdlog::info("{}", line);
+  if (options_.skip_checkpoint) return training.report_end({}, "");
+  training.report_end(
+      {folder + "/model.safetensors", folder + "/pytorch_model.bin"},
+      fmt::format("bertha ask --init-checkpoint={} --question … --passage …", folder));
 }
 
 void SquadRun::save() {
@@ -292,23 +282,23 @@ SquadRun::Questions::Questions(tasks::SquadFile read, const text::Tokenizer& tok
   if (features.windows().empty()) fail("{}: no question to answer", file.path);
 }
 
-std::vector<tasks::QuestionAnswers> SquadRun::answers_to(
-    const Questions& questions, const std::function<void(int64_t)>& after_batch) {
+std::vector<tasks::QuestionAnswers> SquadRun::answers_to(const Questions& questions,
+                                                         const infer::RunControls& controls) {
   if (!answer_) {
     answer_ = std::make_unique<infer::AnswerTask>(
         *model_, infer::AnswerSettings{.features = options_.features,
                                        .answers = options_.answers,
                                        .batch_windows = options_.predict_batch_size});
   }
-  return answer_->run(questions.features, after_batch, world_);
+  return answer_->run(questions.features, world_, controls);
 }
 
-runlog::Scores SquadRun::evaluate() {
+runlog::Scores SquadRun::evaluate(const infer::RunControls& controls) {
   if (!evaluation_) {
     evaluation_ = std::make_unique<Questions>(
         read_some(options_.eval_file, options_.eval_questions), tokenizer(), options_);
   }
-  const std::vector<tasks::QuestionAnswers> answers = answers_to(*evaluation_, {});
+  const std::vector<tasks::QuestionAnswers> answers = answers_to(*evaluation_, controls);
   if (!world_.leads()) return {};
   const tasks::SquadScores scores =
       tasks::score_squad(evaluation_->file, by_id(answers), options_.answers.version_2);
@@ -326,17 +316,20 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
   log_.parameter("sample_number", int64_t{0});
   int64_t marks = 1;  // the log gets a record for every 1000 windows
   const runlog::WallTime start = runlog::wall_now();
-  const std::vector<tasks::QuestionAnswers> answers = answers_to(questions, [&](int64_t done) {
+  const auto log_marks = [&](int64_t done) {
     for (; marks * 1000 <= done; ++marks) log_.parameter("sample_number", marks * 1000);
-    if (stop) {
-      fail("stopped by a signal while answering {}: there are no predictions{}",
-           options_.predict_file,
-           options_.train_file.empty() || options_.skip_checkpoint
-               ? ""
-               : "; the fine-tuned model is in " + options_.output_dir +
-                     ", --init-checkpoint takes it without --do-train");
-    }
-  });
+  };
+  std::vector<tasks::QuestionAnswers> answers;
+  try {
+    answers = answers_to(questions, {.after_batch = log_marks, .stop = &stop});
+  } catch (const infer::Stopped&) {
+    fail("stopped by a signal while answering {}: there are no predictions{}",
+         options_.predict_file,
+         options_.train_file.empty() || options_.skip_checkpoint
+             ? ""
+             : "; the fine-tuned model is in " + options_.output_dir +
+                   ", --init-checkpoint takes it without --do-train");
+  }
   const double seconds = runlog::seconds_between(start, runlog::wall_now());
   if (!world_.leads()) return;
   io::write_file(options_.output_dir + "/predictions.json", tasks::predictions_json(answers));

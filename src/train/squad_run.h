@@ -103,8 +103,8 @@ class SquadRun {
   void summarize_training(const FineTuningRun& training, int64_t windows);
   void save();
   std::vector<tasks::QuestionAnswers> answers_to(const Questions& questions,
-                                                 const std::function<void(int64_t)>& after_batch);
-  runlog::Scores evaluate();
+                                                 const infer::RunControls& controls);
+  runlog::Scores evaluate(const infer::RunControls& controls);
   void predict(const std::atomic<bool>& stop);
   void score(const tasks::SquadFile& gold, const std::vector<tasks::QuestionAnswers>& answers);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "core/error.h"
 #include "io/weights/checkpoint_names.h"
@@ -67,6 +68,36 @@ StartPlan start_phase2(const PretrainingOptions& options, Found found) {
   return plan;
 }
 
+/// The setting max_steps of the checkpoint's run, where this command asks for more steps and
+/// differs in nothing else.
+std::optional<std::string> steps_before(const Settings& here, Settings there) {
+  const auto steps = std::ranges::find(there, "max_steps", &Settings::value_type::first);
+  if (steps == there.end()) return std::nullopt;
+  const std::string before = steps->second;
+  const std::string now = setting(here, "max_steps");
+  if (std::pair(before.size(), before) >= std::pair(now.size(), now)) return std::nullopt;
+  steps->second = now;
+  if (!describe_differences(here, there).empty()) return std::nullopt;
+  return before;
+}
+
+/// This very command goes on, or the same one with a larger --max_steps.
+StartPlan continue_run(Found found, const Settings& settings,
+                       const std::optional<std::string>& before) {
+  StartPlan plan;
+  plan.kind = StartKind::kContinue;
+  plan.path = found.path;
+  plan.step = found.state.step;
+  plan.state = std::move(found.state);
+  if (!before) return plan;
+  plan.state.run->settings = settings;
+  plan.warnings.push_back(
+      fmt::format("--max-steps is {}, and was {}: the run goes on after step {}, and its learning "
+                  "rate follows the longer schedule from there",
+                  setting(settings, "max_steps"), *before, plan.step));
+  return plan;
+}
+
 /// --resume_from_checkpoint with a checkpoint that this command did not write: the recipe's way.
 StartPlan resume_other(const PretrainingOptions& options, Found found,
                        const std::string& differences) {
@@ -110,11 +141,10 @@ StartPlan plan_start(const PretrainingOptions& options, const Settings& settings
   std::optional<Found> found = newest_whole(options, warnings);
   const std::string differences =
       found && found->state.run ? describe_differences(settings, found->state.run->settings) : "";
-  if (found && found->state.run && differences.empty()) {
-    plan.kind = StartKind::kContinue;
-    plan.path = found->path;
-    plan.step = found->state.step;
-    plan.state = std::move(found->state);
+  const std::optional<std::string> before =
+      found && found->state.run ? steps_before(settings, found->state.run->settings) : std::nullopt;
+  if (found && found->state.run && (differences.empty() || before)) {
+    plan = continue_run(std::move(*found), settings, before);
   } else if (options.init_checkpoint && !found) {
     plan.kind = StartKind::kInitial;
     plan.path = *options.init_checkpoint;

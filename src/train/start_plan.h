@@ -12,7 +12,7 @@ namespace bertha::train {
 enum class StartKind : uint8_t {
   kFresh,      ///< new weights
   kInitial,    ///< weights (and moments, if any) of --init_checkpoint, step 0
-  kContinue,   ///< this very command, exactly where it stopped
+  kContinue,   ///< this very command, exactly where it stopped; --max_steps may have grown
   kPhase2,     ///< phase 2 from the last checkpoint of phase 1
   kOtherOrder  ///< --resume_from_checkpoint with another program's or another command's checkpoint
 };

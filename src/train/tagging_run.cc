@@ -166,6 +166,9 @@ RunEnd TaggingRun::train(const std::atomic<bool>& stop) {
                     {.labels = labels_}, *model_);
   }
   training.discard_state();
+  training.report_end({options_.output_dir + "/model.safetensors"},
+                      fmt::format("bertha tag --checkpoint={} --predict-file=… --output-dir=…",
+                                  options_.output_dir));
   return RunEnd::kFinished;
 }
 
@@ -176,13 +179,13 @@ FineTuningJob TaggingRun::job() {
     append(windows_[static_cast<size_t>(row)], batch);
   };
   job.labels_of = [this](int64_t row) { return labels_in(windows_[static_cast<size_t>(row)]); };
-  job.evaluate = [this] { return scores(); };
+  job.evaluate = [this](const infer::RunControls& controls) { return scores(controls); };
   return job;
 }
 
 /// The scores under the names that the log and the pictures of fine-tuning show.
-runlog::Scores TaggingRun::scores() {
-  const tasks::SpanScores scores = evaluate().scores;
+runlog::Scores TaggingRun::scores(const infer::RunControls& controls) {
+  const tasks::SpanScores scores = evaluate(controls).scores;
   return {{"accuracy", scores.accuracy},
           {"precision", scores.all.precision()},
           {"recall", scores.all.recall()},
@@ -199,9 +202,10 @@ infer::TagTask& TaggingRun::task() {
   return *task_;
 }
 
-std::vector<tasks::Labels> TaggingRun::predict(const Sentences& sentences) {
+std::vector<tasks::Labels> TaggingRun::predict(const Sentences& sentences,
+                                               const infer::RunControls& controls) {
   std::vector<tasks::Labels> predicted;
-  for (const infer::TagResult& result : task().run(sentences.tokens, world_)) {
+  for (const infer::TagResult& result : task().run(sentences.tokens, world_, controls)) {
     tasks::Labels& labels = predicted.emplace_back();
     for (const int64_t label : result.labels) {
       labels.push_back(labels_[static_cast<size_t>(label)]);
@@ -219,12 +223,12 @@ void TaggingRun::report_unknown_labels(const tasks::TaggedFile& file) const {
   }
 }
 
-TaggingResult TaggingRun::evaluate() {
+TaggingResult TaggingRun::evaluate(const infer::RunControls& controls) {
   Sentences sentences = read(options_.eval_file);
   sentences.file.require_labels();
   name_numbers(labels_, sentences.file);
   report_unknown_labels(sentences.file);
-  const std::vector<tasks::Labels> predicted = predict(sentences);
+  const std::vector<tasks::Labels> predicted = predict(sentences, controls);
   if (!world_.leads()) return {};
   std::vector<tasks::Labels> truth;
   for (tasks::TaggedSentence& sentence : sentences.file.sentences) {

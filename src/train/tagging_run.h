@@ -56,7 +56,7 @@ class TaggingRun {
   /// set: the same command then continues.
   RunEnd train(const std::atomic<bool>& stop);
   /// All ranks call it; rank 0 has the result.
-  TaggingResult evaluate();
+  TaggingResult evaluate(const infer::RunControls& controls = {});
   /// Writes the file to predict with a column more to predictions.conll, or predictions.jsonl, in
   /// the output folder. All ranks call it.
   void predict();
@@ -79,9 +79,10 @@ class TaggingRun {
   void append(const tasks::TagWindow& window, TaskBatch& batch) const;
   int64_t labels_in(const tasks::TagWindow& window) const;
   FineTuningJob job();
-  runlog::Scores scores();
+  runlog::Scores scores(const infer::RunControls& controls);
   infer::TagTask& task();
-  std::vector<tasks::Labels> predict(const Sentences& sentences);
+  std::vector<tasks::Labels> predict(const Sentences& sentences,
+                                     const infer::RunControls& controls = {});
   int32_t class_of(const std::string& label) const;
   const bert::Config& config() const { return definition_->config(); }
   const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }

@@ -16,6 +16,7 @@
 #include "cli/help_text.h"
 #include "cli/manual_page.h"
 #include "cli/options.h"
+#include "cli/reference_page.h"
 #include "program.h"
 #include "support/files.h"
 
@@ -247,6 +248,12 @@ TEST(CommandList, AScriptOfTheRecipeIsAnsweredWithItsCommand) {
   EXPECT_EQ(error_of({"run_squad"}), "\"run_squad\" of the recipe is bertha squad here");
   EXPECT_EQ(error_of({"pack_pretraining_data_pytorch.py"}),
             "\"pack_pretraining_data_pytorch.py\" of the recipe is bertha prepare pack here");
+}
+
+TEST(CommandPages, TheReferenceIsThatOfTheTables) {
+  EXPECT_EQ(test::read_all(test::tests_path("../docs/reference/commands.md")),
+            reference_page(all_pages()))
+      << "bertha completion markdown > docs/reference/commands.md";
 }
 
 }  // namespace

@@ -251,6 +251,22 @@ TEST_F(PlanCommand, MeasureWritesAFileAndPlansWithIt) {
   std::filesystem::remove(file);
 }
 
+TEST_F(PlanCommand, TheCpuIsMeasuredAndPlannedFor) {
+  std::ofstream(path_) << R"({"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 32,
+      "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+      "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02})";
+  const std::vector<std::string> options = {"--card=cpu", "--micro_batch=4", "--max_seq_length=16",
+                                            "--max_predictions_per_seq=3", "--ranks=1"};
+  const auto json = plan_json(options);
+  EXPECT_EQ(json["card"], "this machine");
+  EXPECT_GT(json["micro_batch_seconds"], 0.0);
+  EXPECT_LT(json["memory"]["total_gb"], 0.2) << "a small model, and no driver of a GPU";
+  EXPECT_NE(plan(options).find("timed on this machine"), std::string::npos);
+  EXPECT_THROW(plan({"--card=cpu", "--measure=" + path_.string() + ".timing"}), Error);
+  testing::internal::GetCapturedStdout();
+}
+
 TEST_F(PlanCommand, UnknownLinksAndWrongNumbersAreRefused) {
   for (const char* wrong : {"--network=string", "--within=string", "--ranks=8,x", "--ranks=0",
                             "--ranks=", "--allreduce-dtype=fp8", "--ranks_a_node=0"}) {

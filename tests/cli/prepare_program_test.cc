@@ -486,7 +486,7 @@ TEST_F(PrepareProgram, DryRunNamesWrongOptionsAndStagesThatMayBeKept) {
   fs::remove_all(path("w/extracted"));
   const test::Outcome plan = run(all("w", {"--dry_run"}));
   expect_done(plan);
-  EXPECT_NE(plan.said.find("extract_wikicorpus_en: would run"), std::string::npos);
+  EXPECT_NE(plan.said.find("] extract: would run"), std::string::npos);
   EXPECT_NE(plan.said.find("would be skipped if the stages before make the same"),
             std::string::npos);
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/free_memory.h"
 #include "doctor/build_info.h"
 #include "doctor/device_facts.h"
 #include "doctor/folder_facts.h"

@@ -38,12 +38,12 @@ TEST(TrainingPlan, MemoryIsWhatTheTrainerAllocates) {
   train::TrainerSettings settings;
   settings.limits = {.tokens = 4 * 64, .sequences = 4, .masked = 4 * 10};
   const train::PretrainingTrainer trainer(device, job.config, store, settings);
-  const MemoryEstimate memory = estimate_memory(job, 1);
+  const MemoryEstimate memory = estimate_memory(job, find_datasheet("h100"), 1);
   EXPECT_NEAR(memory.parameters + memory.optimizer + memory.activations,
               1e-9 * static_cast<double>(device.allocated_bytes()), 1e-12);
   EXPECT_EQ(memory.activations, 1e-9 * static_cast<double>(trainer.arena_bytes()));
   EXPECT_EQ(memory.communication, 0);
-  EXPECT_GT(estimate_memory(job, 2).communication, 0);
+  EXPECT_GT(estimate_memory(job, find_datasheet("h100"), 2).communication, 0);
 }
 
 TEST(TrainingPlan, FlopsGrowWithTheSquareOfTheLengthInAttentionOnly) {

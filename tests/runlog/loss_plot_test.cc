@@ -76,7 +76,7 @@ Parsed parse(const std::string& svg) {
 LossPlot two_phases() {
   LossPlot plot;
   plot.title = "Loss <of> \"this\" & that";
-  LossCurve line{LossKind::kTotal, false, {}};
+  LossCurve line{LossKind::kTraining, false, {}};
   for (int step = 1; step <= 100; ++step) line.points.push_back({1.0 * step, 10.0 - 0.05 * step});
   plot.curves = {line, {LossKind::kMaskedWords, true, {{50, 7}, {100, 5}}}};
   plot.phases = {{"phase 1", 0, 80}, {"phase 2", 80, 100}};
@@ -89,24 +89,52 @@ TEST(LossSvg, PictureHasCurvesPhasesAndLegend) {
   EXPECT_EQ(picture.count.at("path.line"), 1);
   EXPECT_EQ(picture.count.at("circle.held"), 3) << "two points and one in the legend";
   EXPECT_EQ(picture.count.at("line.mark"), 1);
-  for (const char* text : {"Loss <of> \"this\" & that", "phase 1\n", "phase 2\n", "\ntotal\n",
-                           "masked words, held out\n", "step\n", "loss, nats\n", "\n5.000\n"}) {
+  for (const char* text :
+       {"Loss <of> \"this\" & that", "phase 1\n", "phase 2\n", "\ntraining loss\n",
+        "masked words, held out\n", "step\n", "loss, nats\n", "\n5.000\n"}) {
     EXPECT_NE(picture.text.find(text), std::string::npos) << text << " in\n" << picture.text;
   }
 }
 
 TEST(LossSvg, PointsStandAtTheirValuesOnBothAxes) {
   LossPlot plot;
-  plot.curves = {{LossKind::kTotal, false, {{0, 10}, {100, 5}, {200, 1}}}};
+  plot.curves = {{LossKind::kTraining, false, {{0, 10}, {100, 5}, {200, 1}}}};
   // The frame runs from 72 to 880 and, upwards, from 484 to 104; losses from 0 to 10.
   EXPECT_EQ(parse(loss_svg(plot)).paths.at(0), "M72.0 104.0L476.0 294.0L880.0 446.0");
   plot.log_axis = true;
   EXPECT_EQ(parse(loss_svg(plot)).paths.at(0), "M72.0 104.0L476.0 218.4L880.0 484.0");
 }
 
+TEST(LossSvg, ScoresStandOnAScaleOfTheirOwnWithTheirValues) {
+  LossPlot plot;
+  plot.curves = {{LossKind::kTraining, false, {{0, 10}, {200, 1}}}};
+  plot.scores = {.name = "F1", .points = {{100, 50}, {200, 88.25}}};
+  const std::string svg = loss_svg(plot);
+  const Parsed picture = parse(svg);
+  ASSERT_TRUE(picture.well_formed);
+  // Scores from 0 to 100 stand where losses from 0 to 10 do.
+  EXPECT_NE(svg.find("M476.0 294.0L880.0 148.7"), std::string::npos) << svg;
+  for (const char* text : {"\n50.0\n", "\n88.2\n", "\nF1, held out\n", "\ntraining loss\n"}) {
+    EXPECT_NE(picture.text.find(text), std::string::npos) << text << " in\n" << picture.text;
+  }
+}
+
+TEST(LossSvg, OfManyScoresTheFirstTheBestAndTheLastAreNamed) {
+  LossPlot plot;
+  plot.scores.name = "accuracy";
+  for (int i = 1; i <= 20; ++i)
+    plot.scores.points.push_back({1.0 * i, i == 7 ? 0.9 : 0.5 + 0.001 * i});
+  const Parsed picture = parse(loss_svg(plot));
+  ASSERT_TRUE(picture.well_formed);
+  EXPECT_EQ(picture.count.at("text.value"), 3);
+  for (const char* value : {"0.501", "0.900", "0.520"}) {
+    EXPECT_NE(picture.text.find(value), std::string::npos) << value;
+  }
+}
+
 TEST(LossSvg, LongCurveIsAveraged) {
   LossPlot plot;
-  LossCurve line{LossKind::kTotal, false, {}};
+  LossCurve line{LossKind::kTraining, false, {}};
   for (int step = 0; step < 100000; ++step) line.points.push_back({1.0 * step, 1.0 + step % 2});
   plot.curves = {line};
   const std::string svg = loss_svg(plot);
@@ -117,7 +145,7 @@ TEST(LossSvg, LongCurveIsAveraged) {
 TEST(LossSvg, LossThatIsNotFiniteLeavesAGap) {
   LossPlot plot;
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  plot.curves = {{LossKind::kTotal, false, {{1, 2}, {2, 2}, {3, nan}, {4, 1}, {5, 1}}}};
+  plot.curves = {{LossKind::kTraining, false, {{1, 2}, {2, 2}, {3, nan}, {4, 1}, {5, 1}}}};
   const Parsed picture = parse(loss_svg(plot));
   EXPECT_TRUE(picture.well_formed);
   EXPECT_EQ(picture.paths.size(), 2U);
@@ -130,7 +158,7 @@ TEST(LossSvg, EmptyAndFlatRunsAreDrawn) {
     plot.log_axis = log_axis;
     plot.curves.clear();
     EXPECT_TRUE(parse(loss_svg(plot)).well_formed);
-    plot.curves = {{LossKind::kTotal, false, {{1, 2}}}};
+    plot.curves = {{LossKind::kTraining, false, {{1, 2}}}};
     const std::string svg = loss_svg(plot);
     EXPECT_EQ(svg.find("nan"), std::string::npos);
     EXPECT_EQ(svg.find("inf"), std::string::npos);

@@ -134,7 +134,8 @@ TEST_F(RunLogTest, ResumedFineTuningDrawsTheLastScoreOfAnEvaluation) {
     log.evaluation(0, 5, {.step = 5, .loss = {}, .scores = {{"exact_match", 80.5}, {"F1", 88.2}}});
   }
   const std::string picture = test::read_all(file("loss.svg"));
-  EXPECT_NE(picture.find(">F1 88.2<"), std::string::npos);
+  EXPECT_NE(picture.find(">88.2<"), std::string::npos);
+  EXPECT_NE(picture.find(">F1, held out<"), std::string::npos);
   EXPECT_EQ(picture.find("exact_match"), std::string::npos);
   FineTuningLog log;
   open(log, 5);
@@ -162,8 +163,33 @@ TEST_F(RunLogTest, FineTuningKeepsTheCurveOfAPreTrainingInTheSameFolder) {
   EXPECT_TRUE(test::read_all(file("dllogger.json")).starts_with(records));
   EXPECT_NE(test::read_all(file("fine_tuning_losses.tsv")).find("2.5"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(file("fine_tuning_loss.svg")));
-  EXPECT_EQ(log.history_files(), (std::vector<std::string>{file("fine_tuning_losses.tsv"),
-                                                           file("fine_tuning_loss.svg")}));
+  EXPECT_EQ(log.history_files(),
+            (std::vector<std::string>{file("fine_tuning_losses.tsv"), file("fine_tuning_loss.svg"),
+                                      file("fine_tuning_report.html")}));
+}
+
+TEST_F(RunLogTest, TheReportHasThePictureTheEvaluationsAndWhatTheRunSays) {
+  FineTuningLog log;
+  open(log);
+  log.step({.step = 5}, {.step = 5, .loss = 1.5, .rate = 3e-5});
+  log.evaluation(0, 5, {.step = 5, .loss = {}, .scores = {{"exact_match", 80.5}, {"F1", 88.2}}});
+  log.report({.title = "Fine-tuning on <SQuAD>",
+              .subtitle = "",
+              .lines = {"data: a & b"},
+              .picture = "",
+              .tables = {{.title = "Settings", .header = {}, .rows = {{"seed", "42"}}},
+                         {.title = "Empty", .header = {"x"}, .rows = {}}}});
+  const std::string page = test::read_all(file("report.html"));
+  for (const char* text : {"<h1>Fine-tuning on &lt;SQuAD&gt;</h1>", "<p>data: a &amp; b</p>",
+                           "<svg ", "<h2>Evaluations", "<td>F1</td><td>88.2000</td>",
+                           "<td>exact_match</td><td>80.5000</td>", "<td>seed</td><td>42</td>"}) {
+    EXPECT_NE(page.find(text), std::string::npos) << text << " in\n" << page;
+  }
+  EXPECT_EQ(page.find("Empty"), std::string::npos) << "a table without rows";
+  // The page needs no network: its one address is the name of SVG's namespace.
+  for (const char* outside : {"<script", "<link", "@import", "url(", "src="}) {
+    EXPECT_EQ(page.find(outside), std::string::npos) << outside;
+  }
 }
 
 }  // namespace

@@ -222,6 +222,38 @@ TEST_F(PretrainingRunTest, AnotherCommandInAUsedFolderIsRejected) {
   EXPECT_EQ(checkpoints(), (Numbers{3}));
 }
 
+TEST_F(PretrainingRunTest, ALargerNumberOfStepsGoesOnWithTheSameData) {
+  PretrainingOptions first = options();
+  train(first);
+  PretrainingOptions more = options();
+  more.max_steps = 11;
+  train(more);
+  EXPECT_EQ(checkpoints(), (Numbers{6, 8, 11}));
+  const CheckpointState state = read_checkpoint_state(path("out/ckpt_11.pt"));
+  EXPECT_EQ(setting(state.run->settings, "max_steps"), "11");
+  EXPECT_EQ(state.run->rows_consumed, 11 * 6);
+  // The new steps are the same when they are done again from step 8.
+  const std::vector<float> end = state_of(path("out/ckpt_11.pt"));
+  std::filesystem::remove(path("out/ckpt_11.pt"));
+  train(more);
+  EXPECT_TRUE(state_of(path("out/ckpt_11.pt")) == end);
+  EXPECT_NE(error_of(first).find("max_steps is 8 here, 11 there"), std::string::npos)
+      << "fewer steps than before are another run";
+}
+
+TEST_F(PretrainingRunTest, AMicroBatchThatDoesNotFitInMemoryNamesTheStepsThatWould) {
+  PretrainingOptions large = options();
+  large.train_batch_size = int64_t{1} << 22;
+  large.gradient_accumulation_steps = 1;
+  const std::string error = error_of(large);
+  EXPECT_NE(error.find("GB more are needed"), std::string::npos) << error;
+  EXPECT_NE(error.find("micro-batches of 4194304 rows"), std::string::npos) << error;
+  const size_t at = error.find("--gradient-accumulation-steps=");
+  ASSERT_NE(at, std::string::npos) << error;
+  EXPECT_GT(std::stoll(error.substr(at + 30)), 1) << error;
+  EXPECT_FALSE(std::filesystem::exists(path("out")));
+}
+
 TEST_F(PretrainingRunTest, AnotherRunsLaterCheckpointsAreNotOverwritten) {
   train(options());
   const std::string before = test::read_all(path("out/ckpt_6.pt"));

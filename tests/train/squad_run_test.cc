@@ -208,7 +208,7 @@ TEST_F(SquadRunTest, EvaluatesWhileItTrains) {
   const std::string losses(io::MappedFile(o.output_dir + "/losses.tsv").text());
   EXPECT_NE(losses.find("\n30\tF1\t"), std::string::npos) << losses;
   const std::string picture(io::MappedFile(o.output_dir + "/loss.svg").text());
-  EXPECT_NE(picture.find(">F1 "), std::string::npos);
+  EXPECT_NE(picture.find(">F1, held out<"), std::string::npos);
   EXPECT_FALSE(std::filesystem::is_empty(folder() + "/events"));
 }
 

@@ -2,13 +2,13 @@
 
 #include <sys/mman.h>
 
-#include <cerrno>
 #include <cstring>
 #include <string>
 
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
 #include "core/error.h"
+#include "core/free_memory.h"
 #include "core/parallel_for.h"
 #include "core/profile.h"
 
@@ -23,6 +23,14 @@ void copy_from(const void* host, Out to) {
   parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
     std::memcpy(base + begin, from + begin, static_cast<size_t>(end - begin));
   });
+}
+
+/// The system promises memory that it does not have, and ends the process that touches it. A block
+/// of more than so many bytes is compared with what is free first.
+constexpr size_t kCheckedBytes = size_t{64} << 20;
+
+OutOfMemory out_of_memory(size_t size) {
+  return {"this machine's memory", static_cast<double>(size), free_memory().bytes};
 }
 
 }  // namespace
@@ -42,8 +50,11 @@ std::string CpuDevice::description() const {
 Buffer CpuDevice::allocate(int64_t size_bytes) {
   // Anonymous pages are zeroed, page-aligned and, where the system allows, huge.
   const auto size = static_cast<size_t>(align_up(size_bytes, 4096));
+  if (size > kCheckedBytes && static_cast<double>(size) > free_memory().bytes) {
+    throw out_of_memory(size);
+  }
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) fail("cannot have {} bytes of memory: {}", size, std::strerror(errno));
+  if (base == MAP_FAILED) throw out_of_memory(size);
   madvise(base, size, MADV_HUGEPAGE);
   return Buffer(this, static_cast<std::byte*>(base), size_bytes);
 }

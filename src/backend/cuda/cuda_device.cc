@@ -144,10 +144,7 @@ Buffer CudaDevice::allocate(int64_t size_bytes) {
     size_t free = 0;
     size_t total = 0;
     BERTHA_CUDA(cudaMemGetInfo(&free, &total));
-    fail(
-        "{}: {:.2f} GB more are needed, {:.2f} of {:.2f} GB are free; a smaller micro-batch or "
-        "--checkpoint-activations needs less",
-        state_->card.name, gigabytes(size), gigabytes(free), gigabytes(total));
+    throw OutOfMemory(state_->card.name, static_cast<double>(size), static_cast<double>(free));
   }
   check(status, "cudaMalloc");
   Buffer buffer(this, static_cast<std::byte*>(base), size_bytes);

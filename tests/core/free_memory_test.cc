@@ -1,0 +1,46 @@
+#include "core/free_memory.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+namespace bertha {
+namespace {
+
+TEST(FreeMemory, ReadsTheNumbersOfTheSystem) {
+  const std::optional<double> total = kilobytes_in("/proc/meminfo", "MemTotal");
+  ASSERT_TRUE(total.has_value());
+  EXPECT_GT(*total, 1 << 20);
+  EXPECT_FALSE(kilobytes_in("/proc/meminfo", "MemTota").has_value()) << "the whole name counts";
+  EXPECT_FALSE(kilobytes_in("/proc/no such file", "MemTotal").has_value());
+  const FreeMemory free = free_memory();
+  EXPECT_GT(free.bytes, 0);
+  EXPECT_LE(free.bytes, *total);
+}
+
+TEST(FreeMemory, ALimitOfTheProcessIsNamed) {
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_DATA, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = rlim_t{1} << 40;  // more than there is: the machine's memory is the limit
+  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &small), 0);
+  const FreeMemory roomy = free_memory();
+  const double data = kilobytes_in("/proc/self/status", "VmData").value_or(0);
+  small.rlim_cur = static_cast<rlim_t>(data) + (rlim_t{64} << 20);
+  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &small), 0);
+  const FreeMemory tight = free_memory();
+  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &before), 0);
+  EXPECT_NE(roomy.limit, "ulimit -d");
+  EXPECT_EQ(tight.limit, "ulimit -d");
+  EXPECT_EQ(tight.allowed_bytes, static_cast<double>(small.rlim_cur));
+  EXPECT_LE(tight.bytes, 65 << 20);
+}
+
+TEST(FreeMemory, TheErrorNamesTheDeviceAndBothNumbers) {
+  const OutOfMemory error("a device", 6.5e12, 21e9);
+  EXPECT_STREQ(error.what(), "a device: 6500.00 GB more are needed, 21.00 GB are free");
+  EXPECT_EQ(error.needed_bytes(), 6.5e12);
+  EXPECT_EQ(error.free_bytes(), 21e9);
+}
+
+}  // namespace
+}  // namespace bertha
