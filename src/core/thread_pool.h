@@ -32,7 +32,7 @@ class BlockBody {
   void (*call_)(const void*, int64_t);
 };
 
-class ThreadPool {
+class ThreadPool {  // NOLINT(clang-analyzer-optin.performance.Padding): groups of cache lines
  public:
   /// A pool of `threads` threads: the caller of run() and threads - 1 helpers, which start with the
   /// first loop.

@@ -329,6 +329,15 @@ void pack_operands(const GradientProduct<E>& product) {
   });
 }
 
+/// Brings rows of d_w into the caches while the tile before them is multiplied: its rows lie too
+/// far apart for the processor to foresee them.
+void fetch_ahead(const float* rows, int64_t count, int64_t columns, int64_t stride) {
+  constexpr int64_t kLine = 64 / sizeof(float);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t i = 0; i < columns; i += kLine) __builtin_prefetch(rows + row * stride + i, 1);
+  }
+}
+
 template <typename E>
 void multiply_gradient_block(const GradientProduct<E>& product, const Range& tiles,
                              const Range& panels) {
@@ -345,6 +354,9 @@ void multiply_gradient_block(const GradientProduct<E>& product, const Range& til
                                 .rows = std::min(k.shape.rows, rows - row),
                                 .panel = {.words = product.panel(panel), .depth = product.depth()},
                                 .sums = scratch.sums};
+      const int64_t next_rows = std::min(k.shape.rows, rows - row - k.shape.rows);
+      fetch_ahead(product.d_w + (row + k.shape.rows) * columns + column, next_rows,
+                  std::min(k.shape.columns, columns - column), columns);
       k.multiply_packed(tile);
       k.add_to_gradient({.sums = tile.sums,
                          .rows = tile.rows,
@@ -357,7 +369,7 @@ void multiply_gradient_block(const GradientProduct<E>& product, const Range& til
 }
 
 template <typename E>
-void run_backward_weights(const Tensor& d_y, const Tensor& x, float* d_w, Out scratch) {
+void run_backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w, Out scratch) {
   // Tiles of left operands that stay in the second-level cache.
   constexpr int64_t kTilesOfBlock = 48 / static_cast<int64_t>(sizeof(E));
   const int64_t tokens = x.dim(0);
@@ -366,7 +378,7 @@ void run_backward_weights(const Tensor& d_y, const Tensor& x, float* d_w, Out sc
     const GradientProduct<E> product = {
         .left = source_of<E>(d_y.rows(begin, count)),
         .right = source_of<E>(x.rows(begin, count)),
-        .d_w = d_w,
+        .d_w = cpu::data<float>(d_w),
         .scratch = reinterpret_cast<uint32_t*>(cpu::data<uint8_t>(scratch))};
     pack_operands(product);
     const int64_t tiles = product.row_tiles();
@@ -450,13 +462,13 @@ void multiply_backward_data(cpu::CpuDevice& device, const Tensor& d_y, const Ten
 }
 
 void multiply_backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w, Out scratch) {
-  auto* const sums = cpu::data<float>(d_w);
   if (runs_on_onednn(x.dtype())) {
-    cpu::add_weight_gradient_amx(amx_gradient(d_y, x, sums), cpu::data<uint8_t>(scratch));
+    cpu::add_weight_gradient_amx(amx_gradient(d_y, x, cpu::data<float>(d_w)),
+                                 cpu::data<uint8_t>(scratch));
   } else if (x.dtype() == DType::kF32) {
-    run_backward_weights<float>(d_y, x, sums, scratch);
+    run_backward_weights<float>(d_y, x, d_w, scratch);
   } else {
-    run_backward_weights<uint16_t>(d_y, x, sums, scratch);
+    run_backward_weights<uint16_t>(d_y, x, d_w, scratch);
   }
 }
 
