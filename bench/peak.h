@@ -14,7 +14,7 @@
 #include "core/context.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
-#include "ops/cpu/products.h"
+#include "ops/cpu/cpu_products.h"
 
 namespace bertha::bench {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// bf16 products by oneDNN, for processors with AMX; kernels of our own (ops/cpu/products.h) run all
-// others. No oneDNN type leaves this folder. A CpuDevice owns one MatrixProducts.
+// bf16 products by oneDNN, for processors with AMX; kernels of our own (ops/cpu/cpu_products.h) run
+// all others. No oneDNN type leaves this folder. A CpuDevice owns one MatrixProducts.
 //
 // A product is cut into blocks of tokens by panels of columns, which the thread pool runs. oneDNN
 // computes one block in each call, on one thread. Panels are packed once per change of the

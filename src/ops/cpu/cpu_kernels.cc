@@ -1,6 +1,6 @@
 #include "ops/cpu/cpu_kernels.h"
 
-#include "ops/cpu/products.h"
+#include "ops/cpu/cpu_products.h"
 #include "ops/partial_sums.h"
 
 namespace bertha::ops {

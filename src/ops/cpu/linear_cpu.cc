@@ -6,7 +6,7 @@
 #include "core/profile.h"
 #include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
-#include "ops/cpu/products.h"
+#include "ops/cpu/cpu_products.h"
 
 namespace bertha::ops {
 namespace {

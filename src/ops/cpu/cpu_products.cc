@@ -1,4 +1,4 @@
-#include "ops/cpu/products.h"
+#include "ops/cpu/cpu_products.h"
 
 #include <algorithm>
 
