@@ -200,6 +200,14 @@ void store_lanes(Floats value, E* to, int64_t lanes) {
   lanes == kWidth ? value.store(to) : value.store(to, lanes);
 }
 
+#if defined(__AVX512BF16__)
+/// Rounded by one instruction, which takes numbers below 2^-126 for 0.
+inline void store_lanes(Floats value, uint16_t* to, int64_t lanes) {
+  const auto mask = static_cast<__mmask16>((uint32_t{1} << lanes) - 1);
+  _mm256_mask_storeu_epi16(to, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value.v)));
+}
+#endif
+
 template <typename E, typename Activation>
 void finish(const ProductResult<E>& result) {
   for_vectors(result, [&](Floats sum, E* y, int64_t column, int64_t lanes) {
