@@ -35,7 +35,7 @@ double register_rate(ByteProducts how) {
   const ops::Int8Products& products = ops::products_of(how);
   const ops::Int8BlockShape shape = products.shape(1000);
   const double seconds = bench::shortest([&] {
-    parallel_ranges(thread_count(), 1, [&](int64_t, int64_t, int) {
+    parallel_items(thread_count(), [&](int64_t) {
       alignas(64) static thread_local uint8_t x[ops::kInt8TileRows * kDepth];
       alignas(64) static thread_local int8_t w[64 * kDepth];
       alignas(64) static thread_local int32_t sums[ops::kInt8BlockSums];
@@ -108,7 +108,7 @@ void print_row(const Product& product, int64_t tokens, ByteProducts how, double 
   fmt::print("{:14} {:5} {:9.0f} {:4.0f} % {:6.1f}", product.name, tokens, rate, 100 * rate / peak,
              static_cast<double>(product.inputs * product.channels) / seconds * 1e-9);
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
-    if (!cpu::MatrixProducts::supports(dtype)) continue;
+    if (!ops::has_products(dtype)) continue;
     bench::Operands operands(tokens, product.inputs, product.channels, dtype);
     fmt::print(" {:9.0f}", operands.forward());
   }

@@ -1,6 +1,6 @@
 // Speed of linear's matrix products at BERT-Base's sizes, compared with the speed that this machine
 // reached in the same run: for f32 a loop of fused multiply-adds in registers, for bf16 the best
-// square product of the library. Usage: ops_bench [tokens ...]
+// square product. Usage: ops_bench [tokens ...]
 
 #include <fmt/format.h>
 

@@ -1,8 +1,7 @@
 #pragma once
 
 // The best speed of this machine, measured in the same run as the values that are compared with it:
-// for f32 a loop of fused multiply-adds in registers, for bf16 the best square product of the
-// library.
+// for f32 a loop of fused multiply-adds in registers, for bf16 the best square product.
 
 #include <algorithm>
 #include <chrono>
@@ -12,10 +11,10 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/multiply_add_rate.h"
-#include "backend/cpu/onednn.h"
 #include "core/context.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
+#include "ops/cpu/cpu_products.h"
 
 namespace bertha::bench {
 
@@ -45,7 +44,7 @@ inline double measured_bandwidth() {
   const std::vector<float> b(kElements, 1.0F);
   const std::vector<float> c(kElements, 2.0F);
   const double seconds = shortest([&] {
-    parallel_ranges(kElements, 1 << 16, [&](int64_t begin, int64_t end, int) {
+    parallel_ranges(kElements, 1 << 16, [&](int64_t begin, int64_t end, int64_t) {
       for (int64_t i = begin; i < end; ++i) {
         a[static_cast<size_t>(i)] = b[static_cast<size_t>(i)] + c[static_cast<size_t>(i)];
       }
@@ -71,20 +70,21 @@ class Operands {
   Tensor x, w, y, d_x, d_w, b;
 
   double forward() {
-    return rate([&] { products().forward(x, w, b, cpu::Epilogue::kNone, out(y), 0); });
+    return rate([&] { ops::multiply_forward(device_, x, w, b, ops::Activation::kNone, out(y)); });
   }
   double backward_data() {
-    return rate([&] { products().backward_data(y, w, false, inout(d_x), 0); });
+    return rate([&] { ops::multiply_backward_data(device_, y, w, ops::Write::kSet, inout(d_x)); });
   }
   double backward_weights() {
-    return rate([&] { products().backward_weights(y, x, inout(d_w)); });
+    const Buffer scratch = device_.allocate(ops::weight_gradient_scratch(y, x));
+    const Tensor packed(&scratch, 0, DType::kU8, {scratch.size_bytes()});
+    return rate([&] { ops::multiply_backward_weights(y, x, inout(d_w), out(packed)); });
   }
 
  private:
   static int64_t bytes(int64_t tokens, int64_t inner, int64_t outer) {
     return 4 * (2 * tokens * inner + 2 * outer * inner + tokens * outer + outer) + 4096;
   }
-  cpu::MatrixProducts& products() { return device_.products(); }
   template <typename Body>
   double rate(const Body& body) {
     return flops_ / shortest(body) * 1e-9;

@@ -23,7 +23,7 @@ measure() {
   local name=$1 threads=$2 rows=$3
   shift 3
   # shellcheck disable=SC2086
-  OMP_WAIT_POLICY=passive "$@" env OMP_NUM_THREADS="$threads" "$bertha" plan \
+  "$@" env OMP_NUM_THREADS="$threads" "$bertha" plan \
     --config_file="$config" --micro_batch="$rows" --max_seq_length="${LENGTH:-128}" \
     --measure_steps="${STEPS:-3}" --ranks=1,2 --ranks_a_node=2 \
     --gradient_accumulation_steps="$accumulation" ${OPTIONS:-} --measure="$work/$name.$round" \

@@ -15,7 +15,7 @@ BERTHA_HOSTILE_DIR=$work/files "$build/test_cli" --gtest_filter='HostileFiles.*'
   exit 1
 }
 
-export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive  # the program restarts itself to set OMP_WAIT_POLICY
+export OMP_NUM_THREADS=1
 # Memory of a run that reads no file, to subtract.
 idle=$({ /usr/bin/time -f %M "$build/bertha" inspect /no/such/file > /dev/null; } 2>&1 | tail -1) || true
 calls='execve,execveat,fork,vfork,unlink,unlinkat,rmdir,rename,renameat,renameat2,socket,connect,bind'

@@ -13,10 +13,10 @@ namespace bertha::cli {
 namespace {
 
 constexpr std::array kCommands = {
-    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download, false},
-    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare, false},
+    Command{"download", "fetch Wikipedia, SQuAD and BERT weights", run_download},
+    Command{"prepare", "turn text into pre-training shards (HDF5)", run_prepare},
     Command{"vocab", "train a WordPiece vocabulary from text", run_vocab},
-    Command{"tokenize", "show how text becomes word pieces", run_tokenize, false},
+    Command{"tokenize", "show how text becomes word pieces", run_tokenize},
     Command{"pretrain", "pre-train BERT on shards, phase 1 and phase 2", run_pretrain},
     Command{"squad", "fine-tune, predict and score question answering", run_squad},
     Command{"ask", "answer a question about a passage", run_ask},
@@ -25,13 +25,13 @@ constexpr std::array kCommands = {
     Command{"fill", "predict the [MASK] of a sentence", run_fill},
     Command{"embed", "turn texts into vectors", run_embed},
     Command{"serve", "serve models over HTTP", run_serve},
-    Command{"load", "measure a server with requests at random times", run_load, false},
+    Command{"load", "measure a server with requests at random times", run_load},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
     Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},
-    Command{"k8s", "write manifests for Kubernetes", run_k8s, false},
+    Command{"k8s", "write manifests for Kubernetes", run_k8s},
     Command{"doctor", "show what this machine offers, and what will not work", run_doctor},
-    Command{"completion", "print completions for a shell, and manual pages", run_completion, false},
+    Command{"completion", "print completions for a shell, and manual pages", run_completion},
 };
 
 struct Replacement {

@@ -16,7 +16,6 @@ struct Command {
   std::string_view name;
   std::string_view summary;
   int (*run)(Arguments);
-  bool uses_openmp = true;
 };
 
 std::span<const Command> commands();

@@ -4,10 +4,8 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -60,19 +58,6 @@ void log_to_stderr() {
   if (comm::launched_rank() > 0) set_message_level("error");
 }
 
-/// OpenMP's threads spin while they wait for each other, unless OMP_WAIT_POLICY is passive. When
-/// other programs use the cores, a step with spinning threads takes up to ten times as long.
-/// Sleeping costs a few microseconds for each loop. The library reads its environment when it is
-/// loaded, so the program sets the variable and starts itself again, once. A user's own choice
-/// stays. The program starts by its own path, so that the process keeps its name.
-void let_waiting_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  std::error_code unknown;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  if (unknown || setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
-  execv(program.c_str(), argv);
-}
-
 /// Runs `body`, the command `name`. Every exception, also one of a library, becomes one line and a
 /// status. A request for help prints the page.
 template <typename Body>
@@ -116,7 +101,7 @@ int print_help(Arguments words) {
   return 0;
 }
 
-int run_words(char** argv, const std::vector<std::string>& words) {
+int run_words(const std::vector<std::string>& words) {
   if (words.empty()) {
     std::fputs(overview().c_str(), stderr);
     return 2;
@@ -130,8 +115,8 @@ int run_words(char** argv, const std::vector<std::string>& words) {
       return 0;
     }
     const Command& command = find_command(first);
-    if (command.uses_openmp && !asks_for_help(rest)) let_waiting_threads_sleep(argv);
-    limit_openmp_threads();
+    // A wrong OMP_NUM_THREADS is an error before the command begins its work.
+    default_thread_count();
     return command.run(rest);
   });
 }
@@ -152,7 +137,7 @@ void open_standard_streams() {
 int run_program(int argc, char** argv) {
   open_standard_streams();
   log_to_stderr();
-  return flush_output(run_words(argv, {argv + std::min(argc, 1), argv + argc}));
+  return flush_output(run_words({argv + std::min(argc, 1), argv + argc}));
 }
 
 }  // namespace bertha::cli

@@ -21,7 +21,7 @@ constexpr int64_t odd_part(int64_t count) {
 
 /// to[i] += from[i].
 inline void add_to(float* to, const float* from, int64_t count) {
-  parallel_ranges(count, 1 << 16, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(count, 1 << 16, [&](int64_t begin, int64_t end, int64_t) {
     for (int64_t i = begin; i < end; ++i) to[i] += from[i];
   });
 }

@@ -1,16 +1,21 @@
 #include "core/allowed_threads.h"
 
-#include <omp.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <string_view>
+
+#include "core/error.h"
 
 namespace bertha {
 namespace {
+
+constexpr int64_t kMostThreads = 1024;
 
 /// The size of the set that the system wants is not known: it grows until it fits.
 int64_t processors_of_affinity(int64_t online) {
@@ -45,10 +50,19 @@ AllowedThreads allowed_threads(const std::string& root) {
   return allowed;
 }
 
-void limit_openmp_threads() {
-  if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  const int64_t count = allowed_threads().count();
-  if (count < omp_get_max_threads()) omp_set_num_threads(static_cast<int>(count));
+int64_t default_thread_count() {
+  const char* chosen = std::getenv("OMP_NUM_THREADS");
+  if (chosen == nullptr || *chosen == 0) return allowed_threads().count();
+  // A list gives the numbers of nested teams. Loops within loops have one thread here.
+  const std::string_view all(chosen);
+  const std::string_view first = all.substr(0, all.find(','));
+  int64_t count = 0;
+  const auto [end, problem] = std::from_chars(first.data(), first.data() + first.size(), count);
+  if (problem != std::errc() || end != first.data() + first.size() || count < 1 ||
+      count > kMostThreads) {
+    fail("OMP_NUM_THREADS={}: expected a number of threads from 1 to {}", all, kMostThreads);
+  }
+  return count;
 }
 
 }  // namespace bertha

@@ -23,8 +23,8 @@ struct AllowedThreads {
 /// `root` is the folder that has proc/ and sys/, for tests.
 AllowedThreads allowed_threads(const std::string& root = "");
 
-/// Makes OpenMP's loops of this thread use at most allowed_threads().count() threads. OpenMP itself
-/// sees the affinity alone. OMP_NUM_THREADS, if it is set, stays as the user chose it. For main().
-void limit_openmp_threads();
+/// Threads of the loops of this process: OMP_NUM_THREADS where it is set, else
+/// allowed_threads().count(). Throws Error when OMP_NUM_THREADS is no number of threads.
+int64_t default_thread_count();
 
 }  // namespace bertha

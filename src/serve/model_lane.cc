@@ -1,6 +1,5 @@
 #include "serve/model_lane.h"
 
-#include <omp.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -66,9 +65,8 @@ BatchTiming time_batch(infer::WindowRunner& runner, const ServedModel& served, i
 }  // namespace
 
 ModelLane::ModelLane(std::span<const std::shared_ptr<const ServedModel>> models,
-                     const ModelServiceOptions& options, int64_t threads) {
-  // The team of this thread, which no other lane shares.
-  omp_set_num_threads(static_cast<int>(std::max<int64_t>(threads, 1)));
+                     const ModelServiceOptions& options, int64_t threads)
+    : pool_(std::max<int64_t>(threads, 1)), binding_(pool_) {
   device_ = options.open_device();
   compute_ = options.compute(*device_);
   for (const auto& served : models) models_.push_back(load(*served, options));

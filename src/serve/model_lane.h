@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/thread_pool.h"
 #include "infer/model.h"
 #include "infer/window_runner.h"
 #include "serve/model_service.h"
@@ -37,6 +38,8 @@ class ModelLane final : public LaneModels {
   Loaded load(const ServedModel& served, const ModelServiceOptions& options);
   ModelPace measure(const ServedModel& served, Loaded& loaded, int64_t wanted_budget) const;
 
+  ThreadPool pool_;  ///< of this lane alone
+  PoolBinding binding_;
   std::unique_ptr<Device> device_;
   DType compute_;
   std::vector<Loaded> models_;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kBlockBytes = size_t{1} << 26;
 
-/// Counts words on all threads; each thread has its own counts.
+/// Counts words on all threads, into as many separate counts.
 class ParallelCounts {
  public:
   explicit ParallelCounts(const WordCounts& empty)
@@ -30,10 +30,9 @@ class ParallelCounts {
       slices.push_back(text.substr(0, size));
       text.remove_prefix(size);
     }
-    const auto count = static_cast<int64_t>(slices.size());
-    parallel_ranges(count, 1, [&](int64_t begin, int64_t end, int thread) {
-      for (int64_t i = begin; i < end; ++i) {
-        counts_[static_cast<size_t>(thread)].add(slices[static_cast<size_t>(i)]);
+    parallel_items(std::ssize(counts_), [&](int64_t own) {
+      for (auto i = static_cast<size_t>(own); i < slices.size(); i += counts_.size()) {
+        counts_[static_cast<size_t>(own)].add(slices[i]);
       }
     });
   }

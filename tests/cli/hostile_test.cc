@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,7 +81,6 @@ std::string refusal(const std::string& target, rlim_t more) {
   EXPECT_EQ(::pipe(pipe.data()), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    omp_set_num_threads(1);  // the threads of the parent are not here
     ::dup2(::open("/dev/null", O_WRONLY), STDOUT_FILENO);
     limit_memory(more);
     std::string said;

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/control_group.h"
+#include "core/error.h"
 #include "support/files.h"
 
 namespace bertha {
@@ -135,6 +139,23 @@ TEST_F(ControlGroups, TheAffinityOfThisProcessCounts) {
   ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
   EXPECT_EQ(allowed_threads(root()).count(), 1);
   ASSERT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+TEST(DefaultThreadCount, FollowsOmpNumThreads) {
+  const char* const set = std::getenv("OMP_NUM_THREADS");
+  const std::string before = set == nullptr ? "" : set;
+  for (const auto& [value, expected] : std::vector<std::pair<const char*, int64_t>>{
+           {"1", 1}, {"3", 3}, {"1024", 1024}, {"6,2", 6}, {"", allowed_threads().count()}}) {
+    ::setenv("OMP_NUM_THREADS", value, 1);
+    EXPECT_EQ(default_thread_count(), expected) << value;
+  }
+  for (const char* wrong : {"0", "-1", "two", "2x", "1025", "99999999999999999999", ",2"}) {
+    ::setenv("OMP_NUM_THREADS", wrong, 1);
+    EXPECT_THROW(default_thread_count(), Error) << wrong;
+  }
+  ::unsetenv("OMP_NUM_THREADS");
+  EXPECT_EQ(default_thread_count(), allowed_threads().count());
+  if (set != nullptr) ::setenv("OMP_NUM_THREADS", before.c_str(), 1);
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <libdeflate.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/thread_pool.h"
 #include "damage.h"
 #include "io/archive/crc32.h"
 #include "io/byte_order.h"
@@ -330,12 +330,11 @@ TEST(Crc32, DoesNotDependOnThreads) {
     expected =
         crc32(std::span(data).subspan(at, std::min<size_t>(100'000, data.size() - at)), expected);
   }
-  const int before = omp_get_max_threads();
   for (const int threads : {1, 2, 3, 4}) {
-    omp_set_num_threads(threads);
+    ThreadPool pool(threads);
+    const PoolBinding binding(pool);
     EXPECT_EQ(crc32(data, 77), expected) << threads;
   }
-  omp_set_num_threads(before);
 }
 
 }  // namespace

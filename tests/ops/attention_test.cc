@@ -1,7 +1,6 @@
 #include "ops/attention.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +13,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
 #include "core/philox.h"
+#include "core/thread_pool.h"
 #include "ops/attention_ref.h"
 #include "ops/cpu/attention_cpu.h"
 #include "support/compare.h"
@@ -313,13 +313,13 @@ TEST(Attention, LargeScoresStayFinite) {
 }
 
 TEST(Attention, RepeatsBitForBitAndForAnyThreadCount) {
-  const int threads = omp_get_max_threads();
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     Problem problem({.heads = 2, .head_size = 32, .max_length = 300}, {300, 3, 77}, dtype, 0.1);
     for (const cpu::Isa isa : available_isas()) {
       std::vector<std::vector<uint8_t>> results;
-      for (const int count : {threads, threads, 1, 7}) {
-        omp_set_num_threads(count);
+      for (const int count : {2, 2, 1, 7}) {
+        ThreadPool pool(count);
+        const PoolBinding binding(pool);
         problem.forward(isa);
         problem.backward(isa);
         auto all = Problem::bytes(problem.y());
@@ -329,18 +329,16 @@ TEST(Attention, RepeatsBitForBitAndForAnyThreadCount) {
         }
         results.push_back(all);
       }
-      omp_set_num_threads(threads);
       for (const auto& result : results) EXPECT_EQ(result, results[0]) << cpu::name_of(isa);
     }
   }
 }
 
 TEST(Attention, SplitsOneSequenceOverThreads) {
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(5);  // more than heads: queries are split
+  ThreadPool pool(5);  // more than heads: queries are split
+  const PoolBinding binding(pool);
   Problem problem({.heads = 1, .head_size = 64, .max_length = 512}, {512}, DType::kF32, 0.1);
   expect_reference(problem, "split");
-  omp_set_num_threads(threads);
 }
 
 TEST(Attention, DispatchesByDeviceAndReturnsFromADryRun) {

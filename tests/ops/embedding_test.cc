@@ -1,11 +1,11 @@
 #include "ops/embedding.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <vector>
 
+#include "core/thread_pool.h"
 #include "ops/layer_norm_ref.h"
 #include "support/compare.h"
 #include "support/dual.h"
@@ -268,9 +268,9 @@ TEST(Embedding, BitsDoNotDependOnThreads) {
   const Case c{71, 96, DType::kBF16, 0.1};
   const Inputs in(c);
   std::vector<std::vector<Values>> results;
-  const int before = omp_get_max_threads();
   for (const int threads : {1, 2, 3, 3}) {
-    omp_set_num_threads(threads);
+    ThreadPool pool(threads);
+    const PoolBinding binding(pool);
     EmbeddingRun run(c, in);
     run.forward();
     run.backward();
@@ -279,7 +279,6 @@ TEST(Embedding, BitsDoNotDependOnThreads) {
                        Host::values(run.d_tables.segment.tensor()), Host::values(run.d_gamma),
                        Host::values(run.d_beta)});
   }
-  omp_set_num_threads(before);
   for (const auto& result : results) EXPECT_EQ(result, results.front());
 }
 

@@ -1,13 +1,13 @@
 #include "ops/layer_norm.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <vector>
 
+#include "core/thread_pool.h"
 #include "ops/cpu/layer_norm_kernels.h"
 #include "ops/layer_norm_ref.h"
 #include "support/compare.h"
@@ -265,16 +265,15 @@ TEST(LayerNorm, BitsDoNotDependOnThreads) {
     const Case c{1001, 96, dtype, 0.1, true};
     const Inputs in(c);
     std::vector<std::vector<Values>> results;
-    const int before = omp_get_max_threads();
     for (const int threads : {1, 2, 3, 3}) {
-      omp_set_num_threads(threads);
+      ThreadPool pool(threads);
+      const PoolBinding binding(pool);
       NormRun run(c, in);
       run.forward();
       run.backward();
       results.push_back({Host::values(run.y), Host::values(run.d), Host::values(run.d_x),
                          Host::values(run.d_gamma), Host::values(run.d_beta)});
     }
-    omp_set_num_threads(before);
     for (const auto& result : results) EXPECT_EQ(result, results.front());
   }
 }

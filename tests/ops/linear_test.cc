@@ -5,6 +5,7 @@
 
 #include <tuple>
 
+#include "core/thread_pool.h"
 #include "ops/kernels.h"
 #include "ops/linear_ref.h"
 #include "support/compare.h"
@@ -31,7 +32,7 @@ class Linear : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     if (kernels_of(bench_.device()).support(ops::Linear::kName, dtype_) == Support::kAbsent) {
-      GTEST_SKIP() << "oneDNN has no " << name_of(dtype_) << " products on this processor";
+      GTEST_SKIP() << "no " << name_of(dtype_) << " products on this processor";
     }
   }
 
@@ -212,11 +213,11 @@ INSTANTIATE_TEST_SUITE_P(Sizes, LinearSaving, testing::Combine(kDTypes, kSaving,
                          name_of_case);
 INSTANTIATE_TEST_SUITE_P(Sizes, LinearBackward, kCases, name_of_case);
 // Weight gradients in several parts, and of more tokens than are packed at a time.
-INSTANTIATE_TEST_SUITE_P(
-    LargeSizes, LinearBackward,
-    testing::Combine(testing::Values(DType::kBF16), testing::Values(Activation::kNone),
-                     testing::Values(Sizes{37, 801, 290}, Sizes{4129, 33, 50})),
-    name_of_case);
+INSTANTIATE_TEST_SUITE_P(LargeSizes, LinearBackward,
+                         testing::Combine(kDTypes, testing::Values(Activation::kNone),
+                                          testing::Values(Sizes{37, 801, 290},
+                                                          Sizes{4129, 33, 50})),
+                         name_of_case);
 
 /// The reference of the gradients against dual numbers, one input at a time.
 TEST(LinearReference, GradientsAreTheDerivative) {
@@ -260,6 +261,89 @@ TEST(LinearWeights, AreForgottenWhenFreed) {
     EXPECT_EQ(bench.get(y), Values{3 * value});
   }
 }
+
+/// Operands of one product and of its gradients, with a bias and GELU.
+struct Product {
+  Workbench bench;
+  Tensor x, w, b, y, saved, d_y, d_x, d_w, d_b;
+
+  Product(const Sizes& s, DType dtype) {
+    x = random({s.tokens, s.inner}, dtype, 1);
+    w = random({s.outer, s.inner}, dtype, 2);
+    b = random({s.outer}, DType::kF32, 3);
+    y = bench.context().make({s.tokens, s.outer}, dtype);
+    saved = bench.context().make({s.tokens, s.outer}, dtype);
+    d_y = random({s.tokens, s.outer}, dtype, 4);
+    d_x = random({s.tokens, s.inner}, dtype, 5);
+    d_w = random({s.outer, s.inner}, DType::kF32, 6);
+    d_b = random({s.outer}, DType::kF32, 7);
+  }
+  Tensor random(const Shape& shape, DType dtype, uint64_t stream) {
+    return bench.put(Workbench::random(shape.size(), dtype, stream), shape, dtype);
+  }
+  /// y of the first `tokens` tokens.
+  Values forward(int64_t tokens) {
+    linear(bench.context(), {.x = x.rows(0, tokens),
+                             .w = w,
+                             .b = b,
+                             .activation = Activation::kGelu,
+                             .y = out(y.rows(0, tokens)),
+                             .saved = out(saved.rows(0, tokens))});
+    return bench.get(y.rows(0, tokens));
+  }
+  std::vector<Values> forward_and_backward() {
+    const Values result = forward(x.dim(0));
+    linear_backward(bench.context(), {.x = x,
+                                      .w = w,
+                                      .saved = saved,
+                                      .activation = Activation::kGelu,
+                                      .d_y = inout(d_y),
+                                      .d_x = inout(d_x),
+                                      .d_x_write = Write::kAdd,
+                                      .d_w = inout(d_w),
+                                      .d_b = inout(d_b)});
+    return {result, bench.get(d_x), bench.get(d_w), bench.get(d_b)};
+  }
+};
+
+class LinearBits : public testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    Workbench bench;
+    if (kernels_of(bench.device()).support(ops::Linear::kName, GetParam()) == Support::kAbsent) {
+      GTEST_SKIP() << "no " << name_of(GetParam()) << " products on this processor";
+    }
+  }
+};
+
+TEST_P(LinearBits, DoNotDependOnThreads) {
+  // Few tokens, whose products read kept copies of the weights, and more than are packed at a time.
+  for (const Sizes& sizes : {Sizes{37, 130, 210}, Sizes{1100, 50, 101}}) {
+    std::vector<std::vector<Values>> results;
+    for (const int threads : {1, 2, 5, 5}) {
+      ThreadPool pool(threads);
+      const PoolBinding binding(pool);
+      results.push_back(Product(sizes, GetParam()).forward_and_backward());
+    }
+    for (const auto& result : results) EXPECT_EQ(result, results.front()) << sizes.tokens;
+  }
+}
+
+/// A token's result is the same alone and in any batch.
+TEST_P(LinearBits, DoNotDependOnOtherTokens) {
+  if (GetParam() == DType::kBF16 && cpu::best_isa() == cpu::Isa::kAmx) {
+    GTEST_SKIP() << "oneDNN chooses its kernels by the number of tokens";
+  }
+  Product product({300, 72, 101}, GetParam());
+  const Values whole = product.forward(300);
+  for (const int64_t tokens : {1, 5, 8, 100, 255, 256, 299}) {
+    const Values some = product.forward(tokens);
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), whole.begin())) << tokens << " tokens";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(DTypes, LinearBits, kDTypes,
+                         [](const auto& bits) { return std::string(name_of(bits.param)); });
 
 TEST(LinearChecks, RefuseWhatDoesNotFit) {
   Workbench bench;

@@ -1,7 +1,6 @@
 #include "ops/optimizer_steps.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <bit>
@@ -9,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/thread_pool.h"
 #include "ops/convert.h"
 #include "ops/cpu/optimizer_kernels.h"
 #include "ops/optimizer_steps_ref.h"
@@ -168,9 +168,9 @@ TEST(Optimizer, BF16WeightsAreOptional) {
 TEST(Optimizer, BitsDoNotDependOnThreads) {
   for (const Pass pass : {Pass::kLamb, Pass::kAdamW}) {
     std::vector<std::vector<Values>> results;
-    const int before = omp_get_max_threads();
     for (const int threads : {1, 2, 3, 3}) {
-      omp_set_num_threads(threads);
+      ThreadPool pool(threads);
+      const PoolBinding binding(pool);
       Flat flat;
       const Tensor norm = flat.host.filled({1}, 0);
       global_norm(flat.host.context(), {.values = flat.gradients, .norm = Out(norm)});
@@ -179,7 +179,6 @@ TEST(Optimizer, BitsDoNotDependOnThreads) {
       results.push_back(flat.all());
       results.back().push_back(Host::values(norm));
     }
-    omp_set_num_threads(before);
     for (const auto& result : results) EXPECT_EQ(result, results.front());
   }
 }

@@ -2,7 +2,6 @@
 // makes and at random times; every bit of a checkpoint is flipped somewhere in 10,000 tries.
 
 #include <gtest/gtest.h>
-#include <omp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -134,7 +133,6 @@ class Crash : public testing::Test {
 
  private:
   [[noreturn]] void save_and_exit(int64_t saves, int64_t call, Death death, int said) {
-    omp_set_num_threads(1);  // the threads of the parent are not here
     const int64_t first = newest() + 1;
     test::die_at(call, death);
     for (int64_t number = first; number < first + saves; ++number) {

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/cpu_view.h"
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/weight_copies.h"
 #include "core/error.h"
 #include "core/free_memory.h"
 #include "core/parallel_for.h"
@@ -20,7 +21,7 @@ constexpr int64_t kCopyGrain = 1 << 20;  // bytes worth a thread
 void copy_from(const void* host, Out to) {
   auto* base = static_cast<std::byte*>(address(to.tensor()));
   const auto* from = static_cast<const std::byte*>(host);
-  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int64_t) {
     std::memcpy(base + begin, from + begin, static_cast<size_t>(end - begin));
   });
 }
@@ -37,7 +38,8 @@ OutOfMemory out_of_memory(size_t size) {
 
 CpuDevice::CpuDevice() : Device(Memory::kHost) {
   best_isa();
-  products_ = std::make_unique<MatrixProducts>(*this);
+  weight_copies_ = std::make_unique<WeightCopies>();
+  products_ = std::make_unique<MatrixProducts>(*this, *weight_copies_);
 }
 
 CpuDevice::~CpuDevice() = default;
@@ -60,7 +62,7 @@ Buffer CpuDevice::allocate(int64_t size_bytes) {
 }
 
 void CpuDevice::free(std::byte* base, int64_t size_bytes) noexcept {
-  products_->forget(base, size_bytes);
+  weight_copies_->forget(base, size_bytes);
   munmap(base, static_cast<size_t>(align_up(size_bytes, 4096)));
 }
 
@@ -90,7 +92,7 @@ void CpuDevice::zero(Out to) {
 
 void zero_bytes(Out to) {
   auto* base = static_cast<std::byte*>(address(to.tensor()));
-  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(to.tensor().size_bytes(), kCopyGrain, [&](int64_t begin, int64_t end, int64_t) {
     std::memset(base + begin, 0, static_cast<size_t>(end - begin));
   });
 }

@@ -10,6 +10,7 @@
 namespace bertha::cpu {
 
 class MatrixProducts;
+class WeightCopies;
 
 /// The processor that this program runs on. A call returns when its work is complete.
 class CpuDevice : public Device {
@@ -33,10 +34,13 @@ class CpuDevice : public Device {
 
   /// The number of calls of parameters_changed(). Prepared weights of an older version are stale.
   uint64_t parameter_version() const { return parameter_version_; }
+  /// Weights in the layouts of products.
+  WeightCopies& weight_copies() { return *weight_copies_; }
   /// The library's matrix products, with what they keep between calls.
   MatrixProducts& products() { return *products_; }
 
  private:
+  std::unique_ptr<WeightCopies> weight_copies_;
   std::unique_ptr<MatrixProducts> products_;
   uint64_t parameter_version_ = 0;
 };

@@ -19,7 +19,7 @@ double multiply_add_rate() {
   double best = 1e9;
   for (int i = 0; i < kTries; ++i) {
     const auto start = Clock::now();
-    parallel_for(threads, 1, [&](int64_t thread) {
+    parallel_items(threads, [&](int64_t thread) {
       kept[static_cast<size_t>(thread)] =
           wide ? multiply_add_avx512(kRounds) : multiply_add_avx2(kRounds);
     });

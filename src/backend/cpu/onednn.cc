@@ -1,17 +1,22 @@
 #include "backend/cpu/onednn.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <vector>
+#include <unordered_map>
 
-#include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_view.h"
+#include "backend/cpu/instruction_set.h"
 #include "backend/cpu/onednn_descriptors.h"
-#include "backend/cpu/weight_gradient.h"
+#include "backend/cpu/thread_scratch.h"
+#include "backend/cpu/weight_copies.h"
 #include "core/error.h"
+#include "core/parallel_for.h"
 #include "core/profile.h"
 
 namespace bertha::cpu {
@@ -21,8 +26,11 @@ using dnnl::matmul;
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-/// Tokens of a weight-gradient product taken at a time: the two copies stay in the caches.
-constexpr int64_t kTokenChunk = 512;
+constexpr auto kBF16 = memory::data_type::bf16;
+constexpr int64_t kElementBytes = 2;
+/// A block of results of this size stays in the second-level cache until it is copied into place.
+constexpr int64_t kBlockTokens = 64;
+constexpr int64_t kPanelColumns = 256;
 
 /// oneDNN obeys the same limit as our own kernels; it must hear of it before its first primitive.
 void limit_isa() {
@@ -36,9 +44,15 @@ void limit_isa() {
   (void)done;
 }
 
-memory::data_type type_of(DType dtype) {
-  BERTHA_CHECK(dtype == DType::kF32 || dtype == DType::kBF16, "product of {}", name_of(dtype));
-  return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
+/// The thread pool runs blocks in parallel, so oneDNN must not start threads of OpenMP within them.
+/// The number of threads is a setting of each thread; primitives keep the number of the thread that
+/// makes them.
+void use_one_openmp_thread() {
+  thread_local const bool done = [] {
+    omp_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
 }
 
 dnnl::algorithm eltwise_of(Epilogue epilogue) {
@@ -72,257 +86,236 @@ dnnl::primitive_attr attributes(Epilogue epilogue, bool add) {
   return attributes;
 }
 
-enum class Kind : uint8_t { kForward, kBackwardData, kBackwardWeights };
+/// A panel of columns of the right operand [depth, columns], cut from a weight matrix.
+struct PanelKey {
+  WeightLayout layout;
+  int64_t depth;
+  int64_t columns;
+  int64_t stride;  ///< elements of a row of the weight matrix
 
-/// The key of a cached primitive.
-struct Key {
-  Kind kind;
-  DType dtype;
+  auto operator<=>(const PanelKey&) const = default;  // NOLINT(modernize-use-nullptr): none is here
+};
+
+struct Panel {
+  memory::desc plain;   ///< in the weight matrix
+  memory::desc packed;  ///< as products take it
+  dnnl::reorder pack;
+  int64_t packed_bytes;  ///< up to the next panel
+};
+
+/// The key of a cached primitive: the product of a block.
+struct BlockKey {
+  PanelKey panel;
   int64_t tokens;
-  int64_t rows;     ///< of w
-  int64_t columns;  ///< of w
-  bool bias = false;
+  bool bias;
+  bool add;
+  Epilogue epilogue;
+
+  auto operator<=>(const BlockKey&) const = default;  // NOLINT(modernize-use-nullptr): as above
+};
+
+struct Block {
+  matmul primitive;
+  memory::desc source, weights, target, bias, scratch;
+  int64_t scratch_bytes;
+};
+
+/// The operands of a product and what is done with its sums.
+struct Call {
+  WeightLayout layout;
+  const std::byte* source;  ///< [tokens, depth]
+  const std::byte* weights;
+  std::byte* target;  ///< [tokens, columns]
+  const float* bias = nullptr;
+  int64_t tokens;
+  int64_t depth;
+  int64_t columns;
+  int64_t stride;  ///< elements of a row of the weights
   bool add = false;
   Epilogue epilogue = Epilogue::kNone;
 
-  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): none is here
+  int64_t panels() const { return (columns + kPanelColumns - 1) / kPanelColumns; }
+  int64_t panel_columns(int64_t panel) const {
+    return std::min(kPanelColumns, columns - panel * kPanelColumns);
+  }
+  int64_t token_blocks() const { return (tokens + kBlockTokens - 1) / kBlockTokens; }
+  int64_t block_tokens(int64_t block) const {
+    return std::min(kBlockTokens, tokens - block * kBlockTokens);
+  }
+  PanelKey panel_key(int64_t panel) const {
+    return {.layout = layout, .depth = depth, .columns = panel_columns(panel), .stride = stride};
+  }
+  BlockKey block_key(int64_t block, int64_t panel) const {
+    return {.panel = panel_key(panel),
+            .tokens = block_tokens(block),
+            .bias = bias != nullptr,
+            .add = add,
+            .epilogue = epilogue};
+  }
+  /// Where a panel begins in the weight matrix.
+  const std::byte* panel_weights(int64_t panel) const {
+    const int64_t first = panel * kPanelColumns;
+    return weights + kElementBytes * (layout == WeightLayout::kForward ? first * stride : first);
+  }
 };
-
-/// A primitive and the memory objects it is run with; their addresses change from call to call.
-struct Product {
-  dnnl::primitive primitive{};
-  memory source{};
-  memory weights{};
-  memory target{};
-  memory bias{};
-  memory scratch{};
-  dnnl::reorder copy_source{};  ///< of a weight gradient: from the tensors' layout to the kernel's
-  dnnl::reorder copy_weights{};
-  memory plain_source{};
-  memory plain_weights{};
-  // What get_desc() says of them: oneDNN 3 allocates for each call of it.
-  memory::desc weights_layout{};
-  size_t source_bytes = 0;
-  size_t weights_bytes = 0;
-  size_t scratch_bytes = 0;
-};
-
-/// A weight in the layout a product wants.
-struct Prepared {
-  memory::desc layout;
-  memory copy;
-  dnnl::reorder reorder;
-  memory plain;
-  uint64_t version;
-};
-
-struct PreparedKey {
-  const void* address;
-  Kind kind;
-  int64_t rows;
-  int64_t columns;
-
-  auto operator<=>(const PreparedKey&) const = default;  // NOLINT(modernize-use-nullptr): as above
-};
-
-dnnl_exec_arg_t argument(int index, const memory& value) {
-  return {index, value.get(true)};  // an absent one is not among the arguments passed on
-}
 
 }  // namespace
 
 struct MatrixProducts::State {
-  explicit State(const Device& its_device) : device(its_device) {}
+  State(const Device& its_device, WeightCopies& its_copies)
+      : device(its_device), copies(its_copies) {}
 
   const Device& device;
+  WeightCopies& copies;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-  std::map<Key, Product> products;
-  std::map<PreparedKey, std::vector<Prepared>> prepared;
-  /// Three blocks that only grow: oneDNN's own scratch, and the copies of a weight gradient.
-  struct Block {
-    memory contents;
-    size_t size_bytes = 0;
-  };
-  std::array<Block, 3> blocks;
-  std::mutex mutex;  ///< products of several threads take turns; each uses all cores
+  std::mutex mutex;  ///< of the two maps, whose entries stay where they are
+  std::map<PanelKey, Panel> panels;
+  std::map<BlockKey, Block> blocks;
 
-  memory empty(const memory::desc& desc) { return {desc, engine, nullptr}; }
-
-  /// Address of block `index`, made at least `size_bytes` long.
-  void* block(size_t index, size_t size_bytes) {
-    Block& have = blocks[index];
-    if (!have.contents || have.size_bytes < size_bytes) {
-      have.size_bytes = std::max<size_t>(size_bytes, 64);
-      const auto bytes = static_cast<int64_t>(have.size_bytes);
-      have.contents = memory({{bytes}, memory::data_type::u8, Tag::a}, engine);
-    }
-    return have.contents.get_data_handle();
+  memory view(const memory::desc& desc, const void* at) const {
+    return {desc, engine, const_cast<void*>(at)};
   }
-
-  template <size_t kCount>
-  void execute(const dnnl::primitive& primitive, const std::array<dnnl_exec_arg_t, kCount>& args,
-               size_t count = kCount) {
-    const auto status =
-        dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(count), args.data());
-    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
-  }
-
-  void copy(const dnnl::reorder& reorder, const memory& from, const memory& to) {
-    execute(reorder, std::array{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)});
-  }
-
-  const memory& prepare(const PreparedKey& key, const memory::desc& wanted, uint64_t version);
-  memory plain_weight(const PreparedKey& key);
-  Product& find(const Key& key);
-  Product make(const Key& key);
-  Product make_inner_product(const Key& key);
-  Product make_matmul(const Key& key);
-  Product make_weight_gradient(const Key& key);
-  void run(Product& product, const void* bias);
+  const Panel& panel(const PanelKey& key);
+  const Block& block(const BlockKey& key);
+  Panel make_panel(const PanelKey& key) const;
+  Block make_block(const BlockKey& key, const memory::desc& weights) const;
+  const std::byte* pack(const Call& call, uint64_t version);
+  void run_block(const Call& call, const std::byte* packed, int64_t block, int64_t panel);
+  void run(const Call& call, uint64_t version);
 };
 
-/// The bf16 weight at key.address as its product takes it: transposed in the forward pass.
-memory MatrixProducts::State::plain_weight(const PreparedKey& key) {
-  const auto type = memory::data_type::bf16;
-  const memory::desc plain = key.kind == Kind::kForward
-                                 ? memory::desc({key.columns, key.rows}, type, Tag::ba)
-                                 : memory::desc({key.rows, key.columns}, type, Tag::ab);
-  return {plain, engine, const_cast<void*>(key.address)};
+/// The layout of a panel is what the library wants for blocks of all their tokens. Products of
+/// fewer tokens take the same.
+Panel MatrixProducts::State::make_panel(const PanelKey& key) const {
+  const memory::dims dims = {key.depth, key.columns};
+  const bool forward = key.layout == WeightLayout::kForward;
+  const memory::desc plain(dims, kBF16,
+                           forward ? memory::dims{1, key.stride} : memory::dims{key.stride, 1});
+  const BlockKey whole = {.panel = key,
+                          .tokens = kBlockTokens,
+                          .bias = false,
+                          .add = false,
+                          .epilogue = Epilogue::kNone};
+  const memory::desc packed = make_block(whole, memory::desc(dims, kBF16, Tag::any)).weights;
+  return {.plain = plain,
+          .packed = packed,
+          .pack = dnnl::reorder(view(plain, nullptr), view(packed, nullptr)),
+          .packed_bytes = align_up(static_cast<int64_t>(packed.get_size()))};
 }
 
-/// The weight at key.address in the layout `wanted`, copied when there is no copy of `version`.
-const memory& MatrixProducts::State::prepare(const PreparedKey& key, const memory::desc& wanted,
-                                             uint64_t version) {
-  std::vector<Prepared>& copies = prepared[key];
-  auto found =
-      std::ranges::find_if(copies, [&](const Prepared& one) { return one.layout == wanted; });
-  if (found == copies.end()) {
-    const memory from = plain_weight(key);
-    const memory to(wanted, engine);
-    copies.push_back({wanted, to, dnnl::reorder(from, to), from, version + 1});
-    found = copies.end() - 1;
-  }
-  if (found->version != version) {
-    const Timed timed(device, "linear, weight layout", [&] {
-      return Cost{.bytes = 2 * size_of(DType::kBF16) * key.rows * key.columns};
-    });
-    copy(found->reorder, found->plain, found->copy);
-    found->version = version;
-  }
-  return found->copy;
-}
-
-Product& MatrixProducts::State::find(const Key& key) {
-  const auto found = products.find(key);
-  if (found != products.end()) return found->second;
-  Product& product = products.emplace(key, make(key)).first->second;
-  product.weights_layout = product.weights.get_desc();
-  product.source_bytes = product.source.get_desc().get_size();
-  product.weights_bytes = product.weights_layout.get_size();
-  product.scratch_bytes = product.scratch.get_desc().get_size();
-  return product;
-}
-
-Product MatrixProducts::State::make(const Key& key) {
-  if (key.kind == Kind::kBackwardWeights) return make_weight_gradient(key);
-  return key.dtype == DType::kF32 ? make_inner_product(key) : make_matmul(key);
-}
-
-/// f32 forward: with plain layouts oneDNN runs its packed GEMM, bias included.
-Product MatrixProducts::State::make_inner_product(const Key& key) {
-  const auto type = memory::data_type::f32;
-  const memory::desc x({key.tokens, key.columns}, type, Tag::ab);
-  const memory::desc w({key.rows, key.columns}, type, Tag::ab);
-  const memory::desc y({key.tokens, key.rows}, type, Tag::ab);
-  const memory::desc b({key.rows}, type, Tag::a);
-  const auto made = describe_inner_product({.source = x,
-                                            .weights = w,
-                                            .target = y,
-                                            .bias = key.bias ? b : memory::desc(),
-                                            .attributes = attributes(key.epilogue, key.add)},
-                                           engine);
-  return {.primitive = dnnl::inner_product_forward(made),
-          .source = empty(x),
-          .weights = empty(w),
-          .target = empty(y),
-          .bias = empty(b),
-          .scratch = empty(made.scratchpad_desc())};
-}
-
-/// bf16 forward (x wᵀ) and data gradient (d_y w): weights in whatever layout the kernel asks for.
-Product MatrixProducts::State::make_matmul(const Key& key) {
-  const auto type = type_of(key.dtype);
-  const bool forward = key.kind == Kind::kForward;
-  const int64_t inner = forward ? key.columns : key.rows;
-  const int64_t outer = forward ? key.rows : key.columns;
-  const memory::desc source({key.tokens, inner}, type, Tag::ab);
-  const memory::desc weights({inner, outer}, type, Tag::any);
-  const memory::desc target({key.tokens, outer}, type, Tag::ab);
-  const memory::desc b({1, outer}, memory::data_type::f32, Tag::ab);
+Block MatrixProducts::State::make_block(const BlockKey& key, const memory::desc& weights) const {
+  const memory::desc source({key.tokens, key.panel.depth}, kBF16, Tag::ab);
+  const memory::desc target({key.tokens, key.panel.columns}, kBF16, Tag::ab);
+  const memory::desc bias({1, key.panel.columns}, memory::data_type::f32, Tag::ab);
   const auto made = describe_matmul({.source = source,
                                      .weights = weights,
                                      .target = target,
-                                     .bias = key.bias ? b : memory::desc(),
+                                     .bias = key.bias ? bias : memory::desc(),
                                      .attributes = attributes(key.epilogue, key.add)},
                                     engine);
   return {.primitive = matmul(made),
-          .source = empty(source),
-          .weights = empty(made.weights_desc()),
-          .target = empty(target),
-          .bias = empty(b),
-          .scratch = empty(made.scratchpad_desc())};
+          .source = source,
+          .weights = made.weights_desc(),
+          .target = target,
+          .bias = bias,
+          .scratch = made.scratchpad_desc(),
+          .scratch_bytes = align_up(static_cast<int64_t>(made.scratchpad_desc().get_size()))};
 }
 
-/// bf16 weight gradient of up to kTokenChunk tokens: d_yᵀ is copied to rows, x to what is asked
-/// for.
-Product MatrixProducts::State::make_weight_gradient(const Key& key) {
-  const auto type = type_of(key.dtype);
-  const memory::desc transposed({key.rows, key.tokens}, type, Tag::ba);
-  const memory::desc x({key.tokens, key.columns}, type, Tag::ab);
-  const memory::desc source({key.rows, key.tokens}, type, Tag::ab);
-  const memory::desc weights({key.tokens, key.columns}, type, Tag::any);
-  const memory::desc target({key.rows, key.columns}, memory::data_type::f32, Tag::ab);
-  const auto made = describe_matmul({.source = source,
-                                     .weights = weights,
-                                     .target = target,
-                                     .attributes = attributes(Epilogue::kNone, true)},
-                                    engine);
-  Product product{.primitive = matmul(made),
-                  .source = empty(source),
-                  .weights = empty(made.weights_desc()),
-                  .target = empty(target),
-                  .scratch = empty(made.scratchpad_desc()),
-                  .plain_source = empty(transposed),
-                  .plain_weights = empty(x)};
-  product.copy_source = dnnl::reorder(product.plain_source, product.source);
-  product.copy_weights = dnnl::reorder(product.plain_weights, product.weights);
-  return product;
+const Panel& MatrixProducts::State::panel(const PanelKey& key) {
+  const std::lock_guard lock(mutex);
+  const auto found = panels.find(key);
+  return found != panels.end() ? found->second : panels.emplace(key, make_panel(key)).first->second;
 }
 
-void MatrixProducts::State::run(Product& product, const void* bias) {
-  product.scratch.set_data_handle(block(0, product.scratch_bytes));
-  std::array args{
-      argument(DNNL_ARG_SRC, product.source), argument(DNNL_ARG_WEIGHTS, product.weights),
-      argument(DNNL_ARG_DST, product.target), argument(DNNL_ARG_SCRATCHPAD, product.scratch),
-      argument(DNNL_ARG_BIAS, product.bias)};
-  if (bias != nullptr) product.bias.set_data_handle(const_cast<void*>(bias));
-  execute(product.primitive, args, bias == nullptr ? args.size() - 1 : args.size());
+const Block& MatrixProducts::State::block(const BlockKey& key) {
+  const memory::desc& weights = panel(key.panel).packed;
+  const std::lock_guard lock(mutex);
+  const auto found = blocks.find(key);
+  if (found != blocks.end()) return found->second;
+  return blocks.emplace(key, make_block(key, weights)).first->second;
 }
 
-MatrixProducts::MatrixProducts(const Device& device) {
+/// All panels but the last one have the same size, so the first says where each begins.
+const std::byte* MatrixProducts::State::pack(const Call& call, uint64_t version) {
+  const int64_t panel_bytes = panel(call.panel_key(0)).packed_bytes;
+  const WeightCopies::Key key = {
+      .address = call.weights, .layout = call.layout, .rows = call.depth, .columns = call.columns};
+  const int64_t last = call.panels() - 1;
+  const int64_t size_bytes = last * panel_bytes + panel(call.panel_key(last)).packed_bytes;
+  return copies.get(key, size_bytes, version, [&](std::byte* to) {
+    const Timed timed(device, "linear, weight layout",
+                      [&] { return Cost{.bytes = 2 * kElementBytes * call.depth * call.columns}; });
+    parallel_for(call.panels(), 1, [&](int64_t index) {
+      use_one_openmp_thread();
+      const Panel& one = panel(call.panel_key(index));
+      memory from = view(one.plain, call.panel_weights(index));
+      memory packed = view(one.packed, to + index * panel_bytes);
+      dnnl::stream stream(engine);
+      one.pack.execute(stream, from, packed);
+    });
+  });
+}
+
+/// Copies rows of `row_bytes` between matrices of these strides.
+void copy_rows(const std::byte* from, int64_t from_stride, std::byte* to, int64_t to_stride,
+               int64_t rows, int64_t row_bytes) {
+  for (int64_t row = 0; row < rows; ++row) {
+    std::memcpy(to + row * to_stride, from + row * from_stride, static_cast<size_t>(row_bytes));
+  }
+}
+
+void MatrixProducts::State::run_block(const Call& call, const std::byte* packed,
+                                      int64_t block_index, int64_t panel_index) {
+  use_one_openmp_thread();
+  const Block& made = block(call.block_key(block_index, panel_index));
+  const int64_t tokens = call.block_tokens(block_index);
+  const int64_t row_bytes = kElementBytes * call.panel_columns(panel_index);
+  const int64_t target_stride = kElementBytes * call.columns;
+  const int64_t first = block_index * kBlockTokens;
+  std::byte* const target =
+      call.target + first * target_stride + kElementBytes * panel_index * kPanelColumns;
+  std::byte* const scratch = thread_scratch(made.scratch_bytes + tokens * row_bytes);
+  // A panel of the whole width is dense in its place.
+  std::byte* const dense = row_bytes == target_stride ? target : scratch + made.scratch_bytes;
+  if (call.add && dense != target) {
+    copy_rows(target, target_stride, dense, row_bytes, tokens, row_bytes);
+  }
+  dnnl::stream stream(engine);
+  std::unordered_map<int, memory> arguments = {
+      {DNNL_ARG_SRC, view(made.source, call.source + kElementBytes * first * call.depth)},
+      {DNNL_ARG_WEIGHTS, view(made.weights, packed)},
+      {DNNL_ARG_DST, view(made.target, dense)},
+      {DNNL_ARG_SCRATCHPAD, view(made.scratch, scratch)}};
+  if (call.bias != nullptr) {
+    arguments[DNNL_ARG_BIAS] = view(made.bias, call.bias + panel_index * kPanelColumns);
+  }
+  made.primitive.execute(stream, arguments);
+  if (dense != target) copy_rows(dense, row_bytes, target, target_stride, tokens, row_bytes);
+}
+
+void MatrixProducts::State::run(const Call& call, uint64_t version) {
+  use_one_openmp_thread();
+  const int64_t panel_bytes = panel(call.panel_key(0)).packed_bytes;
+  const std::byte* const packed = pack(call, version);
+  parallel_for(call.token_blocks() * call.panels(), 1, [&](int64_t i) {
+    const int64_t panel_index = i % call.panels();
+    run_block(call, packed + panel_index * panel_bytes, i / call.panels(), panel_index);
+  });
+}
+
+MatrixProducts::MatrixProducts(const Device& device, WeightCopies& copies) {
   limit_isa();
-  state_ = std::make_unique<State>(device);
+  state_ = std::make_unique<State>(device, copies);
 }
 
 MatrixProducts::~MatrixProducts() = default;
 
-bool MatrixProducts::supports(DType dtype) {
-  if (dtype == DType::kF32) return true;
+bool MatrixProducts::supported() {
   limit_isa();
   try {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-    const memory::desc square({16, 16}, type_of(dtype), Tag::ab);
+    const memory::desc square({16, 16}, kBF16, Tag::ab);
     describe_matmul({.source = square, .weights = square, .target = square}, engine);
     return true;
   } catch (const dnnl::error&) {
@@ -332,96 +325,31 @@ bool MatrixProducts::supports(DType dtype) {
 
 void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue,
                              Out y, uint64_t version) {
-  const std::lock_guard lock(state_->mutex);
-  Product& product = state_->find({.kind = Kind::kForward,
-                                   .dtype = x.dtype(),
-                                   .tokens = x.dim(0),
-                                   .rows = w.dim(0),
-                                   .columns = w.dim(1),
-                                   .bias = !b.empty(),
-                                   .epilogue = epilogue});
-  product.source.set_data_handle(address(x));
-  product.target.set_data_handle(address(y.tensor()));
-  if (x.dtype() == DType::kF32) {
-    product.weights.set_data_handle(address(w));
-  } else {
-    product.weights = state_->prepare({address(w), Kind::kForward, w.dim(0), w.dim(1)},
-                                      product.weights_layout, version);
-  }
-  state_->run(product, address(b));
+  state_->run({.layout = WeightLayout::kForward,
+               .source = static_cast<const std::byte*>(address(x)),
+               .weights = static_cast<const std::byte*>(address(w)),
+               .target = static_cast<std::byte*>(address(y.tensor())),
+               .bias = data<float>(b),
+               .tokens = x.dim(0),
+               .depth = w.dim(1),
+               .columns = w.dim(0),
+               .stride = w.dim(1),
+               .epilogue = epilogue},
+              version);
 }
 
 void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add, InOut d_x,
                                    uint64_t version) {
-  const int64_t tokens = d_y.dim(0);
-  if (d_y.dtype() == DType::kF32) {
-    const auto status =
-        dnnl_sgemm('N', 'N', tokens, w.dim(1), w.dim(0), 1.0F, data<float>(d_y), w.dim(0),
-                   data<float>(w), w.dim(1), add ? 1.0F : 0.0F, data<float>(d_x), w.dim(1));
-    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
-    return;
-  }
-  const std::lock_guard lock(state_->mutex);
-  Product& product = state_->find({.kind = Kind::kBackwardData,
-                                   .dtype = d_y.dtype(),
-                                   .tokens = tokens,
-                                   .rows = w.dim(0),
-                                   .columns = w.dim(1),
-                                   .add = add});
-  product.source.set_data_handle(address(d_y));
-  product.target.set_data_handle(address(d_x.tensor()));
-  product.weights = state_->prepare({address(w), Kind::kBackwardData, w.dim(0), w.dim(1)},
-                                    product.weights_layout, version);
-  state_->run(product, nullptr);
-}
-
-void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w) {
-  const int64_t tokens = x.dim(0);
-  const int64_t rows = d_y.dim(1);
-  const int64_t columns = x.dim(1);
-  if (x.dtype() == DType::kF32) {
-    const auto status = dnnl_sgemm('T', 'N', rows, columns, tokens, 1.0F, data<float>(d_y), rows,
-                                   data<float>(x), columns, 1.0F, data<float>(d_w), columns);
-    BERTHA_CHECK(status == dnnl_success, "oneDNN status {}", static_cast<int>(status));
-    return;
-  }
-  const std::lock_guard lock(state_->mutex);
-  State& state = *state_;
-  if (best_isa() == Isa::kAmx) {
-    const WeightGradient product = {.d_y = static_cast<const uint16_t*>(address(d_y)),
-                                    .x = static_cast<const uint16_t*>(address(x)),
-                                    .d_w = data<float>(d_w),
-                                    .tokens = tokens,
-                                    .rows = rows,
-                                    .columns = columns};
-    const auto scratch_bytes = static_cast<size_t>(weight_gradient_scratch_bytes(product));
-    return add_weight_gradient_amx(product, state.block(1, scratch_bytes));
-  }
-  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
-    const int64_t count = std::min(kTokenChunk, tokens - begin);
-    Product& product = state.find({.kind = Kind::kBackwardWeights,
-                                   .dtype = x.dtype(),
-                                   .tokens = count,
-                                   .rows = rows,
-                                   .columns = columns});
-    product.plain_source.set_data_handle(address(d_y.rows(begin, count)));
-    product.plain_weights.set_data_handle(address(x.rows(begin, count)));
-    product.source.set_data_handle(state.block(1, product.source_bytes));
-    product.weights.set_data_handle(state.block(2, product.weights_bytes));
-    product.target.set_data_handle(address(d_w.tensor()));
-    state.copy(product.copy_source, product.plain_source, product.source);
-    state.copy(product.copy_weights, product.plain_weights, product.weights);
-    state.run(product, nullptr);
-  }
-}
-
-void MatrixProducts::forget(const void* base, int64_t size_bytes) {
-  const std::lock_guard lock(state_->mutex);
-  const auto* begin = static_cast<const std::byte*>(base);
-  std::erase_if(state_->prepared, [&](const auto& entry) {
-    const auto* at = static_cast<const std::byte*>(entry.first.address);
-    return at >= begin && at < begin + size_bytes;
-  });
+  state_->run({.layout = WeightLayout::kBackwardData,
+               .source = static_cast<const std::byte*>(address(d_y)),
+               .weights = static_cast<const std::byte*>(address(w)),
+               .target = static_cast<std::byte*>(address(d_x.tensor())),
+               .tokens = d_y.dim(0),
+               .depth = w.dim(0),
+               .columns = w.dim(1),
+               .stride = w.dim(1),
+               .add = add},
+              version);
 }
 
 std::string onednn_version() {

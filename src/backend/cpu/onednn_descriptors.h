@@ -19,9 +19,6 @@ struct ProductOperands {
 /// Throws dnnl::error where the library has no such product for this processor.
 dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
                                              const dnnl::engine& engine);
-/// For inference: nothing is kept for a backward pass by oneDNN.
-dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
-                                                                   const dnnl::engine& engine);
 /// `alpha` is the parameter of the activation.
 void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha);
 

@@ -19,15 +19,15 @@ uint32_t crc32(std::span<const std::byte> data, uint32_t previous) {
     int64_t size = 0;
     uint32_t crc = 0;
   };
-  std::vector<Part> parts(static_cast<size_t>(thread_count()));
-  parallel_ranges(std::ssize(data), kGrain, [&](int64_t begin, int64_t end, int thread) {
+  std::vector<Part> parts(static_cast<size_t>(range_count(std::ssize(data), kGrain)));
+  parallel_ranges(std::ssize(data), kGrain, [&](int64_t begin, int64_t end, int64_t range) {
     const std::byte* from = data.data() + begin;
     const auto size = static_cast<size_t>(end - begin);
-    parts[static_cast<size_t>(thread)] = {end - begin,
-                                          libdeflate_crc32(begin == 0 ? previous : 0, from, size)};
+    parts[static_cast<size_t>(range)] = {end - begin,
+                                         libdeflate_crc32(begin == 0 ? previous : 0, from, size)};
   });
   uint32_t crc = parts[0].crc;
-  for (size_t i = 1; i < parts.size() && parts[i].size > 0; ++i) {
+  for (size_t i = 1; i < parts.size(); ++i) {
     crc = static_cast<uint32_t>(crc32_combine(crc, parts[i].crc, parts[i].size));
   }
   return crc;

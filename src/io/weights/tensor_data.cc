@@ -16,7 +16,7 @@ constexpr int64_t kGrain = 1 << 16;
 /// `number` is inlined, so that the compiler can vectorize the loop.
 template <typename T, typename Number>
 void convert(std::span<const std::byte> from, std::span<float> to, const Number& number) {
-  parallel_ranges(std::ssize(to), kGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(std::ssize(to), kGrain, [&](int64_t begin, int64_t end, int64_t) {
     const std::byte* source = from.data();
     float* target = to.data();
     for (int64_t i = begin; i < end; ++i) {

@@ -1,40 +1,20 @@
-// Work is cut into heads of sequences, and in the forward pass, where there are fewer of them than
-// threads, into runs of queries. Threads take items as they come free; every output element is made
-// by one item in one order, so results depend on neither timing nor thread count.
+// Work is cut into heads of sequences, and in the forward pass, where there are few of them, into
+// runs of queries. Every output element is made by one item in one order, so results depend on
+// neither timing nor thread count.
 
 #include "ops/cpu/attention_cpu.h"
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
-#include <new>
 #include <span>
 
 #include "backend/cpu/cpu_view.h"
+#include "backend/cpu/thread_scratch.h"
 #include "core/parallel_for.h"
 #include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
 
 namespace bertha::ops {
 namespace {
-
-/// Scratch of a thread, kept between calls and only ever grown.
-std::byte* thread_scratch(int64_t size_bytes) {
-  constexpr std::align_val_t kAlignment{static_cast<size_t>(kAlignmentBytes)};
-  struct Free {
-    void operator()(std::byte* base) const { ::operator delete(base, kAlignment); }
-  };
-  thread_local std::unique_ptr<std::byte, Free> memory;
-  thread_local int64_t capacity_bytes = 0;
-  if (capacity_bytes < size_bytes) {
-    memory.reset();
-    capacity_bytes = 0;
-    memory.reset(
-        static_cast<std::byte*>(::operator new(static_cast<size_t>(size_bytes), kAlignment)));
-    capacity_bytes = size_bytes;
-  }
-  return memory.get();
-}
 
 const AttentionKernels& kernels_for(cpu::Isa isa, DType dtype) {
   BERTHA_CHECK(isa <= cpu::best_isa(), "no {} here", cpu::name_of(isa));
@@ -85,22 +65,17 @@ template <typename Work>
 void for_each_item(std::span<const int32_t> start, int64_t heads, int64_t parts,
                    int64_t scratch_bytes, const Work& work) {
   const auto items = static_cast<int64_t>(start.size() - 1) * heads * parts;
-  std::atomic<int64_t> next{0};
-  const auto worker = [&](int64_t, int64_t, int) {
-    std::byte* scratch = thread_scratch(scratch_bytes);
-    for (int64_t i = next++; i < items; i = next++) {
-      const auto sequence = static_cast<size_t>(i / (heads * parts));
-      const int64_t length = start[sequence + 1] - start[sequence];
-      const int64_t part = i % parts;
-      const AttentionItem item{.row = start[sequence],
-                               .length = length,
-                               .head = i / parts % heads,
-                               .query_begin = length * part / parts,
-                               .query_end = length * (part + 1) / parts};
-      if (item.query_begin < item.query_end) work(item, scratch);
-    }
-  };
-  parallel_ranges(std::min<int64_t>(items, thread_count()), 1, worker);
+  parallel_items(items, [&](int64_t i) {
+    const auto sequence = static_cast<size_t>(i / (heads * parts));
+    const int64_t length = start[sequence + 1] - start[sequence];
+    const int64_t part = i % parts;
+    const AttentionItem item{.row = start[sequence],
+                             .length = length,
+                             .head = i / parts % heads,
+                             .query_begin = length * part / parts,
+                             .query_end = length * (part + 1) / parts};
+    if (item.query_begin < item.query_end) work(item, cpu::thread_scratch(scratch_bytes));
+  });
 }
 
 /// Zeroes the rows of no sequence.

@@ -1,13 +1,13 @@
 #include "ops/cpu/cpu_kernels.h"
 
-#include "backend/cpu/onednn.h"
+#include "ops/cpu/cpu_products.h"
 #include "ops/partial_sums.h"
 
 namespace bertha::ops {
 
 Support CpuKernels::support(std::string_view op, DType dtype) const {
   const bool is_product = op == Linear::kName || op == LinearBackward::kName;
-  if (is_product && !cpu::MatrixProducts::supports(dtype)) return Support::kAbsent;
+  if (is_product && !has_products(dtype)) return Support::kAbsent;
   const bool composed = op == Lamb::kName || op == EmbeddingBackward::kName;
   return composed ? Support::kComposed : Support::kNative;
 }
@@ -24,8 +24,9 @@ ScratchShapes CpuKernels::scratch(const Linear& /*op*/) const {
   return {};
 }
 
-ScratchShapes CpuKernels::scratch(const LinearBackward& /*op*/) const {
-  return {};
+ScratchShapes CpuKernels::scratch(const LinearBackward& op) const {
+  return {
+      .values = {.shape = {weight_gradient_scratch(op.d_y.tensor(), op.x)}, .dtype = DType::kU8}};
 }
 
 ScratchShapes CpuKernels::scratch(const AttentionBackward& /*op*/) const {

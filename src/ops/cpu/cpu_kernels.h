@@ -17,6 +17,7 @@ class CpuKernels final : public Kernels {
   ScratchShapes scratch(const EmbeddingBackward& op) const override;
   ScratchShapes scratch(const LayerNormBackward& op) const override;
   ScratchShapes scratch(const Linear& op) const override;
+  /// The operands of the weight gradient, packed.
   ScratchShapes scratch(const LinearBackward& op) const override;
   /// x as bytes, and the scale of each token.
   ScratchShapes scratch(const Int8Linear& op) const override;

@@ -49,7 +49,7 @@ void forward_rows(const Embedding& op) {
   const auto* segment = cpu::data<float>(op.tables.segment);
   const int64_t columns = op.z.tensor().dim(1);
   parallel_ranges(
-      op.z.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int) {
+      op.z.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int64_t) {
         RowMask mask(op.dropout, columns);
         for (int64_t t = begin; t < end; ++t) {
           T* z = static_cast<T*>(cpu::address(op.z.tensor())) + t * columns;
@@ -79,7 +79,7 @@ void scatter(const EmbeddingBackward& op) {
   const int64_t tokens = rows.dim(0);
   const int64_t columns = rows.dim(1);
   const int64_t groups = (columns + kGroup - 1) / kGroup;
-  parallel_ranges(groups, 1, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(groups, 1, [&](int64_t begin, int64_t end, int64_t) {
     const int64_t first = begin * kGroup;
     const int64_t count = std::min(end * kGroup, columns) - first;
     for (int64_t t = 0; t < tokens; ++t) {

@@ -3,6 +3,7 @@
 // The row kernels of int8_kernels.h, compiled once an instruction set with equal bits: what a row
 // becomes before the product, and what becomes of the sums after it.
 
+#include "ops/cpu/activation_functions.h"
 #include "ops/cpu/int8_kernels.h"
 #include "ops/cpu/lanes.h"
 
@@ -127,28 +128,6 @@ void quantize(const E* x, int64_t inputs, int64_t depth, uint8_t* to, float* sca
   for (int64_t i = inputs; i < depth; ++i) to[i] = kZeroByte;
 }
 
-struct Identity {
-  static Floats of(Floats x) { return x; }
-};
-struct Relu {
-  static Floats of(Floats x) {
-    // max gives its second operand where the first is NaN.
-    return max(Floats::all(0.0F), x);
-  }
-};
-struct Tanh {
-  static Floats of(Floats x) { return tanh(x); }
-};
-struct Silu {
-  static Floats of(Floats x) { return x / (Floats::all(1.0F) + exp(Floats::all(0.0F) - x)); }
-};
-struct GeluTanh {
-  static Floats of(Floats x) {
-    const Floats cube = x * x * x;
-    const Floats inner = Floats::all(0.7978845608F) * fma(Floats::all(0.044715F), cube, x);
-    return x * fma(Floats::all(0.5F), tanh(inner), Floats::all(0.5F));
-  }
-};
 struct Gelu {
   /// x Φ(x) with Φ(x) = 1/2 + s p(s²), s = x limited to ±4.3: a minimax fit of x Φ(x) by Lawson's
   /// iteration made for this file. Within 3.6e-5 for |x| < 6, 1.9e-5 |x| beyond.

@@ -23,7 +23,7 @@ void forward_rows(const LayerNorm& op) {
   T* z = elements<T>(op.z.tensor());
   const bool changes_z = !op.residual.empty() || op.dropout.active();
   parallel_ranges(
-      op.z.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int) {
+      op.z.tensor().dim(0), rows_per_range(columns), [&](int64_t begin, int64_t end, int64_t) {
         RowMask mask(op.dropout, columns);
         for (int64_t r = begin; r < end; ++r) {
           const int64_t at = r * columns;
@@ -78,7 +78,7 @@ void add_partials(const LayerNormBackward& op, float* partials, int64_t blocks) 
     }
     accumulate(sums + begin, to + begin, count);
   };
-  parallel_ranges(columns, 128, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(columns, 128, [&](int64_t begin, int64_t end, int64_t) {
     add_columns(partials, cpu::data<float>(op.d_gamma), begin, end - begin);
     add_columns(partials + columns, cpu::data<float>(op.d_beta), begin, end - begin);
   });

@@ -2,11 +2,11 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_view.h"
-#include "backend/cpu/onednn.h"
 #include "core/parallel_for.h"
 #include "core/profile.h"
 #include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/cpu_products.h"
 
 namespace bertha::ops {
 namespace {
@@ -32,24 +32,6 @@ const ElementKernels<E>& kernels() {
 template <typename E>
 E* elements(const Tensor& tensor) {
   return static_cast<E*>(cpu::address(tensor));
-}
-
-cpu::Epilogue epilogue_of(Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return cpu::Epilogue::kNone;
-    case Activation::kGelu:
-      return cpu::Epilogue::kGelu;
-    case Activation::kTanh:
-      return cpu::Epilogue::kTanh;
-    case Activation::kGeluTanh:
-      return cpu::Epilogue::kGeluTanh;
-    case Activation::kRelu:
-      return cpu::Epilogue::kRelu;
-    case Activation::kSilu:
-      return cpu::Epilogue::kSilu;
-  }
-  BERTHA_CHECK(false, "activation {}", static_cast<int>(activation));
 }
 
 /// The activations that BERT's own models do not have run one value at a time.
@@ -107,7 +89,7 @@ template <typename E>
 void activate_scalars(Activation activation, const Tensor& x, const Tensor& y) {
   const E* from = elements<E>(x);
   E* to = elements<E>(y);
-  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int64_t) {
     for (int64_t i = begin; i < end; ++i) store(activated(activation, widen(from[i])), to + i);
   });
 }
@@ -126,7 +108,7 @@ template <typename E>
 void gelu(const Tensor& x, const Tensor& y) {
   const E* from = elements<E>(x);
   E* to = elements<E>(y);
-  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(x.size(), kGrain, [&](int64_t begin, int64_t end, int64_t) {
     kernels<E>().gelu(from + begin, to + begin, end - begin);
   });
 }
@@ -142,7 +124,7 @@ void activation_backward(const LinearBackward& op) {
   const int64_t columns = d_y.dim(1);
   const int64_t groups = (columns + kColumnGrain - 1) / kColumnGrain;
   const int64_t grain = std::max<int64_t>(1, kGrain / (d_y.dim(0) * kColumnGrain + 1));
-  parallel_ranges(groups, grain, [&](int64_t first, int64_t last, int) {
+  parallel_ranges(groups, grain, [&](int64_t first, int64_t last, int64_t) {
     const int64_t left = first * kColumnGrain;
     const ColumnBlock block{.rows = d_y.dim(0),
                             .columns = std::min(last * kColumnGrain, columns) - left,
@@ -163,9 +145,8 @@ void activation_backward(const LinearBackward& op) {
 
 void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
   const bool keeps = !op.saved.empty();
-  device_.products().forward(op.x, op.w, op.b,
-                             keeps ? cpu::Epilogue::kNone : epilogue_of(op.activation),
-                             keeps ? op.saved : op.y, device_.parameter_version());
+  multiply_forward(device_, op.x, op.w, op.b, keeps ? Activation::kNone : op.activation,
+                   keeps ? op.saved : op.y);
   if (!keeps) return;
   const Timed timed(
       device_, "linear, GELU",
@@ -180,7 +161,7 @@ void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
   }
 }
 
-void CpuKernels::run(const LinearBackward& op, const Scratch& /*scratch*/) {
+void CpuKernels::run(const LinearBackward& op, const Scratch& scratch) {
   const Tensor& d_y = op.d_y.tensor();
   if (op.reads_d_y_first()) {
     const Timed timed(
@@ -197,13 +178,12 @@ void CpuKernels::run(const LinearBackward& op, const Scratch& /*scratch*/) {
                       .bytes = product.bytes + 2 * op.d_w.tensor().size_bytes()};
         },
         Timed::Work::kPart);
-    device_.products().backward_weights(d_y, op.x, op.d_w);
+    multiply_backward_weights(d_y, op.x, op.d_w, out(scratch.values));
   }
   if (op.d_x.empty()) return;
   const Timed timed(
       device_, "linear, d_x", [&] { return product_cost(op.x, op.w, d_y); }, Timed::Work::kPart);
-  device_.products().backward_data(d_y, op.w, op.d_x_write == Write::kAdd, op.d_x,
-                                   device_.parameter_version());
+  multiply_backward_data(device_, d_y, op.w, op.d_x_write, op.d_x);
 }
 
 }  // namespace bertha::ops

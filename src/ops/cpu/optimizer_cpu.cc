@@ -29,7 +29,7 @@ struct Block {
 /// body(block) for all blocks of all spans, split equally over the threads.
 template <typename Body>
 void parallel_blocks(Spans spans, const Body& body) {
-  parallel_ranges(norm_blocks(spans), 1, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(norm_blocks(spans), 1, [&](int64_t begin, int64_t end, int64_t) {
     int64_t first_of_span = 0;
     for (size_t s = 0; s < spans.size() && first_of_span < end; ++s) {
       const int64_t next = first_of_span + blocks_of(spans[s]);

@@ -21,7 +21,7 @@ void scatter_add(const GatherRowsBackward& op) {
   const auto* const index = cpu::data<int32_t>(op.rows);
   const E* const from = cpu::data<E>(op.d_y);
   E* const to = cpu::data<E>(op.d_x);
-  parallel_ranges(columns, kColumnGrain, [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(columns, kColumnGrain, [&](int64_t begin, int64_t end, int64_t) {
     for (int64_t i = 0; i < op.rows.size(); ++i) {
       const int64_t row = checked_row(index, i, op.d_x.tensor().dim(0));
       for (int64_t c = begin; c < end; ++c) {

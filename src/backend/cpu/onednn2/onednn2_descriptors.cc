@@ -11,17 +11,6 @@ dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
   return {desc, operands.attributes, engine};
 }
 
-dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
-                                                                   const dnnl::engine& engine) {
-  using Desc = dnnl::inner_product_forward::desc;
-  const auto inference = dnnl::prop_kind::forward_inference;
-  const Desc desc =
-      operands.bias.is_zero()
-          ? Desc(inference, operands.source, operands.weights, operands.target)
-          : Desc(inference, operands.source, operands.weights, operands.bias, operands.target);
-  return {desc, operands.attributes, engine};
-}
-
 void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha) {
   post_ops.append_eltwise(1.0F, activation, alpha, 0);
 }

@@ -11,17 +11,6 @@ dnnl::matmul::primitive_desc describe_matmul(const ProductOperands& operands,
           operands.bias, operands.target, operands.attributes};
 }
 
-dnnl::inner_product_forward::primitive_desc describe_inner_product(const ProductOperands& operands,
-                                                                   const dnnl::engine& engine) {
-  const auto inference = dnnl::prop_kind::forward_inference;
-  if (operands.bias.is_zero()) {
-    return {engine,           inference,       operands.source,
-            operands.weights, operands.target, operands.attributes};
-  }
-  return {engine,        inference,       operands.source,    operands.weights,
-          operands.bias, operands.target, operands.attributes};
-}
-
 void append_activation(dnnl::post_ops& post_ops, dnnl::algorithm activation, float alpha) {
   post_ops.append_eltwise(activation, alpha, 0);
 }
