@@ -26,7 +26,7 @@ class ModelLane final : public LaneModels {
 
   void run(size_t model, std::span<const infer::WindowRef> windows) override;
   std::vector<ModelPace> paces() override;
-  DType compute() const { return compute_; }
+  const infer::Arithmetic& arithmetic() const { return arithmetic_; }
 
  private:
   struct Loaded {
@@ -38,7 +38,7 @@ class ModelLane final : public LaneModels {
   ModelPace measure(const ServedModel& served, Loaded& loaded, int64_t wanted_budget) const;
 
   std::unique_ptr<Device> device_;
-  DType compute_;
+  infer::Arithmetic arithmetic_;
   std::vector<Loaded> models_;
 };
 
