@@ -142,9 +142,12 @@ def peers_of(arguments, onnx, calibration):
 
 
 def measure(arguments, ours, peers):
-    """Windows a second by engine and size, one figure a round."""
+    """Windows a second by engine and size, one figure a round. Each round is noted at its end, so
+    that a run which is stopped has not run for nothing."""
     rates = {}
-    for _ in range(arguments.rounds):
+    for number in range(arguments.rounds):
+        if number > 0:
+            print(f"after {number} rounds\n{table(rates, {})}", file=sys.stderr, flush=True)
         for batch, length in SIZES:
             feeds = feeds_of(batch, length)
             for name, run in peers.items():
@@ -169,6 +172,17 @@ def accuracy(arguments, ours, peers, model, tokenizer):
     for precision in ("fp32", "bf16", "int8"):
         found[f"bertha {precision}"] = ours.vectors(precision, model, texts)
     return {name: (exact * rows).sum(1) for name, rows in found.items()}
+
+
+def table(rates, cosines):
+    lines = ["engine              " + "".join(f"{f'{b} x {l}':>26}" for b, l in SIZES) + "   cosine"]
+    for name in dict.fromkeys(key[0] for key in rates):
+        cells = [rates[name, batch, length] for batch, length in SIZES]
+        text = "".join(f"{statistics.median(c):.2f} ({min(c):.1f}-{max(c):.1f})".rjust(26)
+                       for c in cells)
+        cosine = f"   {cosines[name].mean():.5f} {cosines[name].min():.5f}" if name in cosines else ""
+        lines.append(f"{name:<20}{text}{cosine}")
+    return "\n".join(lines)
 
 
 def main():
@@ -201,13 +215,7 @@ def main():
                          for name in ("onnxruntime", "openvino", "nncf"))
     print(f"{arguments.model}: {arguments.threads} threads, {arguments.rounds} rounds; {versions}",
           file=sys.stderr)
-    print("engine              " + "".join(f"{f'{b} x {l}':>26}" for b, l in SIZES) + "   cosine")
-    for name in dict.fromkeys(key[0] for key in rates):
-        cells = [rates[name, batch, length] for batch, length in SIZES]
-        text = "".join(f"{statistics.median(c):>12.2f} ({min(c):.1f}-{max(c):.1f})".rjust(26)
-                       for c in cells)
-        cosine = f"   {cosines[name].mean():.5f} {cosines[name].min():.5f}" if name in cosines else ""
-        print(f"{name:<20}{text}{cosine}")
+    print(table(rates, cosines))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "bert/int8_parameters.h"
 #include "core/error.h"
@@ -186,11 +187,12 @@ ParameterStore::~ParameterStore() = default;
 
 /// The table's layout, or one without what is kept as integers.
 void ParameterStore::lay_out_wide() {
+  offsets_.reserve(table_.parameters().size());
   for (const Parameter& parameter : table_.parameters()) offsets_.push_back(parameter.offset);
   flat_size_ = table_.flat_size();
   if (int8_ == nullptr) return;
-  std::vector<int> order;
-  for (int index = 0; index < static_cast<int>(offsets_.size()); ++index) order.push_back(index);
+  std::vector<int> order(offsets_.size());
+  std::iota(order.begin(), order.end(), 0);
   std::ranges::sort(order, {}, [this](int index) { return table_[index].offset; });
   // The sizes of what is dropped are multiples of the alignment, so all views stay aligned.
   int64_t dropped = 0;
