@@ -25,9 +25,6 @@ import transformers
 
 import common
 
-SIZES = ((1, 16), (1, 128), (8, 384))
-
-
 def onnx_session(path, threads):
     import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -147,8 +144,9 @@ def measure(arguments, ours, peers):
     rates = {}
     for number in range(arguments.rounds):
         if number > 0:
-            print(f"after {number} rounds\n{table(rates, {})}", file=sys.stderr, flush=True)
-        for batch, length in SIZES:
+            print(f"after {number} rounds\n{table(arguments.sizes, rates, {})}", file=sys.stderr,
+                  flush=True)
+        for batch, length in arguments.sizes:
             feeds = feeds_of(batch, length)
             for name, run in peers.items():
                 taken = peer_seconds(run, feeds, arguments.seconds)
@@ -174,10 +172,10 @@ def accuracy(arguments, ours, peers, model, tokenizer):
     return {name: (exact * rows).sum(1) for name, rows in found.items()}
 
 
-def table(rates, cosines):
-    lines = ["engine              " + "".join(f"{f'{b} x {l}':>26}" for b, l in SIZES) + "   cosine"]
+def table(sizes, rates, cosines):
+    lines = ["engine              " + "".join(f"{f'{b} x {l}':>26}" for b, l in sizes) + "   cosine"]
     for name in dict.fromkeys(key[0] for key in rates):
-        cells = [rates[name, batch, length] for batch, length in SIZES]
+        cells = [rates[name, batch, length] for batch, length in sizes]
         text = "".join(f"{statistics.median(c):.2f} ({min(c):.1f}-{max(c):.1f})".rjust(26)
                        for c in cells)
         cosine = f"   {cosines[name].mean():.5f} {cosines[name].min():.5f}" if name in cosines else ""
@@ -191,6 +189,9 @@ def main():
     parser.add_argument("--bertha", required=True)
     parser.add_argument("--bench", required=True)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--sizes", default="1x16,1x128,8x384", help="windows x tokens",
+                        type=lambda typed: [tuple(map(int, one.split("x")))
+                                            for one in typed.split(",")])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--texts", help="a text on each line, for the accuracy")
@@ -215,7 +216,7 @@ def main():
                          for name in ("onnxruntime", "openvino", "nncf"))
     print(f"{arguments.model}: {arguments.threads} threads, {arguments.rounds} rounds; {versions}",
           file=sys.stderr)
-    print(table(rates, cosines))
+    print(table(arguments.sizes, rates, cosines))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ std::string message_of(const std::function<void()>& call) {
 class Int8Model : public testing::Test {
  protected:
   std::string write(const bert::Heads& heads, bert::ModelClass model) {
-    const std::string folder = folder_.file("m" + std::to_string(++count_));
+    std::string folder = folder_.file("m" + std::to_string(++count_));
     test::write_tiny_model(folder, heads, model);
     return folder;
   }
@@ -65,7 +65,7 @@ class Int8Model : public testing::Test {
 
   /// The same model with 8-bit integers in its files.
   std::string quantized(const std::string& folder) {
-    const std::string to = folder_.file("q" + std::to_string(++count_));
+    std::string to = folder_.file("q" + std::to_string(++count_));
     std::filesystem::create_directories(to);
     const ModelFiles files = {.weights = folder};
     const bert::WeightFile file(folder);
@@ -314,6 +314,7 @@ class ChangedInt8Files : public Int8Model {
           entry.dtype, entry.shape, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
     }
     for (const auto& [name, one] : changes) all[name] = one;
+    tensors.reserve(all.size());
     for (const auto& [name, one] : all) {
       tensors.push_back({name, one.dtype, one.shape, [&bytes = one.bytes](const io::ByteSink& to) {
                            to(std::as_bytes(std::span(bytes)));
