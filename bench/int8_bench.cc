@@ -84,7 +84,7 @@ double int8_seconds(const Product& product, int64_t tokens, ByteProducts how) {
   Context context(device, arena);
   const Tensor bytes =
       context.make({ops::int8_scratch_rows(tokens), ops::int8_depth(product.inputs)}, DType::kU8);
-  const Tensor scales = context.make({tokens}, DType::kF32);
+  const Tensor scales = context.make({2, tokens}, DType::kF32);
   ops::Int8Linear op = {.x = context.make({tokens, product.inputs}, DType::kF32),
                         .w = weights.copy(0),
                         .activation = product.channels == 4 * product.inputs

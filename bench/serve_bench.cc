@@ -102,7 +102,9 @@ int main(int argc, char** argv) {
   serve::ModelServiceOptions options;
   options.models.push_back(serve::parse_model_spec(argv[1]));
   options.open_device = [] { return find_device("cpu")->open(0); };
-  options.compute = [bf16](const Device&) { return bf16 ? DType::kBF16 : DType::kF32; };
+  options.arithmetic = [bf16](const Device&) {
+    return infer::Arithmetic{.compute = bf16 ? DType::kBF16 : DType::kF32};
+  };
   const auto service = serve::make_model_service(std::move(options));
   service->load();
   for (const int64_t tokens : {16, 128, 384}) {

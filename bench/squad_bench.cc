@@ -5,7 +5,7 @@
 // is the median, and flops counts the model's matrix products only.
 //
 //   squad_bench [--mode train|predict] [--config FILE] [--length 384] [--batch 32]
-//               [--lengths full|real|FILE] [--precision fp32|bf16] [--device cpu|cuda]
+//               [--lengths full|real|FILE] [--precision fp32|bf16|int8] [--device cpu|cuda]
 //               [--warmup 1] [--steps 5] [--save-lengths FILE]
 //   squad_bench --write-onnx FILE [--config FILE]    a model of random weights, for ONNX Runtime
 //
@@ -45,15 +45,20 @@ struct Setup {
   int64_t steps = 5;
 
   DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
+  bert::Products products() const {
+    return precision == "int8" ? bert::Products::kInt8 : bert::Products::kWide;
+  }
   bool trains() const { return mode == "train"; }
 };
 
 void check(const Setup& setup) {
-  const auto one_of = [](const char* name, const std::string& value, const char* a, const char* b) {
-    if (value != a && value != b) fail("--{} {}: expected {} or {}", name, value, a, b);
-  };
-  one_of("mode", setup.mode, "train", "predict");
-  one_of("precision", setup.precision, "fp32", "bf16");
+  if (setup.mode != "train" && setup.mode != "predict") {
+    fail("--mode {}: expected train or predict", setup.mode);
+  }
+  const bool int8 = setup.precision == "int8";
+  if (setup.precision != "fp32" && setup.precision != "bf16" && (!int8 || setup.trains())) {
+    fail("--precision {}: expected fp32 or bf16, or int8 with --mode predict", setup.precision);
+  }
   if (setup.batch < 1 || setup.length < 37 || setup.warmup < 0 || setup.steps < 1) {
     fail("--batch and --steps are at least 1, --length at least 37");
   }
@@ -163,7 +168,7 @@ void train_steps(const Setup& setup, const bert::Config& config, Device& device,
 void predict_steps(const Setup& setup, const bert::Config& config, Device& device,
                    const std::vector<train::TaskBatch>& batches, Totals& totals) {
   bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(),
-                             false);
+                             false, setup.products());
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
   infer::TaskPass pass("question answering", model);
@@ -218,7 +223,7 @@ void declare(cli::Options& table, Setup& setup) {
               "write the lengths to this JSON file, for the compared program");
   table.value("write-onnx", setup.onnx, "only write a model of random weights to this file");
   table.value("lengths", setup.lengths, "full, real (SQuAD's), or a JSON list of lengths");
-  table.value("precision", setup.precision, "fp32 or bf16");
+  table.value("precision", setup.precision, "fp32, bf16, or int8 to predict");
   table.value("device", setup.device, "cpu or cuda");
   table.value("length", setup.length, "tokens of the longest window");
   table.value("batch", setup.batch, "windows that run together");

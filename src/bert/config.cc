@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bert/quantization_config.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/json_key_table.h"
@@ -211,7 +212,13 @@ constexpr auto kConfigKeys = std::to_array<Row>({
     {{"position_embedding_type", KeyUse::kChecked, "`absolute`"},
      [](const JsonField& field, ConfigFile&) { field.only("absolute"); }},
     {{"pruned_heads", KeyUse::kChecked, "an empty object"}, read_empty},
-    {{"quantization_config", KeyUse::kChecked, "null"}, read_empty},
+    {{"quantization_config", KeyUse::kChecked,
+      "`compressed-tensors` of the format `int-quantized`: 8 bits, symmetric, a scale for each "
+      "channel or tensor; activations dynamic for each token, or none"},
+     [](const JsonField& field, ConfigFile& to) {
+       check_quantization_config(field);
+       to.int8_weights = !field.value().empty();
+     }},
     {{"auto_map", KeyUse::kChecked, "null: the model's own Python code is not run"}, read_empty},
     ignored("sinusoidal_pos_embds", "the table of positions is among the weights"),
     ignored("chunk_size_feed_forward", "the same result with less memory"),
@@ -433,16 +440,19 @@ std::string recipe_config_json(const Config& config) {
   return json.dump(2) + "\n";
 }
 
-std::string hugging_face_config_json(const Config& config, const HeadConfig& head, DType dtype,
-                                     int64_t classes) {
+std::string hugging_face_config_json(const Config& config, const HeadConfig& head,
+                                     const SavedWeights& weights) {
   Json json = hugging_face_shape(config);
-  json["torch_dtype"] = dtype == DType::kF16    ? "float16"
-                        : dtype == DType::kBF16 ? "bfloat16"
-                                                : "float32";
+  json["torch_dtype"] = weights.dtype == DType::kF16    ? "float16"
+                        : weights.dtype == DType::kBF16 ? "bfloat16"
+                                                        : "float32";
   json["architectures"] = {head.architecture};
   json["model_type"] = config.model_type;
   if (!config.tie_word_embeddings) json["tie_word_embeddings"] = false;
-  add_labels(head, classes, json);
+  if (weights.int8_but_for) {
+    json["quantization_config"] = quantization_config_json(*weights.int8_but_for);
+  }
+  add_labels(head, weights.classes, json);
   return json.dump(2) + "\n";
 }
 

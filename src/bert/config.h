@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,8 @@ struct HeadConfig {
 struct ConfigFile {
   Config config;
   HeadConfig head;
-  std::string note{};  ///< a warning about keys that are not known; usually empty
+  bool int8_weights = false;  ///< quantization_config: kInt8Scheme (quantization_config.h)
+  std::string note{};         ///< a warning about keys that are not known; usually empty
 };
 
 /// Reads a config. Throws Error naming `path` and the key for a value that is missing, unfit or not
@@ -75,10 +77,17 @@ Config parse_config(const std::string& text, const std::string& path);
 /// bert_config.json as the recipe writes it: sorted keys, indent 2, a newline at the end. Keys that
 /// the recipe does not have are written where the model needs them.
 std::string recipe_config_json(const Config& config);
-/// config.json of a Hugging Face model of class `head.architecture`, its weights of `dtype`;
-/// `classes` is the size of a classifier, 0 for none.
+/// What a config.json says about the weights beside it.
+struct SavedWeights {
+  DType dtype = DType::kF32;  ///< of what is not quantised
+  int64_t classes = 0;        ///< outputs of a classifier that have names
+  /// The weights of linear modules are 8-bit integers, but for these modules (as transformers names
+  /// them). Nothing: no weights are.
+  std::optional<std::vector<std::string>> int8_but_for{};
+};
+/// config.json of a Hugging Face model of class `head.architecture`.
 std::string hugging_face_config_json(const Config& config, const HeadConfig& head,
-                                     DType dtype = DType::kF32, int64_t classes = 0);
+                                     const SavedWeights& weights = {});
 
 /// What the names of a type's classes start with: "DistilBert".
 const char* class_prefix(const std::string& model_type);

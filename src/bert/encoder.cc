@@ -1,5 +1,6 @@
 #include "bert/encoder.h"
 
+#include "bert/product.h"
 #include "core/error.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
@@ -78,10 +79,10 @@ void Encoder::attention_block(Context& context, const EncoderInputs& inputs, int
   const LayerIndices& i = indices(layer);
 
   saved.qkv = context.make({tokens, 3 * hidden}, dtype);
-  ops::linear(context, {.x = saved.x,
-                        .w = parameters_.qkv_matrix(i),
-                        .b = parameters_.qkv_bias(i),
-                        .y = out(saved.qkv)});
+  product(context, {.x = saved.x,
+                    .w = parameters_.qkv_weight(i),
+                    .b = parameters_.qkv_bias(i),
+                    .y = out(saved.qkv)});
   saved.attended = context.make({tokens, hidden}, dtype);
   saved.lse = context.make({tokens, config_.num_attention_heads}, DType::kF32);
   ops::attention(context, {.qkv = saved.qkv,
@@ -91,10 +92,10 @@ void Encoder::attention_block(Context& context, const EncoderInputs& inputs, int
                            .y = out(saved.attended),
                            .lse = out(saved.lse)});
   saved.z1 = context.make({tokens, hidden}, dtype);
-  ops::linear(context, {.x = saved.attended,
-                        .w = parameters_.matrix(i.output_weight),
-                        .b = parameters_.weight(i.output_bias),
-                        .y = out(saved.z1)});
+  product(context, {.x = saved.attended,
+                    .w = parameters_.product_weight(i.output_weight),
+                    .b = parameters_.weight(i.output_bias),
+                    .y = out(saved.z1)});
   saved.h = context.make({tokens, hidden}, dtype);
   saved.mean1 = context.make({tokens}, DType::kF32);
   saved.rstd1 = context.make({tokens}, DType::kF32);
@@ -117,17 +118,17 @@ void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, 
 
   saved.intermediate = context.make({tokens, config_.intermediate_size}, dtype);
   saved.activated = context.make({tokens, config_.intermediate_size}, dtype);
-  ops::linear(context, {.x = saved.h,
-                        .w = parameters_.matrix(i.intermediate_weight),
-                        .b = parameters_.weight(i.intermediate_bias),
-                        .activation = config_.hidden_act,
-                        .y = out(saved.activated),
-                        .saved = out(saved.intermediate)});
+  product(context, {.x = saved.h,
+                    .w = parameters_.product_weight(i.intermediate_weight),
+                    .b = parameters_.weight(i.intermediate_bias),
+                    .activation = config_.hidden_act,
+                    .y = out(saved.activated),
+                    .saved = out(saved.intermediate)});
   saved.z2 = context.make({tokens, config_.hidden_size}, dtype);
-  ops::linear(context, {.x = saved.activated,
-                        .w = parameters_.matrix(i.down_weight),
-                        .b = parameters_.weight(i.down_bias),
-                        .y = out(saved.z2)});
+  product(context, {.x = saved.activated,
+                    .w = parameters_.product_weight(i.down_weight),
+                    .b = parameters_.weight(i.down_bias),
+                    .y = out(saved.z2)});
   saved.mean2 = context.make({tokens}, DType::kF32);
   saved.rstd2 = context.make({tokens}, DType::kF32);
   ops::layer_norm(context, {.z = inout(saved.z2),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bert/hub_names.h"
+#include "bert/int8_parameters.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/weights/safetensors.h"
@@ -111,6 +112,23 @@ ModelClass model_class_of(const WeightFile& file, std::string_view architecture)
   return heads.next_sentence ? ModelClass::kNextSentence : ModelClass::kEncoder;
 }
 
+namespace {
+
+/// The integers of the file, or those of its rounded weights.
+void quantized_parameter(const WeightFile& file, const Parameter& parameter,
+                         const ops::Int8Channels& to) {
+  if (file.is_int8(parameter.name)) return file.read_int8(parameter, to);
+  std::vector<float> buffer;
+  const float* const values = file.values(parameter, buffer);
+  const int64_t wrong = ops::quantize_channels(std::span(values, to.integers.size()), to);
+  if (wrong >= 0) {
+    fail("{}: {} has NaN or infinite elements in row {}, which no 8-bit integer stands for",
+         file.source().path(), parameter.name, wrong);
+  }
+}
+
+}  // namespace
+
 ExportModel export_model(const WeightFile& file, const ParameterTable& table, const Config& config,
                          const ExportRequest& request) {
   file.check_family(config);
@@ -130,18 +148,24 @@ ExportModel export_model(const WeightFile& file, const ParameterTable& table, co
     fail("{}: not a whole {}: it lacks {}", file.source().path(), architecture(model, config),
          join(missing, ", "));
   }
-  return {.config = config,
-          .table = &table,
-          .model = model,
-          .dtype = request.dtype,
-          .head = request.head,
-          .read = [&file, &table](int index, float* to) {
-            if (table[index].absent) {
-              std::fill_n(to, table[index].size(), 0.0F);
-            } else {
-              file.read(table[index], to);
-            }
-          }};
+  ExportModel result = {.config = config,
+                        .table = &table,
+                        .model = model,
+                        .dtype = request.dtype,
+                        .head = request.head,
+                        .read = [&file, &table](int index, float* to) {
+                          if (table[index].absent) {
+                            std::fill_n(to, table[index].size(), 0.0F);
+                          } else {
+                            file.read(table[index], to);
+                          }
+                        }};
+  if (request.int8) {
+    result.read_int8 = [&file, &table](int index, const ops::Int8Channels& to) {
+      quantized_parameter(file, table[index], to);
+    };
+  }
+  return result;
 }
 
 std::vector<int64_t> detail::export_shape(const ExportModel& model, int index) {
@@ -216,13 +240,70 @@ void write_recipe_weights(const std::string& path, const ExportModel& model) {
   writer.save(path, root);
 }
 
+namespace {
+
+enum class Int8Part : uint8_t { kIntegers, kScales };
+
+/// Gives one of the two tensors of a weight of 8-bit integers.
+io::ByteSource int8_bytes(const ExportModel& model, int index, Int8Part part) {
+  return [&model, index, part](const io::ByteSink& sink) {
+    const Parameter& parameter = (*model.table)[index];
+    std::vector<int8_t> integers(static_cast<size_t>(parameter.size()));
+    std::vector<float> scales(static_cast<size_t>(parameter.shape[0]));
+    model.read_int8(index, {.integers = integers, .scales = scales});
+    sink(part == Int8Part::kIntegers ? std::as_bytes(std::span(integers))
+                                     : std::as_bytes(std::span(scales)));
+  };
+}
+
+void add_int8(const ExportModel& model, int index, const std::string& name,
+              std::vector<io::NamedSource>& tensors) {
+  const Shape& shape = (*model.table)[index].shape;
+  tensors.push_back(
+      {name, DType::kI8, {shape[0], shape[1]}, int8_bytes(model, index, Int8Part::kIntegers)});
+  tensors.push_back(
+      {name + "_scale", DType::kF32, {shape[0], 1}, int8_bytes(model, index, Int8Part::kScales)});
+}
+
+/// The linear modules of the class, as transformers names them, without those of the encoder.
+std::vector<std::string> modules_above_encoder(const ExportModel& model) {
+  const ModelIndices& i = model.table->indices();
+  std::vector<std::string> modules;
+  const auto add = [&](std::string_view parameter) {
+    constexpr std::string_view kWeight = ".weight";
+    const auto name = export_name(parameter, model.model, model.config);
+    if (name) modules.push_back(name->substr(0, name->size() - kWeight.size()));
+  };
+  for (const int index :
+       {i.pooler_weight, i.transform_weight, i.nsp_weight, i.qa_weight, i.classifier_weight}) {
+    if (index >= 0) add((*model.table)[index].name);
+  }
+  if (i.decoder >= 0) add("cls.predictions.decoder.weight");
+  return modules;
+}
+
+std::string config_text(const ExportModel& model) {
+  HeadConfig head = model.head;
+  head.architecture = architecture(model.model, model.config);
+  SavedWeights weights = {.dtype = model.dtype, .classes = classes_of(model)};
+  if (model.read_int8) weights.int8_but_for = modules_above_encoder(model);
+  return hugging_face_config_json(model.config, head, weights);
+}
+
+}  // namespace
+
 void write_hugging_face(const std::string& folder, const ExportModel& model) {
   std::vector<io::NamedSource> tensors;
   const ModelIndices& at = model.table->indices();
+  const std::vector<int> matrices = encoder_matrices(*model.table);
   for (int index = 0; index < static_cast<int>(model.table->parameters().size()); ++index) {
     const Parameter& parameter = (*model.table)[index];
     const auto name = export_name(parameter.name, model.model, model.config);
     if (!name || parameter.absent) continue;
+    if (model.read_int8 && std::ranges::find(matrices, index) != matrices.end()) {
+      add_int8(model, index, *name, tensors);
+      continue;
+    }
     std::vector<int64_t> shape = detail::export_shape(model, index);
     tensors.push_back({*name, model.dtype, shape, detail::export_bytes(model, index, shape)});
     if (index != at.mlm_bias || at.decoder == at.word) continue;
@@ -233,10 +314,7 @@ void write_hugging_face(const std::string& folder, const ExportModel& model) {
     }
   }
   io::write_safetensors(folder + "/model.safetensors", tensors);
-  HeadConfig head = model.head;
-  head.architecture = architecture(model.model, model.config);
-  io::write_file(folder + "/config.json",
-                 hugging_face_config_json(model.config, head, model.dtype, classes_of(model)));
+  io::write_file(folder + "/config.json", config_text(model));
 }
 
 }  // namespace bertha::bert

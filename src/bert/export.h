@@ -51,6 +51,9 @@ struct ExportModel {
   HeadConfig head{};          ///< labels and the like; its architecture is not used
   /// Copies one parameter's f32 elements, as the table shapes it.
   std::function<void(int index, float* values)> read;
+  /// Gives a weight of the encoder's products as 8-bit integers. Where it is set, a Hugging Face
+  /// folder has these weights in this form, and the others are of `dtype`.
+  std::function<void(int index, const ops::Int8Channels& to)> read_int8{};
 };
 
 /// The class that the heads of a file make, question answering and classification before
@@ -64,6 +67,7 @@ struct ExportRequest {
   DType dtype = DType::kF32;
   HeadConfig head{};      ///< as the model's config says it
   bool computes = false;  ///< the result computes (ONNX): it needs the pooler below its head
+  bool int8 = false;      ///< the weights of the encoder's products as 8-bit integers
 };
 
 /// The parameters of `file` for export. Throws Error, listing them, for parameters of that class
@@ -77,7 +81,8 @@ const io::PickleValue& state_dict(io::TorchWriter& writer, const ExportModel& mo
 /// {"model": state dict}, what the recipe's --init_checkpoint reads.
 void write_recipe_weights(const std::string& path, const ExportModel& model);
 
-/// model.safetensors and config.json in `folder`, which must exist.
+/// model.safetensors and config.json in `folder`, which must exist. 8-bit integers are `weight` I8
+/// and `weight_scale` F32 [N,1], and config.json states kInt8Scheme (quantization_config.h).
 void write_hugging_face(const std::string& folder, const ExportModel& model);
 
 /// An ONNX model (opset 17): inputs input_ids, attention_mask and, where the model has types of

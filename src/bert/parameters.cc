@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
+#include "bert/int8_parameters.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
@@ -166,13 +168,44 @@ std::vector<ops::ParameterSpan> ParameterTable::spans() const {
 }
 
 ParameterStore::ParameterStore(Device& device, const Config& config, const Heads& heads,
-                               DType compute, bool trainable)
+                               DType compute, bool trainable, Products products)
     : device_(device), table_(config, heads), compute_(compute) {
   BERTHA_CHECK(compute == DType::kF32 || compute == DType::kBF16);
-  const int64_t size = table_.flat_size();
-  weights_ = device.allocate(size * size_of(DType::kF32));
-  if (trainable) gradients_ = device.allocate(size * size_of(DType::kF32));
-  if (compute == DType::kBF16) bf16_weights_ = device.allocate(size * size_of(DType::kBF16));
+  BERTHA_CHECK(products == Products::kWide || !trainable);
+  if (products == Products::kInt8) {
+    int8_ = std::make_unique<Int8Parameters>(device, table_, compute);
+  }
+  lay_out_wide();
+  weights_ = device.allocate(flat_size_ * size_of(DType::kF32));
+  if (trainable) gradients_ = device.allocate(flat_size_ * size_of(DType::kF32));
+  if (compute == DType::kBF16) {
+    bf16_weights_ = device.allocate(flat_size_ * size_of(DType::kBF16));
+  }
+}
+
+ParameterStore::~ParameterStore() = default;
+
+/// The table's layout, or one without what is kept as integers.
+void ParameterStore::lay_out_wide() {
+  offsets_.reserve(table_.parameters().size());
+  for (const Parameter& parameter : table_.parameters()) offsets_.push_back(parameter.offset);
+  flat_size_ = table_.flat_size();
+  if (int8_ == nullptr) return;
+  std::vector<int> order(offsets_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, {}, [this](int index) { return table_[index].offset; });
+  // The sizes of what is dropped are multiples of the alignment, so all views stay aligned.
+  int64_t dropped = 0;
+  for (const int index : order) {
+    int64_t& offset = offsets_[static_cast<size_t>(index)];
+    if (int8_->holds(index)) {
+      dropped += table_[index].size();
+      offset = -1;
+    } else {
+      offset -= dropped;
+    }
+  }
+  flat_size_ -= dropped;
 }
 
 namespace {
@@ -235,10 +268,12 @@ void ParameterStore::initialise(InitStyle style, const Config& config, uint64_t 
 }
 
 void ParameterStore::write(int index, const float* values) {
+  if (int8_ != nullptr && int8_->holds(index)) return int8_->write(index, values);
   device_.write(out(weight(index)), values);
 }
 
 void ParameterStore::read(int index, float* values) const {
+  if (int8_ != nullptr && int8_->holds(index)) return int8_->read(index, values);
   device_.read(weight(index), values);
 }
 
@@ -252,7 +287,14 @@ void ParameterStore::weights_changed() {
 }
 
 Tensor ParameterStore::view(const Buffer& buffer, DType dtype, int index, Shape shape) const {
-  return Tensor(&buffer, table_[index].offset * size_of(dtype), dtype, shape);
+  const int64_t offset = offsets_[static_cast<size_t>(index)];
+  BERTHA_CHECK(offset >= 0, "{} is kept as integers", table_[index].name);
+  return Tensor(&buffer, offset * size_of(dtype), dtype, shape);
+}
+
+int64_t ParameterStore::weight_bytes() const {
+  return weights_.size_bytes() + bf16_weights_.size_bytes() +
+         (int8_ == nullptr ? 0 : int8_->flat().size_bytes());
 }
 
 Tensor ParameterStore::weight(int index) const {
@@ -262,6 +304,16 @@ Tensor ParameterStore::weight(int index) const {
 Tensor ParameterStore::matrix(int index) const {
   if (compute_ == DType::kF32) return weight(index);
   return view(bf16_weights_, DType::kBF16, index, table_[index].shape);
+}
+
+ProductWeight ParameterStore::product_weight(int index) const {
+  if (int8_ != nullptr && int8_->holds(index)) return {.int8 = &int8_->weight(index)};
+  return {.wide = matrix(index)};
+}
+
+ProductWeight ParameterStore::qkv_weight(const LayerIndices& layer) const {
+  if (int8_ != nullptr) return {.int8 = &int8_->weight(layer.query_weight)};
+  return {.wide = qkv_matrix(layer)};
 }
 
 Tensor ParameterStore::gradient(int index) const {
@@ -296,16 +348,16 @@ Tensor ParameterStore::d_qkv_bias(const LayerIndices& layer) const {
 }
 
 Tensor ParameterStore::flat_weights() const {
-  return Tensor(&weights_, 0, DType::kF32, {table_.flat_size()});
+  return Tensor(&weights_, 0, DType::kF32, {flat_size_});
 }
 
 Tensor ParameterStore::flat_gradients() const {
-  return Tensor(&gradients_, 0, DType::kF32, {table_.flat_size()});
+  return Tensor(&gradients_, 0, DType::kF32, {flat_size_});
 }
 
 Tensor ParameterStore::flat_bf16_weights() const {
   if (compute_ == DType::kF32) return Tensor();
-  return Tensor(&bf16_weights_, 0, DType::kBF16, {table_.flat_size()});
+  return Tensor(&bf16_weights_, 0, DType::kBF16, {flat_size_});
 }
 
 }  // namespace bertha::bert

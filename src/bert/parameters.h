@@ -11,6 +11,7 @@
 
 #include "bert/config.h"
 #include "core/context.h"
+#include "ops/int8_linear.h"
 #include "ops/optimizer_steps.h"
 
 namespace bertha::bert {
@@ -108,14 +109,30 @@ class ParameterTable {
   int64_t flat_size_ = 0;
 };
 
+class Int8Parameters;
+
+/// How the products of the encoder keep their weights.
+enum class Products : uint8_t {
+  kWide,  ///< in the compute dtype
+  kInt8   ///< as 8-bit integers (int8_parameters.h), for inference alone
+};
+
+/// The weight of a product in one of the two forms.
+struct ProductWeight {
+  Tensor wide{};  ///< in the compute dtype; absent where `int8` is there
+  const ops::Int8Weight* int8 = nullptr;
+};
+
 /// The flat buffers of a model on a device, and views in them. Query, key and value of a layer lie
 /// next to each other, so one view [3H, H] is all three.
 class ParameterStore {
  public:
   /// Weights f32; with compute dtype bf16 also a rounded copy that products read. Gradients only
-  /// when `trainable`.
+  /// when `trainable`. With Products::kInt8 the weights of the encoder's products are 8-bit
+  /// integers from the first, and never in memory as anything else.
   ParameterStore(Device& device, const Config& config, const Heads& heads, DType compute,
-                 bool trainable);
+                 bool trainable, Products products = Products::kWide);
+  ~ParameterStore();
 
   const ParameterTable& table() const { return table_; }
   Device& device() const { return device_; }
@@ -125,16 +142,27 @@ class ParameterStore {
   void initialise(InitStyle style, const Config& config, uint64_t seed);
   /// Fresh values for one parameter.
   void initialise_one(int index, InitStyle style, const Config& config, uint64_t seed);
-  /// Copies one parameter's f32 elements in or out (host order as in the table's shape).
+  /// Copies one parameter's f32 elements in or out (host order as in the table's shape). What is
+  /// kept as integers is rounded to them, and must be finite.
   void write(int index, const float* values);
   void read(int index, float* values) const;
   /// Must follow write() or initialise(): renews the bf16 weights and prepared ones.
   void weights_changed();
 
+  /// The weights that are 8-bit integers; null with Products::kWide. The views below are of the
+  /// others.
+  Int8Parameters* int8() { return int8_.get(); }
+  const Int8Parameters* int8() const { return int8_.get(); }
+  /// Memory of weights in all forms, in bytes.
+  int64_t weight_bytes() const;
+
   /// f32 view of a parameter, for norms, biases and tables.
   Tensor weight(int index) const;
   /// View in compute dtype, for products.
   Tensor matrix(int index) const;
+  /// A product's weight in the form that the store keeps.
+  ProductWeight product_weight(int index) const;
+  ProductWeight qkv_weight(const LayerIndices& layer) const;
   Tensor gradient(int index) const;
   /// [3H, H] in compute dtype, [3H] f32, and their gradients.
   Tensor qkv_matrix(const LayerIndices& layer) const;
@@ -142,18 +170,22 @@ class ParameterStore {
   Tensor d_qkv_matrix(const LayerIndices& layer) const;
   Tensor d_qkv_bias(const LayerIndices& layer) const;
 
-  /// Whole flat buffers [P].
+  /// Whole flat buffers [P]; of the weights that are not integers, with Products::kInt8.
   Tensor flat_weights() const;
   Tensor flat_gradients() const;
   /// bf16 [P]; absent when computing in f32.
   Tensor flat_bf16_weights() const;
 
  private:
+  void lay_out_wide();
   Tensor view(const Buffer& buffer, DType dtype, int index, Shape shape) const;
 
   Device& device_;
   ParameterTable table_;
   DType compute_;
+  std::unique_ptr<Int8Parameters> int8_;
+  std::vector<int64_t> offsets_;  ///< of each parameter in the flat buffers; -1: it is in int8_
+  int64_t flat_size_ = 0;
   Buffer weights_;
   Buffer gradients_;
   Buffer bf16_weights_;

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <set>
 #include <span>
 #include <utility>
 
 #include "bert/hub_names.h"
+#include "bert/int8_parameters.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/strings.h"
@@ -42,6 +44,13 @@ MappedName from_tensorflow(std::string text) {
   replace_end(text, ".output_bias", ".bias");
   replace_end(text, "_embeddings", "_embeddings.weight");
   return {std::move(text), transposed};
+}
+
+/// The name of the weight whose scales a tensor of compressed-tensors holds; nothing for others.
+std::optional<std::string> weight_of_scale(std::string_view name) {
+  constexpr std::string_view kEnd = ".weight_scale";
+  if (!name.ends_with(kEnd)) return std::nullopt;
+  return std::string(name.substr(0, name.size() - kEnd.size())) + ".weight";
 }
 
 bool is_no_parameter(std::string_view name) {
@@ -222,19 +231,61 @@ void transpose(std::span<const float> from, int64_t rows, int64_t columns, float
 
 WeightFile::WeightFile(const std::string& path)
     : source_(io::open_weights(path)), names_(*source_) {
+  for (const io::TensorInfo& info : source_->tensors()) add(info);
   for (const io::TensorInfo& info : source_->tensors()) {
-    const std::optional<MappedName> mapped = names_.map(info.name);
-    // A file may hold a parameter under several names; the first one counts.
-    if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
-    // An untied decoder adds its own bias, and the head's is of no use.
-    if (mapped && info.name.ends_with("decoder.bias")) places_[mapped->name].info = &info;
-    if (!family_) family_ = family_of_name(names_.bare(info.name));
+    if (const auto weight = weight_of_scale(info.name)) add_scale(info, *weight);
+    if (info.name.ends_with(".weight_zero_point")) {
+      fail("{}: it has {}; quantised weights with zero points are not supported", path, info.name);
+    }
   }
   if (!has(kWordEmbeddings) || !has("bert.encoder.layer.0.attention.self.query.weight")) refuse();
   if (vocabulary_rows() == 0) {
     fail(
         "{}: {} is empty, as DeepSpeed's ZeRO leaves it; its zero_to_fp32.py merges the partitions",
         source_->path(), place(kWordEmbeddings).info->name);
+  }
+}
+
+void WeightFile::add(const io::TensorInfo& info) {
+  const std::optional<MappedName> mapped = names_.map(info.name);
+  // A file may hold a parameter under several names; the first one counts.
+  if (mapped) places_.emplace(mapped->name, Place{&info, mapped->transposed});
+  // An untied decoder adds its own bias, and the head's is of no use.
+  if (mapped && info.name.ends_with("decoder.bias")) places_[mapped->name].info = &info;
+  if (!family_) family_ = family_of_name(names_.bare(info.name));
+}
+
+void WeightFile::add_scale(const io::TensorInfo& info, std::string_view weight) {
+  const std::optional<MappedName> mapped = names_.map(weight);
+  if (!mapped) return;
+  const auto found = places_.find(mapped->name);
+  if (found != places_.end() && found->second.info->name == weight) found->second.scale = &info;
+}
+
+bool WeightFile::is_int8(const std::string& parameter) const {
+  const Place& found = place(parameter);
+  return found.info->dtype == DType::kI8 && found.info->foreign_type.empty() &&
+         found.scale != nullptr;
+}
+
+bool WeightFile::has_int8() const {
+  return std::any_of(places_.begin(), places_.end(),
+                     [this](const auto& item) { return is_int8(item.first); });
+}
+
+void WeightFile::read_int8(const Parameter& parameter, const ops::Int8Channels& to) const {
+  const Place& found = place(parameter.name);
+  const io::TensorData integers = source_->read(found.info->name);
+  const auto bytes = std::as_writable_bytes(to.integers);
+  BERTHA_CHECK(integers.bytes.size() == bytes.size(), "{}", parameter.name);
+  std::copy(integers.bytes.begin(), integers.bytes.end(), bytes.begin());
+  const io::TensorData scales = source_->read(found.scale->name);
+  io::convert_to_f32(scales, to.scales.first(static_cast<size_t>(scales.size())));
+  if (scales.size() == 1) std::fill(to.scales.begin(), to.scales.end(), to.scales[0]);
+  for (const float scale : to.scales) {
+    if (!std::isfinite(scale)) {
+      fail("{}: {} has NaN or infinite elements", source_->path(), found.scale->name);
+    }
   }
 }
 
@@ -289,22 +340,44 @@ int64_t WeightFile::vocabulary_rows() const {
   return shape.empty() ? 0 : shape[0];
 }
 
+/// Empty for a tensor that the parameter can be read from.
+std::string WeightFile::misfit_of(const Place& place, const Parameter& parameter,
+                                  bool vocabulary) const {
+  const io::TensorInfo& info = *place.info;
+  const bool swapped = place.transposed && parameter.shape.rank() == 2;
+  const bool fits = info.shape == extents_of(parameter.shape, swapped);
+  if (!fits && !pads(parameter, vocabulary, info.shape)) return misfit(info, parameter);
+  if (has_fractions(info)) return "";
+  const bool integers = info.foreign_type.empty() && info.dtype == DType::kI8;
+  if (place.scale == nullptr || !integers) {
+    return fmt::format("{} holds {}, which are no weights without the scales of their quantization",
+                       info.name, info.type_name());
+  }
+  if (parameter.shape.rank() != 2 || !fits || swapped) {
+    return fmt::format("{} holds {}, which are read for linear modules alone", info.name,
+                       info.type_name());
+  }
+  const int64_t channels = parameter.shape[0];
+  const std::vector<int64_t>& shape = place.scale->shape;
+  const int64_t count = io::element_count(shape);
+  const bool in_rows = shape.empty() || shape[0] == count;
+  if (!has_fractions(*place.scale) || !in_rows || (count != channels && count != 1)) {
+    return fmt::format("{} is {} {}, expected one scale, or one for each of {} channels",
+                       place.scale->name, place.scale->type_name(), io::shape_string(shape),
+                       channels);
+  }
+  return "";
+}
+
 void WeightFile::check(const ParameterTable& table) const {
   std::vector<std::string> misfits;
   for (int index = 0; index < static_cast<int>(table.parameters().size()); ++index) {
     const Parameter& parameter = table[index];
     const auto found = places_.find(parameter.name);
     if (found == places_.end()) continue;
-    const auto& [info, transposed] = found->second;
-    const bool vocabulary = table.has_vocabulary_rows(index);
-    const bool swapped = transposed && parameter.shape.rank() == 2;
-    const bool fits = info->shape == extents_of(parameter.shape, swapped) ||
-                      pads(parameter, vocabulary, info->shape);
-    if (fits && has_fractions(*info)) continue;
-    misfits.push_back(fits ? fmt::format("{} holds {}, which are no weights without the scales of "
-                                         "their quantization",
-                                         info->name, info->type_name())
-                           : misfit(*info, parameter));
+    const std::string misfit =
+        misfit_of(found->second, parameter, table.has_vocabulary_rows(index));
+    if (!misfit.empty()) misfits.push_back(misfit);
   }
   if (!misfits.empty()) {
     fail("{} does not fit the config: {}", source_->path(), join(misfits, "; "));
@@ -322,6 +395,7 @@ std::vector<std::string> WeightFile::unused(const ParameterTable& table) const {
   for (const io::TensorInfo& info : source_->tensors()) {
     const std::optional<MappedName> mapped = names_.map(info.name);
     const bool repeats = mapped && mapped->name == kDecoder;  // the word embeddings, where tied
+    if (weight_of_scale(info.name)) continue;
     if (mapped && !repeats && table.find(mapped->name) < 0) names.push_back(info.name);
   }
   return names;
@@ -340,11 +414,22 @@ int64_t WeightFile::layers() const {
 }
 
 void WeightFile::read(const Parameter& parameter, float* values) const {
+  if (is_int8(parameter.name)) {
+    std::vector<int8_t> integers(static_cast<size_t>(parameter.size()));
+    std::vector<float> scales(static_cast<size_t>(parameter.shape[0]));
+    read_int8(parameter, {.integers = integers, .scales = scales});
+    return ops::dequantize_channels(integers, scales, std::span(values, integers.size()));
+  }
   fill(parameter, source_->read(place(parameter.name).info->name), values);
 }
 
 const float* WeightFile::values(const Parameter& parameter, std::vector<float>& buffer) const {
   const Place& found = place(parameter.name);
+  if (is_int8(parameter.name)) {
+    buffer.resize(static_cast<size_t>(parameter.size()));
+    read(parameter, buffer.data());
+    return buffer.data();
+  }
   const io::TensorData data = source_->read(found.info->name);
   const bool as_they_stand = data.dtype == DType::kF32 && data.owned == nullptr &&
                              data.size() == parameter.size() &&
@@ -390,6 +475,33 @@ bool is_finite(const float* values, int64_t size) {
 
 }  // namespace
 
+namespace {
+
+/// Integers that the file and the store share are not rounded again.
+void load_parameter(const WeightFile& file, int index, ParameterStore& parameters,
+                    std::vector<float>& buffer, LoadReport& report) {
+  const Parameter& parameter = parameters.table()[index];
+  const bool to_int8 = parameters.int8() != nullptr && parameters.int8()->holds(index);
+  if (to_int8 && file.is_int8(parameter.name)) {
+    std::vector<int8_t> integers(static_cast<size_t>(parameter.size()));
+    std::vector<float> scales(static_cast<size_t>(parameter.shape[0]));
+    const ops::Int8Channels channels = {.integers = integers, .scales = scales};
+    file.read_int8(parameter, channels);
+    parameters.int8()->write(index, channels);
+    return;
+  }
+  const float* const values = file.values(parameter, buffer);
+  const bool finite = is_finite(values, parameter.size());
+  if (!finite && to_int8) {
+    fail("{}: {} has NaN or infinite elements, which no 8-bit integer stands for", report.path,
+         parameter.name);
+  }
+  if (!finite) report.not_finite.push_back(parameter.name);
+  parameters.write(index, values);
+}
+
+}  // namespace
+
 LoadReport load_weights(const std::string& path, ParameterStore& parameters,
                         const FreshStart& fresh) {
   const WeightFile file(path);
@@ -408,9 +520,7 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
       if (!table[i].absent) report.fresh.push_back(table[i].name);
       continue;
     }
-    const float* const values = file.values(table[i], buffer);
-    if (!is_finite(values, table[i].size())) report.not_finite.push_back(table[i].name);
-    parameters.write(i, values);
+    load_parameter(file, i, parameters, buffer, report);
     ++report.loaded;
   }
   const int64_t rows = file.vocabulary_rows();

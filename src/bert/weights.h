@@ -14,6 +14,7 @@
 
 #include "bert/parameters.h"
 #include "io/weights/tensor_source.h"
+#include "ops/int8_weights.h"
 
 namespace bertha::bert {
 
@@ -69,9 +70,8 @@ class WeightFile {
   /// Rows of the word embeddings.
   int64_t vocabulary_rows() const;
 
-  /// Throws Error that lists the tensors whose shapes do not fit the table or that hold integers,
-  /// which are no weights without the scales of their quantization. The vocabulary may be up to 7
-  /// rows short.
+  /// Throws Error that lists the tensors whose shapes do not fit the table or that hold integers
+  /// without the scales of their quantization. The vocabulary may be up to 7 rows short.
   void check(const ParameterTable& table) const;
   /// Throws Error when the names of the tensors are those of another family than the config's.
   void check_family(const Config& config) const;
@@ -79,8 +79,14 @@ class WeightFile {
   std::vector<std::string> unused(const ParameterTable& table) const;
   /// One more than the number of the last encoder layer of which the file has a tensor.
   int64_t layers() const;
+  /// Whether a parameter that the file has is there as 8-bit integers with scales.
+  bool is_int8(const std::string& parameter) const;
+  /// Whether any is.
+  bool has_int8() const;
+  /// Copies such a parameter. Call check() first. Throws Error for a scale that is not finite.
+  void read_int8(const Parameter& parameter, const ops::Int8Channels& to) const;
   /// Copies a parameter that the file has, in the shape of the table. Vocabulary rows that the file
-  /// lacks become zeros. Call check() first.
+  /// lacks become zeros, and integers are multiplied by their scales. Call check() first.
   void read(const Parameter& parameter, float* values) const;
   /// As read(), without a copy where the file holds the values in this form: the result points into
   /// the file or into `buffer`.
@@ -90,11 +96,15 @@ class WeightFile {
   struct Place {
     const io::TensorInfo* info = nullptr;
     bool transposed = false;
+    const io::TensorInfo* scale = nullptr;  ///< of 8-bit integers
   };
 
   const Place& place(const std::string& parameter) const;
   void fill(const Parameter& parameter, const io::TensorData& data, float* values) const;
 
+  void add(const io::TensorInfo& info);
+  void add_scale(const io::TensorInfo& info, std::string_view weight);
+  std::string misfit_of(const Place& place, const Parameter& parameter, bool vocabulary) const;
   [[noreturn]] void refuse() const;
 
   std::unique_ptr<io::TensorSource> source_;

@@ -62,7 +62,7 @@ std::unique_ptr<infer::Model> open_model(const AskOptions& o, Device& device) {
   files.rules = text::TokenRules::kRecipe;
   auto model = infer::Model::open(files, device,
                                   {.purpose = infer::Purpose::kAnswer,
-                                   .compute = o.device.bf16(device) ? DType::kBF16 : DType::kF32,
+                                   .arithmetic = o.device.arithmetic(device),
                                    .on_missing = warn_of_missing});
   for (const std::string& line : model->report().weights.lines()) spdlog::debug("{}", line);
   return model;

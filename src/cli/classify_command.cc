@@ -63,7 +63,7 @@ int run_on(comm::Communicator& world, train::ClassificationOptions o, const Type
            std::shared_ptr<const infer::ModelDefinition> definition) {
   const RankDevice own = open_on_rank(typed.task.training.device, world);
   Device* const device = own.device.get();
-  o.bf16 = typed.task.training.device.bf16(*device);
+  o.arithmetic = typed.task.training.device.arithmetic(*device, !o.train_file.empty());
   train::ClassificationRun run(o, std::move(definition), *device, *own.world);
   if (!o.train_file.empty() && run.train(stop_requested) == train::RunEnd::kStopped) {
     return stopped_status(false);

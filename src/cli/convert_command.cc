@@ -49,7 +49,7 @@ const std::string& checked_architecture(const std::string& typed) {
 }
 
 DType dtype_of(const ConvertOptions& o, const bert::WeightFile& file) {
-  if (o.dtype == "fp32") return DType::kF32;
+  if (o.dtype == "fp32" || o.dtype == "int8") return DType::kF32;
   if (o.dtype == "fp16") return DType::kF16;
   if (o.dtype == "bf16") return DType::kBF16;
   const bool half = file.dtype() == DType::kF16 || file.dtype() == DType::kBF16;
@@ -114,14 +114,21 @@ void convert(const ConvertOptions& o) {
   const bert::Config config = true_config(said.config, file, tokenizer);
   const bert::ParameterTable table(config.padded(), file.heads());
   const DType dtype = dtype_of(o, file);
+  const bool int8 = o.dtype == "int8";
+  if (int8 && format != "hf") {
+    fail(
+        "--dtype int8: only a Hugging Face folder states the scheme of 8-bit integers; give --to "
+        "hf");
+  }
   const bert::ExportModel model = bert::export_model(
-      file, table, config, {.dtype = dtype, .head = said.head, .computes = format == "onnx"});
+      file, table, config,
+      {.dtype = dtype, .head = said.head, .computes = format == "onnx", .int8 = int8});
   if (format == "pt") bert::write_recipe_weights(o.paths[1], model);
   if (format == "onnx") bert::write_onnx(o.paths[1], model);
   if (format == "hf") write_folder(o, model, tokenizer);
   warn_of_omissions(file, model, format);
   spdlog::info("{}: {}, {} parameters in {}", o.paths[1], bert::architecture(model.model, config),
-               table.parameter_count(), name_of(dtype));
+               table.parameter_count(), int8 ? "int8 and f32" : name_of(dtype));
 }
 
 }  // namespace
@@ -141,8 +148,11 @@ int run_convert(Arguments arguments) {
   table.positional("IN OUT", o.paths, 2, "the weights to read, and the file or folder to write");
   table.choice("to", o.to, {"pt", "hf", "onnx"},
                "output format: pt, hf or onnx; default: by the name of OUT");
-  table.choice("dtype", o.dtype, {"fp32", "fp16", "bf16"},
-               "data type of the output: fp32, fp16 or bf16; default: as in the input");
+  table.choice(
+      "dtype", o.dtype, {"fp32", "fp16", "bf16", "int8"},
+      "data type of the output: fp32, fp16 or bf16, or int8 for a Hugging Face folder: the "
+      "encoder's matrices as 8-bit integers with a scale for each row (compressed-tensors "
+      "int-quantized), the rest in fp32; default: as in the input, fp32 for integers");
   table.value("architecture", o.architecture,
               "class of the model for a classifier whose config does not name it, such as "
               "BertForTokenClassification or BertForMultipleChoice");

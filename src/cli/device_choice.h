@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "core/device.h"
+#include "infer/model.h"
 
 namespace bertha::cli {
 
@@ -18,7 +19,7 @@ struct DeviceChoice {
   std::string device = "cpu";  ///< a name of backend/devices.h
   bool use_habana = false;     ///< the recipe's flag: the best accelerator present
   bool strict = false;         ///< a missing accelerator is an error
-  std::string precision;       ///< "", fp32, bf16
+  std::string precision;       ///< "", fp32, bf16, int8
   bool autocast = false;
   bool hmp = false;
 
@@ -27,8 +28,10 @@ struct DeviceChoice {
   /// Opens the device and logs, in one line, which it is. Of several GPUs it is the one of this
   /// number.
   std::unique_ptr<Device> open(int64_t number = 0) const;
-  /// True for bf16 arithmetic. Throws Error when flags exclude each other; warns and answers false
-  /// on a device without bf16.
+  /// The arithmetic of predictions. Throws Error when flags exclude each other; warns and answers
+  /// fp32 for bf16 on a device without it.
+  infer::Arithmetic arithmetic(const Device& device, bool trains = false) const;
+  /// True for bf16, in training. Throws Error for int8 too.
   bool bf16(const Device& device) const;
 };
 

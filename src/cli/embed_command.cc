@@ -142,10 +142,9 @@ void embed(const EmbedOptions& o) {
       open_vectors(o.output, o.format, infer::vector_size(settings, definition->config()));
   const std::unique_ptr<Device> device = o.device.open();
   // A vector of random weights looks like any other, so a missing tensor is an error.
-  const std::unique_ptr<infer::Model> model =
-      infer::Model::open(definition, *device,
-                         {.purpose = infer::Purpose::kEmbed,
-                          .compute = o.device.bf16(*device) ? DType::kBF16 : DType::kF32});
+  const std::unique_ptr<infer::Model> model = infer::Model::open(
+      definition, *device,
+      {.purpose = infer::Purpose::kEmbed, .arithmetic = o.device.arithmetic(*device)});
   infer::EmbedTask task(*model, settings);
   embed_all(task, reader, *writer, definition->tokenizer(), o.input, settings.max_tokens);
 }

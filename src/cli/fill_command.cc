@@ -35,7 +35,7 @@ void fill(const FillOptions& o) {
   const std::unique_ptr<infer::Model> model =
       infer::Model::open(o.model.files(), *device,
                          {.purpose = infer::Purpose::kFill,
-                          .compute = o.device.bf16(*device) ? DType::kBF16 : DType::kF32,
+                          .arithmetic = o.device.arithmetic(*device),
                           .on_missing = warn_of_missing});
   for (const std::string& line : model->report().weights.lines()) spdlog::info("{}", line);
   infer::FillTask task(*model);

@@ -22,9 +22,17 @@ int run_inspect(Arguments arguments) {
   table.example("bertha inspect ours.pt --diff=theirs.pt", "How two files of weights differ");
   table.example("bertha inspect shards/128 --vocab-file=vocab.txt --samples=3",
                 "Figures of pre-training shards, and three rows as text");
+  table.example("bertha inspect all-MiniLM-L6-v2 --quantisation",
+                "The error that int8 makes in each product of a model");
   table.positional("PATH", paths, 1, "a file or folder of weights, or of shards (.hdf5)",
                    ValueKind::kFile);
   table.file("diff", o.diff, "file to compare with, tensor by tensor");
+  table.flag("quantisation", o.quantisation,
+             "show for each product of the encoder what --precision int8 makes of it: the relative "
+             "error of the weight, and of the result on some texts when all before it is exact");
+  table.file(
+      "text", o.text,
+      "with --quantisation: file of texts, one on each line, of which the first 64 are read");
   table.flag("json", o.json, "print one JSON object");
   table.file("svg", o.svg, "for shards: file to draw the lengths of sequences into");
   table.file("vocab_file", o.vocab_file,
@@ -37,6 +45,8 @@ int run_inspect(Arguments arguments) {
     fail("{}: no .hdf5 file here; there are some in {}", o.path, below);
   }
   if (dataset::holds_shards(o.path)) return inspect_shards(o);
+  if (!o.text.empty() && !o.quantisation) fail("--text goes with --quantisation");
+  if (o.quantisation) return inspect_quantisation(o);
   return o.diff.empty() ? inspect_weights(o) : inspect_diff(o);
 }
 

@@ -7,6 +7,7 @@
 
 #include "bert/config.h"
 #include "bert/export.h"
+#include "bert/quantization_config.h"
 #include "cli/inspect_commands.h"
 #include "core/error.h"
 #include "infer/model.h"
@@ -57,6 +58,7 @@ Json json_of(const train::CheckpointSummary& summary) {
 void describe_model(const infer::ModelFiles& files, Json& result) {
   const bert::ConfigFile said = infer::read_config_file(files);
   result["config"] = Json::parse(bert::recipe_config_json(said.config));
+  if (said.int8_weights) result["quantization"] = bert::kInt8Scheme;
   if (!said.head.labels.empty()) result["labels"] = said.head.labels;
   if (!said.head.problem_type.empty()) result["problem_type"] = said.head.problem_type;
   try {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/stop.h"
+#include "core/error.h"
 #include "cpython/literals.h"
 
 namespace bertha::cli {
@@ -31,6 +32,9 @@ void RecipeRun::declare_rest(Options& table, const std::string& loss_scale) {
 void RecipeRun::settle_precision(const Options& table) {
   for (const std::string& note : table.notes()) spdlog::info("{}", note);
   if (!fp16) return;
+  if (!device.precision.empty() && device.precision != "bf16") {
+    fail("--precision {} and --fp16, which means bf16 here, exclude each other", device.precision);
+  }
   spdlog::info("--fp16: bf16 is used instead");
   device.precision = "bf16";
 }

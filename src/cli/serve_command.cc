@@ -161,9 +161,7 @@ void settle_service(ServeOptions& o) {
   }
   o.service.limits.max_queue_time = milliseconds(o.max_queue_ms);
   o.service.open_device = [device = o.device] { return device.open(); };
-  o.service.compute = [device = o.device](const Device& on) {
-    return device.bf16(on) ? DType::kBF16 : DType::kF32;
-  };
+  o.service.arithmetic = [device = o.device](const Device& on) { return device.arithmetic(on); };
 }
 
 void settle_http(ServeOptions& o, serve::Metrics& metrics) {

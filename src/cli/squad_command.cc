@@ -20,7 +20,7 @@ int run_on(comm::Communicator& world, train::SquadOptions options, const SquadAr
            const Options& table) {
   const RankDevice own = open_on_rank(typed.run.device, world);
   Device* const device = own.device.get();
-  options.bf16 = typed.run.device.bf16(*device);
+  options.arithmetic = typed.run.device.arithmetic(*device, !options.train_file.empty());
   const std::string config =
       namespace_text(table, *device, {{"json_summary", cpython::repr_str(options.json_summary)}});
   train::SquadRun run(options, *device, typed.run.record_printer(), config, *own.world);

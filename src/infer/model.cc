@@ -128,6 +128,11 @@ std::string first_of(const std::vector<std::string>& names) {
 
 }  // namespace
 
+const char* name_of(const Arithmetic& arithmetic) {
+  if (arithmetic.products == bert::Products::kInt8) return "int8";
+  return arithmetic.compute == DType::kBF16 ? "bf16" : "fp32";
+}
+
 ModelFiles find_model(const std::string& path) {
   ModelFiles files = {.weights = path};
   const std::string folder = folder_of(files).string();
@@ -234,7 +239,8 @@ std::unique_ptr<Model> Model::open(std::shared_ptr<const ModelDefinition> defini
 Model::Model(std::shared_ptr<const ModelDefinition> definition, Device& device,
              const OpenOptions& options)
     : definition_(std::move(definition)),
-      parameters_(device, config(), heads_of(options), options.compute, options.trainable) {
+      parameters_(device, config(), heads_of(options), options.arithmetic.compute,
+                  options.trainable, options.arithmetic.products) {
   const bool classifies = options.purpose == Purpose::kClassify || options.purpose == Purpose::kTag;
   BERTHA_CHECK(classifies == (options.classes > 0));
   report_.weights = bert::load_weights(definition_->files().weights, parameters_,

@@ -95,10 +95,19 @@ enum class Purpose : uint8_t {
   kTag        ///< a classifier of each token
 };
 
+/// In which arithmetic a model computes.
+struct Arithmetic {
+  DType compute = DType::kF32;  ///< of activations, f32 or bf16
+  bert::Products products = bert::Products::kWide;
+  bool operator==(const Arithmetic&) const = default;
+};
+/// "fp32", "bf16" or "int8", as --precision takes them.
+const char* name_of(const Arithmetic& arithmetic);
+
 struct OpenOptions {
   Purpose purpose = Purpose::kEmbed;
   int64_t classes = 0;  ///< outputs of the classifier, for kClassify and kTag alone
-  DType compute = DType::kF32;
+  Arithmetic arithmetic{};
   /// The model is opened for training: it has gradients, and a head or pooler that the weights lack
   /// is not missing, because training starts it afresh.
   bool trainable = false;

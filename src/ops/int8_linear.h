@@ -1,9 +1,15 @@
 #pragma once
 
 // linear for inference with weights of 8 bits: y = act(x wᵀ + b). Each token's values are rounded
-// to integers with a scale of its own (dynamic symmetric quantisation, as in Dettmers et al. 2022,
-// "LLM.int8()", vector-wise), the products are summed in int32 without any rounding, and the sums
-// are scaled back. T tokens, K columns of x, N channels.
+// to integers with a scale and a zero point of its own (dynamic affine quantisation: Jacob et al.
+// 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
+// inference"; a scale for each token as in Dettmers et al. 2022, "LLM.int8()"), the products are
+// summed in int32 without any rounding, and the sums are scaled back. T tokens, K columns of x,
+// N channels.
+//
+// The range of a token is that of its values, so what lies on one side of zero for the most part
+// (results of GELU, and hidden states with one large element) gets up to twice the resolution that
+// a range symmetric about zero would give it.
 //
 // A token's results depend on that token alone, neither on the batch around it nor on the threads.
 
@@ -26,8 +32,9 @@ struct Int8Weight {
   int64_t channels() const { return scales.dim(0); }
 };
 
-/// q[t] = round(x[t] 127 / max |x[t]|), y = act(scales[n] max |x[t]| / 127 Σ_k q[t][k] w[n][k] +
-/// b). A token of values below 2^-100 counts as zeros; one with NaN or infinity gives NaN. GELU and
+/// With low = min(0, min x[t]), high = max(0, max x[t]), s = (high - low) / 255, z = round(-low /
+/// s) and q = min(round(x / s) + z, 255): y = act(scales[n] s Σ_k (q[t][k] - z) w[n][k] + b). A
+/// token of magnitudes below 2^-100 counts as zeros; one with NaN or infinity gives NaN. GELU and
 /// its like are within 4e-5 max(1, |y|), far below what rounding x does.
 struct Int8Linear {
   Tensor x;  ///< [T,K] f32 or bf16, K a multiple of 16

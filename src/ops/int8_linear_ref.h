@@ -2,6 +2,7 @@
 
 // int8_linear as the contract in int8_linear.h writes it.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace bertha::ops::reference {
 
-/// One token as integers of [-127, 127] and their scale, in float as all kernels do it: the
-/// integers are part of the contract.
+/// One token as integers of [0, 255], less their zero point, and their scale, in float as all
+/// kernels do it: the integers are part of the contract.
 struct Int8Token {
   std::vector<int> integers;
   float scale = 0;
@@ -22,19 +23,23 @@ struct Int8Token {
 
 inline Int8Token quantize_token(std::span<const float> x) {
   Int8Token token{.integers = std::vector<int>(x.size())};
-  float largest = 0;
+  float low = 0;
+  float high = 0;
   for (const float value : x) {
     if (!std::isfinite(value)) {
       token.scale = std::numeric_limits<float>::quiet_NaN();
       return token;
     }
-    largest = std::max(largest, std::abs(value));
+    low = std::min(low, value);
+    high = std::max(high, value);
   }
-  if (largest < 0x1p-100F) return token;
-  token.scale = largest / 127.0F;
-  const float inverse = 127.0F / largest;
+  if (std::max(-low, high) < 0x1p-100F) return token;
+  token.scale = high / 255.0F - low / 255.0F;
+  const float inverse = 1.0F / token.scale;
+  const int zero = static_cast<int>(std::nearbyint(-low * inverse));
   for (size_t i = 0; i < x.size(); ++i) {
-    token.integers[i] = static_cast<int>(std::nearbyint(x[i] * inverse));
+    const int byte = static_cast<int>(std::nearbyint(x[i] * inverse)) + zero;
+    token.integers[i] = std::min(byte, 255) - zero;
   }
   return token;
 }

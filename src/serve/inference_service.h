@@ -259,7 +259,7 @@ struct ModelInfo {
   std::string name;
   Task task = Task::kEmbed;
   std::string folder{};
-  std::string compute{};   ///< "float32" or "bfloat16"
+  std::string compute{};   ///< "float32", "bfloat16" or "int8"
   int64_t max_tokens = 0;  ///< of a text, special tokens included
   int64_t hidden_size = 0;
   int64_t vocabulary_size = 0;

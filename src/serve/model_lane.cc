@@ -68,7 +68,7 @@ ModelLane::ModelLane(std::span<const std::shared_ptr<const ServedModel>> models,
                      const ModelServiceOptions& options, int64_t threads)
     : pool_(std::max<int64_t>(threads, 1)), binding_(pool_) {
   device_ = options.open_device();
-  compute_ = options.compute(*device_);
+  arithmetic_ = options.arithmetic(*device_);
   for (const auto& served : models) models_.push_back(load(*served, options));
 }
 
@@ -79,7 +79,7 @@ ModelLane::Loaded ModelLane::load(const ServedModel& served, const ModelServiceO
       served.definition(), *device_,
       {.purpose = served.purpose(),
        .classes = served.purpose() == infer::Purpose::kClassify ? served.classes() : 0,
-       .compute = compute_});
+       .arithmetic = arithmetic_});
   const int64_t longest = served.config().max_tokens();
   const int64_t tokens = std::max({options.max_batch_tokens, kMostBudget, longest});
   loaded.runner = std::make_unique<infer::WindowRunner>(

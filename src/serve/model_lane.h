@@ -27,7 +27,7 @@ class ModelLane final : public LaneModels {
 
   void run(size_t model, std::span<const infer::WindowRef> windows) override;
   std::vector<ModelPace> paces() override;
-  DType compute() const { return compute_; }
+  const infer::Arithmetic& arithmetic() const { return arithmetic_; }
 
  private:
   struct Loaded {
@@ -41,7 +41,7 @@ class ModelLane final : public LaneModels {
   ThreadPool pool_;  ///< of this lane alone
   PoolBinding binding_;
   std::unique_ptr<Device> device_;
-  DType compute_;
+  infer::Arithmetic arithmetic_;
   std::vector<Loaded> models_;
 };
 

@@ -26,6 +26,12 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kRetryLoading{2000};
 
+/// As routes show it.
+const char* compute_name(const infer::Arithmetic& arithmetic) {
+  if (arithmetic.products == bert::Products::kInt8) return "int8";
+  return arithmetic.compute == DType::kBF16 ? "bfloat16" : "float32";
+}
+
 /// The error of a request that a lane did not finish.
 ServeError error_of(const RequestEnd& end) {
   switch (end.outcome) {
@@ -155,18 +161,18 @@ void Service::load_models() {
     models_.push_back(std::make_shared<const ServedModel>(spec));
   }
   const int64_t threads = std::max<int64_t>(allowed_threads().count() / options_.lanes, 1);
-  std::atomic<bool> bf16 = false;
+  std::atomic<const char*> compute = "";
   lanes_ = std::make_unique<Lanes>(
       options_.lanes,
       [&](int64_t) {
         auto lane = std::make_unique<ModelLane>(models_, options_, threads);
-        bf16 = lane->compute() == DType::kBF16;
+        compute = compute_name(lane->arithmetic());
         return lane;
       },
       options_.limits);
   for (const auto& model : models_) {
     infos_.push_back(model->info());
-    infos_.back().compute = bf16 ? "bfloat16" : "float32";
+    infos_.back().compute = compute;
   }
   ready_ = true;
 }

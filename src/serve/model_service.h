@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "infer/model.h"
 #include "serve/inference_service.h"
 
 namespace bertha::serve {
@@ -32,7 +33,7 @@ struct ModelServiceOptions {
   /// Opens the device of a lane, on the lane's thread.
   std::function<std::unique_ptr<Device>()> open_device;
   /// The arithmetic on that device.
-  std::function<DType(const Device&)> compute;
+  std::function<infer::Arithmetic(const Device&)> arithmetic;
   int64_t lanes = 1;             ///< batches that run at the same time, each with its own weights
   int64_t max_batch_tokens = 0;  ///< 0: measured at the start, for batches of about 60 ms
   ServiceLimits limits{};

@@ -117,7 +117,7 @@ void SquadRun::load_model() {
   model_ = infer::Model::open(
       definition_, device_,
       {.purpose = infer::Purpose::kAnswer,
-       .compute = options_.bf16 ? DType::kBF16 : DType::kF32,
+       .arithmetic = options_.arithmetic,
        .trainable = training,
        .seed = static_cast<uint64_t>(options_.seed),
        .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
@@ -171,7 +171,7 @@ Settings SquadRun::settings_of(const tasks::SquadFeatures& features) const {
           {"max_query_length", text(o.features.max_query_length)},
           {"version_2_with_negative", text(o.answers.version_2)},
           {"do_lower_case", text(o.lower_case)},
-          {"precision", o.bf16 ? "bf16" : "fp32"},
+          {"precision", infer::name_of(o.arithmetic)},
           {"config_file", bert::recipe_config_json(config())}};
 }
 

@@ -46,7 +46,7 @@ struct SquadOptions {
   bool clip_each = false;        ///< --per_param_grad_clipping; always without --use_fused_adam
   int64_t seed = 42;
   bool dropout = true;
-  bool bf16 = false;
+  infer::Arithmetic arithmetic{};
   bool checkpoint_activations = false;
   bool zero = false;  ///< ZeRO-1: each rank keeps the moments of a partition
 

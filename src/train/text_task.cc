@@ -34,7 +34,7 @@ std::unique_ptr<infer::Model> open_text_model(
       std::move(definition), device,
       {.purpose = purpose,
        .classes = outputs,
-       .compute = options.bf16 ? DType::kBF16 : DType::kF32,
+       .arithmetic = options.arithmetic,
        .trainable = !options.train_file.empty(),
        .seed = static_cast<uint64_t>(options.seed),
        .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
@@ -69,7 +69,7 @@ FineTuningJob job_of(const TextTaskOptions& options, int64_t rows, const std::st
                   {"warmup_proportion", text(o.warmup_proportion)},
                   {"seed", text(o.seed)},
                   {"max_seq_length", text(o.max_seq_length)},
-                  {"precision", o.bf16 ? "bf16" : "fp32"},
+                  {"precision", infer::name_of(o.arithmetic)},
                   {"config_file", bert::recipe_config_json(definition.config())}};
   job.folder = o.output_dir;
   job.rows_name = what;

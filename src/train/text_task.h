@@ -26,7 +26,7 @@ struct TextTaskOptions {
   double warmup_proportion = 0.1;
   int64_t num_train_epochs = 3;
   int64_t seed = 42;
-  bool bf16 = false;
+  infer::Arithmetic arithmetic{};
   int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
   int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
   std::string tensorboard_dir;  ///< empty: no event files

@@ -58,7 +58,7 @@ TEST(Config, ValueThatIsNotImplementedIsRefusedByKeyAndValue) {
       {"add_cross_attention", "true"},
       {"position_embedding_type", "\"relative_key\""},
       {"pruned_heads", R"({"0": [1]})"},
-      {"quantization_config", R"({"bits": 8})"},
+      {"quantization_config", "8"},
       {"auto_map", R"({"AutoModel": "modeling.Model"})"},
       {"hidden_act", "\"gelu_10\""},
       {"problem_type", "\"ranking\""},
@@ -68,6 +68,51 @@ TEST(Config, ValueThatIsNotImplementedIsRefusedByKeyAndValue) {
   for (const auto& [key, value] : cases) {
     const std::string error = error_of(config_with(key, value));
     EXPECT_EQ(error.find(std::string("c.json: \"") + key + "\""), 0U) << key << ": " << error;
+  }
+}
+
+/// The object that compressed-tensors 0.20.1 writes, with one of its values replaced.
+std::string scheme_with(const std::string& from, const std::string& to) {
+  std::string scheme = R"({"config_groups": {"group_0": {"format": "int-quantized",
+      "input_activations": {"dynamic": true, "group_size": null, "num_bits": 8,
+                            "strategy": "token", "symmetric": true, "type": "int"},
+      "output_activations": null, "targets": ["Linear"],
+      "weights": {"dynamic": false, "group_size": null, "num_bits": 8, "strategy": "channel",
+                  "symmetric": true, "type": "int"}}},
+    "format": "int-quantized", "global_compression_ratio": null, "ignore": ["pooler.dense"],
+    "kv_cache_scheme": null, "quant_method": "compressed-tensors",
+    "quantization_status": "compressed", "sparsity_config": {}, "transform_config": {}})";
+  const size_t at = scheme.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return config_with("quantization_config", scheme.replace(at, from.size(), to));
+}
+
+TEST(Config, SchemeOfIntegersIsTaken) {
+  EXPECT_TRUE(parse_config_file(scheme_with("8", "8"), "c.json").int8_weights);
+  EXPECT_TRUE(parse_config_file(scheme_with("\"channel\"", "\"tensor\""), "c.json").int8_weights);
+  EXPECT_FALSE(parse_config_file(config_with("quantization_config", "{}"), "c.json").int8_weights);
+}
+
+TEST(Config, OtherSchemesAreRefusedByTheirKeys) {
+  struct Case {
+    std::string from, to, key;
+  };
+  const Case cases[] = {
+      {"\"quant_method\": \"compressed-tensors\"", "\"quant_method\": \"gptq\"", "quant_method"},
+      {"\"compressed\"", "\"frozen\"", "quantization_status"},
+      {"\"channel\"", "\"group\"", "config_groups.group_0.weights.strategy"},
+      {"\"dynamic\": true", "\"dynamic\": false", "input_activations.dynamic"},
+      {"\"num_bits\": 8", "\"num_bits\": 4", "input_activations.num_bits"},
+      {"\"symmetric\": true, \"type\": \"int\"}}", "\"symmetric\": false, \"type\": \"int\"}}",
+       "weights.symmetric"},
+      {"\"output_activations\": null", "\"output_activations\": {\"num_bits\": 8}",
+       "output_activations"},
+      {"\"kv_cache_scheme\": null", "\"kv_cache_scheme\": {\"num_bits\": 8}", "kv_cache_scheme"},
+      {"\"sparsity_config\": {}", "\"sparsity_config\": {\"format\": \"x\"}", "sparsity_config"}};
+  for (const Case& one : cases) {
+    const std::string error = error_of(scheme_with(one.from, one.to));
+    EXPECT_EQ(error.find("c.json: \"quantization_config."), 0U) << error;
+    EXPECT_NE(error.find(one.key + "\" is"), std::string::npos) << one.key << ": " << error;
   }
 }
 

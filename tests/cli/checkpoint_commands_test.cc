@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/program.h"
 #include "io/weights/torch_file.h"
@@ -299,6 +300,71 @@ TEST_F(CheckpointCommands, SeveralPoolingsAreJoined) {
   EXPECT_EQ(vector_of("max,lasttoken"), expected);
 }
 
+TEST_F(CheckpointCommands, FolderOfIntegersStatesItsScheme) {
+  convert(kEncoder, path("int8"), {"--dtype", "int8"});
+  const json file = inspect({path("int8")});
+  EXPECT_EQ(file["quantization"], "compressed-tensors int-quantized");
+  int64_t integers = 0;
+  for (const json& tensor : file["tensors"]) {
+    const auto name = tensor["name"].get<std::string>();
+    const bool in_layer = name.find(".layer.") != std::string::npos;
+    const bool is_matrix = tensor["shape"].size() == 2 && name.ends_with(".weight");
+    EXPECT_EQ(tensor["dtype"], in_layer && is_matrix ? "i8" : "f32") << name;
+    integers += tensor["dtype"] == "i8" ? 1 : 0;
+  }
+  EXPECT_EQ(integers, 12) << "six matrices in each of two layers";
+  const json scheme = json::parse(read_all(path("int8/config.json")))["quantization_config"];
+  EXPECT_EQ(scheme["quant_method"], "compressed-tensors");
+  EXPECT_EQ(scheme["format"], "int-quantized");
+  EXPECT_EQ(scheme["ignore"], json({"pooler.dense"}));
+  convert(path("int8"), path("again"), {"--dtype", "int8"});
+  EXPECT_EQ(read_all(path("again/model.safetensors")), read_all(path("int8/model.safetensors")));
+  convert(path("int8"), path("wide.pt"));
+  for (const json& tensor : inspect({path("wide.pt")})["tensors"])
+    EXPECT_EQ(tensor["dtype"], "f32");
+}
+
+TEST_F(CheckpointCommands, EmbeddingsOfIntegersAreTheSameFromBothFolders) {
+  convert(kEncoder, path("int8"), {"--dtype", "int8"});
+  const auto embed = [&](const std::string& folder, const std::string& precision) {
+    const Outcome outcome =
+        run({"embed", "--checkpoint", folder, "--input", texts(), "--precision", precision});
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    return outcome.printed;
+  };
+  const std::string integers = embed(kEncoder, "int8");
+  EXPECT_EQ(embed(path("int8"), "int8"), integers);
+  const std::string exact = embed(kEncoder, "fp32");
+  EXPECT_NE(integers, exact);
+  std::istringstream a(exact);
+  std::istringstream b(integers);
+  int64_t lines = 0;
+  for (std::string left, right; std::getline(a, left) && std::getline(b, right); ++lines) {
+    double cosine = 0;
+    const json x = json::parse(left);
+    const json y = json::parse(right);
+    for (size_t i = 0; i < x.size(); ++i) cosine += x[i].get<double>() * y[i].get<double>();
+    EXPECT_GT(cosine, 0.999);
+  }
+  EXPECT_EQ(lines, std::ssize(expected()));
+}
+
+TEST_F(CheckpointCommands, ErrorsOfIntegersAreShownProductByProduct) {
+  const json report = inspect({kEncoder, "--quantisation"});
+  ASSERT_EQ(report["products"].size(), 8U);
+  for (const json& product : report["products"]) {
+    EXPECT_GT(product["weight"], 0.001) << product;
+    EXPECT_LT(product["weight"], 0.01) << product;
+    EXPECT_GT(product["result"], 0.001) << product;
+    EXPECT_LT(product["result"], 0.03) << product;
+  }
+  EXPECT_NE(inspect({kEncoder, "--quantisation", "--text", texts()})["products"],
+            report["products"]);
+  const Outcome outcome = run({"inspect", kEncoder, "--quantisation"});
+  EXPECT_NE(outcome.printed.find("bert.encoder.layer.1.output.dense.weight"), std::string::npos);
+  expect_error({"inspect", kEncoder, "--text", texts()}, {"--text goes with --quantisation"});
+}
+
 TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   convert(kEncoder, path("m.pt"));
   expect_error({"convert", kEncoder}, {"IN OUT is required"}, kUsage);
@@ -306,7 +372,10 @@ TEST_F(CheckpointCommands, ErrorsAreOneLineAndLeaveNothing) {
   expect_error({"convert", kEncoder, path("x.zip")}, {"x.zip", "--to"});
   expect_error({"convert", kEncoder, path("x.pt"), "--to", "h5"}, {"--to h5", "pt, hf or onnx"},
                kUsage);
-  expect_error({"convert", kEncoder, path("x.pt"), "--dtype", "int8"}, {"--dtype int8"}, kUsage);
+  expect_error({"convert", kEncoder, path("x.pt"), "--dtype", "int4"}, {"--dtype int4"}, kUsage);
+  for (const char* out : {"x.pt", "x.onnx"}) {
+    expect_error({"convert", kEncoder, path(out), "--dtype", "int8"}, {"--dtype int8", "--to hf"});
+  }
   expect_error({"convert", kEncoder, path("no/x.pt")}, {"no/x.pt", "does not exist"});
   expect_error({"convert", kEncoder, path("no/x")}, {"no/x"});
   expect_error({"convert", path("m.pt"), path("x")}, {"m.pt", "config"});

@@ -209,6 +209,14 @@ TEST_F(SquadCommands, MissingPiecesOfACommandAreNamed) {
   EXPECT_NE(error_of(run_squad, squad({})).find("--do-train, --do-predict"), std::string::npos);
   EXPECT_NE(error_of(run_squad, squad({"--do_train"})).find("--train-file"), std::string::npos);
   EXPECT_NE(error_of(run_squad, squad({"--do_train", "--train_file", kFixtures + "small.json",
+                                       "--precision", "int8"}))
+                .find("--precision int8: training needs fp32 or bf16"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_predict", "--predict_file", kFixtures + "small.json",
+                                       "--precision", "int8", "--fp16"}))
+                .find("--precision int8 and --fp16"),
+            std::string::npos);
+  EXPECT_NE(error_of(run_squad, squad({"--do_train", "--train_file", kFixtures + "small.json",
                                        "--eval_steps", "5"}))
                 .find("--eval-steps needs --predict-file"),
             std::string::npos);

@@ -235,7 +235,7 @@ class Product {
     if (products) {
       const int64_t rows = int8_scratch_rows(sizes_.tokens);
       const Tensor bytes = bench.context().make({rows, int8_depth(sizes_.inputs)}, DType::kU8);
-      const Tensor scales = bench.context().make({sizes_.tokens}, DType::kF32);
+      const Tensor scales = bench.context().make({2, sizes_.tokens}, DType::kF32);
       int8_linear_cpu(op, *products, out(bytes), out(scales));
     } else {
       int8_linear(bench.context(), op);
@@ -309,18 +309,20 @@ TEST(Int8Linear, RowKernelsOfBothWidthsGiveEqualBits) {
     if (table == &kInt8RowsAvx512 && cpu::best_isa() < cpu::Isa::kAvx512) continue;
     bytes.emplace_back(256);
     float scale = 0;
-    table->f32.quantize(x.data(), kInputs, 256, bytes.back().data(), &scale);
+    float zero = 0;
+    table->f32.quantize(x.data(), kInputs, 256, bytes.back().data(), &scale, &zero);
     std::vector<int32_t> sums(kInputs);
     for (size_t i = 0; i < sums.size(); ++i) sums[i] = 1000 * bytes.back()[i] - 128000;
-    const std::vector<int32_t> zeros(kInputs);
+    const std::vector<int32_t> weights(kInputs, 3);
     for (const auto finish : table->f32.finish) {
       results.emplace_back(kInputs);
       finish({.sums = sums.data(),
               .rows = 1,
               .channels = kInputs,
               .row_scales = &scale,
+              .row_zeros = &zero,
               .channel_scales = x.data(),
-              .channel_sums = zeros.data(),
+              .channel_sums = weights.data(),
               .bias = nullptr,
               .y = results.back().data(),
               .y_stride = kInputs});

@@ -36,7 +36,7 @@ class ServiceTest : public testing::Test {
     }
     options.models.push_back(parse_model_spec("ranks=" + path("ranks") + ":rerank"));
     options.open_device = [] { return find_device("cpu")->open(0); };
-    options.compute = [](const Device&) { return DType::kF32; };
+    options.arithmetic = [](const Device&) { return infer::Arithmetic(); };
     service_ = make_model_service(std::move(options));
     service_->load();
   }

@@ -19,7 +19,7 @@ class CpuKernels final : public Kernels {
   ScratchShapes scratch(const Linear& op) const override;
   /// The operands of the weight gradient, packed.
   ScratchShapes scratch(const LinearBackward& op) const override;
-  /// x as bytes, and the scale of each token.
+  /// x as bytes; the scale of each token, and its byte of 0.
   ScratchShapes scratch(const Int8Linear& op) const override;
   ScratchShapes scratch(const AttentionBackward& op) const override;
   /// Loss and hit of each row or label.

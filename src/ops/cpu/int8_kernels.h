@@ -3,9 +3,9 @@
 // Kernels of int8_linear, one table an instruction set. Plain pointers alone: the files that fill
 // the tables must not pull in inline code of other headers.
 //
-// A row x of floats is kept as bytes round(x / scale) + 128, because the instructions multiply
-// unsigned by signed bytes. Σ (q + 128) w = Σ q w + 128 Σ w, and the second term is subtracted from
-// the int32 sum: nothing is lost. All kernels give the same sums, bit for bit.
+// A row x of floats is kept as bytes q = round(x / scale) + zero, which the instructions multiply
+// by signed bytes. Σ (q - zero) w = Σ q w - zero Σ w, and the second term is subtracted from the
+// int32 sum: nothing is lost. All kernels give the same sums, bit for bit.
 
 #include <cstdint>
 
@@ -52,6 +52,7 @@ struct Int8Finish {
   int64_t rows;
   int64_t channels;             ///< a multiple of 16
   const float* row_scales;      ///< [rows]
+  const float* row_zeros;       ///< [rows]: the byte of 0
   const float* channel_scales;  ///< [channels]
   const int32_t* channel_sums;  ///< [channels]: Σ of the weights
   const float* bias;            ///< [channels], or null: 0
@@ -62,9 +63,10 @@ struct Int8Finish {
 /// E is float, or uint16_t for the bits of bf16.
 template <typename E>
 struct Int8RowKernels {
-  /// The bytes of a row of `inputs` values (a multiple of 16), filled up to `depth` with zeros, and
-  /// its scale.
-  void (*quantize)(const E* x, int64_t inputs, int64_t depth, uint8_t* to, float* scale);
+  /// The bytes of a row of `inputs` values (a multiple of 16), its scale and the byte of 0. What
+  /// fills the row up to `depth` meets weights of 0.
+  void (*quantize)(const E* x, int64_t inputs, int64_t depth, uint8_t* to, float* scale,
+                   float* zero);
   /// By the number of ops::Activation.
   void (*finish[6])(const Int8Finish<E>& block);
 };

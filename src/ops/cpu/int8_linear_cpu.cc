@@ -58,6 +58,7 @@ struct Call {
   E* y;
   uint8_t* bytes;
   float* scales;
+  float* zeros;
   int64_t tokens, inputs, depth, panels;
 
   Call(const Int8Linear& op, ByteProducts how, Out to_bytes, Out to_scales)
@@ -71,6 +72,7 @@ struct Call {
         y(static_cast<E*>(cpu::address(op.y.tensor()))),
         bytes(cpu::data<uint8_t>(to_bytes)),
         scales(cpu::data<float>(to_scales)),
+        zeros(scales + op.x.dim(0)),
         tokens(op.x.dim(0)),
         inputs(op.x.dim(1)),
         depth(int8_depth(inputs)),
@@ -82,7 +84,7 @@ void quantize_tokens(const Call<E>& call) {
   const auto quantize = row_kernels<E>().quantize;
   parallel_for(call.tokens, std::max<int64_t>(1, kQuantizeGrain / call.inputs), [&](int64_t t) {
     quantize(call.x + t * call.inputs, call.inputs, call.depth, call.bytes + t * call.depth,
-             call.scales + t);
+             call.scales + t, call.zeros + t);
   });
 }
 
@@ -125,6 +127,7 @@ void multiply_part(const Call<E>& call, const Part& part) {
               .rows = rows,
               .channels = panels * kInt8PanelChannels,
               .row_scales = call.scales + t,
+              .row_zeros = call.zeros + t,
               .channel_scales = call.channel_scales + channel,
               .channel_sums = call.channel_sums + channel,
               .bias = call.bias == nullptr ? nullptr : call.bias + channel,
@@ -240,7 +243,7 @@ ScratchShapes CpuKernels::scratch(const Int8Linear& op) const {
   const int64_t tokens = op.x.dim(0);
   return {.values = {.shape = {int8_scratch_rows(tokens), int8_depth(op.x.dim(1))},
                      .dtype = DType::kU8},
-          .factors = {.shape = {tokens}}};
+          .factors = {.shape = {2, tokens}}};
 }
 
 void CpuKernels::run(const Int8Linear& op, const Scratch& scratch) {

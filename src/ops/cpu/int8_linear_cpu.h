@@ -23,7 +23,8 @@ constexpr int64_t int8_scratch_rows(int64_t tokens) {
   return align_up(tokens, kInt8TileRows);
 }
 
-/// `bytes` u8 [int8_scratch_rows(T), D] and `scales` f32 [T] are overwritten.
+/// `bytes` u8 [int8_scratch_rows(T), D] and `scales` f32 [2,T], the scales and the bytes of 0, are
+/// overwritten.
 void int8_linear_cpu(const Int8Linear& op, ByteProducts products, Out bytes, Out scales);
 
 }  // namespace bertha::ops

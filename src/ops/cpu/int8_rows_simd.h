@@ -21,9 +21,9 @@ struct Integers {
   /// To nearest even.
   static Integers rounded(const Lanes& x) { return {_mm512_cvtps_epi32(x.part[0].v)}; }
   Lanes floats() const { return {{{_mm512_cvtepi32_ps(v)}}}; }
-  /// The low bytes.
+  /// As bytes; what is above 255 becomes 255.
   void store_bytes(uint8_t* to) const {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(v));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtusepi32_epi8(v));
   }
 };
 inline Integers operator+(const Integers& a, const Integers& b) {
@@ -32,17 +32,17 @@ inline Integers operator+(const Integers& a, const Integers& b) {
 inline Integers operator-(const Integers& a, const Integers& b) {
   return {_mm512_sub_epi32(a.v, b.v)};
 }
-inline Integers operator&(const Integers& a, const Integers& b) {
-  return {_mm512_and_si512(a.v, b.v)};
-}
-inline Integers times_128(const Integers& a) {
-  return {_mm512_slli_epi32(a.v, 7)};
+inline Integers operator*(const Integers& a, const Integers& b) {
+  return {_mm512_mullo_epi32(a.v, b.v)};
 }
 inline Integers max(const Integers& a, const Integers& b) {
   return {_mm512_max_epi32(a.v, b.v)};
 }
-inline int32_t largest(const Integers& a) {
-  return _mm512_reduce_max_epi32(a.v);
+inline Integers max_unsigned(const Integers& a, const Integers& b) {
+  return {_mm512_max_epu32(a.v, b.v)};
+}
+inline void store(const Integers& a, int32_t (&to)[16]) {
+  _mm512_storeu_si512(to, a.v);
 }
 #else
 struct Integers {
@@ -74,58 +74,79 @@ inline Integers operator+(const Integers& a, const Integers& b) {
 inline Integers operator-(const Integers& a, const Integers& b) {
   return {{_mm256_sub_epi32(a.v[0], b.v[0]), _mm256_sub_epi32(a.v[1], b.v[1])}};
 }
-inline Integers operator&(const Integers& a, const Integers& b) {
-  return {{_mm256_and_si256(a.v[0], b.v[0]), _mm256_and_si256(a.v[1], b.v[1])}};
-}
-inline Integers times_128(const Integers& a) {
-  return {{_mm256_slli_epi32(a.v[0], 7), _mm256_slli_epi32(a.v[1], 7)}};
+inline Integers operator*(const Integers& a, const Integers& b) {
+  return {{_mm256_mullo_epi32(a.v[0], b.v[0]), _mm256_mullo_epi32(a.v[1], b.v[1])}};
 }
 inline Integers max(const Integers& a, const Integers& b) {
   return {{_mm256_max_epi32(a.v[0], b.v[0]), _mm256_max_epi32(a.v[1], b.v[1])}};
 }
-inline int32_t largest(const Integers& a) {
-  int32_t lanes[8];
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes), _mm256_max_epi32(a.v[0], a.v[1]));
-  int32_t most = lanes[0];
-  for (const int32_t lane : lanes) most = lane > most ? lane : most;
-  return most;
+inline Integers max_unsigned(const Integers& a, const Integers& b) {
+  return {{_mm256_max_epu32(a.v[0], b.v[0]), _mm256_max_epu32(a.v[1], b.v[1])}};
+}
+inline void store(const Integers& a, int32_t (&to)[16]) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a.v[0]);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), a.v[1]);
 }
 #endif
 
-constexpr int kZeroByte = 128;
+/// The bits of the largest magnitude on each side of zero; 0: nothing there.
+struct Extremes {
+  int32_t positive = 0, negative = 0;
+};
 
-/// The bits of the largest magnitude. As integers the bits of magnitudes are in the magnitudes'
-/// order, with infinity and NaN above all others, so none is lost.
+/// As signed integers the bits of floats above zero are in the floats' order, with infinity and NaN
+/// above all others, and those below zero are negative. As unsigned integers those below zero are
+/// the largest, in the order of their magnitudes. So no NaN is lost.
 template <typename E>
-int32_t largest_magnitude_bits(const E* x, int64_t inputs) {
-  const Integers magnitude = Integers::all(0x7fffffff);
-  Integers most = Integers::all(0);
+Extremes extremes_of(const E* x, int64_t inputs) {
+  Integers positive = Integers::all(0);
+  Integers negative = Integers::all(0);
   for (int64_t i = 0; i < inputs; i += Lanes::kWidth) {
-    most = max(most, Integers::bits_of(Lanes::load(x + i, Full{})) & magnitude);
+    const Integers bits = Integers::bits_of(Lanes::load(x + i, Full{}));
+    positive = max(positive, bits);
+    negative = max_unsigned(negative, bits);
   }
-  return largest(most);
+  int32_t above[16], below[16];
+  store(positive, above);
+  store(negative, below);
+  Extremes most;
+  for (int i = 0; i < 16; ++i) {
+    const int32_t magnitude = below[i] < 0 ? below[i] & 0x7fffffff : 0;
+    most.positive = above[i] > most.positive ? above[i] : most.positive;
+    most.negative = magnitude > most.negative ? magnitude : most.negative;
+  }
+  return most;
+}
+
+inline float float_of(int32_t bits) {
+  float value = 0;
+  __builtin_memcpy(&value, &bits, sizeof(value));
+  return value;
 }
 
 template <typename E>
-void quantize(const E* x, int64_t inputs, int64_t depth, uint8_t* to, float* scale) {
+void quantize(const E* x, int64_t inputs, int64_t depth, uint8_t* to, float* scale, float* zero) {
   constexpr int32_t kInfinity = 0x7f800000;
   constexpr int32_t kSmallest = 27 << 23;  // 2^-100
-  const int32_t bits = largest_magnitude_bits(x, inputs);
-  float largest = 0;
-  __builtin_memcpy(&largest, &bits, sizeof(largest));
-  float inverse = 127.0F / largest;
-  *scale = largest / 127.0F;
-  if (bits < kSmallest) *scale = inverse = 0;
-  if (bits >= kInfinity) {
+  const Extremes most = extremes_of(x, inputs);
+  const int32_t largest = most.positive > most.negative ? most.positive : most.negative;
+  const float low = float_of(most.negative);  // its magnitude
+  *scale = float_of(most.positive) / 255.0F + low / 255.0F;
+  float inverse = 1.0F / *scale;
+  if (largest < kSmallest) *scale = inverse = 0;
+  if (largest >= kInfinity) {
     *scale = __builtin_nanf("");
     inverse = 0;
   }
   const Lanes factor = Lanes::all(inverse);
-  const Integers zero = Integers::all(kZeroByte);
+  const Integers shift = Integers::rounded(Lanes::all(low) * factor);
+  int32_t shifts[16];
+  store(shift, shifts);
+  *zero = static_cast<float>(shifts[0]);
   for (int64_t i = 0; i < inputs; i += Lanes::kWidth) {
-    (Integers::rounded(Lanes::load(x + i, Full{}) * factor) + zero).store_bytes(to + i);
+    (Integers::rounded(Lanes::load(x + i, Full{}) * factor) + shift).store_bytes(to + i);
   }
-  for (int64_t i = inputs; i < depth; ++i) to[i] = kZeroByte;
+  for (int64_t i = inputs; i < depth; ++i) to[i] = 0;
 }
 
 struct Gelu {
@@ -149,12 +170,13 @@ Lanes activated(const Lanes& x) {
 template <typename E, typename Activation>
 void finish(const Int8Finish<E>& block) {
   for (int64_t n = 0; n < block.channels; n += Lanes::kWidth) {
-    const Integers offset = times_128(Integers::load(block.channel_sums + n));
+    const Integers weights = Integers::load(block.channel_sums + n);
     const Lanes scale = Lanes::load(block.channel_scales + n, Full{});
     const Lanes bias =
         block.bias == nullptr ? Lanes::all(0.0F) : Lanes::load(block.bias + n, Full{});
     for (int64_t r = 0; r < block.rows; ++r) {
-      const Integers sum = Integers::load(block.sums + r * block.channels + n) - offset;
+      const Integers zero = Integers::rounded(Lanes::all(block.row_zeros[r]));
+      const Integers sum = Integers::load(block.sums + r * block.channels + n) - zero * weights;
       const Lanes value = fma(sum.floats(), scale * Lanes::all(block.row_scales[r]), bias);
       activated<Activation>(value).store(block.y + r * block.y_stride + n, Full{});
     }
