@@ -17,25 +17,26 @@ export function startTagTab(models, onKeyRefused) {
 }
 
 function show(box, spans, path, body) {
+  const points = Array.from(body.inputs);  // places count code points
+  const partOf = ({start, end}) => points.slice(start, end).join("");
   box.append(element("div", {class: "reading text", role: "group", "aria-label": "Text with the names marked", tabindex: "0"},
-    ...marked(body.inputs, spans)));
+    ...marked(spans, points.length, partOf)));
   if (spans.length === 0) box.append(element("p", {class: "answer none"}, "The model finds no name in this text."));
   else {
-    box.append(candidateList("Names", spans.map(({entity_group: type, word, score}) => ({
-      text: `${type}: ${word}`, bar: bar(score), number: percent(score)}))));
+    box.append(candidateList("Names", spans.map((span) => ({
+      text: `${span.entity_group}: ${partOf(span)}`, bar: bar(span.score), number: percent(span.score)}))));
   }
   box.append(programs(path, body, hasKey()));
 }
 
-// The text in pieces, each span with its type behind it. Places count code points, as an array of them does.
-function marked(text, spans) {
-  const points = Array.from(text);
+// The text in pieces, each span with its type behind it.
+function marked(spans, length, partOf) {
   const pieces = [];
   let end = 0;
   for (const span of spans) {
-    pieces.push(points.slice(end, span.start).join(""),
-      element("mark", {}, points.slice(span.start, span.end).join(""), element("span", {class: "type"}, ` ${span.entity_group}`)));
+    pieces.push(partOf({start: end, end: span.start}),
+      element("mark", {}, partOf(span), element("span", {class: "type"}, ` ${span.entity_group}`)));
     end = span.end;
   }
-  return [...pieces, points.slice(end).join("")];
+  return [...pieces, partOf({start: end, end: length})];
 }
