@@ -12,6 +12,9 @@ readonly config=demo/bert_config.json
 readonly results=demo/results
 readonly questions=scripts/demo_questions.json
 readonly answers=demo/answers
+readonly question="What was the name of the champion?"
+readonly passage="And there went out a champion out of the camp of the Philistines, named Goliath, of Gath, \
+whose height was six cubits and a span."
 
 # All sizes are reduced, for ten minutes on two cores: the model, its vocabulary, and rows of 64 and 128
 # tokens for the two phases instead of 128 and 512. The initial weights have a larger deviation than
@@ -95,32 +98,57 @@ pretrain() {  # LENGTH MAX_PREDICTIONS, then the options of the phase
     --num-steps-per-checkpoint=500 "$@"
 }
 
+# Starts a server, asks it the question, and ends it. A unix socket needs no free port.
+serve_one_question() {
+  if ! command -v curl > /dev/null; then
+    echo "curl is not installed, so nothing asks the server; the last lines say how to start it"
+    return 0
+  fi
+  local folder server
+  folder=$(mktemp -d)
+  local ask=(curl --silent --show-error --fail --unix-socket "$folder/socket")
+  "$bertha" serve --model qa="$answers" --unix "$folder/socket" --drain-delay-s 0 2> "$folder/log" &
+  server=$!
+  # shellcheck disable=SC2064
+  trap "kill $server 2> /dev/null || true; rm -rf '$folder'" EXIT
+  until "${ask[@]}" http://localhost/health 2> /dev/null; do
+    kill -0 "$server" 2> /dev/null || { cat "$folder/log" >&2; return 1; }
+    sleep 0.1
+  done
+  local body="{\"question\": \"$question\", \"passage\": \"$passage\"}"
+  echo "POST /v1/answer $body"
+  "${ask[@]}" --header 'Content-Type: application/json' --data "$body" http://localhost/v1/answer
+  echo
+  kill "$server"
+  wait "$server"
+}
+
 mkdir -p demo/sharded
 
-say "1/7 text" "the King James Bible (Debian package bible-kjv) as shards: 1,189 chapters are the documents"
+say "1/8 text" "the King James Bible (Debian package bible-kjv) as shards: 1,189 chapters are the documents"
 [[ -d $text ]] || write_shards
 
-say "2/7 vocabulary" "$pieces word pieces trained on the training shards"
+say "2/8 vocabulary" "$pieces word pieces trained on the training shards"
 [[ -e $vocab ]] || "$bertha" vocab --vocab-size="$pieces" --do-lower-case --output-file="$vocab" \
   "$text"/bible_training_*.txt
 write_config
 
-say "3/7 instances" "masked words and next-sentence pairs for lengths 64 and 128"
+say "3/8 instances" "masked words and next-sentence pairs for lengths 64 and 128"
 instances 64 10
 instances 128 20
 
-say "4/7 phase 1" "$phase1_steps steps at length 64, L=$layers H=$hidden A=$heads"
+say "4/8 phase 1" "$phase1_steps steps at length 64, L=$layers H=$hidden A=$heads"
 [[ -e $results/ckpt_$phase1_steps.pt ]] || pretrain 64 10 --train-batch-size=64 \
   --gradient-accumulation-steps=1 --max-steps="$phase1_steps" --warmup-proportion=0.1 \
   --learning-rate=0.002
 
 readonly last=$results/ckpt_$((phase1_steps + phase2_steps)).pt
-say "5/7 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
+say "5/8 phase 2" "$phase2_steps steps at length 128, from phase 1's checkpoint"
 [[ -e $last ]] || pretrain 128 20 --train-batch-size=32 --gradient-accumulation-steps=1 \
   --max-steps="$phase2_steps" --warmup-proportion=0.1 --learning-rate=0.002 \
   --resume-from-checkpoint --phase1-end-step="$phase1_steps" --phase2
 
-say "6/7 fill" "which word does [MASK] stand for?"
+say "6/8 fill" "which word does [MASK] stand for?"
 for sentence in "And the LORD spake unto [MASK], saying," \
   "And it came to [MASK], when the king heard it,"; do
   "$bertha" fill --init-checkpoint="$last" --config-file="$config" --vocab-file="$vocab" \
@@ -129,16 +157,18 @@ done
 
 # The model memorizes so few questions: this shows the steps from pre-training to answers, not quality.
 # The schedule counts questions as the reference does (7 batches per epoch), while the windows make 23.
-say "7/7 questions" "57 questions about 12 passages: fine-tune, score on the same, ask one"
+say "7/8 questions" "57 questions about 12 passages: fine-tune, score on the same, ask one"
 [[ -e $answers/model.safetensors ]] || "$bertha" squad --do-train --do-predict --do-eval \
   --train-file="$questions" --predict-file="$questions" --init-checkpoint="$last" \
   --config-file="$config" --vocab-file="$vocab" --do-lower-case --output-dir="$answers" \
   --json-summary="$answers/dllogger.json" --autocast --use-fused-adam --train-batch-size=8 \
   --max-seq-length=128 --doc-stride=48 --num-train-epochs=120 --max-steps=840 \
   --learning-rate=0.001 --log-freq=50
-"$bertha" ask --init-checkpoint="$answers" --max-seq-length=128 --question="What was the name of the champion?" \
-  --passage="And there went out a champion out of the camp of the Philistines, named Goliath, of Gath, \
-whose height was six cubits and a span."
+"$bertha" ask --init-checkpoint="$answers" --max-seq-length=128 --question="$question" \
+  --passage="$passage"
+
+say "8/8 server" "the model at work: one question over HTTP"
+serve_one_question
 
 cat << TEXT
 
@@ -146,4 +176,6 @@ cat << TEXT
   questions   $answers
   log         $results/dllogger.json  (TensorBoard: $results/tensorboard)
   loss        $results/loss.svg
+  server      $bertha serve --model qa=$answers
+              then the page at http://127.0.0.1:8080/ (--port chooses another port)
 TEXT

@@ -103,8 +103,8 @@ void declare_life(Options& table, ServeOptions& o) {
 
 Options declare(ServeOptions& o) {
   Options table("bertha serve",
-                "Serves models over HTTP: answers to questions, masked words, vectors, labels and "
-                "ranks. Clients of OpenAI, Hugging Face, text-embeddings-inference, KServe, "
+                "Serves models over HTTP: answers to questions, masked words, vectors, labels, "
+                "ranks and entities. Clients of OpenAI, Hugging Face, TEI, KServe, "
                 "Triton, Cohere and Infinity work unchanged. At / is a page to try the models.");
   table.example("bertha serve --model qa=answers",
                 "Answers of the model that bertha squad wrote to the folder answers");
@@ -115,7 +115,7 @@ Options declare(ServeOptions& o) {
   table.heading("models");
   table.values("model", o.models,
                "NAME=FOLDER[:TASK], repeatable. The heads of the weights decide the task: answer, "
-               "fill, embed, classify or rerank");
+               "fill, embed, classify, rerank or tag");
   declare_address(table, o);
   declare_computing(table, o);
   declare_limits(table, o);

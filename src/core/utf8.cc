@@ -1,5 +1,6 @@
 #include "core/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace bertha {
@@ -63,6 +64,11 @@ void append_utf8(char32_t code_point, std::string& text) {
     push(0x80 | ((c >> 6) & 0x3F));
   }
   push(0x80 | (c & 0x3F));
+}
+
+int64_t count_code_points(std::string_view text) {
+  return std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
 }
 
 int64_t find_invalid_utf8(std::string_view text) {

@@ -22,6 +22,9 @@ Decoded decode_utf8(const char* p, const char* end);
 
 void append_utf8(char32_t code_point, std::string& text);
 
+/// Number of code points of valid UTF-8.
+int64_t count_code_points(std::string_view text);
+
 /// Byte offset of the first byte that is not valid UTF-8, or -1.
 int64_t find_invalid_utf8(std::string_view text);
 

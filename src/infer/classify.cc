@@ -11,18 +11,6 @@ namespace {
 
 constexpr int64_t kShortest = 3;  // [CLS] and two [SEP]
 
-std::vector<double> softmax(std::span<const float> logits) {
-  const double largest = double{*std::max_element(logits.begin(), logits.end())};
-  std::vector<double> probabilities;
-  double sum = 0;
-  for (const float logit : logits) {
-    probabilities.push_back(std::exp(double{logit} - largest));
-    sum += probabilities.back();
-  }
-  for (double& probability : probabilities) probability /= sum;
-  return probabilities;
-}
-
 std::vector<double> outputs(std::span<const float> logits, ProblemType problem) {
   if (problem == ProblemType::kSingleLabel) return softmax(logits);
   std::vector<double> values(logits.begin(), logits.end());
@@ -38,6 +26,18 @@ const ClassifySettings& checked(const ClassifySettings& settings, const bert::Co
 }
 
 }  // namespace
+
+std::vector<double> softmax(std::span<const float> logits) {
+  const double largest = double{*std::max_element(logits.begin(), logits.end())};
+  std::vector<double> probabilities;
+  double sum = 0;
+  for (const float logit : logits) {
+    probabilities.push_back(std::exp(double{logit} - largest));
+    sum += probabilities.back();
+  }
+  for (double& probability : probabilities) probability /= sum;
+  return probabilities;
+}
 
 ClassifyResult classify_result(std::span<const float> logits, ProblemType problem) {
   ClassifyResult result = {.logits = {logits.begin(), logits.end()},

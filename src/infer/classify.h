@@ -44,6 +44,9 @@ struct ClassifySettings {
   std::optional<bool> cut_left{};  ///< which end is cut; nothing: as the tokenizer's files say
 };
 
+/// The probabilities of the classes that have these logits.
+std::vector<double> softmax(std::span<const float> logits);
+
 /// The result for the logits of a text.
 ClassifyResult classify_result(std::span<const float> logits, ProblemType problem);
 

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "infer/pipeline_tag.h"
 #include "serve/serve_error.h"
 
 namespace bertha::serve {
@@ -23,7 +24,8 @@ enum class Task : uint8_t {
   kFill,      ///< masked language modelling
   kEmbed,     ///< texts to vectors
   kClassify,  ///< texts or pairs of texts to labels
-  kRerank     ///< a classifier of pairs with one output: how well a text fits a query
+  kRerank,    ///< a classifier of pairs with one output: how well a text fits a query
+  kTag        ///< a label for each token: named entities
 };
 
 enum class Priority : uint8_t { kInteractive, kBatch };
@@ -220,6 +222,21 @@ struct RerankResult {
   Work work{};
 };
 
+// --- Token classification ------------------------------------------------------------------------
+
+/// Token classification as the pipeline of transformers computes it (infer/pipeline_tag.h).
+struct PipelineTagRequest {
+  std::vector<std::string> texts;
+  infer::TagAggregation aggregation = infer::TagAggregation::kNone;
+  std::vector<std::string> ignored = {"O"};  ///< labels, or types of groups, that are left out
+  std::optional<int64_t> overlap{};          ///< nothing: a text that is too long is cut
+};
+
+struct PipelineTagResult {
+  std::vector<std::vector<infer::TaggedSpan>> texts{};  ///< of each text, in its order
+  Work work{};
+};
+
 // --- Tokens --------------------------------------------------------------------------------------
 
 struct TokenizeRequest {
@@ -266,7 +283,7 @@ struct ModelInfo {
   int64_t vector_size = 0;                       ///< kEmbed
   std::string pooling{};                         ///< kEmbed: "mean", "cls", …
   std::map<std::string, std::string> prompts{};  ///< kEmbed
-  std::vector<std::string> labels{};             ///< kClassify, kRerank
+  std::vector<std::string> labels{};             ///< kClassify, kRerank, kTag
   Problem problem = Problem::kSingleLabel;       ///< kClassify
   std::string mask_token{};                      ///< kFill
 };
@@ -337,6 +354,8 @@ class InferenceService {
                         Callback<ClassifyResult> done) = 0;
   virtual void rerank(const std::string& model, RerankRequest request, RequestContext context,
                       Callback<RerankResult> done) = 0;
+  virtual void pipeline_tag(const std::string& model, PipelineTagRequest request,
+                            RequestContext context, Callback<PipelineTagResult> done) = 0;
 
   /// Any model; empty: the first.
   virtual Result<TokenizeResult> tokenize(const std::string& model,

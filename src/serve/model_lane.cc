@@ -75,11 +75,10 @@ ModelLane::ModelLane(std::span<const std::shared_ptr<const ServedModel>> models,
 ModelLane::Loaded ModelLane::load(const ServedModel& served, const ModelServiceOptions& options) {
   Loaded loaded;
   // Random weights give answers that look like any other, so a missing tensor is an error.
-  loaded.model = infer::Model::open(
-      served.definition(), *device_,
-      {.purpose = served.purpose(),
-       .classes = served.purpose() == infer::Purpose::kClassify ? served.classes() : 0,
-       .arithmetic = arithmetic_});
+  loaded.model = infer::Model::open(served.definition(), *device_,
+                                    {.purpose = served.purpose(),
+                                     .classes = served.has_labels() ? served.classes() : 0,
+                                     .arithmetic = arithmetic_});
   const int64_t longest = served.config().max_tokens();
   const int64_t tokens = std::max({options.max_batch_tokens, kMostBudget, longest});
   loaded.runner = std::make_unique<infer::WindowRunner>(

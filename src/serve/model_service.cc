@@ -104,6 +104,10 @@ class Service final : public ModelService {
               Callback<RerankResult> done) override {
     submit(model, {Task::kRerank}, std::move(request), context, std::move(done));
   }
+  void pipeline_tag(const std::string& model, PipelineTagRequest request, RequestContext context,
+                    Callback<PipelineTagResult> done) override {
+    submit(model, {Task::kTag}, std::move(request), context, std::move(done));
+  }
 
   Result<TokenizeResult> tokenize(const std::string& model,
                                   const TokenizeRequest& request) const override {

@@ -21,7 +21,7 @@ struct ModelSpec {
   std::optional<Task> task{};  ///< nothing: found from the heads of the weights
 };
 
-/// "answer", "fill", "embed", "classify", "rerank".
+/// "answer", "fill", "embed", "classify", "rerank", "tag".
 std::string_view task_name(Task task);
 /// Throws Error that lists the names.
 Task parse_task(std::string_view name);

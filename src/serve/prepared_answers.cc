@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/utf8.h"
 #include "infer/answer.h"
 #include "infer/pipeline_answer.h"
 #include "serve/prepared_request.h"
@@ -157,9 +158,9 @@ PreparedRequest<AnswerResult> prepare(const ServedModel& model, AnswerRequest re
   check_range("max_answer_tokens", request.max_answer_tokens, 1, model.config().max_tokens());
   check_range("window_step", request.window_step, 1, kLongestStep);
   PreparedRequest<AnswerResult> prepared;
-  prepared.work.characters = count_characters(request.passage);
+  prepared.work.characters = count_code_points(request.passage);
   for (const std::string& question : request.questions) {
-    prepared.work.characters += count_characters(question);
+    prepared.work.characters += count_code_points(question);
   }
   const auto work = checked(
       "passage", [&] { return std::make_shared<AnswerWork>(model, std::move(request), limits); });
@@ -183,7 +184,8 @@ PreparedRequest<PipelineAnswerResult> prepare(const ServedModel& model,
   check_range("max_answer_len", request.max_answer_tokens, 1, model.config().max_tokens());
   check_range("max_question_len", request.max_question_tokens, 1, model.config().max_tokens());
   PreparedRequest<PipelineAnswerResult> prepared;
-  prepared.work.characters = count_characters(request.passage) + count_characters(request.question);
+  prepared.work.characters =
+      count_code_points(request.passage) + count_code_points(request.question);
   const infer::PipelineAnswerSettings settings = settings_of(request, model, limits);
   const auto work = checked("context", [&] {
     return std::make_shared<PipelineWork>(model, std::move(request), settings);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/utf8.h"
 #include "infer/fill.h"
 #include "serve/prepared_request.h"
 #include "serve/request_checks.h"
@@ -103,7 +104,7 @@ PreparedRequest<FillResult> prepare(const ServedModel& model, FillRequest reques
   check_range("targets", std::ssize(request.targets), 0, kMostCandidates);
   PreparedRequest<FillResult> prepared;
   for (const std::string& text : request.texts) {
-    prepared.work.characters += count_characters(text);
+    prepared.work.characters += count_code_points(text);
   }
   const auto work =
       checked("text", [&] { return std::make_shared<FillWork>(model, std::move(request)); });

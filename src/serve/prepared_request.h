@@ -48,6 +48,8 @@ PreparedRequest<ClassifyResult> prepare(const ServedModel& model, ClassifyReques
                                         const ServiceLimits& limits);
 PreparedRequest<RerankResult> prepare(const ServedModel& model, RerankRequest request,
                                       const ServiceLimits& limits);
+PreparedRequest<PipelineTagResult> prepare(const ServedModel& model, PipelineTagRequest request,
+                                           const ServiceLimits& limits);
 
 /// Throws RequestError for a prompt that the model does not have, and for unknown ids.
 TokenizeResult tokenize(const ServedModel& model, const TokenizeRequest& request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/utf8.h"
 #include "serve/prepared_request.h"
 #include "serve/request_checks.h"
 #include "text/model_input.h"
@@ -77,23 +78,11 @@ double sigmoid(double logit) {
   return 1 / (1 + std::exp(-logit));
 }
 
-std::vector<double> softmax(const std::vector<float>& logits) {
-  const double largest = double{*std::ranges::max_element(logits)};
-  std::vector<double> values;
-  double sum = 0;
-  for (const float logit : logits) {
-    values.push_back(std::exp(double{logit} - largest));
-    sum += values.back();
-  }
-  for (double& value : values) value /= sum;
-  return values;
-}
-
 std::vector<double> scores_of(const infer::ClassifyResult& result, Activation activation) {
   for (const float logit : result.logits) check_finite(double{logit});
   switch (activation) {
     case Activation::kSoftmax:
-      return softmax(result.logits);
+      return infer::softmax(result.logits);
     case Activation::kNone:
       return {result.logits.begin(), result.logits.end()};
     case Activation::kSigmoid: {
@@ -146,7 +135,7 @@ PreparedRequest<EmbedResult> prepare(const ServedModel& model, EmbedRequest requ
   for (const TextInput& input : request.inputs) {
     check_ids(input, model);
     const auto* text = std::get_if<std::string>(&input);
-    if (text != nullptr) prepared.work.characters += count_characters(*text);
+    if (text != nullptr) prepared.work.characters += count_code_points(*text);
   }
   const auto work =
       checked("inputs", [&] { return std::make_shared<EmbedWork>(model, std::move(request)); });
@@ -191,8 +180,8 @@ PreparedRequest<ClassifyResult> prepare(const ServedModel& model, ClassifyReques
   check_truncation(request.truncation, model);
   PreparedRequest<ClassifyResult> prepared;
   for (const ClassifyInput& input : request.inputs) {
-    prepared.work.characters += count_characters(input.text);
-    if (input.pair) prepared.work.characters += count_characters(*input.pair);
+    prepared.work.characters += count_code_points(input.text);
+    if (input.pair) prepared.work.characters += count_code_points(*input.pair);
   }
   const auto work =
       checked("inputs", [&] { return std::make_shared<ClassifyWork>(model, std::move(request)); });

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -56,11 +55,6 @@ void refuse_length(std::string_view field, size_t index, int64_t tokens, int64_t
 void check_finite(double value) {
   if (std::isfinite(value)) return;
   refuse(ErrorKind::kInternal, "", "the model's result is not a number");
-}
-
-int64_t count_characters(std::string_view text) {
-  return std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
 }
 
 }  // namespace bertha::serve

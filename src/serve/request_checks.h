@@ -24,9 +24,6 @@ void check_truncation(const Truncation& truncation, const ServedModel& model);
 /// Throws RequestError for a value that is NaN or infinite: the weights are damaged, or the device.
 void check_finite(double value);
 
-/// Number of code points of UTF-8.
-int64_t count_characters(std::string_view text);
-
 /// Runs `make`; an Error of the tokenizer or the job becomes a RequestError.
 template <typename Make>
 auto checked(std::string_view field, const Make& make) {

@@ -18,12 +18,13 @@
 namespace bertha::serve {
 namespace {
 
-constexpr std::array<std::pair<Task, std::string_view>, 5> kTaskNames = {
+constexpr std::array<std::pair<Task, std::string_view>, 6> kTaskNames = {
     {{Task::kAnswer, "answer"},
      {Task::kFill, "fill"},
      {Task::kEmbed, "embed"},
      {Task::kClassify, "classify"},
-     {Task::kRerank, "rerank"}}};
+     {Task::kRerank, "rerank"},
+     {Task::kTag, "tag"}}};
 
 /// The task of a model by the heads of its weights.
 Task task_of(const bert::WeightFile& weights, const bert::HeadConfig& head,
@@ -38,9 +39,10 @@ Task task_of(const bert::WeightFile& weights, const bert::HeadConfig& head,
       return weights.heads().classes == 1 && head.problem_type.empty() ? Task::kRerank
                                                                        : Task::kClassify;
     case bert::ModelClass::kTokenClassification:
+      return Task::kTag;
     case bert::ModelClass::kMultipleChoice:
       fail("{}: a {} is not served; name a task to serve its encoder: {}:embed", folder,
-           head.architecture.empty() ? "classifier of tokens" : head.architecture, folder);
+           head.architecture, folder);
     case bert::ModelClass::kNextSentence:
     case bert::ModelClass::kEncoder:
       break;
@@ -57,6 +59,8 @@ infer::Purpose purpose_of(Task task) {
     case Task::kClassify:
     case Task::kRerank:
       return infer::Purpose::kClassify;
+    case Task::kTag:
+      return infer::Purpose::kTag;
     case Task::kEmbed:
       break;
   }
@@ -107,7 +111,7 @@ Task parse_task(std::string_view name) {
   const auto found =
       std::ranges::find(kTaskNames, name, &std::pair<Task, std::string_view>::second);
   if (found == kTaskNames.end()) {
-    fail("no task \"{}\"; expected answer, fill, embed, classify or rerank", name);
+    fail("no task \"{}\"; expected answer, fill, embed, classify, rerank or tag", name);
   }
   return found->first;
 }
@@ -167,6 +171,7 @@ ServedModel::ServedModel(const ModelSpec& spec) {
   info_.mask_token = tokenizer().settings().names.mask;
   if (purpose_ == infer::Purpose::kEmbed) describe_embed();
   if (purpose_ == infer::Purpose::kClassify) describe_classify();
+  if (purpose_ == infer::Purpose::kTag) info_.labels = labels_of(*definition_, classes_);
 }
 
 void ServedModel::find_task(const ModelSpec& spec) {
@@ -182,6 +187,10 @@ void ServedModel::find_task(const ModelSpec& spec) {
   }
   if (info_.task == Task::kClassify && classes_ == 0) {
     fail("{} has no classification head; fine-tune it first with bertha classify --train-file",
+         spec.folder);
+  }
+  if (info_.task == Task::kTag && classes_ == 0) {
+    fail("{} has no token classification head; fine-tune it first with bertha tag --train-file",
          spec.folder);
   }
 }

@@ -26,6 +26,10 @@ class ServedModel {
   const ModelInfo& info() const { return info_; }
   infer::Purpose purpose() const { return purpose_; }
   int64_t classes() const { return classes_; }
+  /// Whether the head gives a logit for each of the classes.
+  bool has_labels() const {
+    return purpose_ == infer::Purpose::kClassify || purpose_ == infer::Purpose::kTag;
+  }
   const bert::Config& config() const { return definition_->config(); }
   const text::Tokenizer& tokenizer() const { return definition_->tokenizer(); }
   /// The tokenizer as transformers has it; another than tokenizer() for question answering alone,

@@ -14,10 +14,12 @@ namespace {
 using std::chrono::steady_clock;
 
 /// Lanes yield to the threads that read requests, so that a busy server still answers its probes
-/// and refuses in time. Threads that the lane starts later inherit it.
+/// and refuses in time. The step is from the priority that the process was given. Threads that the
+/// lane starts later inherit it.
 void lower_priority() {
-  constexpr int kNice = 5;
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+  constexpr int kStep = 5;
+  const auto thread = static_cast<id_t>(::gettid());
+  (void)::setpriority(PRIO_PROCESS, thread, ::getpriority(PRIO_PROCESS, thread) + kStep);
 }
 
 /// Runs a batch. The result is empty, or has a message for each window that failed.

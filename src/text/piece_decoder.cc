@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "text/tokenizer_settings.h"
@@ -42,29 +43,36 @@ bool is_special(const Tokenizer& tokenizer, int32_t id) {
   });
 }
 
-std::string decode_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids,
-                          bool skip_special_tokens) {
+std::string join_pieces(const Tokenizer& tokenizer, std::span<const std::string_view> pieces) {
   const std::string& prefix = tokenizer.settings().continuing_prefix;
-  const Vocabulary& vocabulary = tokenizer.vocabulary();
   std::string text;
-  for (const int32_t id : ids) {
-    if (id < 0 || id >= vocabulary.size()) {
-      fail("no token has the id {}; the vocabulary has {} tokens", id, vocabulary.size());
-    }
-    if (skip_special_tokens && is_special(tokenizer, id)) continue;
-    const std::string_view piece = vocabulary.piece(id);
+  for (size_t i = 0; i < pieces.size(); ++i) {
     std::string part;
-    if (text.empty()) {
-      part = piece;
-    } else if (!prefix.empty() && piece.starts_with(prefix)) {
-      part = piece.substr(prefix.size());
+    if (i == 0) {
+      part = pieces[i];
+    } else if (!prefix.empty() && pieces[i].starts_with(prefix)) {
+      part = pieces[i].substr(prefix.size());
     } else {
-      part = " " + std::string(piece);
+      part = " " + std::string(pieces[i]);
     }
     for (const auto& [what, by] : kClean) replace_all(part, what, by);
     text += part;
   }
   return text;
+}
+
+std::string decode_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids,
+                          bool skip_special_tokens) {
+  const Vocabulary& vocabulary = tokenizer.vocabulary();
+  std::vector<std::string_view> pieces;
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= vocabulary.size()) {
+      fail("no token has the id {}; the vocabulary has {} tokens", id, vocabulary.size());
+    }
+    if (skip_special_tokens && is_special(tokenizer, id)) continue;
+    pieces.push_back(vocabulary.piece(id));
+  }
+  return join_pieces(tokenizer, pieces);
 }
 
 }  // namespace bertha::text

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "text/tokenizer.h"
 
@@ -15,6 +16,9 @@ namespace bertha::text {
 /// The text of these tokens. Throws Error for an id that the vocabulary does not have.
 std::string decode_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids,
                           bool skip_special_tokens);
+
+/// The text of these pieces. The first one is taken as it is.
+std::string join_pieces(const Tokenizer& tokenizer, std::span<const std::string_view> pieces);
 
 /// Whether the token is [CLS] or another of the tokenizer's special tokens.
 bool is_special(const Tokenizer& tokenizer, int32_t id);

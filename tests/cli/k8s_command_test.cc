@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "k8s/manifests.h"
+#include "k8s/server_manifest.h"
 #include "support/files.h"
 
 namespace bertha::cli {
@@ -34,6 +35,26 @@ TEST(K8sCommand, OutputFolderGetsAllManifests) {
     EXPECT_EQ(test::read_all(folder.path() / "new" / manifest.path),
               k8s::render_manifest(manifest.options));
   }
+}
+
+TEST(K8sCommand, AServerIsAJob) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(k8s({"render", "--job=serve", "--model", "qa=answers:answer", "--replicas=3",
+                 "--namespace=me", "--image=a/b:1", "--autocast"}),
+            0);
+  k8s::ServerManifestOptions options;
+  options.models = {"qa=answers:answer"};
+  options.replicas = 3;
+  options.name_space = "me";
+  options.image = "a/b:1";
+  options.autocast = true;
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), k8s::render_server_manifest(options));
+}
+
+TEST(K8sCommand, AnOptionOfAnotherJobIsAnError) {
+  EXPECT_THROW(k8s({"render", "--job=serve", "--cards=8"}), UsageError);
+  EXPECT_THROW(k8s({"render", "--job=serve", "--output-dir=x"}), UsageError);
+  EXPECT_THROW(k8s({"render", "--job=phase1", "--replicas=2"}), UsageError);
 }
 
 TEST(K8sCommand, AWrongValueAndAnUnknownWordAreErrors) {

@@ -43,7 +43,7 @@ def test_openai_dimensions_are_cut_and_scaled(servers, vectors):
 
 def test_openai_models(servers):
     client = openai_client(servers.all)
-    assert [model.id for model in client.models.list()] == ["qa", "fill", "embed", "reviews", "ranker"]
+    assert [model.id for model in client.models.list()] == ["qa", "fill", "embed", "reviews", "names", "ranker"]
     assert client.models.retrieve("embed").object == "model"
 
 
@@ -98,6 +98,17 @@ def test_huggingface_hub_text_classification(servers, labels):
     assert reply[0].label == labels[0]["prediction"]
     assert math.isclose(reply[0].score, float(labels[0]["probability"]), abs_tol=1e-5)
     assert math.isclose(sum(item.score for item in reply), 1, abs_tol=1e-5)
+
+
+def test_huggingface_hub_token_classification(servers):
+    text = "The car from the old town and the long road by the river."
+    client = hub_client(servers.all + "models/names")
+    tokens = client.token_classification(text)
+    assert tokens and all(text[item.start:item.end].lower() == item.word.removeprefix("##") for item in tokens)
+    for strategy in ("simple", "first", "average", "max"):
+        groups = client.token_classification(text, aggregation_strategy=strategy, ignore_labels=["O", "PLACE"])
+        assert {item.entity_group for item in groups} <= {"NAME"}
+        assert all(text[item.start:item.end].lower() == item.word and 0 < item.score <= 1 for item in groups)
 
 
 def test_huggingface_hub_feature_extraction(servers, vectors):

@@ -76,7 +76,7 @@ if [[ -n $record ]]; then
   mkdir -p "$recorded"
   rm -f "$recorded"/*.http
 fi
-serve all "qa fill embed reviews ranker"
+serve all "qa fill embed reviews names ranker"
 export BERTHA_URL=$url
 serve embed embed
 export BERTHA_EMBED_URL=$url

@@ -1,8 +1,8 @@
 #pragma once
 
 // A reader of the part of YAML that rendered manifests use, so that tests can look at their
-// structure. It reads block maps and sequences, plain and double-quoted scalars, flow sequences of
-// quoted texts, `{}` and literal blocks (`|`), and refuses everything else.
+// structure. It reads block maps and sequences, one document, plain and double-quoted scalars, flow
+// sequences of quoted texts, `{}` and literal blocks (`|`), and refuses everything else.
 
 #include <fmt/format.h>
 
@@ -49,6 +49,11 @@ class PlainYaml {
       if (rest == "|") {
         ++at_;
         items.push_back(literal(column + 2));
+        continue;
+      }
+      if (rest.starts_with('"')) {
+        ++at_;
+        items.push_back(scalar(rest));
         continue;
       }
       lines_[at_][column] = ' ';  // what follows the dash is a map, two columns further

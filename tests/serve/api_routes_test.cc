@@ -186,7 +186,7 @@ TEST(OpenAiRoutes, WrongValueIs400AndNamesTheParameter) {
 TEST(OpenAiRoutes, ModelsAreListed) {
   RouterFixture server;
   const Json models = Json::parse(server.get("/v1/models").body);
-  ASSERT_EQ(models["data"].size(), 5U);
+  ASSERT_EQ(models["data"].size(), 6U);
   EXPECT_EQ(models["data"][2]["id"], "mini");
   EXPECT_EQ(models["data"][2]["task"], "embed");
   EXPECT_EQ(models["data"][2]["dimensions"], 2);
@@ -255,6 +255,28 @@ TEST(HuggingFaceRoutes, TextClassificationIsNested) {
   EXPECT_EQ(server.service.to_classify.inputs.at(0).pair, "b");
 }
 
+TEST(HuggingFaceRoutes, TokensAndGroupsHaveTheFieldsOfTransformers) {
+  RouterFixture server;
+  EXPECT_EQ(server.post("/models/names", R"({"inputs":"Anna"})").body,
+            R"([{"entity":"B-PER","score":0.5,"index":1,"word":"Anna","start":0,"end":4}])");
+  EXPECT_EQ(server.service.to_tag.aggregation, infer::TagAggregation::kNone);
+  EXPECT_EQ(server.service.to_tag.ignored, std::vector<std::string>{"O"});
+  const std::string group = R"({"entity_group":"PER","score":0.5,"word":"Anna","start":0,"end":4})";
+  EXPECT_EQ(server
+                .post("/pipeline/token-classification",
+                      R"({"inputs":["Anna","Anna"],"parameters":{"aggregation_strategy":"max",
+                          "stride":16,"ignore_labels":[]}})")
+                .body,
+            "[[" + group + "],[" + group + "]]");
+  EXPECT_EQ(server.service.to_tag.aggregation, infer::TagAggregation::kMax);
+  EXPECT_EQ(server.service.to_tag.overlap, 16);
+  EXPECT_TRUE(server.service.to_tag.ignored.empty());
+  EXPECT_EQ(
+      server.post("/models/names", R"({"inputs":"a","parameters":{"aggregation_strategy":"mean"}})")
+          .status,
+      422);
+}
+
 TEST(HuggingFaceRoutes, FeatureExtractionTakesItsFieldsAtTheRootAndInParameters) {
   RouterFixture server;
   EXPECT_EQ(server
@@ -291,7 +313,8 @@ TEST(KserveRoutes, DescribeServerAndModels) {
             R"({"name":"bertha","version":"0.0.0","extensions":["binary_tensor_data"]})");
   EXPECT_EQ(server.get("/v2/health/live").body, R"({"live":true})");
   EXPECT_EQ(server.get("/v2/health/ready").body, R"({"ready":true})");
-  EXPECT_EQ(server.get("/v2/models").body, R"({"models":["qa","mlm","mini","mood","cross"]})");
+  EXPECT_EQ(server.get("/v2/models").body,
+            R"({"models":["qa","mlm","mini","mood","cross","names"]})");
   EXPECT_EQ(server.get("/v2/models/mini/versions/1").body,
             R"({"name":"mini","versions":["1"],"platform":"bertha",)"
             R"("inputs":[{"name":"text","datatype":"BYTES","shape":[-1]}],)"
@@ -324,6 +347,12 @@ TEST(KserveRoutes, InferRunsEachTask) {
             R"([{"data":[0.25,0.75],"datatype":"FP32","name":"score","shape":[1,2]},)"
             R"({"data":["good"],"datatype":"BYTES","name":"label","shape":[1]}])");
   EXPECT_EQ(server.service.to_classify.inputs.at(0).pair, "b");
+  EXPECT_EQ(infer_outputs(server, "names", Json::array({text_input("text", {"Anna", "Emil"})})),
+            R"([{"data":[0,1],"datatype":"INT64","name":"text","shape":[2]},)"
+            R"({"data":["PER","PER"],"datatype":"BYTES","name":"label","shape":[2]},)"
+            R"({"data":[0.5,0.5],"datatype":"FP32","name":"score","shape":[2]},)"
+            R"({"data":[0,0],"datatype":"INT64","name":"start","shape":[2]},)"
+            R"({"data":[4,4],"datatype":"INT64","name":"end","shape":[2]}])");
   EXPECT_EQ(infer_outputs(server, "mlm", Json::array({text_input("text", Json::array({"a"}))})),
             R"([{"data":["sea"],"datatype":"BYTES","name":"token","shape":[1,1]},)"
             R"({"data":[0.5],"datatype":"FP32","name":"score","shape":[1,1]}])");
@@ -423,7 +452,7 @@ TEST(ServerRoutes, InfoHasTheFieldsOfTei) {
   EXPECT_EQ(info["model_type"]["embedding"]["pooling"], "mean");
   EXPECT_EQ(info["max_batch_tokens"], 2048);
   EXPECT_EQ(info["max_client_batch_size"], 2048);
-  EXPECT_EQ(info["models"].size(), 5U);
+  EXPECT_EQ(info["models"].size(), 6U);
   const Json mood = Json::parse(server.get("/info?model=mood").body);
   EXPECT_EQ(mood["model_type"]["classifier"]["label2id"]["good"], 1);
 }

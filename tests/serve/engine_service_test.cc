@@ -1,10 +1,16 @@
 // The models of a server on small models of random weights: results equal those of the tasks that
 // the commands run.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstdlib>
+#include <deque>
 #include <future>
+#include <map>
+#include <random>
 
 #include "backend/devices.h"
 #include "core/error.h"
@@ -12,6 +18,7 @@
 #include "infer/classify.h"
 #include "infer/embed.h"
 #include "infer/fill.h"
+#include "infer/tag.h"
 #include "infer/tiny_models.h"
 #include "serve/model_service.h"
 
@@ -30,11 +37,14 @@ class ServiceTest : public testing::Test {
     test::write_tiny_model(path("vectors"), {.pooler = false}, ModelClass::kEncoder);
     test::write_tiny_model(path("classes"), {.classes = 3}, ModelClass::kClassification);
     test::write_tiny_model(path("ranks"), {.classes = 1}, ModelClass::kClassification);
+    test::write_tiny_model(path("tags"), {.pooler = false, .classes = 3},
+                           ModelClass::kTokenClassification);
     ModelServiceOptions options;
     for (const char* name : {"qa", "mlm", "vectors", "classes"}) {
       options.models.push_back(parse_model_spec(std::string(name) + "=" + path(name)));
     }
     options.models.push_back(parse_model_spec("ranks=" + path("ranks") + ":rerank"));
+    options.models.push_back(parse_model_spec("tags=" + path("tags")));
     options.open_device = [] { return find_device("cpu")->open(0); };
     options.arithmetic = [](const Device&) { return infer::Arithmetic(); };
     service_ = make_model_service(std::move(options));
@@ -64,12 +74,13 @@ class ServiceTest : public testing::Test {
 
 TEST_F(ServiceTest, TasksAreFoundFromTheHeads) {
   const std::vector<ModelInfo> models = service_->models();
-  ASSERT_EQ(models.size(), 5U);
+  ASSERT_EQ(models.size(), 6U);
   EXPECT_EQ(models[0].task, Task::kAnswer);
   EXPECT_EQ(models[1].task, Task::kFill);
   EXPECT_EQ(models[2].task, Task::kEmbed);
   EXPECT_EQ(models[3].task, Task::kClassify);
   EXPECT_EQ(models[4].task, Task::kRerank);
+  EXPECT_EQ(models[5].task, Task::kTag);
   EXPECT_EQ(service_->state(), ServiceState::kReady);
 }
 
@@ -158,6 +169,33 @@ TEST_F(ServiceTest, AnswersOfThePipelineLieInThePassage) {
   }
 }
 
+TEST_F(ServiceTest, WordsGetTheLabelsOfTheCommand) {
+  const auto model = open("tags", infer::Purpose::kTag, 3);
+  std::vector<text::TokenOffset> places;
+  const tasks::WordTokens words = tasks::tokens_of_text(kPassage, model->tokenizer(), places);
+  infer::TagTask task(*model, {.max_tokens = 64});
+  const infer::TagResult expected = task.run({&words, 1}).at(0);
+  PipelineTagRequest request = {.texts = {kPassage}, .ignored = {}};
+  const Result<PipelineTagResult> result = call(&InferenceService::pipeline_tag, request);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  std::map<int64_t, infer::TaggedSpan> by_place;  // the first token of each word has its label
+  for (const infer::TaggedSpan& span : result.value().texts.at(0)) by_place[span.begin] = span;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const infer::TaggedSpan& span = by_place.at(places[i].begin);
+    EXPECT_EQ(span.label, "LABEL_" + std::to_string(expected.labels[i]));
+    EXPECT_DOUBLE_EQ(span.score, expected.probabilities[i]);
+  }
+}
+
+TEST_F(ServiceTest, TagRequestsThatTheModelDoesNotTakeNameTheField) {
+  const auto error = [&](PipelineTagRequest request) {
+    return call(&InferenceService::pipeline_tag, std::move(request)).error();
+  };
+  EXPECT_EQ(error({.texts = {""}}).kind, ErrorKind::kEmpty);
+  EXPECT_EQ(error({.texts = {"a"}, .overlap = 1000}).field, "stride");
+  EXPECT_EQ(error({.texts = {"a"}, .overlap = 1}).kind, ErrorKind::kInvalid);
+}
+
 TEST_F(ServiceTest, WrongRequestsNameTheirError) {
   const auto kind = [&](EmbedRequest request, const std::string& model) {
     return call(&InferenceService::embed, std::move(request), model).error().kind;
@@ -172,6 +210,68 @@ TEST_F(ServiceTest, WrongRequestsNameTheirError) {
   EXPECT_EQ(kind({.inputs = {text}, .truncation = {.allowed = false}}, ""), ErrorKind::kTooLong);
   EXPECT_EQ(call(&InferenceService::fill, FillRequest{.texts = {"no mask"}}).error().kind,
             ErrorKind::kInvalid);
+}
+
+/// Texts of one to fifty words.
+std::vector<std::string> random_texts(int count) {
+  const std::array<const char*, 8> words = {"the", "red",  "house", "stands",
+                                            "on",  "hill", "over",  "river"};
+  std::mt19937_64 random(5);
+  std::vector<std::string> texts;
+  for (int i = 0; i < count; ++i) {
+    std::string& text = texts.emplace_back();
+    for (size_t left = 1 + random() % 50; left > 0; --left) {
+      text += std::string(words[random() % words.size()]) + " ";
+    }
+  }
+  return texts;
+}
+
+TEST_F(ServiceTest, EveryMixtureOfRequestsGivesTheResultsOfLoneOnes) {
+  const std::vector<std::string> texts =
+      random_texts(std::getenv("BERTHA_LONG") != nullptr ? 10'000 : 300);
+  const auto vectors = open("vectors", infer::Purpose::kEmbed);
+  infer::EmbedTask embed(*vectors, infer::embed_settings(vectors->definition(), std::nullopt));
+  const auto answers = open("qa", infer::Purpose::kAnswer);
+  infer::AnswerTask ask(*answers, infer::AnswerSettings().fitted_to(answers->config()));
+  struct Asked {
+    std::promise<Result<EmbedResult>> vector;
+    std::promise<Result<AnswerResult>> answer;
+  };
+  std::deque<Asked> asked;
+  const size_t together = 64;  // requests in the queue
+  double largest = 0;
+  for (size_t i = 0; i < texts.size() + together; ++i) {
+    if (i < texts.size()) {
+      Asked& one = asked.emplace_back();
+      service_->embed("", {.inputs = {texts[i]}}, {},
+                      [&one](auto result) { one.vector.set_value(std::move(result)); });
+      AnswerRequest request = {.questions = {"which house?"}, .passage = texts[i]};
+      request.no_answer = false;
+      service_->answer("", std::move(request), {},
+                       [&one](auto result) { one.answer.set_value(std::move(result)); });
+    }
+    if (i < together) continue;
+    const std::string& text = texts[i - together];
+    const auto vector = asked.front().vector.get_future().get();
+    const auto answer = asked.front().answer.get_future().get();
+    asked.pop_front();
+    ASSERT_TRUE(vector.ok() && answer.ok());
+    const infer::EmbedRequest alone = {.text = text};
+    const std::vector<float> expected = embed.run({&alone, 1}).at(0).vector;
+    for (size_t k = 0; k < expected.size(); ++k) {
+      const double apart = double{vector.value().embeddings.at(0).values[k]} - double{expected[k]};
+      largest = std::max(largest, std::abs(apart));
+    }
+    const infer::AnswerRequest question = {.question = "which house?", .passage = text};
+    const infer::Answer best = ask.run({&question, 1}).at(0).best.at(0);
+    const AnswerSpan& found = answer.value().answers.at(0).best.at(0);
+    ASSERT_EQ(found.begin, best.begin) << text;
+    ASSERT_EQ(found.end, best.end) << text;
+    ASSERT_NEAR(found.confidence, best.probability, 1e-5) << text;
+  }
+  EXPECT_LE(largest, 1e-5);
+  fmt::print("{} texts: vectors differ by {:.2g} at most\n", texts.size(), largest);
 }
 
 TEST_F(ServiceTest, DrainingRefusesNewRequests) {

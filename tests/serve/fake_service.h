@@ -32,7 +32,8 @@ class FakeService : public InferenceService {
        .vector_size = 2,
        .pooling = "mean"},
       {.name = "mood", .task = Task::kClassify, .max_tokens = 128, .labels = {"bad", "good"}},
-      {.name = "cross", .task = Task::kRerank, .max_tokens = 512, .labels = {"LABEL_0"}}};
+      {.name = "cross", .task = Task::kRerank, .max_tokens = 512, .labels = {"LABEL_0"}},
+      {.name = "names", .task = Task::kTag, .max_tokens = 128, .labels = {"O", "B-PER"}}};
 
   // What the last call brought.
   std::string model;
@@ -45,6 +46,7 @@ class FakeService : public InferenceService {
   SimilarityRequest to_compare;
   ClassifyRequest to_classify;
   RerankRequest to_rank;
+  PipelineTagRequest to_tag;
   TokenizeRequest to_tokenize;
   DecodeRequest to_decode;
 
@@ -144,6 +146,24 @@ class FakeService : public InferenceService {
       result.scores.push_back(static_cast<double>(document.size()) / 100);
     }
     to_rank = std::move(request);
+    done(std::move(result));
+  }
+
+  /// The first four bytes of each text are a name.
+  void pipeline_tag(const std::string& name, PipelineTagRequest request, RequestContext with,
+                    Callback<PipelineTagResult> done) override {
+    if (keep(name, with, done)) return;
+    PipelineTagResult result{.work = work(std::ssize(request.texts))};
+    const bool single = request.aggregation == infer::TagAggregation::kNone;
+    for (const std::string& text : request.texts) {
+      result.texts.push_back({{.label = single ? "B-PER" : "PER",
+                               .score = 0.5,
+                               .word = text.substr(0, 4),
+                               .index = 1,
+                               .begin = 0,
+                               .end = 4}});
+    }
+    to_tag = std::move(request);
     done(std::move(result));
   }
 

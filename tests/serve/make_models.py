@@ -2,8 +2,8 @@
 
 usage: make_models.py FOLDER
 
-FOLDER/qa, fill, embed, reviews (three labels) and ranker (one label, for rank) become folders as
-transformers saves them. The weights come from a fixed seed, so that every run makes the same files. Needs
+FOLDER/qa, fill, embed, reviews (three labels), names (labels of tokens) and ranker (one label, for rank) become
+folders as transformers saves them. The weights come from a fixed seed, so that every run makes the same files. Needs
 only Python's standard library.
 """
 
@@ -74,6 +74,10 @@ def classify_head(labels):
     return shapes
 
 
+def tag_head(words):
+    yield from linear("classifier", 5, HIDDEN)
+
+
 def values(name, shape, generator):
     size = 1
     for extent in shape:
@@ -123,6 +127,7 @@ def main(folder):
     write_model(folder / "fill", "BertForMaskedLM", fill_head, 2)
     write_model(folder / "embed", "BertModel", lambda words: linear("pooler.dense", HIDDEN, HIDDEN), 3)
     write_model(folder / "reviews", "BertForSequenceClassification", classify_head(3), 4, ("bad", "fair", "good"))
+    write_model(folder / "names", "BertForTokenClassification", tag_head, 6, ("O", "B-NAME", "I-NAME", "B-PLACE", "I-PLACE"))
     write_model(folder / "ranker", "BertForSequenceClassification", classify_head(1), 5, ("LABEL_0",))
 
 

@@ -9,12 +9,14 @@ import {startFillTab} from "./fill_tab.js";
 import {startRankTab} from "./rank_tab.js";
 import {call, callForText, setKey, watchStatus} from "./requests.js";
 import {startServerTab} from "./server_tab.js";
+import {startTagTab} from "./tag_tab.js";
 
 const tabs = [
   {name: "ask", task: "answer", start: startAskTab},
   {name: "fill", task: "fill", start: startFillTab},
   {name: "compare", task: "embed", start: startCompareTab},
   {name: "classify", task: "classify", start: startClassifyTab},
+  {name: "tag", task: "tag", start: startTagTab},
   {name: "rank", task: "rerank", start: startRankTab},
   {name: "server", start: startServerTab},
 ];

@@ -225,6 +225,86 @@ void text_classification(const std::string& model, LabelBody body, const CallRef
                            }));
 }
 
+// --- token-classification ---
+
+struct TagParameters {
+  std::string aggregation_strategy = "none";
+  std::vector<std::string> ignore_labels = {"O"};
+  std::optional<int64_t> stride;
+
+  static FieldTable<TagParameters> fields() {
+    FieldTable<TagParameters> table;
+    table
+        .optional("aggregation_strategy", &TagParameters::aggregation_strategy,
+                  "Labels of tokens (`none`), or groups of tokens (`simple`) or of words, which "
+                  "have the label of their first token, of the mean of their tokens' scores, or of "
+                  "the token with the largest score")
+        .one_of({"none", "simple", "first", "average", "max"})
+        .optional("ignore_labels", &TagParameters::ignore_labels,
+                  "Labels, or types of groups, that are left out; default: `O`")
+        .within(0, 1000)
+        .optional("stride", &TagParameters::stride,
+                  "Tokens that two windows of a long text share; default: one window, and a longer "
+                  "text is cut, which the header `x-truncated` counts")
+        .within(0, 1 << 20);
+    return table;
+  }
+};
+
+struct TagBody {
+  Texts inputs;
+  TagParameters parameters;
+
+  static FieldTable<TagBody> fields() {
+    FieldTable<TagBody> table;
+    table.required("inputs", &TagBody::inputs, "A text or several")
+        .optional("parameters", &TagBody::parameters, "As the pipeline of transformers");
+    return table;
+  }
+};
+
+infer::TagAggregation aggregation_of(const std::string& name) {
+  using enum infer::TagAggregation;
+  if (name == "simple") return kSimple;
+  if (name == "first") return kFirst;
+  if (name == "average") return kAverage;
+  return name == "max" ? kMax : kNone;
+}
+
+void append_tagged_spans(JsonWriter& json, bool grouped, std::span<const infer::TaggedSpan> spans) {
+  json.begin_array();
+  for (const infer::TaggedSpan& span : spans) {
+    json.begin_object().key(grouped ? "entity_group" : "entity").string(span.label);
+    json.key("score").number(static_cast<float>(span.score));
+    if (!grouped) json.key("index").whole(span.index);
+    json.key("word").string(span.word).key("start").whole(span.begin);
+    json.key("end").whole(span.end).end_object();
+  }
+  json.end_array();
+}
+
+void token_classification(const std::string& model, TagBody body, const CallRef& call) {
+  const auto items = std::ssize(body.inputs.items);
+  const bool single = body.inputs.single;
+  const infer::TagAggregation aggregation = aggregation_of(body.parameters.aggregation_strategy);
+  const bool grouped = aggregation != infer::TagAggregation::kNone;
+  call->begin(Task::kTag, model, items);
+  call->service().pipeline_tag(
+      model,
+      {.texts = std::move(body.inputs.items),
+       .aggregation = aggregation,
+       .ignored = std::move(body.parameters.ignore_labels),
+       .overlap = body.parameters.stride},
+      call->context(),
+      answer_with<PipelineTagResult>(call, items, [single, grouped](PipelineTagResult& result) {
+        JsonWriter json;
+        if (!single) json.begin_array();
+        for (const auto& spans : result.texts) append_tagged_spans(json, grouped, spans);
+        if (!single) json.end_array();
+        return json.take();
+      }));
+}
+
 // --- feature-extraction ---
 
 struct FeatureParameters : TruncationFields {
@@ -321,6 +401,7 @@ constexpr auto kTasks = std::to_array<PipelineTask>({
     {"sentence-similarity", Task::kEmbed, run_body<SimilarityBody, answer_similarity>},
     {"text-classification", Task::kClassify, run_body<LabelBody, text_classification>},
     {"text-ranking", Task::kRerank, run_body<RankBody, answer_rank>},
+    {"token-classification", Task::kTag, run_body<TagBody, token_classification>},
 });
 
 const PipelineTask& task_named(std::string_view name) {
@@ -360,7 +441,8 @@ void run_pipeline(const CallRef& call) {
 Json bodies_schema() {
   return schema::any_of({fields_of<QuestionBody>().schema(), fields_of<MaskBody>().schema(),
                          fields_of<FeatureBody>().schema(), fields_of<SimilarityBody>().schema(),
-                         fields_of<LabelBody>().schema(), fields_of<RankBody>().schema()});
+                         fields_of<LabelBody>().schema(), fields_of<RankBody>().schema(),
+                         fields_of<TagBody>().schema()});
 }
 
 Json pipeline_answer_schema() {
@@ -375,9 +457,14 @@ Json answers_schema() {
                                       {"token", schema::whole()},
                                       {"token_str", schema::string()},
                                       {"sequence", schema::string()}});
+  const Json tagged = schema::object({{"score", schema::number()},
+                                      {"word", schema::string()},
+                                      {"start", schema::whole()},
+                                      {"end", schema::whole()}});
   return schema::any_of({pipeline_answer_schema(), schema::array(pipeline_answer_schema()),
                          schema::array(filled), schema::array(schema::array(filled)),
-                         schema::array(label_scores_schema()),
+                         schema::array(label_scores_schema()), schema::array(tagged),
+                         schema::array(schema::array(tagged)),
                          schema::array(schema::array(schema::number())),
                          schema::array(schema::number()), schema::array(schema::string()),
                          schema::array(schema::object({{"score", schema::number()}}))});
@@ -393,7 +480,7 @@ void add_hugging_face_routes(RouteTable& table) {
   add("/models/{model}", "The task of the model: the URL that InferenceClient is given", run_model);
   add("/models/{model}/pipeline/{task}",
       "`question-answering`, `fill-mask`, `feature-extraction`, `sentence-similarity`, "
-      "`text-classification` or `text-ranking` with the model",
+      "`text-classification`, `text-ranking` or `token-classification` with the model",
       run_pipeline);
   add("/pipeline/{task}", "The same with the first model of the task", run_pipeline);
   add("/", "The task of the first model", run_model);

@@ -117,6 +117,45 @@ void infer_fill(const ModelInfo& model, KserveRequest request, const CallRef& ca
                        }));
 }
 
+/// The entities of all texts, with the number of each one's text.
+HttpResponse tagged(const CallRef& call, const KserveBody& body, const PipelineTagResult& result) {
+  std::vector<int64_t> texts;
+  std::vector<std::string> labels;
+  std::vector<float> scores;
+  std::vector<int64_t> starts;
+  std::vector<int64_t> ends;
+  for (size_t i = 0; i < result.texts.size(); ++i) {
+    for (const infer::TaggedSpan& span : result.texts[i]) {
+      texts.push_back(static_cast<int64_t>(i));
+      labels.push_back(span.label);
+      scores.push_back(static_cast<float>(span.score));
+      starts.push_back(span.begin);
+      ends.push_back(span.end);
+    }
+  }
+  const std::vector<int64_t> shape = {std::ssize(texts)};
+  return kserve_response(body, call->model(),
+                         {{"text", shape, std::move(texts)},
+                          {"label", shape, std::move(labels)},
+                          {"score", shape, std::move(scores)},
+                          {"start", shape, std::move(starts)},
+                          {"end", shape, std::move(ends)}});
+}
+
+void infer_tag(const ModelInfo& model, KserveRequest request, const CallRef& call) {
+  PipelineTagRequest tag{.texts = std::move(request.texts("text")),
+                         .aggregation = infer::TagAggregation::kFirst};
+  const auto items = std::ssize(tag.texts);
+  const RequestContext context = context_of(call, request.body.parameters);
+  const auto body = std::make_shared<KserveBody>(std::move(request.body));
+  call->begin(Task::kTag, model.name, items);
+  call->service().pipeline_tag(
+      model.name, std::move(tag), context,
+      answer_with<PipelineTagResult>(call, items, [call, body](PipelineTagResult& result) {
+        return tagged(call, *body, result);
+      }));
+}
+
 // --- Question answering: the service takes questions about one passage, so that a request with
 // several passages becomes several, whose results are joined.
 
@@ -247,6 +286,13 @@ ModelTensors tensors_of(const ModelInfo& model) {
               .outputs = {{"token", "BYTES", {-1, -1}}, {"score", "FP32", {-1, -1}}}};
     case Task::kEmbed:
       return {.inputs = {text}, .outputs = {{"embedding", "FP32", {-1, model.vector_size}}}};
+    case Task::kTag:
+      return {.inputs = {text},
+              .outputs = {{"text", "INT64", {-1}},
+                          {"label", "BYTES", {-1}},
+                          {"score", "FP32", {-1}},
+                          {"start", "INT64", {-1}},
+                          {"end", "INT64", {-1}}}};
     case Task::kClassify:
     case Task::kRerank:
       break;
@@ -263,6 +309,8 @@ void infer(const ModelInfo& model, KserveRequest request, const CallRef& call) {
       return infer_fill(model, std::move(request), call);
     case Task::kEmbed:
       return infer_embed(model, std::move(request), call);
+    case Task::kTag:
+      return infer_tag(model, std::move(request), call);
     case Task::kClassify:
     case Task::kRerank:
       return infer_classify(model, std::move(request), call);

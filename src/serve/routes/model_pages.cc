@@ -16,9 +16,11 @@ const char* name_of(Task task) {
     case Task::kClassify:
       return "classify";
     case Task::kRerank:
+      return "rerank";
+    case Task::kTag:
       break;
   }
-  return "rerank";
+  return "tag";
 }
 
 void append_model(JsonWriter& json, const ModelInfo& model, const ServiceStats& stats,

@@ -11,7 +11,8 @@ double seconds(std::chrono::nanoseconds time) {
 }
 
 /// The tasks as the names of metrics have them.
-constexpr std::array<const char*, 5> kNames = {"answer", "fill", "embed", "predict", "rerank"};
+constexpr std::array<const char*, 6> kNames = {"answer",  "fill",   "embed",
+                                               "predict", "rerank", "tag"};
 
 const char* failure_label(ErrorKind kind) {
   switch (kind) {

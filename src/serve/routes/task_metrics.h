@@ -25,7 +25,7 @@ class TaskMetrics {
   std::string text() const { return metrics_.text(); }
 
  private:
-  static constexpr size_t kTasks = 5;
+  static constexpr size_t kTasks = 6;
   struct OfTask {
     Counter* count = nullptr;
     Counter* success = nullptr;

@@ -13,7 +13,7 @@ from conftest import PICTURES, URL
 
 KEY_URL = os.environ["BERTHA_KEY_URL"]
 KEY = os.environ["BERTHA_KEY"]
-TASKS = ["ask", "fill", "compare", "classify", "rank"]
+TASKS = ["ask", "fill", "compare", "classify", "tag", "rank"]
 
 PIECES = [
     "the", "car", "long road", "of fuel", "river", "naïve", "e\u0301te\u0301", "Z\u0351\u036b\u0343a\u034clgo", "😀", "👩‍👩‍👧‍👦",
@@ -117,6 +117,30 @@ def test_hovering_a_candidate_marks_it_and_leaving_marks_the_chosen_one(open_pag
     assert page.locator("#panel-ask mark").text_content() == chosen
 
 
+def assert_marked(page, text):
+    """The text of the tab Tag is whole, each name with its type behind it. Returns the names."""
+    pieces = page.evaluate("""() => [...document.querySelector('#panel-tag .reading').childNodes].map((node) => node.localName === 'mark'
+      ? [node.firstChild.textContent, node.lastChild.textContent] : [node.textContent])""")
+    assert "".join(piece[0] for piece in pieces) == text
+    assert all(piece[1] in (" NAME", " PLACE") for piece in pieces if len(piece) == 2)
+    return [piece[0] for piece in pieces if len(piece) == 2]
+
+
+def test_names_are_marked_where_the_server_finds_them(open_page):
+    page, _ = open_page()
+    page.click("#tab-tag")
+    names = 0
+    for seed in range(40):
+        text = " ".join(generated_passage(seed).split())
+        page.fill("#tag-text", text)
+        with page.expect_response("**/models/names") as caught:
+            submit(page, "tag")
+        spans = caught.value.json()
+        assert assert_marked(page, text) == [text[span["start"]:span["end"]] for span in spans], seed
+        names += len(spans)
+    assert names > 40
+
+
 # --- Texts stay texts -----------------------------------------------------------------------------
 
 
@@ -150,6 +174,11 @@ def test_markup_in_texts_stays_inert(open_page):
     page.fill("#classify-text", HOSTILE[1])
     page.fill("#classify-pair", HOSTILE[2])
     submit(page, "classify")
+    page.click("#tab-tag")
+    for payload in HOSTILE:
+        page.fill("#tag-text", f"The car {payload} old")
+        submit(page, "tag")
+        assert_marked(page, f"The car {payload} old")
     assert_inert(page, before)
 
 
@@ -210,7 +239,7 @@ def test_tabs_are_shown_for_served_models_only(open_page):
     page, _ = open_page(setup=lambda page: page.route("**/v1/models", lambda route: route.fulfill(json=models)))
     assert page.locator("[role=tab]:visible").all_text_contents() == ["Compare", "Server"]
     page, _ = open_page()
-    assert page.locator("[role=tab]:visible").all_text_contents() == ["Ask", "Fill", "Compare", "Classify", "Rank", "Server"]
+    assert page.locator("[role=tab]:visible").all_text_contents() == ["Ask", "Fill", "Compare", "Classify", "Tag", "Rank", "Server"]
 
 
 def test_page_waits_while_the_server_loads(open_page):
@@ -278,7 +307,7 @@ def test_new_question_aborts_the_running_one(open_page):
 
 @pytest.mark.parametrize("name, field, words", [
     ("ask", "ask-passage", "Write or paste a passage"), ("ask", "ask-question", "Write a question"), ("fill", "fill-text", "Write [MASK] where"),
-    ("compare", "compare-texts", "at least two texts"), ("classify", "classify-text", "Write a text"), ("rank", "rank-texts", "at least one text")])
+    ("compare", "compare-texts", "at least two texts"), ("classify", "classify-text", "Write a text"), ("tag", "tag-text", "Write a text"), ("rank", "rank-texts", "at least one text")])
 def test_incomplete_forms_say_what_is_missing(open_page, name, field, words):
     page, _ = open_page()
     page.click(f"#tab-{name}")
@@ -447,7 +476,7 @@ def test_keyboard_alone_reaches_everything(open_page):
     page.keyboard.press("Enter")
     assert page.locator("#panel-ask details").get_attribute("open") is not None
     page.locator("#tab-ask").focus()
-    for name, field in (("fill", "fill-text"), ("compare", "compare-texts"), ("classify", "classify-text"), ("rank", "rank-query")):
+    for name, field in (("fill", "fill-text"), ("compare", "compare-texts"), ("classify", "classify-text"), ("tag", "tag-text"), ("rank", "rank-query")):
         page.keyboard.press("ArrowRight")
         press_until(page, field, most=2)
         page.keyboard.press("Control+Enter")

@@ -34,7 +34,7 @@ serve() {
   local name=$1 port models=() model
   shift
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  for model in qa fill embed reviews ranker; do
+  for model in qa fill embed reviews names ranker; do
     models+=(--model "$model=$work/models/$model")
   done
   "$bertha" serve "${models[@]}" --host 127.0.0.1 --port "$port" "$@" 2> "$work/$name.log" &
