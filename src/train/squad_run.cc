@@ -144,7 +144,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   summarize_training(training, windows);
   if (end == RunEnd::kStopped) return false;
   if (!options_.skip_checkpoint) save();
-  training.discard_state();
+  training.finish_folder();
   if (world_.leads()) report_end(training);
   return true;
 }
@@ -218,6 +218,8 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   job.trainer.optimizer.zero = o.zero;
   job.settings = settings_of(features);
   job.folder = o.output_dir;
+  job.input = o.init_checkpoint;
+  job.overwrite = o.overwrite;
   job.save_steps = o.save_steps;
   job.weight_check_interval = o.weight_check_interval;
   job.keep_state = !o.skip_checkpoint;
