@@ -397,7 +397,7 @@ std::string ClassificationRun::columns_of(const infer::ClassifyResult& result) c
   return text;
 }
 
-/// Labels that contain the separator could not be told apart in predictions.tsv.
+/// Labels that contain the separator would be ambiguous in predictions.tsv.
 void ClassificationRun::check_separator() const {
   const std::string separator = columns().separator.value_or(",");
   for (const std::string& label : labels_.names()) {

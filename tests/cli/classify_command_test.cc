@@ -174,11 +174,11 @@ TEST_F(ClassifyCommand, ProblemTypeOverrulesTheLabels) {
   EXPECT_NE(error_of(with(words, "ranking")).find("--problem-type ranking"), std::string::npos);
 }
 
-/// Texts with the labels "place" and "old", both, one or none.
+/// Texts with the labels "place" and "dear", both, one or none.
 std::string several_labels(const std::string& separator) {
   std::string rows = "sentence\tlabels\n";
   for (int i = 0; i < 4; ++i) {
-    rows += "the red house\tplace" + separator + "old\n" + "the hill\tplace\n" + "a bird\t\n";
+    rows += "the red house\tplace" + separator + "dear\n" + "the hill\tplace\n" + "a bird\t\n";
   }
   return rows;
 }
@@ -192,16 +192,16 @@ TEST_F(ClassifyCommand, SeveralLabelsAreTrainedEvaluatedAndPredicted) {
   EXPECT_EQ(scores["subset_accuracy"], 1.0) << output;
   EXPECT_EQ(scores["micro_f1"], 1.0);
   EXPECT_EQ(scores["macro_f1"], 1.0);
-  EXPECT_NE(output.find("old                 1.0000    1.0000    1.0000         4\n"),
+  EXPECT_NE(output.find("dear                1.0000    1.0000    1.0000         4\n"),
             std::string::npos)
       << output;
   EXPECT_TRUE(logged("no label holds for 4 of 12 texts"));
   const json config = json::parse(text_of("out/config.json"));
   EXPECT_EQ(config["problem_type"], "multi_label_classification");
-  EXPECT_EQ(config["id2label"], json::parse(R"({"0": "old", "1": "place"})"));
+  EXPECT_EQ(config["id2label"], json::parse(R"({"0": "dear", "1": "place"})"));
   std::istringstream lines(text_of("out/predictions.tsv"));
   for (const char* expected :
-       {"index\tprediction\tprobability", "0\told,place\t0.", "1\tplace\t0.", "2\t\t"}) {
+       {"index\tprediction\tprobability", "0\tdear,place\t0.", "1\tplace\t0.", "2\t\t"}) {
     std::string line;
     std::getline(lines, line);
     EXPECT_TRUE(line.starts_with(expected)) << line;
@@ -210,9 +210,9 @@ TEST_F(ClassifyCommand, SeveralLabelsAreTrainedEvaluatedAndPredicted) {
 
 TEST_F(ClassifyCommand, SeveralLabelsMayBeListsOrColumns) {
   std::string lists;
-  std::string columns = "sentence,Place,old,new\n";
+  std::string columns = "sentence,Place,dear,new\n";
   for (int i = 0; i < 4; ++i) {
-    lists += R"({"sentence": "the red house", "labels": ["place", "old"]})"
+    lists += R"({"sentence": "the red house", "labels": ["place", "dear"]})"
              "\n"
              R"({"sentence": "the hill", "labels": ["place"]})"
              "\n"
@@ -224,7 +224,7 @@ TEST_F(ClassifyCommand, SeveralLabelsMayBeListsOrColumns) {
   EXPECT_EQ(of_lists["subset_accuracy"], 1.0);
   const std::string file = write("train.csv", columns);
   const json of_columns = test::last_line(
-      output_of(training(file, {"--label_column", "place,old,new", "--overwrite"})));
+      output_of(training(file, {"--label_column", "place,dear,new", "--overwrite"})));
   EXPECT_EQ(of_columns["rows"], 12);
   EXPECT_EQ(of_columns["micro_f1"], 1.0);
   EXPECT_NEAR(of_columns["macro_f1"].get<double>(), 2.0 / 3, 1e-12) << "\"new\" never holds";
