@@ -85,7 +85,7 @@ FineTuningJob job_of(const TextTaskOptions& options, int64_t rows, const std::st
 }
 
 std::string path_of_predictions(const TextTaskOptions& options, const std::string& name) {
-  const std::string path = options.output_dir + "/" + name;
+  std::string path = options.output_dir + "/" + name;
   std::error_code ignored;
   if (std::filesystem::equivalent(path, options.predict_file, ignored)) {
     fail("{}: --predict-file would be replaced; give another --output-dir", path);

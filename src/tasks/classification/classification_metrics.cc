@@ -90,7 +90,8 @@ LabelSetScores score_label_sets(std::span<const uint8_t> predicted, std::span<co
     const auto found = predicted.subspan(row, size);
     exact += std::equal(found.begin(), found.end(), truth.subspan(row, size).begin()) ? 1 : 0;
   }
-  scores.subset_accuracy = exact / static_cast<double>(truth.size() / size);
+  const size_t rows = truth.size() / size;
+  scores.subset_accuracy = exact / static_cast<double>(rows);
   return scores;
 }
 
