@@ -122,6 +122,7 @@ class Questions {
     std::vector<TextRecord> records = std::exchange(typed_, {});
     if (records.empty() && file_) records = file_->next(most);
     std::vector<Question> questions;
+    questions.reserve(records.size());
     for (TextRecord& record : records) questions.push_back(with_passage(std::move(record)));
     return questions;
   }
@@ -149,6 +150,7 @@ class Questions {
 
 void answer(infer::AnswerTask& task, const std::vector<Question>& questions, const AskOptions& o) {
   std::vector<infer::AnswerRequest> requests;
+  requests.reserve(questions.size());
   for (const Question& one : questions) {
     requests.push_back({.question = one.record.text, .passage = *one.passage});
   }

@@ -125,6 +125,7 @@ std::optional<std::string_view> pair_of(const TextRecord& record, const std::str
 void classify_records(train::ClassificationRun& run, const std::vector<TextRecord>& records,
                       const Typed& typed, bool prints) {
   std::vector<infer::ClassifyRequest> requests;
+  requests.reserve(records.size());
   for (const TextRecord& record : records) {
     requests.push_back({.text = record.text, .pair = pair_of(record, typed.pair_key)});
   }

@@ -170,7 +170,8 @@ std::vector<NearestTexts> embed_queries(const EmbedOptions& o, const infer::Mode
   return nearest;
 }
 
-void print_nearest(const std::string& query, std::vector<NearText> texts, const EmbedOptions& o) {
+void print_nearest(const std::string& query, const std::vector<NearText>& texts,
+                   const EmbedOptions& o) {
   if (o.json) {
     OrderedJson list = OrderedJson::array();
     for (const NearText& text : texts) {

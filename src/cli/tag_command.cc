@@ -128,6 +128,7 @@ void tag_texts(train::TaggingRun& run, const Typed& typed, bool prints) {
   for (auto records = reader.next(kTextsTogether); !records.empty();
        records = reader.next(kTextsTogether)) {
     std::vector<std::string> texts;
+    texts.reserve(records.size());
     for (const TextRecord& record : records) texts.push_back(record.text);
     const std::vector<train::TaggedText> tagged = run.tag(texts);
     for (size_t i = 0; prints && i < texts.size(); ++i) {

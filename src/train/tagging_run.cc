@@ -88,7 +88,7 @@ void TaggingRun::name_numbers(const std::vector<std::string>& names,
 }
 
 std::vector<std::string> TaggingRun::labels_to_train() {
-  const std::vector<std::string> named = names_of(options_.label_names);
+  std::vector<std::string> named = names_of(options_.label_names);
   training_ = read(io::TextFile(options_.train_file));
   tasks::TaggedFile& file = training_.file;
   file.require_labels();
@@ -96,7 +96,7 @@ std::vector<std::string> TaggingRun::labels_to_train() {
   for (size_t i = 0; i < training_.tokens.size(); ++i) {
     cutter_.cut(training_.tokens[i], static_cast<int32_t>(i), windows_);
   }
-  const std::vector<std::string> found = file.label_names();
+  std::vector<std::string> found = file.label_names();
   for (const std::string& label : found) {
     if (named.empty() || std::ranges::count(named, label) > 0) continue;
     fail("{}: the label {} is not in --label-names", file.path, label);
@@ -119,7 +119,7 @@ std::vector<std::string> TaggingRun::labels_of_model() const {
     fail("{}: the model is a {}, expected a classifier of tokens", definition_->files().weights,
          name);
   }
-  const std::vector<std::string> named = names_of(options_.label_names);
+  std::vector<std::string> named = names_of(options_.label_names);
   const std::vector<std::string>& said = definition_->head().labels;
   if (named.empty()) return infer::read_labels(definition_->files(), definition_->head());
   if (!said.empty() && named.size() != said.size()) {
