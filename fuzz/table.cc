@@ -26,6 +26,9 @@ void read_table(std::string_view text, const std::string& path, bool has_header)
     for (const std::string_view field : row.fields) {
       for (const char c : field) sink = sink + static_cast<size_t>(c);
     }
+    for (const tasks::TableList& list : row.lists) {
+      if (list.column >= row.fields.size()) std::abort();
+    }
   }
 }
 
@@ -35,6 +38,16 @@ void read_texts(std::string_view text, const std::string& path, bool has_header)
       tasks::parse_labelled_texts(text, path, has_header ? tasks::ColumnChoice() : numbered);
   if (texts.rows.empty()) std::abort();
   texts.keep_labelled();
+}
+
+void read_several(std::string_view text, const std::string& path) {
+  const tasks::ColumnChoice choice = {.label = "", .separator = ","};
+  tasks::LabelledTexts texts = tasks::parse_labelled_texts(text, path, choice);
+  texts.keep_labelled();
+  for (const tasks::LabelledText& row : texts.rows) {
+    if (!row.labels) std::abort();
+  }
+  texts.keep_single_labels();
 }
 
 }  // namespace
@@ -48,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     read_table(text, path, has_header);
     read_texts(text, path, has_header);
+    read_several(text, path);
   } catch (const Error&) {
   }
   return 0;

@@ -1,5 +1,7 @@
 #include "bert/classification.h"
 
+#include "core/error.h"
+#include "ops/binary_cross_entropy.h"
 #include "ops/convert.h"
 #include "ops/cross_entropy.h"
 #include "ops/linear.h"
@@ -9,12 +11,16 @@
 
 namespace bertha::bert {
 
-ClassificationModel::ClassificationModel(const Config& config, const ParameterStore& parameters)
+ClassificationModel::ClassificationModel(const Config& config, const ParameterStore& parameters,
+                                         ProblemType problem)
     : parameters_(parameters),
       hidden_size_(config.hidden_size),
       pooler_act_(config.pooler_act()),
       classes_(parameters.table()[parameters.table().indices().classifier_weight].shape[0]),
-      encoder_(config, parameters) {}
+      problem_(problem),
+      encoder_(config, parameters) {
+  BERTHA_CHECK(problem != ProblemType::kRegression || classes_ == 1);
+}
 
 ClassificationModel::HeadContext ClassificationModel::pool(Context& context,
                                                            const EncoderInputs& inputs) const {
@@ -50,14 +56,18 @@ void ClassificationModel::classify(Context& context, const HeadContext& saved, O
 
 void ClassificationModel::loss(Context& context, const TaskInputs& inputs, InOut logits,
                                Out result) const {
-  if (classes_ == 1) {
-    ops::squared_error(
-        context,
-        {.predictions = logits, .targets = inputs.labels, .scale = inputs.scale, .result = result});
-  } else {
-    ops::cross_entropy(
-        context,
-        {.logits = logits, .labels = inputs.labels, .scale = inputs.scale, .result = result});
+  const Tensor& labels = inputs.labels;
+  const Tensor& scale = inputs.scale;
+  switch (problem_) {
+    case ProblemType::kSingleLabel:
+      return ops::cross_entropy(
+          context, {.logits = logits, .labels = labels, .scale = scale, .result = result});
+    case ProblemType::kMultiLabel:
+      return ops::binary_cross_entropy(
+          context, {.logits = logits, .targets = labels, .scale = scale, .result = result});
+    case ProblemType::kRegression:
+      return ops::squared_error(
+          context, {.predictions = logits, .targets = labels, .scale = scale, .result = result});
   }
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
 // BertForSequenceClassification (Devlin et al. 2018, section 4.1): a classifier over the pooled
-// [CLS]. The last layer always computes in f32. A model of one output does regression, as in
-// transformers: its loss is the squared error.
+// [CLS]. The last layer always computes in f32. The losses are those of transformers.
 
 #include <cstdint>
 
@@ -10,13 +9,26 @@
 
 namespace bertha::bert {
 
+/// What the outputs of a classifier mean.
+enum class ProblemType : uint8_t {
+  kSingleLabel,  ///< one class of several: softmax and cross entropy
+  kMultiLabel,   ///< each class holds or not: a sigmoid and binary cross entropy each
+  kRegression    ///< one value: squared error
+};
+
 class ClassificationModel final : public TaskModel {
  public:
-  ClassificationModel(const Config& config, const ParameterStore& parameters);
+  /// `problem` decides the labels and the loss of train(). Regression has one output.
+  ClassificationModel(const Config& config, const ParameterStore& parameters,
+                      ProblemType problem = ProblemType::kSingleLabel);
 
-  /// [N].
-  Shape labels_shape(int64_t, int64_t sequences) const override { return {sequences}; }
-  DType label_type() const override { return classes_ == 1 ? DType::kF32 : DType::kI32; }
+  /// [N] classes or values, or [N, classes] of 1 where a class holds and 0 elsewhere.
+  Shape labels_shape(int64_t, int64_t sequences) const override {
+    return problem_ == ProblemType::kMultiLabel ? Shape{sequences, classes_} : Shape{sequences};
+  }
+  DType label_type() const override {
+    return problem_ == ProblemType::kSingleLabel ? DType::kI32 : DType::kF32;
+  }
   /// [N, classes].
   Shape logits_shape(int64_t, int64_t sequences) const override { return {sequences, classes_}; }
 
@@ -39,6 +51,7 @@ class ClassificationModel final : public TaskModel {
   int64_t hidden_size_;
   ops::Activation pooler_act_;
   int64_t classes_;
+  ProblemType problem_;
   Encoder encoder_;
   EncoderContext saved_;
 };

@@ -23,7 +23,7 @@ class TaskModel {
 
   /// Shape of the labels of a batch. Its first extent is N, or T where each token has a label.
   virtual Shape labels_shape(int64_t tokens, int64_t sequences) const = 0;
-  /// i32 for classes and places, f32 for regression.
+  /// i32 for classes and places, f32 for numbers: of regression, and 0 or 1 of several labels.
   virtual DType label_type() const { return DType::kI32; }
   /// Shape of the f32 logits of a batch.
   virtual Shape logits_shape(int64_t tokens, int64_t sequences) const = 0;

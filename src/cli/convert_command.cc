@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 
@@ -13,6 +14,7 @@
 #include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/output_check.h"
 #include "text/tokenizer_export.h"
 
 namespace bertha::cli {
@@ -25,6 +27,7 @@ struct ConvertOptions {
   std::string to;
   std::string dtype;
   std::string architecture;
+  bool overwrite = false;
   ModelChoice model;
 };
 
@@ -106,6 +109,7 @@ void warn_of_omissions(const bert::WeightFile& file, const bert::ExportModel& mo
 void convert(const ConvertOptions& o) {
   const std::string format = format_of(o);
   const infer::ModelFiles files = o.model.files();
+  io::check_output(o.paths[1], std::array{o.paths[0], files.weights}, o.overwrite);
   const bert::WeightFile file(files.weights);
   std::optional<text::TokenizerFile> tokenizer;
   if (infer::has_tokenizer(files)) tokenizer = infer::read_tokenizer(files);
@@ -156,6 +160,7 @@ int run_convert(Arguments arguments) {
   table.value("architecture", o.architecture,
               "class of the model for a classifier whose config does not name it, such as "
               "BertForTokenClassification or BertForMultipleChoice");
+  table.flag("overwrite", o.overwrite, "replace the file OUT; a folder must be new or empty");
   o.model.declare_files(table);
   table.parse(arguments);
   if (o.paths.size() != 2) fail("bertha convert: expected IN and OUT, got {}", join(o.paths, " "));

@@ -1,20 +1,25 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 
 #include "cli/commands.h"
 #include "cli/device_choice.h"
-#include "cli/embed_files.h"
 #include "cli/model_choice.h"
+#include "cli/nearest_texts.h"
 #include "cli/options.h"
+#include "cli/text_input.h"
+#include "cli/vector_files.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "infer/embed.h"
+#include "io/output_check.h"
 #include "text/model_input.h"
 
 namespace bertha::cli {
@@ -28,7 +33,11 @@ struct EmbedOptions {
   std::string input = "-";
   std::string output = "-";
   std::string format;
+  bool overwrite = false;
   std::string text_key = "text";
+  bool json = false;
+  std::vector<std::string> queries;
+  int64_t top = 10;
   std::string pooling;
   std::string normalize;
   infer::EmbedChoice choice;
@@ -39,9 +48,17 @@ void declare(Options& table, EmbedOptions& o) {
   table.file("input", o.input, "texts, one on each line, or a .jsonl file; -: standard input");
   table.file("output", o.output,
              "file for the vectors: one JSON array on each line, or .npy; -: standard output");
+  table.flag("overwrite", o.overwrite, "replace the file of --output");
   table.choice("format", o.format, {"jsonl", "npy"},
                "output format; default: by the name of the output");
   table.value("text_key", o.text_key, "key of the text in a JSONL object");
+  table.flag(
+      "json", o.json,
+      "print a JSON object for each text, its fields and the \"embedding\", or for each query");
+  table.values("query", o.queries,
+               "print the texts that are nearest to this one, by cosine, in place of the vectors; "
+               "the prompt \"query\" of the model's folder goes before it if there is one");
+  table.value("top", o.top, "number of texts to print for each query");
   table.value("pooling", o.pooling,
               "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several with "
               "commas between them; default: as the model's folder says, otherwise mean");
@@ -98,7 +115,6 @@ std::optional<infer::SentenceModules> modules_of(const infer::ModelFiles& files)
   return modules;
 }
 
-/// Embeds all texts. Warns if texts were cut, and if many tokens are unknown.
 /// A vector with NaN is no JSON, and searches that compare it go wrong in silence.
 void check_finite(std::span<const float> vector, int64_t number) {
   if (std::ranges::all_of(vector, [](float value) { return std::isfinite(value); })) return;
@@ -108,27 +124,68 @@ void check_finite(std::span<const float> vector, int64_t number) {
       number);
 }
 
-void embed_all(infer::EmbedTask& task, TextReader& reader, VectorWriter& writer,
-               const text::Tokenizer& tokenizer, const std::string& source, int64_t max_tokens) {
+using TakeVector = std::function<void(std::span<const float>, const TextRecord&)>;
+
+/// Embeds all texts and gives `take` each vector and its text.
+/// Warns if texts were cut, and if many tokens are unknown.
+void embed_all(infer::EmbedTask& task, TextReader& reader, const text::Tokenizer& tokenizer,
+               const std::string& source, int64_t max_tokens, const TakeVector& take) {
   int64_t count = 0;
   text::UnknownShare unknown;
   int64_t cut = 0;
-  for (auto texts = reader.next(kWindow); !texts.empty(); texts = reader.next(kWindow)) {
+  for (auto records = reader.next(kWindow); !records.empty(); records = reader.next(kWindow)) {
     std::vector<infer::EmbedRequest> requests;
-    requests.reserve(texts.size());
-    for (const std::string& text : texts) requests.push_back({.text = text});
-    for (const infer::EmbedResult& result : task.run(requests)) {
-      check_finite(result.vector, ++count);
-      writer.write(result.vector);
-      cut += result.cut ? 1 : 0;
-      unknown += result.unknown;
+    requests.reserve(records.size());
+    for (const TextRecord& record : records) requests.push_back({.text = record.text});
+    const std::vector<infer::EmbedResult> results = task.run(requests);
+    for (size_t i = 0; i < results.size(); ++i) {
+      check_finite(results[i].vector, ++count);
+      take(results[i].vector, records[i]);
+      cut += results[i].cut ? 1 : 0;
+      unknown += results[i].unknown;
     }
   }
-  writer.finish();
   spdlog::info("{}", unknown.text(tokenizer));
   const std::string warning = unknown.warning(tokenizer, source);
   if (!warning.empty()) spdlog::warn("{}", warning);
   if (cut > 0) spdlog::warn("{} of {} texts were cut at {} tokens", cut, count, max_tokens);
+}
+
+/// The vectors of the queries. Models that are made for search say in their folder what goes before
+/// a query.
+std::vector<NearestTexts> embed_queries(const EmbedOptions& o, const infer::Model& model,
+                                        const std::optional<infer::SentenceModules>& modules) {
+  if (o.queries.empty()) return {};
+  infer::EmbedChoice choice = choice_of(o);
+  const bool chosen = choice.prompt || choice.prompt_name;
+  if (!chosen && modules && modules->prompts.contains("query")) choice.prompt_name = "query";
+  infer::EmbedTask task(model, infer::embed_settings(model.definition(), modules, choice));
+  std::vector<infer::EmbedRequest> requests;
+  for (const std::string& query : o.queries) requests.push_back({.text = query});
+  std::vector<NearestTexts> nearest;
+  for (infer::EmbedResult& result : task.run(requests)) {
+    check_finite(result.vector, std::ssize(nearest) + 1);
+    nearest.emplace_back(std::move(result.vector), static_cast<size_t>(o.top));
+  }
+  return nearest;
+}
+
+void print_nearest(const std::string& query, const std::vector<NearText>& texts,
+                   const EmbedOptions& o) {
+  if (o.json) {
+    OrderedJson list = OrderedJson::array();
+    for (const NearText& text : texts) {
+      OrderedJson one = fields_of(text.record, o.text_key);
+      one["line"] = text.record.line;
+      one["score"] = text.cosine;
+      list.push_back(std::move(one));
+    }
+    return print_json({{"query", query}, {"nearest", std::move(list)}});
+  }
+  if (o.queries.size() > 1) fmt::print("{}\n", query);
+  for (const NearText& text : texts) {
+    fmt::print("{:.4f}\t{}\t{}\n", text.cosine, text.record.line, text.record.text);
+  }
 }
 
 void embed(const EmbedOptions& o) {
@@ -138,15 +195,27 @@ void embed(const EmbedOptions& o) {
   const auto definition = std::make_shared<const infer::ModelDefinition>(files);
   const infer::EmbedSettings settings = infer::embed_settings(*definition, modules, choice_of(o));
   TextReader reader(o.input, o.text_key);
-  const auto writer =
-      open_vectors(o.output, o.format, infer::vector_size(settings, definition->config()));
+  std::unique_ptr<VectorWriter> writer;
+  if (o.queries.empty()) {
+    io::check_output(o.output, std::array{o.input}, o.overwrite);
+    writer = open_vectors(o.output, o.format, infer::vector_size(settings, definition->config()),
+                          o.json ? std::optional(o.text_key) : std::nullopt);
+  }
   const std::unique_ptr<Device> device = o.device.open();
   // A vector of random weights looks like any other, so a missing tensor is an error.
   const std::unique_ptr<infer::Model> model = infer::Model::open(
       definition, *device,
       {.purpose = infer::Purpose::kEmbed, .arithmetic = o.device.arithmetic(*device)});
   infer::EmbedTask task(*model, settings);
-  embed_all(task, reader, *writer, definition->tokenizer(), o.input, settings.max_tokens);
+  std::vector<NearestTexts> nearest = embed_queries(o, *model, modules);
+  embed_all(task, reader, definition->tokenizer(), o.input, settings.max_tokens,
+            [&](std::span<const float> vector, const TextRecord& record) {
+              if (writer) writer->write(vector, record);
+              for (NearestTexts& texts : nearest) texts.offer(vector, record);
+            });
+  if (writer) writer->finish();
+  for (size_t i = 0; i < nearest.size(); ++i) print_nearest(o.queries[i], nearest[i].take(), o);
+  flush_output();
 }
 
 }  // namespace
@@ -162,8 +231,15 @@ int run_embed(Arguments arguments) {
                 "A vector for each line of a file");
   table.example("bertha embed --checkpoint=all-MiniLM-L6-v2 < texts.txt > vectors.jsonl",
                 "The same as JSON, from standard input to standard output");
+  table.example(
+      "bertha embed --checkpoint=all-MiniLM-L6-v2 --input=texts.txt --query='how to train' --top=5",
+      "The five lines of a file that are nearest to a text");
   declare(table, o);
   table.parse(arguments);
+  if (o.top < 1) fail("--top {}: expected at least 1", o.top);
+  if (!o.queries.empty() && (o.output != "-" || !o.format.empty())) {
+    fail("--query prints texts and no vectors: --output and --format do not go with it");
+  }
   embed(o);
   return 0;
 }

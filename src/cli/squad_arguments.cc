@@ -80,6 +80,7 @@ void declare_optimisation(Options& table, SquadArguments& typed) {
   declare_recomputation(table, o);
   table.flag("skip_checkpoint", o.skip_checkpoint, "do not write the fine-tuned model");
   declare_state_saves(table, o);
+  declare_overwrite(table, o, "");
   table.heading("evaluation while training");
   table.value("eval_steps", o.eval_steps,
               "number of updates between evaluations on --predict-file: exact match and F1 in the "

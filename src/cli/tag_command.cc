@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -5,10 +6,11 @@
 #include <utility>
 
 #include "cli/commands.h"
-#include "cli/embed_files.h"
 #include "cli/options.h"
 #include "cli/recipe_run.h"
+#include "cli/score_tables.h"
 #include "cli/stop.h"
+#include "cli/text_input.h"
 #include "cli/text_task_arguments.h"
 #include "core/error.h"
 #include "core/utf8.h"
@@ -17,8 +19,6 @@
 
 namespace bertha::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t kTextsTogether = 256;
 
@@ -53,8 +53,8 @@ void declare(Options& table, Typed& typed) {
              "file: standard input");
   table.value("text_key", typed.text_key, "key of the text in a JSONL object");
   table.flag("json", typed.json,
-             "print the entities of each text with their places, one JSON line for each text; "
-             "without it: each word and its label");
+             "print a JSON object for each text: its fields and the list \"entities\" with their "
+             "places; without it: each word and its label");
   typed.task.declare(table, o,
                      {.rows = "windows",
                       .fresh = "the fresh classifier",
@@ -64,19 +64,13 @@ void declare(Options& table, Typed& typed) {
 /// Scores by type as a table, then all as one line of JSON.
 void print(const train::TaggingResult& result) {
   const auto number = [](double value) { return cpython::repr_float(value); };
-  const auto row = [](const tasks::SpanCounts& counts, std::string_view name) {
-    fmt::print("{:<16} {:>9.4f} {:>9.4f} {:>9.4f} {:>9}\n", name, counts.precision(),
-               counts.recall(), counts.f1(), counts.truth);
-  };
   const tasks::SpanScores& scores = result.scores;
-  fmt::print("{:<16} {:>9} {:>9} {:>9} {:>9}\n", "type", "precision", "recall", "F1", "spans");
-  for (const tasks::SpanCounts& type : scores.types) row(type, type.type);
-  row(scores.all, "all");
+  print_scores("type", "spans", scores.types, scores.all);
   fmt::print(
       "{{\"sentences\": {}, \"words\": {}, \"accuracy\": {}, \"precision\": {}, \"recall\": {}, "
       "\"macro_f1\": {}, \"f1\": {}}}\n",
       result.sentences, result.words, number(scores.accuracy), number(scores.all.precision()),
-      number(scores.all.recall()), number(scores.macro_f1()), number(scores.all.f1()));
+      number(scores.all.recall()), number(tasks::macro_f1(scores.types)), number(scores.all.f1()));
 }
 
 /// Parts of a text by their places in code points, asked for in ascending order of begin.
@@ -113,9 +107,10 @@ void print_words(const std::string& text, const train::TaggedText& tagged) {
   fmt::print("\n");
 }
 
-void print_entities(const std::string& text, const train::TaggedText& tagged) {
-  TextParts parts(text);
-  Json entities = Json::array();
+void print_entities(const TextRecord& record, std::string_view key,
+                    const train::TaggedText& tagged) {
+  TextParts parts(record.text);
+  OrderedJson entities = OrderedJson::array();
   for (const infer::TagEntity& entity : tagged.entities) {
     entities.push_back({{"entity_group", entity.type},
                         {"score", entity.probability},
@@ -123,28 +118,31 @@ void print_entities(const std::string& text, const train::TaggedText& tagged) {
                         {"start", entity.begin},
                         {"end", entity.end}});
   }
-  const Json line = {{"text", text}, {"entities", std::move(entities)}};
-  fmt::print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  OrderedJson line = fields_of(record, key);
+  line["entities"] = std::move(entities);
+  print_json(line);
 }
 
 void tag_texts(train::TaggingRun& run, const Typed& typed, bool prints) {
   TextReader reader(typed.input, typed.text_key);
-  for (auto texts = reader.next(kTextsTogether); !texts.empty();
-       texts = reader.next(kTextsTogether)) {
+  for (auto records = reader.next(kTextsTogether); !records.empty();
+       records = reader.next(kTextsTogether)) {
+    std::vector<std::string> texts;
+    texts.reserve(records.size());
+    for (const TextRecord& record : records) texts.push_back(record.text);
     const std::vector<train::TaggedText> tagged = run.tag(texts);
     for (size_t i = 0; prints && i < texts.size(); ++i) {
-      typed.json ? print_entities(texts[i], tagged[i]) : print_words(texts[i], tagged[i]);
+      typed.json ? print_entities(records[i], typed.text_key, tagged[i])
+                 : print_words(texts[i], tagged[i]);
     }
-    if (std::fflush(stdout) != 0) fail("standard output: cannot write");
+    flush_output();
   }
 }
 
 /// The part of one rank. With one rank this is the whole run.
 int run_on(comm::Communicator& world, train::TaggingOptions o, const Typed& typed,
            std::shared_ptr<const infer::ModelDefinition> definition) {
-  if (typed.input == "-" && world.ranks() > 1) {
-    fail("several ranks cannot share standard input: name a file with --input");
-  }
+  refuse_shared_input(world, std::array{o.train_file, o.eval_file, o.predict_file, typed.input});
   const RankDevice own = open_on_rank(typed.task.training.device, world);
   Device* const device = own.device.get();
   o.arithmetic = typed.task.training.device.arithmetic(*device, !o.train_file.empty());

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "cli/model_choice.h"
@@ -19,6 +20,10 @@ struct TextTaskWords {
   std::string fresh;  ///< "the fresh classifier"
   std::string cut;    ///< what becomes of rows that are too long
 };
+
+/// Throws Error where one of the files is standard input, which several ranks cannot share, or more
+/// than one.
+void refuse_shared_input(const comm::Communicator& world, std::span<const std::string> files);
 
 struct TextTaskArguments {
   ModelChoice model;

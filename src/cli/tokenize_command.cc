@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -30,7 +31,9 @@ struct TokenizeOptions {
   std::string token_rules = "hf";
   bool lower_case = false;
   bool cased = false;
+  std::string input = "-";
   bool jsonl = false;
+  bool json = false;
   bool list_keys = false;
   std::optional<int64_t> max_input_chars_per_word;
 };
@@ -84,10 +87,24 @@ void run_lines(text::LineTokenizer& lines) {
   write_out(out);
 }
 
+/// Tokenizes the lines of a file.
+void run_file(text::LineTokenizer& lines, const std::string& path) {
+  io::TextBlocks blocks(path, kBlockBytes);
+  std::string out;
+  for (std::string_view rest = blocks.next(); !rest.empty(); rest = blocks.next()) {
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find('\n'), rest.size());
+      lines.run(rest.substr(0, end), out);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    write_out(out);
+  }
+}
+
 Options declare(TokenizeOptions& o) {
   Options options(
       "bertha tokenize",
-      "Reads lines of text, or JSON objects with a \"text\", from standard input. "
+      "Reads lines of text, or JSON objects with a \"text\", from a file or standard input. "
       "Prints for each the ids and the pieces, with a tab between. With --vocab-file "
       "they are those of the text alone; with --checkpoint they are the input of the "
       "model, with special tokens, cut as the tokenizer's files say. A line that is not "
@@ -106,8 +123,12 @@ Options declare(TokenizeOptions& o) {
   options.choice("token-rules", o.token_rules, {"recipe", "hf"},
                  "hf: as Hugging Face's tokenizers; recipe: as the PyTorch recipe's "
                  "tokenization.py. They differ in rare characters");
-  options.flag("jsonl", o.jsonl,
-               "print {\"ids\", \"tokens\", \"offsets\"} on each line; offsets count code points");
+  options.file("input", o.input, "lines of text; -: standard input");
+  options.flag(
+      "json", o.json,
+      "print a JSON object for each line: its fields, or the \"text\", with ids, tokens and "
+      "offsets, which count code points");
+  options.flag("jsonl", o.jsonl, "as --json without the fields of the line");
   options.value("max_input_chars_per_word", o.max_input_chars_per_word,
                 "a word with more characters becomes [UNK]; default: as the tokenizer's files say, "
                 "otherwise 100");
@@ -155,8 +176,14 @@ int run_tokenize(Arguments arguments) {
   const infer::ModelFiles files = files_of(o);
   text::TokenizerFile file = infer::read_tokenizer(files);
   const text::Tokenizer tokenizer(file.vocabulary, tokenizer_options(o, files, file));
-  text::LineTokenizer lines(tokenizer, {.jsonl = o.jsonl, .model_input = !o.checkpoint.empty()});
-  run_lines(lines);
+  text::LineTokenizer lines(
+      tokenizer,
+      {.jsonl = o.jsonl || o.json, .fields = o.json, .model_input = !o.checkpoint.empty()});
+  if (o.input == "-") {
+    run_lines(lines);
+  } else {
+    run_file(lines, o.input);
+  }
   return 0;
 }
 

@@ -83,4 +83,11 @@ void declare_state_saves(Options& table, RunOptions& run) {
               "command continues; 0: save only when the run is stopped");
 }
 
+/// `more` names what else of another command is replaced: " or predictions".
+template <typename RunOptions>
+void declare_overwrite(Options& table, RunOptions& run, const std::string& more) {
+  table.flag("overwrite", run.overwrite,
+             "replace a model" + more + " in --output-dir that another command made");
+}
+
 }  // namespace bertha::cli

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/output_check.h"
 #include "text/word_counting.h"
 #include "text/wordpiece_trainer.h"
 
@@ -20,6 +21,7 @@ namespace {
 struct VocabOptions {
   std::vector<std::string> files;
   std::string output_file = "vocab.txt";
+  bool overwrite = false;
   std::string token_rules = "hf";
   bool lower_case = false;
   bool cased = false;
@@ -37,6 +39,7 @@ Options declare(VocabOptions& o) {
   options.positional("FILE...", o.files, 1, "text, one sentence or article a line",
                      ValueKind::kFile);
   options.file("output_file", o.output_file, "file for the vocabulary, one piece on each line");
+  options.flag("overwrite", o.overwrite, "replace the file");
   options.value("vocab_size", o.trainer.vocab_size, "number of pieces");
   options.value("min_frequency", o.trainer.min_frequency,
                 "a pair that occurs less often is not merged");
@@ -73,6 +76,7 @@ int run_vocab(Arguments arguments) {
   Options options = declare(o);
   options.parse(arguments);
   if (o.lower_case && o.cased) fail("--do-lower-case and --cased exclude each other; give one");
+  io::check_output(o.output_file, o.files, o.overwrite);
   const std::optional<bool> strip = strip_accents(o);
   const text::WordCounts words =
       text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules), strip);

@@ -6,6 +6,8 @@
 
 #include "doctor/op_deviations.h"
 #include "ops/attention_ref.h"
+#include "ops/binary_cross_entropy.h"
+#include "ops/binary_cross_entropy_ref.h"
 #include "ops/convert.h"
 #include "ops/copy.h"
 #include "ops/cross_entropy.h"
@@ -529,6 +531,34 @@ std::optional<double> deviation_of<ops::SequenceCrossEntropy>(OpWorkbench& bench
                     {reference::sequence_cross_entropy<double>(logits.values, starts, labels)},
                     dtype, kTokens);
   deviation.compare_exactly(bench.get(logits.tensor), logits.values);
+  return deviation.largest();
+}
+
+template <>
+std::optional<double> deviation_of<ops::BinaryCrossEntropy>(OpWorkbench& bench, DType dtype) {
+  if (dtype != DType::kF32) return std::nullopt;
+  const Operand logits(bench, {kTokens, 3}, dtype, 1, 8);
+  std::vector<float> targets;
+  for (size_t i = 0; i < logits.values.size(); ++i) targets.push_back(i % 4 == 0 ? 1 : 0);
+  const double scale = 0.375;
+  const Tensor result = bench.blank({2});
+  ops::binary_cross_entropy(
+      bench.context(), {.logits = InOut(logits.tensor),
+                        .targets = bench.put(Values(targets.begin(), targets.end()), {kTokens, 3}),
+                        .scale = bench.put(Values{scale}, {1}),
+                        .result = Out(result)});
+  Values gradient;
+  double right = 0;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const double target = double{targets[i]};
+    gradient.push_back(scale * (1 / (1 + std::exp(-logits.values[i])) - target));
+    right += (logits.values[i] >= 0) == (target >= 0.5) ? 1 : 0;
+  }
+  Deviation deviation;
+  deviation.compare(bench.get(result),
+                    {reference::binary_cross_entropy<double>(logits.values, targets), right}, dtype,
+                    kTokens);
+  deviation.compare(bench.get(logits.tensor), gradient, dtype);
   return deviation.largest();
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bert/classification.h"
 #include "comm/communicator.h"
 #include "infer/model.h"
 #include "infer/window_job.h"
@@ -15,12 +16,7 @@
 
 namespace bertha::infer {
 
-/// What the outputs of a classifier mean.
-enum class ProblemType : uint8_t {
-  kSingleLabel,  ///< one class of several: softmax
-  kMultiLabel,   ///< each class holds or not: a sigmoid each
-  kRegression    ///< values
-};
+using bert::ProblemType;
 /// What the config says; where it says nothing, a classifier of one output is a regression, as in
 /// transformers.
 ProblemType problem_type_of(const bert::HeadConfig& head, int64_t classes);
@@ -46,6 +42,11 @@ struct ClassifySettings {
 
 /// The probabilities of the classes that have these logits.
 std::vector<double> softmax(std::span<const float> logits);
+
+/// Whether a label of a multi-label classifier holds.
+inline bool holds(double probability) {
+  return probability >= 0.5;
+}
 
 /// The result for the logits of a text.
 ClassifyResult classify_result(std::span<const float> logits, ProblemType problem);

@@ -13,6 +13,7 @@
 #include "core/strings.h"
 #include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
+#include "io/text_file.h"
 #include "text/casing.h"
 
 namespace bertha::infer {
@@ -203,17 +204,25 @@ std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadCo
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
     if (!head.labels.empty()) return head.labels;
-    fail("{}: no file of that name, and the config has no id2label: the classes have no names",
-         path.string());
+    const bool may_classify = head.architecture.empty() ||
+                              head.architecture.ends_with("ForSequenceClassification") ||
+                              head.architecture.ends_with("ForTokenClassification");
+    if (may_classify) return {"LABEL_0", "LABEL_1"};
+    fail("{}: the config says that it is a {}, expected a classifier, or --train-file",
+         files.weights, head.architecture);
   }
-  const io::MappedFile file(path.string());
+  const io::TextFile file(path.string());
   std::vector<std::string> labels;
   std::string_view rest = file.text();
   while (!rest.empty()) {
     const size_t end = std::min(rest.find('\n'), rest.size());
-    labels.emplace_back(rest.substr(0, end));
+    std::string_view label = rest.substr(0, end);
+    if (label.ends_with('\r')) label.remove_suffix(1);
+    if (label.empty()) fail("{}: line {}: no label", path.string(), labels.size() + 1);
+    labels.emplace_back(label);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+  if (labels.empty()) fail("{}: it names no label", path.string());
   return labels;
 }
 

@@ -57,7 +57,8 @@ text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::To
 /// more rows than the vocabulary rounded up to a multiple of 128, the largest padding in use.
 void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& config);
 /// The class names of a fine-tuned classifier: the lines of labels.txt beside the weights, else
-/// those of the config. Throws Error when neither has them.
+/// those of the config, else the two that transformers leaves out of a config. Throws Error for the
+/// config of another model.
 std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadConfig& head);
 
 /// What the files of a model say, apart from its weights. It is immutable, so several models and

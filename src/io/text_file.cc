@@ -1,5 +1,7 @@
 #include "io/text_file.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -19,6 +21,10 @@ constexpr size_t kMaxUnpackedBytes = size_t{1} << 33;
 constexpr size_t kMaxLineBytes = size_t{1} << 30;
 constexpr const char* kUtf16 =
     "UTF-16 text, expected UTF-8; `iconv -f UTF-16 -t UTF-8 OLD > NEW` converts it";
+
+std::string shown(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
 
 bool is_compressed(std::string_view bytes) {
   constexpr std::string_view kBzip2Block = "1AY&SY";
@@ -78,10 +84,10 @@ std::string unpack(std::string_view bytes, const std::string& path) {
   return text;
 }
 
-/// A pipe or device, which cannot be mapped. It is not unpacked.
+/// Standard input, a pipe or a device, which cannot be mapped. It is not unpacked.
 class StreamSource : public ByteSource {
  public:
-  explicit StreamSource(const std::string& path) : path_(path), file_(open(path)) {}
+  explicit StreamSource(const std::string& path) : path_(shown(path)), file_(open(path)) {}
 
   std::string_view next() override {
     buffer_.resize(size_t{1} << 18);
@@ -95,8 +101,9 @@ class StreamSource : public ByteSource {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   static std::FILE* open(const std::string& path) {
-    std::FILE* file = std::fopen(path.c_str(), "rb");
-    if (file == nullptr) fail("{}: {}", path, std::strerror(errno));
+    std::FILE* file =
+        path == "-" ? ::fdopen(::dup(STDIN_FILENO), "rb") : std::fopen(path.c_str(), "rb");
+    if (file == nullptr) fail("{}: {}", shown(path), std::strerror(errno));
     return file;
   }
 
@@ -121,12 +128,27 @@ class PlainFileSource : public ByteSource {
   std::string_view rest_;
 };
 
-std::unique_ptr<ByteSource> open_blocks(const std::string& path) {
+bool is_stream(const std::string& path) {
   std::error_code ignored;
   const auto type = std::filesystem::status(path, ignored).type();
-  if (type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::character) {
-    return std::make_unique<StreamSource>(path);
+  return path == "-" || type == std::filesystem::file_type::fifo ||
+         type == std::filesystem::file_type::character;
+}
+
+std::string read_stream(const std::string& path) {
+  StreamSource source(path);
+  std::string text;
+  for (std::string_view part = source.next(); !part.empty(); part = source.next()) {
+    if (part.size() > kMaxUnpackedBytes - text.size()) {
+      fail("{}: over {} bytes; expected a text of less", shown(path), kMaxUnpackedBytes);
+    }
+    text += part;
   }
+  return text;
+}
+
+std::unique_ptr<ByteSource> open_blocks(const std::string& path) {
+  if (is_stream(path)) return std::make_unique<StreamSource>(path);
   MappedFile file(path);
   if (is_compressed(file.text())) return open_source(path, 1);
   return std::make_unique<PlainFileSource>(std::move(file));
@@ -134,13 +156,19 @@ std::unique_ptr<ByteSource> open_blocks(const std::string& path) {
 
 }  // namespace
 
-TextFile::TextFile(const std::string& path, Check check) : file_(path), all_(file_.text()) {
+TextFile::TextFile(const std::string& path, Check check) : path_(shown(path)) {
+  if (is_stream(path)) {
+    owned_ = std::make_unique<const std::string>(read_stream(path));
+    all_ = *owned_;
+  } else {
+    all_ = file_.emplace(path).text();
+  }
   if (is_compressed(all_)) {
-    unpacked_ = unpack(all_, path);
-    all_ = unpacked_;
+    owned_ = std::make_unique<const std::string>(unpack(all_, path_));
+    all_ = *owned_;
   }
   text_ = all_.substr(all_.starts_with(kMark) ? kMark.size() : 0);
-  check_head(all_.substr(0, kHeadBytes), path);
+  check_head(all_.substr(0, kHeadBytes), path_);
   if (check == Check::kNow) require_utf8(text_);
 }
 
@@ -159,7 +187,7 @@ struct TextBlocks::Source {
 TextBlocks::~TextBlocks() = default;
 
 TextBlocks::TextBlocks(const std::string& path, size_t block_bytes)
-    : path_(path),
+    : path_(shown(path)),
       block_bytes_(block_bytes),
       source_(std::make_unique<Source>(Source{open_blocks(path)})) {
   while (buffer_.size() < kHeadBytes && fill()) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,8 @@
 
 namespace bertha::io {
 
-/// A text in memory as a whole: mapped where the file is plain, unpacked where it is compressed.
+/// A text in memory as a whole: mapped where the file is plain, unpacked where it is compressed,
+/// read to the end where it is a pipe or standard input ("-").
 class TextFile {
  public:
   enum class Check : uint8_t {
@@ -25,23 +27,24 @@ class TextFile {
   /// Throws Error when the file cannot be read, is damaged, or is no text.
   explicit TextFile(const std::string& path, Check check = Check::kNow);
 
-  const std::string& path() const { return file_.path(); }
+  const std::string& path() const { return path_; }
   /// The text without byte order mark.
   std::string_view text() const { return text_; }
   /// Throws Error that names the first byte of `part`, a part of text(), that is not UTF-8.
   void require_utf8(std::string_view part) const;
 
  private:
-  MappedFile file_;
-  std::string unpacked_;   ///< of a compressed file
-  std::string_view all_;   ///< the text with a byte order mark
-  std::string_view text_;  ///< without
+  std::string path_;  ///< for messages
+  std::optional<MappedFile> file_;
+  std::unique_ptr<const std::string> owned_;  ///< of a compressed file or a stream
+  std::string_view all_;                      ///< the text with a byte order mark
+  std::string_view text_;                     ///< without
 };
 
 /// The same in blocks of whole lines, for files larger than the memory and for pipes.
 class TextBlocks {
  public:
-  /// Blocks have about `block_bytes`. Throws Error as TextFile does.
+  /// Blocks have about `block_bytes`; "-" is standard input. Throws Error as TextFile does.
   TextBlocks(const std::string& path, size_t block_bytes);
   ~TextBlocks();
 

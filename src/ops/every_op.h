@@ -13,8 +13,8 @@ struct OpList {};
 using EveryOp =
     OpList<Embedding, EmbeddingBackward, LayerNorm, LayerNormBackward, Linear, LinearBackward,
            Int8Linear, Attention, AttentionBackward, CrossEntropy, SequenceCrossEntropy,
-           SquaredError, GatherRows, GatherRowsBackward, Convert, Copy, Zero, GlobalNorm,
-           SquareBlocks, ClipNorm, ClipNormEach, Lamb, LambUpdate, LambApply, AdamW>;
+           BinaryCrossEntropy, SquaredError, GatherRows, GatherRowsBackward, Convert, Copy, Zero,
+           GlobalNorm, SquareBlocks, ClipNorm, ClipNormEach, Lamb, LambUpdate, LambApply, AdamW>;
 
 namespace detail {
 

@@ -8,6 +8,7 @@
 
 #include "core/tensor.h"
 #include "ops/attention.h"
+#include "ops/binary_cross_entropy.h"
 #include "ops/convert.h"
 #include "ops/copy.h"
 #include "ops/cross_entropy.h"
@@ -82,6 +83,7 @@ class Kernels {
   virtual void run(const AttentionBackward& op, const Scratch& scratch) = 0;
   virtual void run(const CrossEntropy& op, const Scratch& scratch) = 0;
   virtual void run(const SequenceCrossEntropy& op, const Scratch& scratch) = 0;
+  virtual void run(const BinaryCrossEntropy& op) = 0;
   virtual void run(const SquaredError& op) = 0;
   virtual void run(const GatherRows& op) = 0;
   virtual void run(const GatherRowsBackward& op) = 0;

@@ -29,8 +29,8 @@ std::string repair(std::string_view contents, JsonText& result) {
 
 constexpr int64_t kMaxDepth = 256;
 
-/// Rejects deep nesting: the parser would take quadratic time and a deep stack.
-void check_depth(std::string_view contents, const std::string& path) {
+/// The byte at which the text is nested too deep, or -1.
+int64_t find_deep_nesting(std::string_view contents) {
   int64_t depth = 0;
   bool quoted = false;
   for (size_t i = 0; i < contents.size(); ++i) {
@@ -43,14 +43,16 @@ void check_depth(std::string_view contents, const std::string& path) {
     quoted = c == '"';
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
-    if (depth > kMaxDepth) {
-      fail("{}: not JSON that can be read: more than {} levels deep at byte {}", path, kMaxDepth,
-           i);
-    }
+    if (depth > kMaxDepth) return static_cast<int64_t>(i);
   }
+  return -1;
 }
 
 }  // namespace
+
+bool is_shallow_json(std::string_view contents) {
+  return find_deep_nesting(contents) < 0;
+}
 
 JsonText parse_json_text(std::string_view contents, const std::string& path) {
   JsonText result;
@@ -60,7 +62,10 @@ JsonText parse_json_text(std::string_view contents, const std::string& path) {
     repaired = repair(contents, result);
     contents = repaired;
   }
-  check_depth(contents, path);
+  if (const int64_t deep = find_deep_nesting(contents); deep >= 0) {
+    fail("{}: not JSON that can be read: more than {} levels deep at byte {}", path, kMaxDepth,
+         deep);
+  }
   try {
     result.root = nlohmann::json::parse(contents);
   } catch (const nlohmann::json::parse_error& error) {

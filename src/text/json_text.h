@@ -18,4 +18,8 @@ struct JsonText {  // NOLINT(bugprone-exception-escape): moving a json does not 
 /// the text is not JSON.
 JsonText parse_json_text(std::string_view contents, const std::string& path);
 
+/// False for JSON that is nested deeper than parse_json_text() takes: a parser would need quadratic
+/// time and a deep stack.
+bool is_shallow_json(std::string_view contents);
+
 }  // namespace bertha::text

@@ -7,19 +7,21 @@
 #include <optional>
 #include <utility>
 
+#include "text/json_text.h"
 #include "text/model_input.h"
 #include "text/tokenizer_settings.h"
 
 namespace bertha::text {
 namespace {
 
-std::optional<std::string> text_of_json(std::string_view line) {
-  if (!line.starts_with('{')) return std::nullopt;
-  const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
-  if (!object.is_object()) return std::nullopt;
-  const auto found = object.find("text");
-  if (found == object.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
+using Json = nlohmann::ordered_json;
+
+/// The object of a line with a "text"; null for any other line.
+Json object_with_text(std::string_view line) {
+  if (!line.starts_with('{') || !is_shallow_json(line)) return nullptr;
+  Json object = Json::parse(line, nullptr, false);
+  const bool has_text = object.is_object() && object.contains("text") && object["text"].is_string();
+  return has_text ? object : Json();
 }
 
 void append_number(int64_t number, std::string& out) {
@@ -51,15 +53,25 @@ void append_list(size_t count, std::string_view separator, std::string& out, con
   }
 }
 
+/// The fields of an object, without those that follow, and without its closing brace.
+std::string open_object(Json fields) {
+  for (const char* key : {"ids", "tokens", "offsets"}) fields.erase(key);
+  if (fields.empty()) return "{";
+  std::string text = fields.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.back() = ',';
+  return text + " ";
+}
+
 }  // namespace
 
 void LineTokenizer::run(std::string_view line, std::string& out) {
   ids_.clear();
   offsets_.clear();
-  const std::optional<std::string> inner = text_of_json(line);
-  encode(inner ? std::string_view(*inner) : line);
+  Json object = object_with_text(line);
+  encode(object.is_null() ? line : object["text"].get_ref<const std::string&>());
   if (settings_.jsonl) {
-    write_json(out);
+    if (object.is_null() && settings_.fields) object["text"] = line;
+    write_json(settings_.fields ? object : Json::object(), out);
   } else {
     write_plain(out);
   }
@@ -86,8 +98,8 @@ void LineTokenizer::write_plain(std::string& out) const {
   append_list(ids_.size(), " ", out, [&](size_t i) { out += piece(i); });
 }
 
-void LineTokenizer::write_json(std::string& out) const {
-  out += R"({"ids": [)";
+void LineTokenizer::write_json(const nlohmann::ordered_json& fields, std::string& out) const {
+  out += open_object(fields) + R"("ids": [)";
   append_list(ids_.size(), ", ", out, [&](size_t i) { append_number(ids_[i], out); });
   out += R"(], "tokens": [)";
   append_list(ids_.size(), ", ", out, [&](size_t i) { append_json_string(piece(i), out); });

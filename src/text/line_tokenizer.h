@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ namespace bertha::text {
 class LineTokenizer {
  public:
   struct Settings {
-    bool jsonl = false;  ///< lines of {"ids", "tokens", "offsets"}; else ids, a tab and pieces
+    bool jsonl = false;   ///< lines of {"ids", "tokens", "offsets"}; else ids, a tab and pieces
+    bool fields = false;  ///< of jsonl: behind the fields of the line, or its text
     /// The input of a model: with special tokens, and cut as the tokenizer's files say.
     bool model_input = false;
   };
@@ -33,7 +35,7 @@ class LineTokenizer {
   std::string_view piece(size_t i) const { return tokenizer_.vocabulary().piece(ids_[i]); }
   void encode(std::string_view text);
   void write_plain(std::string& out) const;
-  void write_json(std::string& out) const;
+  void write_json(const nlohmann::ordered_json& fields, std::string& out) const;
 
   const Tokenizer& tokenizer_;
   Settings settings_;

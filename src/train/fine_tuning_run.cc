@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "runlog/quantity_format.h"
+#include "train/model_overwrite.h"
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
@@ -73,7 +74,12 @@ FineTuningRun::FineTuningRun(const FineTuningJob& job, Device& device,
 StartPlan FineTuningRun::plan() const {
   StartPlan plan;
   plan.kind = StartKind::kInitial;
-  if (!has_state(job_.folder)) return plan;
+  if (!has_state(job_.folder)) {
+    if (job_.keep_state) {
+      check_model_overwrite(job_.folder, job_.input, job_.settings, job_.overwrite);
+    }
+    return plan;
+  }
   plan.kind = StartKind::kContinue;
   plan.path = state_in(job_.folder);
   plan.state = read_checkpoint_state(plan.path);
@@ -333,9 +339,11 @@ bool FineTuningRun::has_state(const std::string& folder) {
   return std::filesystem::exists(state_in(folder), ignored);
 }
 
-void FineTuningRun::discard_state() const {
+void FineTuningRun::finish_folder() const {
+  if (!world_.leads() || !job_.keep_state) return;
+  write_run_settings(job_.folder, job_.settings);
   std::error_code ignored;  // there may be none
-  if (world_.leads()) std::filesystem::remove(state_in(job_.folder), ignored);
+  std::filesystem::remove(state_in(job_.folder), ignored);
 }
 
 }  // namespace bertha::train

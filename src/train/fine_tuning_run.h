@@ -40,12 +40,14 @@ struct FineTuningJob {
   Settings settings;
 
   std::string folder;                    ///< of the output
+  std::string input;                     ///< the weights to start from
+  bool overwrite = false;                ///< a model of another command in the folder is replaced
   std::string rows_name = "rows";        ///< what the data count: "windows"
   std::string title = "Fine-tuning";     ///< of report.html
   const bert::Config* config = nullptr;  ///< of the model, for the lines at the start
   int64_t save_steps = 0;             ///< updates between saves of the state; 0: when stopped alone
   int64_t weight_check_interval = 0;  ///< updates between comparisons of ranks' weights; 0: never
-  bool keep_state = true;             ///< false: a stopped run saves nothing
+  bool keep_state = true;             ///< false: the run writes neither a model nor its state
   std::string tensorboard_dir;        ///< empty: no event files
   bool progress = true;
 
@@ -80,8 +82,9 @@ class FineTuningRun {
 
   /// Whether a stopped run left its state in a folder.
   static bool has_state(const std::string& folder);
-  /// Removes the saved state. The model is written, so that there is nothing to continue.
-  void discard_state() const;
+  /// Records which command made the model, which is written, and removes the saved state: there is
+  /// nothing to continue.
+  void finish_folder() const;
   /// Rank 0 says what was trained and written, and the next command, and writes report.html.
   /// `written` are the paths of the model.
   void report_end(std::vector<std::string> written, const std::string& next) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "bert/question_answering.h"
 #include "core/error.h"
@@ -143,7 +144,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   summarize_training(training, windows);
   if (end == RunEnd::kStopped) return false;
   if (!options_.skip_checkpoint) save();
-  training.discard_state();
+  training.finish_folder();
   report_end(training);
   return true;
 }
@@ -218,6 +219,8 @@ FineTuningJob SquadRun::job_of(const tasks::SquadFeatures& features) {
   job.settings = settings_of(features);
   job.folder = o.output_dir;
   job.title = "Fine-tuning on SQuAD";
+  job.input = o.init_checkpoint;
+  job.overwrite = o.overwrite;
   job.save_steps = o.save_steps;
   job.weight_check_interval = o.weight_check_interval;
   job.keep_state = !o.skip_checkpoint;
@@ -332,7 +335,14 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
   }
   const double seconds = runlog::seconds_between(start, runlog::wall_now());
   if (!world_.leads()) return;
-  io::write_file(options_.output_dir + "/predictions.json", tasks::predictions_json(answers));
+  const std::string path = options_.output_dir + "/predictions.json";
+  std::error_code ignored;
+  if (options_.train_file.empty() && !options_.overwrite &&
+      std::filesystem::exists(path, ignored)) {
+    // As the recipe does, whose users run the same command line again.
+    spdlog::warn("{}: an earlier command wrote it; it is replaced", path);
+  }
+  io::write_file(path, tasks::predictions_json(answers));
   io::write_file(options_.output_dir + "/nbest_predictions.json", tasks::nbest_json(answers));
   log_.summary({{"e2e_inference_time", seconds},
                 {"inference_sequences_per_second", static_cast<double>(windows) / seconds}});

@@ -28,6 +28,7 @@ struct SquadOptions {
   std::string output_dir;
   std::string train_file;    ///< empty: no training
   std::string predict_file;  ///< empty: no prediction
+  bool overwrite = false;    ///< a model of another command in output_dir is replaced
   std::string json_summary;  ///< empty: dllogger.json in output_dir
   bool do_eval = false;
   bool lower_case = false;

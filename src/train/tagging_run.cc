@@ -67,15 +67,14 @@ TaggingRun::TaggingRun(const TaggingOptions& options,
                            std::ssize(labels_), world_);
 }
 
-TaggingRun::Sentences TaggingRun::read(const std::string& path) const {
-  const io::TextFile text(path);
-  Sentences sentences = {.file = tasks::parse_tagged(text.text(), path, options_.columns),
+TaggingRun::Sentences TaggingRun::read(const io::TextFile& text) const {
+  Sentences sentences = {.file = tasks::parse_tagged(text.text(), text.path(), options_.columns),
                          .tokens = {}};
   report(sentences.file);
   for (const tasks::TaggedSentence& sentence : sentences.file.sentences) {
     sentences.tokens.push_back(tasks::tokens_of_words(sentence.words, tokenizer()));
   }
-  report_unknown_tokens(path, sentences.tokens, tokenizer());
+  report_unknown_tokens(text.path(), sentences.tokens, tokenizer());
   return sentences;
 }
 
@@ -89,15 +88,15 @@ void TaggingRun::name_numbers(const std::vector<std::string>& names,
 }
 
 std::vector<std::string> TaggingRun::labels_to_train() {
-  const std::vector<std::string> named = names_of(options_.label_names);
-  training_ = read(options_.train_file);
+  std::vector<std::string> named = names_of(options_.label_names);
+  training_ = read(io::TextFile(options_.train_file));
   tasks::TaggedFile& file = training_.file;
   file.require_labels();
   name_numbers(named, file);
   for (size_t i = 0; i < training_.tokens.size(); ++i) {
     cutter_.cut(training_.tokens[i], static_cast<int32_t>(i), windows_);
   }
-  const std::vector<std::string> found = file.label_names();
+  std::vector<std::string> found = file.label_names();
   for (const std::string& label : found) {
     if (named.empty() || std::ranges::count(named, label) > 0) continue;
     fail("{}: the label {} is not in --label-names", file.path, label);
@@ -120,7 +119,7 @@ std::vector<std::string> TaggingRun::labels_of_model() const {
     fail("{}: the model is a {}, expected a classifier of tokens", definition_->files().weights,
          name);
   }
-  const std::vector<std::string> named = names_of(options_.label_names);
+  std::vector<std::string> named = names_of(options_.label_names);
   const std::vector<std::string>& said = definition_->head().labels;
   if (named.empty()) return infer::read_labels(definition_->files(), definition_->head());
   if (!said.empty() && named.size() != said.size()) {
@@ -165,7 +164,7 @@ RunEnd TaggingRun::train(const std::atomic<bool>& stop) {
     save_classifier(options_.output_dir, bert::ModelClass::kTokenClassification,
                     {.labels = labels_}, *model_);
   }
-  training.discard_state();
+  training.finish_folder();
   training.report_end({options_.output_dir + "/model.safetensors"},
                       fmt::format("bertha tag --checkpoint={} --predict-file=… --output-dir=…",
                                   options_.output_dir));
@@ -224,7 +223,7 @@ void TaggingRun::report_unknown_labels(const tasks::TaggedFile& file) const {
 }
 
 TaggingResult TaggingRun::evaluate(const infer::RunControls& controls) {
-  Sentences sentences = read(options_.eval_file);
+  Sentences sentences = read(io::TextFile(options_.eval_file));
   sentences.file.require_labels();
   name_numbers(labels_, sentences.file);
   report_unknown_labels(sentences.file);
@@ -241,13 +240,14 @@ TaggingResult TaggingRun::evaluate(const infer::RunControls& controls) {
 
 void TaggingRun::predict() {
   const io::TextFile text(options_.predict_file);
-  const Sentences sentences = read(options_.predict_file);
+  const Sentences sentences = read(text);
+  const bool json = sentences.file.format == tasks::TagFormat::kJsonLines;
+  const std::string path =
+      path_of_predictions(options_, json ? "predictions.jsonl" : "predictions.conll");
   const std::vector<tasks::Labels> predicted = predict(sentences);
   if (!world_.leads()) return;
   io::make_folder(options_.output_dir);
-  const bool json = sentences.file.format == tasks::TagFormat::kJsonLines;
-  io::write_file(options_.output_dir + (json ? "/predictions.jsonl" : "/predictions.conll"),
-                 tasks::with_labels(text.text(), sentences.file, predicted));
+  io::write_file(path, tasks::with_labels(text.text(), sentences.file, predicted));
 }
 
 std::vector<TaggedText> TaggingRun::tag(const std::vector<std::string>& texts) {

@@ -70,7 +70,7 @@ class TaggingRun {
     std::vector<tasks::WordTokens> tokens;
   };
 
-  Sentences read(const std::string& path) const;
+  Sentences read(const io::TextFile& text) const;
   /// Gives numbers of JSON their names.
   void name_numbers(const std::vector<std::string>& names, tasks::TaggedFile& file) const;
   std::vector<std::string> labels_to_train();

@@ -72,6 +72,8 @@ FineTuningJob job_of(const TextTaskOptions& options, int64_t rows, const std::st
                   {"precision", infer::name_of(o.arithmetic)},
                   {"config_file", bert::recipe_config_json(definition.config())}};
   job.folder = o.output_dir;
+  job.input = definition.files().weights;
+  job.overwrite = o.overwrite;
   job.rows_name = what;
   job.config = &definition.config();
   job.save_steps = o.save_steps;
@@ -80,6 +82,19 @@ FineTuningJob job_of(const TextTaskOptions& options, int64_t rows, const std::st
   job.progress = o.progress;
   job.eval_steps = o.eval_steps;
   return job;
+}
+
+std::string path_of_predictions(const TextTaskOptions& options, const std::string& name) {
+  std::string path = options.output_dir + "/" + name;
+  std::error_code ignored;
+  if (std::filesystem::equivalent(path, options.predict_file, ignored)) {
+    fail("{}: --predict-file would be replaced; give another --output-dir", path);
+  }
+  const bool own = options.overwrite || !options.train_file.empty();
+  if (!own && std::filesystem::exists(path, ignored)) {
+    fail("{}: it exists; give another --output-dir, or --overwrite to replace it", path);
+  }
+  return path;
 }
 
 void save_classifier(const std::string& folder, bert::ModelClass model,

@@ -29,6 +29,7 @@ struct TextTaskOptions {
   infer::Arithmetic arithmetic{};
   int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
   int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
+  bool overwrite = false;       ///< files of other commands in output_dir are replaced
   std::string tensorboard_dir;  ///< empty: no event files
   bool progress = true;
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
@@ -44,6 +45,10 @@ void check_options(const TextTaskOptions& options, const bert::Config& config);
 std::unique_ptr<infer::Model> open_text_model(
     const TextTaskOptions& options, std::shared_ptr<const infer::ModelDefinition> definition,
     Device& device, infer::Purpose purpose, int64_t outputs, comm::Communicator& world);
+
+/// Where predictions go, below the output folder. Throws Error for a file that an earlier command
+/// wrote, unless this one trains or may overwrite it, and for the file that is being read.
+std::string path_of_predictions(const TextTaskOptions& options, const std::string& name);
 
 /// The job for `rows` rows of the training file, which are `what`: "texts". The caller sets
 /// `append`, `labels_of` and `evaluate`.

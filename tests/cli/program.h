@@ -36,6 +36,7 @@ struct Outcome {
 
 struct Limits {
   int64_t file_bytes = 0;  ///< of the largest file the program may write; 0: no limit
+  std::string input{};     ///< a file that is the standard input; empty: that of the test
 };
 
 /// The program ended with one error line that names all of `parts`.
@@ -62,6 +63,9 @@ inline pid_t start_program(const std::vector<std::string>& arguments,
   words.push_back(nullptr);
   if (std::freopen(standard_output.c_str(), "w", stdout) == nullptr ||
       std::freopen(standard_error.c_str(), "w", stderr) == nullptr) {
+    ::_exit(126);
+  }
+  if (!limits.input.empty() && std::freopen(limits.input.c_str(), "r", stdin) == nullptr) {
     ::_exit(126);
   }
   ::setenv("OMP_NUM_THREADS", "1", 1);

@@ -1,9 +1,7 @@
-// bertha squad (with score and features), ask and classify through their entry points, on a model
+// bertha squad (with score and features) and ask through their entry points, on a model
 // of one small layer, and what they say of files that are not as they should be.
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,9 +14,8 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
-#include "cli/commands.h"
+#include "cli/command_test.h"
 #include "cli/squad_tools.h"
-#include "core/error.h"
 #include "io/atomic_file.h"
 #include "support/files.h"
 #include "support/paths.h"
@@ -29,11 +26,9 @@ namespace {
 
 const std::string kFixtures = test::tests_path("tasks/fixtures/squad/");
 
-class SquadCommands : public testing::Test {
+class SquadCommands : public test::CommandTest {
  protected:
-  SquadCommands() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_)));
+  SquadCommands() {
     const text::Vocabulary vocabulary = text::Vocabulary::load(kFixtures + "vocab.txt");
     bert::Config config = {.vocab_size = vocabulary.size(),
                            .hidden_size = 32,
@@ -51,43 +46,6 @@ class SquadCommands : public testing::Test {
                                .tokenizer = {}},
                               config, encoder);
   }
-  ~SquadCommands() override { spdlog::set_default_logger(before_); }
-
-  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
-  std::string text_of(const std::string& name) const {
-    return std::string(io::MappedFile(path(name)).text());
-  }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
-  }
-
-  /// What a command prints; it must end with status 0.
-  std::string output_of(int (*command)(Arguments), const std::vector<std::string>& arguments) {
-    testing::internal::CaptureStdout();
-    int status = -1;
-    try {
-      status = command(arguments);
-    } catch (const Error& error) {
-      ADD_FAILURE() << error.what();
-    }
-    EXPECT_EQ(status, 0);
-    return testing::internal::GetCapturedStdout();
-  }
-  /// The Error's line of a command that must fail.
-  std::string error_of(int (*command)(Arguments), const std::vector<std::string>& arguments) {
-    testing::internal::CaptureStdout();
-    std::string what;
-    try {
-      command(arguments);
-      ADD_FAILURE() << "no error";
-    } catch (const Error& error) {
-      what = error.what();
-    }
-    testing::internal::GetCapturedStdout();
-    return what;
-  }
-  bool logged(const std::string& text) const { return log_.str().find(text) != std::string::npos; }
 
   /// Options of bertha squad but for what to do.
   std::vector<std::string> squad(const std::vector<std::string>& more) const {
@@ -118,19 +76,7 @@ class SquadCommands : public testing::Test {
             "--max_query_length",
             "16"};
   }
-
- private:
-  test::TemporaryFolder folder_;
-  std::ostringstream log_;
-  std::shared_ptr<spdlog::logger> before_;
 };
-
-std::string last_line(const std::string& text) {
-  const size_t end = text.find_last_not_of('\n');
-  const size_t begin = text.rfind('\n', end);
-  return text.substr(begin == std::string::npos ? 0 : begin + 1,
-                     end - (begin == std::string::npos ? size_t{0} : begin + 1) + 1);
-}
 
 /// A file of one paragraph.
 std::string one_paragraph(const std::string& context,
@@ -162,7 +108,7 @@ TEST_F(SquadCommands, TrainsPredictsScoresAndAnswers) {
   EXPECT_FALSE(std::filesystem::is_empty(path("out/tensorboard")));
 
   const std::string scored = output_of(run_squad, {"score", gold, path("out/predictions.json")});
-  const auto scores = nlohmann::json::parse(last_line(scored));
+  const nlohmann::json scores = test::last_line(scored);
   EXPECT_TRUE(scores.contains("exact_match"));
   EXPECT_NE(printed.find("F1"), std::string::npos);
   EXPECT_NE(text_of("out/log.json").find("\"F1\": " + scores["f1"].dump().substr(0, 6)),
@@ -336,142 +282,6 @@ TEST_F(SquadCommands, EncoderOfASentenceTransformersFolderIsFoundInItsPlace) {
   output_of(run_squad, arguments);
   EXPECT_TRUE(std::filesystem::exists(path("out/predictions.json")));
   EXPECT_TRUE(logged("0_Transformer")) << "its weights are loaded";
-}
-
-TEST_F(SquadCommands, ClassifyTrainsEvaluatesAndPredicts) {
-  std::string rows = "sentence\tlabel\n";
-  for (int i = 0; i < 12; ++i) rows += i % 2 == 0 ? "the red house\tyes\n" : "the hill\tno\n";
-  const std::string train = write("train.tsv", rows);
-  const std::vector<std::string> arguments = {"--init_checkpoint",     path("start"),
-                                              "--train_file",          train,
-                                              "--eval_file",           train,
-                                              "--predict_file",        train,
-                                              "--output_dir",          path("classes"),
-                                              "--max_seq_length",      "16",
-                                              "--train_batch_size",    "4",
-                                              "--num_train_epochs",    "10",
-                                              "--learning_rate",       "5e-3",
-                                              "--eval_steps",          "10",
-                                              "--disable-progress-bar"};
-  const auto scores = nlohmann::json::parse(last_line(output_of(run_classify, arguments)));
-  EXPECT_EQ(scores["rows"], 12);
-  EXPECT_EQ(scores["accuracy"], 1.0);
-  EXPECT_TRUE(logged("update 30: ")) << "evaluations while training";
-  const std::string predictions = text_of("classes/predictions.tsv");
-  EXPECT_EQ(std::count(predictions.begin(), predictions.end(), '\n'), 13);
-  EXPECT_EQ(text_of("classes/labels.txt"), "no\nyes\n");
-  EXPECT_NE(text_of("classes/losses.tsv").find("\n30\taccuracy\t1"), std::string::npos);
-  EXPECT_FALSE(std::filesystem::exists(path("classes/fine_tuning.pt")));
-}
-
-TEST_F(SquadCommands, ClassifyingWithAFreshHeadIsWarnedAbout) {
-  write("start/labels.txt", "no\nyes\n");
-  const std::string texts = write("texts.tsv", "sentence\nthe red house\nthe hill\n");
-  output_of(run_classify, {"--init_checkpoint", path("start"), "--predict_file", texts,
-                           "--output_dir", path("classes"), "--max_seq_length", "16"});
-  EXPECT_TRUE(logged("has no classification head: the classes are random"));
-}
-
-TEST_F(SquadCommands, ClassifyNamesFaultyFiles) {
-  const auto with = [&](const std::string& file) {
-    return std::vector<std::string>{"--init_checkpoint", path("start"),   "--train_file",     file,
-                                    "--output_dir",      path("classes"), "--max_seq_length", "16"};
-  };
-  EXPECT_NE(error_of(run_classify, with(write("a.tsv", "sentence\tlabel\n"))).find("a.tsv"),
-            std::string::npos);
-  EXPECT_NE(error_of(run_classify, with(write("b.tsv", "sentence\tlabel\nx\tone\ny\tone\n")))
-                .find("1 different labels"),
-            std::string::npos);
-  EXPECT_NE(error_of(run_classify, with(path("none.tsv"))).find("none.tsv"), std::string::npos);
-  output_of(run_classify, with(write("c.tsv", "sentence\tlabel\nx\tone\nshort\ny\ttwo\n")));
-  EXPECT_TRUE(
-      logged("row with fewer than the 2 fields of the header, left out: 1, the first at "
-             "line 3"));
-}
-
-TEST_F(SquadCommands, RegressionIsTrainedEvaluatedAndPredicted) {
-  std::string rows = "index,sentence1,sentence2,score\n";
-  for (int i = 0; i < 12; ++i) {
-    rows += i % 2 == 0 ? "0,the red house,\"the house, red\",4.500\n" : "1,the hill,a bird,0.5\n";
-  }
-  const std::string train = write("train.csv", rows);
-  const auto scores = nlohmann::json::parse(last_line(output_of(
-      run_classify,
-      {"--init_checkpoint", path("start"), "--train_file", train, "--eval_file", train,
-       "--output_dir", path("sts"), "--max_seq_length", "16", "--train_batch_size", "4",
-       "--num_train_epochs", "30", "--learning_rate", "5e-3", "--disable-progress-bar"})));
-  EXPECT_EQ(scores["rows"], 12);
-  EXPECT_GT(scores["pearson"], 0.99);
-  EXPECT_GT(scores["spearman"], 0.99);
-  EXPECT_LT(scores["mse"], 0.5);
-  EXPECT_FALSE(scores.contains("accuracy"));
-  EXPECT_TRUE(logged("the labels are numbers with fractions: regression"));
-  EXPECT_FALSE(std::filesystem::exists(path("sts/labels.txt")));
-  // The folder alone says that the model does regression.
-  const std::string texts =
-      write("texts.jsonl",
-            "{\"sentence1\": \"the red house\", \"sentence2\": \"the house, "
-            "red\"}\n[]\n{\"sentence1\": \"the hill\", \"sentence2\": \"a bird\"}\n");
-  output_of(run_classify, {"--init_checkpoint", path("sts"), "--predict_file", texts,
-                           "--output_dir", path("sts"), "--max_seq_length", "16"});
-  std::istringstream predictions(text_of("sts/predictions.tsv"));
-  std::string header;
-  int64_t first = -1;
-  int64_t second = -1;
-  double high = 0;
-  double low = 0;
-  std::getline(predictions, header);
-  predictions >> first >> high >> second >> low;
-  EXPECT_EQ(header, "index\tprediction\tprobability");
-  EXPECT_EQ(first, 0);
-  EXPECT_EQ(second, 2);
-  EXPECT_NEAR(high, 4.5, 1);
-  EXPECT_NEAR(low, 0.5, 1);
-}
-
-TEST_F(SquadCommands, PredictionsCarryTheRowsOfTheirFile) {
-  write("start/labels.txt", "no\nyes\n");
-  const std::string texts =
-      write("texts.tsv", "index\tsentence\n0\tthe red house\n1\n2\tthe hill\n");
-  output_of(run_classify,
-            {"--init_checkpoint", path("start"), "--predict_file", texts, "--output_dir",
-             path("classes"), "--max_seq_length", "16", "--all_probabilities"});
-  std::istringstream lines(text_of("classes/predictions.tsv"));
-  std::string header;
-  std::getline(lines, header);
-  EXPECT_EQ(header, "index\tprediction\tprobability\tno\tyes");
-  for (const int64_t expected : {0, 2}) {
-    int64_t index = -1;
-    std::string label;
-    double best = 0;
-    double no = 0;
-    double yes = 0;
-    lines >> index >> label >> best >> no >> yes;
-    EXPECT_EQ(index, expected);
-    EXPECT_EQ(best, std::max(no, yes));
-    EXPECT_EQ(label, no > yes ? "no" : "yes");
-    EXPECT_NEAR(no + yes, 1, 2e-6);
-  }
-}
-
-TEST_F(SquadCommands, ProblemTypeOverrulesTheLabels) {
-  const std::string numbers = write("n.tsv", "sentence\tlabel\na\t1.5\nb\t0.5\n");
-  const std::string words = write("w.tsv", "sentence\tlabel\na\tyes\nb\tno\n");
-  const auto with = [&](const std::string& file, const std::string& type) {
-    return std::vector<std::string>{"--init_checkpoint",  path("start"),
-                                    "--train_file",       file,
-                                    "--output_dir",       path("classes"),
-                                    "--max_seq_length",   "16",
-                                    "--problem_type",     type,
-                                    "--num_train_epochs", "1"};
-  };
-  output_of(run_classify, with(numbers, "single_label_classification"));
-  EXPECT_EQ(text_of("classes/labels.txt"), "0.5\n1.5\n");
-  EXPECT_NE(error_of(run_classify, with(words, "regression"))
-                .find("line 2: regression needs numbers, found the label \"yes\""),
-            std::string::npos);
-  EXPECT_NE(error_of(run_classify, with(words, "ranking")).find("--problem-type ranking"),
-            std::string::npos);
 }
 
 }  // namespace

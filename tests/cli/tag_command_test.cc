@@ -1,8 +1,6 @@
 // bertha tag through its entry point, on models of one small layer.
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <filesystem>
 #include <memory>
@@ -11,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
-#include "core/error.h"
+#include "cli/command_test.h"
 #include "infer/tiny_models.h"
 #include "support/files.h"
 #include "support/paths.h"
@@ -39,42 +36,18 @@ std::string training_file() {
   return text;
 }
 
-class TagCommand : public testing::Test {
+class TagCommand : public test::CommandTest {
  protected:
-  TagCommand() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_)));
+  TagCommand() {
     test::write_tiny_model(path("start"), {}, bert::ModelClass::kEncoder);
     test::write_all(path("train.conll"), training_file());
   }
-  ~TagCommand() override { spdlog::set_default_logger(before_); }
 
-  std::string path(const std::string& name) const { return folder_.file(name); }
-  std::string write(const std::string& name, const std::string& text) const {
-    test::write_all(path(name), text);
-    return path(name);
-  }
-  bool logged(const std::string& text) const { return log_.str().find(text) != std::string::npos; }
-
-  /// What the command prints; it must end with status 0.
   std::string output_of(const std::vector<std::string>& arguments) {
-    testing::internal::CaptureStdout();
-    int status = -1;
-    try {
-      status = run_tag(arguments);
-    } catch (const Error& error) {
-      ADD_FAILURE() << error.what();
-    }
-    EXPECT_EQ(status, 0);
-    return testing::internal::GetCapturedStdout();
+    return CommandTest::output_of(run_tag, arguments);
   }
   std::string error_of(const std::vector<std::string>& arguments) {
-    try {
-      run_tag(arguments);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return CommandTest::error_of(run_tag, arguments);
   }
 
   std::vector<std::string> training(const std::string& file) const {
@@ -87,16 +60,7 @@ class TagCommand : public testing::Test {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
-
-  test::TemporaryFolder folder_;
-  std::ostringstream log_;
-  std::shared_ptr<spdlog::logger> before_;
 };
-
-json last_line(const std::string& text) {
-  const size_t begin = text.rfind('\n', text.size() - 2);
-  return json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
-}
 
 TEST_F(TagCommand, TrainsUntilAllSpansAreRightAndPredictsThem) {
   std::vector<std::string> arguments = training(path("train.conll"));
@@ -105,7 +69,7 @@ TEST_F(TagCommand, TrainsUntilAllSpansAreRightAndPredictsThem) {
     arguments.emplace_back(std::string(word).empty() ? path("train.conll") : word);
   }
   const std::string output = output_of(arguments);
-  const json scores = last_line(output);
+  const json scores = test::last_line(output);
   EXPECT_EQ(scores["f1"], 1.0) << output;
   EXPECT_EQ(scores["accuracy"], 1.0);
   EXPECT_EQ(scores["sentences"], 50);
@@ -165,7 +129,7 @@ TEST_F(TagCommand, JsonLinesGetAKeyMoreAndNumbersGetNames) {
       write("dev.jsonl", "{\"tokens\": [\"The\", \"king\"], \"ner_tags\": [0, 3]}\n");
   const std::vector<std::string> arguments =
       tagger({"--eval_file", file, "--predict_file", file, "--output_dir", path("out")});
-  EXPECT_EQ(last_line(output_of(arguments))["words"], 2);
+  EXPECT_EQ(test::last_line(output_of(arguments))["words"], 2);
   const json line = json::parse(test::read_all(path("out/predictions.jsonl")));
   EXPECT_EQ(line["predicted_tags"].size(), 2U);
   EXPECT_EQ(line["ner_tags"][1], 3);
@@ -185,14 +149,17 @@ TEST_F(TagCommand, LabelsOfTheModelKeepTheirOrder) {
                     "--learning_rate", "1e-4", "--disable-progress-bar"}));
   EXPECT_EQ(test::read_all(path("out/labels.txt")), "O\nB-PER\nI-PER\nB-LOC\nI-LOC\n");
   const std::string other = write("other.conll", "a O\nb B-A\nc B-B\nd B-C\ne B-D\n");
-  output_of(tagger({"--train_file", other, "--output_dir", path("out"), "--num_train_epochs", "1",
-                    "--disable-progress-bar"}));
+  std::vector<std::string> again = tagger({"--train_file", other, "--output_dir", path("out"),
+                                           "--num_train_epochs", "1", "--disable-progress-bar"});
+  EXPECT_NE(error_of(again).find("it holds a model that another command made"), std::string::npos);
+  again.emplace_back("--overwrite");
+  output_of(again);
   EXPECT_TRUE(logged("it has other labels than"));
 }
 
 TEST_F(TagCommand, LabelsThatTheModelLacksCountAsWrong) {
   const std::string file = write("dev.conll", "king B-DATE\nrules B-DATE\n");
-  const json scores = last_line(output_of(tagger({"--eval_file", file})));
+  const json scores = test::last_line(output_of(tagger({"--eval_file", file})));
   EXPECT_EQ(scores["accuracy"], 0.0);
   EXPECT_TRUE(logged("the model does not have the label B-DATE"));
 }

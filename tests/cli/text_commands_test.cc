@@ -92,12 +92,14 @@ TEST_F(TextCommands, TokenizeFollowsItsOptions) {
 }
 
 TEST_F(TextCommands, VocabWritesAFileThatTokenizeReads) {
-  const std::vector<std::string> arguments = {kFixtures + "corpus.txt", "--vocab_size", "150",
-                                              "--output_file", path("vocab.txt")};
+  std::vector<std::string> arguments = {kFixtures + "corpus.txt", "--vocab_size", "150",
+                                        "--output_file", path("vocab.txt")};
   ASSERT_EQ(run_vocab(arguments), 0);
   const std::string first = read(path("vocab.txt"));
   EXPECT_EQ(first.substr(0, 32), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n!");
   EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), 150);
+  EXPECT_THROW(run_vocab(arguments), Error) << "the file exists";
+  arguments.emplace_back("--overwrite");
   ASSERT_EQ(run_vocab(arguments), 0);
   EXPECT_EQ(read(path("vocab.txt")), first) << "the same text gives the same vocabulary";
 }
@@ -119,8 +121,8 @@ TEST_F(TextCommands, VocabNamesBytesThatAreNotUtf8) {
 TEST_F(TextCommands, VocabKeepsTheOldFileWhenItFails) {
   std::ofstream(path("vocab.txt")) << "old";
   std::ofstream(path("empty.txt")) << "\n";
-  const std::vector<std::string> arguments = {path("empty.txt"), "--output_file",
-                                              path("vocab.txt")};
+  const std::vector<std::string> arguments = {path("empty.txt"), "--output_file", path("vocab.txt"),
+                                              "--overwrite"};
   EXPECT_THROW(run_vocab(arguments), Error);
   EXPECT_EQ(read(path("vocab.txt")), "old");
   const std::vector<std::string> missing = {path("missing.txt")};

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "ops/attention.h"
+#include "ops/binary_cross_entropy.h"
 #include "ops/convert.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
@@ -239,6 +240,24 @@ TEST_P(CudaOps, SequenceCrossEntropy) {
                                        .labels = at(labels).reshape(labels_table.shape()),
                                        .scale = trains ? at(scale) : Tensor(),
                                        .result = out(at(result))});
+    });
+    pair_->expect_same(result, 1e-6, "result");
+    pair_->expect_same(logits, 1e-6, "logits");
+  }
+}
+
+TEST_P(CudaOps, BinaryCrossEntropy) {
+  if (dtype() != DType::kF32) GTEST_SKIP() << "logits are f32";
+  const Tensor logits = random({220, 3}, 1, 8);
+  const Tensor targets = random({220, 3}, 2);
+  const Tensor scale = random({1}, 3);
+  const Tensor result = random({2}, 4);
+  for (const bool trains : {false, true}) {
+    pair_->run({logits, targets, scale, result}, [&](Context& context, const auto& at) {
+      binary_cross_entropy(context, {.logits = inout(at(logits)),
+                                     .targets = at(targets),
+                                     .scale = trains ? at(scale) : Tensor(),
+                                     .result = out(at(result))});
     });
     pair_->expect_same(result, 1e-6, "result");
     pair_->expect_same(logits, 1e-6, "logits");

@@ -53,6 +53,7 @@ class IdleKernels final : public ops::Kernels {
   void run(const ops::AttentionBackward&, const ops::Scratch&) override {}
   void run(const ops::CrossEntropy&, const ops::Scratch&) override {}
   void run(const ops::SequenceCrossEntropy&, const ops::Scratch&) override {}
+  void run(const ops::BinaryCrossEntropy&) override {}
   void run(const ops::SquaredError&) override {}
   void run(const ops::GatherRows&) override {}
   void run(const ops::GatherRowsBackward&) override {}

@@ -168,7 +168,32 @@ TEST_F(ModelTest, LabelsAreTheLinesOfTheFileBesideTheWeights) {
   test::write_all(path("m/labels.txt"), "no\nyes\n");
   EXPECT_EQ(read_labels({.weights = path("m")}, {}), (std::vector<std::string>{"no", "yes"}));
   EXPECT_EQ(read_labels({.weights = path("m/model.safetensors")}, {}).size(), 2U);
-  EXPECT_THROW(read_labels({.weights = path("none")}, {}), Error);
+}
+
+TEST_F(ModelTest, LabelsOfOtherSystemsAreReadAndEmptyOnesNamed) {
+  const auto error_of_labels = [&](const std::string& text) -> std::string {
+    test::write_all(path("m/labels.txt"), text);
+    try {
+      read_labels({.weights = path("m")}, {});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  test::write_all(path("m/labels.txt"), "\xEF\xBB\xBFno\r\nyes\r\n");
+  EXPECT_EQ(read_labels({.weights = path("m")}, {}), (std::vector<std::string>{"no", "yes"}));
+  EXPECT_TRUE(contains(error_of_labels("no\n\nyes\n"), "labels.txt: line 2: no label"));
+  EXPECT_TRUE(contains(error_of_labels(""), "labels.txt: it names no label"));
+  EXPECT_TRUE(contains(error_of_labels("no\nna\xEFve\n"), "byte 5 is not UTF-8"));
+}
+
+// transformers leaves two classes without names out of config.json.
+TEST_F(ModelTest, LabelsThatNoFileNamesAreTheTwoOfTransformers) {
+  const std::vector<std::string> usual = {"LABEL_0", "LABEL_1"};
+  EXPECT_EQ(read_labels({.weights = path("m")}, {}), usual);
+  EXPECT_EQ(read_labels({.weights = path("m")}, {.architecture = "BertForSequenceClassification"}),
+            usual);
+  EXPECT_THROW(read_labels({.weights = path("m")}, {.architecture = "BertForMaskedLM"}), Error);
 }
 
 TEST_F(ModelTest, MissingHeadIsAnErrorByDefault) {

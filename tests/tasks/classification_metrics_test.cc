@@ -80,5 +80,34 @@ TEST(ClassificationMetrics, ScoresAreThoseOfScikitLearnAndScipy) {
   }
 }
 
+/// The digits of all rows: "01", "11" become {0, 1, 1, 1}.
+std::vector<uint8_t> marks_of(const nlohmann::json& rows) {
+  std::vector<uint8_t> marks;
+  for (const auto& row : rows) {
+    for (const char digit : row.get<std::string>()) marks.push_back(digit == '1' ? 1 : 0);
+  }
+  return marks;
+}
+
+// fixtures/make_label_sets.py
+TEST(ClassificationMetrics, ScoresOfSeveralLabelsAreThoseOfScikitLearn) {
+  std::ifstream file(test::tests_path("tasks/fixtures/label_sets.json"));
+  const auto cases = nlohmann::json::parse(file);
+  ASSERT_EQ(cases.size(), 24U);
+  for (const auto& expected : cases) {
+    SCOPED_TRACE(expected.dump());
+    const LabelSetScores scores = score_label_sets(marks_of(expected["predicted"]),
+                                                   marks_of(expected["truth"]), expected["labels"]);
+    EXPECT_NEAR(scores.subset_accuracy, expected["subset_accuracy"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.all.f1(), expected["micro_f1"].get<double>(), 1e-12);
+    EXPECT_NEAR(macro_f1(scores.labels), expected["macro_f1"].get<double>(), 1e-12);
+    for (size_t c = 0; c < scores.labels.size(); ++c) {
+      EXPECT_NEAR(scores.labels[c].precision(), expected["precision"][c].get<double>(), 1e-12);
+      EXPECT_NEAR(scores.labels[c].recall(), expected["recall"][c].get<double>(), 1e-12);
+      EXPECT_EQ(scores.labels[c].truth, expected["support"][c].get<int64_t>());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bertha::tasks

@@ -173,6 +173,62 @@ TEST(LabelledTexts, LabelsAreTrimmedAndRowsWithoutOneLeftOut) {
   EXPECT_THROW(none.keep_labelled(), Error);
 }
 
+TEST(LabelledTexts, ColumnsAreFoundInAnyCaseWhereOneIsMeant) {
+  const LabelledTexts upper =
+      parse_labelled_texts("Sentence,LABEL\na,1\n", "f.csv", {.text = "sentence"});
+  EXPECT_EQ(upper.rows[0].text, "a");
+  EXPECT_EQ(upper.rows[0].label, "1");
+  const LabelledTexts exact = parse_labelled_texts("Text,text,Label,label\na,b,1,2\n", "f.csv", {});
+  EXPECT_EQ(exact.rows[0].text, "b");
+  EXPECT_EQ(exact.rows[0].label, "2");
+  EXPECT_THROW(parse_labelled_texts("Text,TEXT\na,b\n", "f.csv", {}), Error);
+}
+
+TEST(LabelledTexts, ErrorOfAWideTableStaysALine) {
+  std::string header;
+  for (int i = 0; i < 3000; ++i) header += "c" + std::to_string(i) + "\t";
+  try {
+    parse_labelled_texts(header + "c\n", "f.tsv", {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("c19, … (3001 columns)"), std::string::npos);
+    EXPECT_LT(std::string(error.what()).size(), 300U);
+  }
+}
+
+TEST(LabelledTexts, NamesOfMissingValuesAreNoLabels) {
+  LabelledTexts file = parse_labelled_texts(
+      "text,label\na,nan\nb,NaN\nc,None\nd,<NA>\ne,NULL\nf,null\ng,none\nh,NA\n", "f.csv", {});
+  file.keep_labelled();
+  ASSERT_EQ(file.rows.size(), 2U) << "a class may have these names";
+  EXPECT_EQ(file.rows[0].label, "none");
+  EXPECT_EQ(file.rows[1].label, "NA");
+  EXPECT_EQ(file.problems.total(), 6);
+  EXPECT_EQ(file.problems.lines()[2],
+            "row labelled \"None\", a missing value, left out: 1, the first at line 4");
+}
+
+TEST(LabelledTexts, SeveralLabelsComeFromListsFieldsAndColumns) {
+  using Labels = std::vector<std::string>;
+  const LabelledTexts fields =
+      parse_labelled_texts("text\tlabel\na\t x; y;;\nb\t\nc\tx\n", "f.tsv", {.separator = ";"});
+  EXPECT_EQ(fields.rows[0].labels, (Labels{"x", "y"}));
+  EXPECT_EQ(fields.rows[1].labels, Labels());
+  EXPECT_EQ(fields.rows[2].labels, Labels{"x"});
+  const LabelledTexts lists = parse_labelled_texts(
+      R"([{"text": "a", "label": [1, " y"]}, {"text": "b", "label": [null]}])", "f.json", {});
+  EXPECT_EQ(lists.rows[0].labels, (Labels{"1", "y"}));
+  EXPECT_EQ(lists.rows[1].labels, std::nullopt);
+  EXPECT_TRUE(suggests_several_labels(lists.rows));
+  const LabelledTexts columns =
+      parse_labelled_texts("text,x,y\na,1,0\nb,True,1.0\nc,-1,0\n", "f.csv", {.label = "x, Y"});
+  EXPECT_EQ(columns.label_columns, (Labels{"x", "y"}));
+  EXPECT_EQ(columns.rows[1].labels, (Labels{"x", "y"}));
+  EXPECT_EQ(columns.rows[2].labels, std::nullopt);
+  EXPECT_EQ(LabelSet::of_several(columns).names(), columns.label_columns);
+  EXPECT_THROW(parse_labelled_texts("text,x\na,1\n", "f.csv", {.label = "x,z"}), Error);
+}
+
 TEST(LabelledTexts, BytesThatAreNotUtf8AreNamed) {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("latin1.tsv");
@@ -191,17 +247,17 @@ TEST(LabelSet, ClassesAreFoundByNameAndByNumber) {
   const LabelledTexts file =
       parse_labelled_texts("text\tlabel\na\t5.000\nb\t1.25\nc\t5.000\n", "f", {});
   EXPECT_TRUE(suggests_regression(file.rows));
-  const LabelSet numbers = LabelSet::of(file.rows);
+  const LabelSet numbers = LabelSet::of(file);
   EXPECT_EQ(numbers.names(), (std::vector<std::string>{"1.25", "5.000"}));
   EXPECT_EQ(numbers.class_of("5.0"), 1);
   EXPECT_EQ(numbers.class_of("2.6"), -1);
   EXPECT_EQ(numbers.class_of("five"), -1);
   const LabelledTexts classes = parse_labelled_texts("text\tlabel\na\t1\nb\t0\n", "f", {});
   EXPECT_FALSE(suggests_regression(classes.rows));
-  const LabelSet words({"no", "yes"});
+  const LabelSet words({"no", "yes"}, "f");
   EXPECT_EQ(words.class_of("yes"), 1);
   EXPECT_TRUE(words.numbers().empty());
-  EXPECT_THROW(LabelSet({"one"}), Error);
+  EXPECT_THROW(LabelSet({"one"}, "f"), Error);
   EXPECT_TRUE(LabelSet().is_regression());
 }
 

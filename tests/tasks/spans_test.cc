@@ -26,11 +26,11 @@ std::vector<Labels> sentences_of(const Json& texts) {
   return sentences;
 }
 
-void expect_counts(const SpanCounts& counts, const Json& expected) {
-  EXPECT_NEAR(counts.precision(), expected[0].get<double>(), 1e-12) << counts.type;
-  EXPECT_NEAR(counts.recall(), expected[1].get<double>(), 1e-12) << counts.type;
-  EXPECT_NEAR(counts.f1(), expected[2].get<double>(), 1e-12) << counts.type;
-  EXPECT_EQ(counts.truth, expected[3].get<int64_t>()) << counts.type;
+void expect_counts(const HitCounts& counts, const Json& expected) {
+  EXPECT_NEAR(counts.precision(), expected[0].get<double>(), 1e-12) << counts.name;
+  EXPECT_NEAR(counts.recall(), expected[1].get<double>(), 1e-12) << counts.name;
+  EXPECT_NEAR(counts.f1(), expected[2].get<double>(), 1e-12) << counts.name;
+  EXPECT_EQ(counts.truth, expected[3].get<int64_t>()) << counts.name;
 }
 
 // fixtures/README.md says how spans.json was made.
@@ -43,12 +43,12 @@ TEST(Spans, ScoresAreThoseOfSeqeval) {
     const SpanScores scores =
         score_spans(sentences_of(one["truth"]), sentences_of(one["predicted"]));
     ASSERT_EQ(scores.types.size(), one["types"].size());
-    for (const SpanCounts& type : scores.types) {
-      ASSERT_TRUE(one["types"].contains(type.type)) << type.type;
-      expect_counts(type, one["types"][type.type]);
+    for (const HitCounts& type : scores.types) {
+      ASSERT_TRUE(one["types"].contains(type.name)) << type.name;
+      expect_counts(type, one["types"][type.name]);
     }
     expect_counts(scores.all, one["all"]);
-    EXPECT_NEAR(scores.macro_f1(), one["macro"].get<double>(), 1e-12);
+    EXPECT_NEAR(macro_f1(scores.types), one["macro"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.accuracy, one["accuracy"].get<double>(), 1e-12);
   }
 }
@@ -76,7 +76,7 @@ TEST(Spans, SentenceWithoutSpansScoresZero) {
   const std::vector<Labels> sentences = {{"O", "O"}};
   const SpanScores scores = score_spans(sentences, sentences);
   EXPECT_EQ(scores.all.f1(), 0);
-  EXPECT_EQ(scores.macro_f1(), 0);
+  EXPECT_EQ(macro_f1(scores.types), 0);
   EXPECT_EQ(scores.accuracy, 1);
 }
 

@@ -119,6 +119,29 @@ TEST(TableReader, WhatIsNoTableIsNamedWithItsPlace) {
   EXPECT_EQ(table.rows[1].number, 2);
 }
 
+TEST(TableReader, DeeplyNestedJsonIsRefusedInOneLine) {
+  const std::string deep(10000, '[');
+  for (const char* name : {"t.json", "t.jsonl", "t.tsv"}) {
+    const std::string line = "{\"text\": \"a\", \"label\": " + deep;
+    const std::string error = error_of(name == std::string("t.tsv") ? line : line + "\n", name);
+    EXPECT_EQ(error.find('\n'), std::string::npos);
+    if (name != std::string("t.tsv")) {
+      EXPECT_NE(error.find("256 levels deep"), std::string::npos) << name << ": " << error;
+    }
+  }
+  EXPECT_NE(error_of(deep, "t.json").find("256 levels deep"), std::string::npos);
+}
+
+TEST(TableReader, ListsOfJsonAreKeptBesideTheFields) {
+  const Table table = parse_table(
+      R"([{"a": ["x", 1, true], "b": []}, {"a": [["x"]], "b": [null]}])", "t.json", true);
+  ASSERT_EQ(table.rows[0].lists.size(), 2U);
+  EXPECT_EQ(table.rows[0].lists[0].items, (std::vector<std::string_view>{"x", "1", "true"}));
+  EXPECT_EQ(table.rows[0].fields[0].data(), nullptr);
+  EXPECT_TRUE(table.rows[0].lists[1].items.empty());
+  EXPECT_TRUE(table.rows[1].lists.empty()) << "lists of lists and of null are no lists of values";
+}
+
 TEST(TableReader, EmptyTextHasNoRows) {
   for (const char* name : {"t.tsv", "t.csv", "t.txt"}) {
     EXPECT_TRUE(parse_table("", name, true).rows.empty());

@@ -22,6 +22,7 @@ class CudaKernels final : public CudaScratch {
   void run(const AttentionBackward& op, const Scratch& scratch) override;
   void run(const CrossEntropy& op, const Scratch& scratch) override;
   void run(const SequenceCrossEntropy& op, const Scratch& scratch) override;
+  void run(const BinaryCrossEntropy& op) override;
   void run(const SquaredError& op) override;
   void run(const GatherRows& op) override;
   void run(const GatherRowsBackward& op) override;

@@ -14,13 +14,34 @@ double quotient(double a, double b) {
   return b == 0 ? 0 : a / b;
 }
 
-/// How often each class was predicted, was true, and both.
-struct Counts {
-  std::vector<double> predicted, truth, both;
-};
+/// The counts of class `c` in a confusion matrix.
+HitCounts counts_of(std::span<const int64_t> confusion, size_t c, size_t classes) {
+  HitCounts counts;
+  counts.right = confusion[c * classes + c];
+  for (size_t other = 0; other < classes; ++other) {
+    counts.truth += confusion[c * classes + other];
+    counts.predicted += confusion[other * classes + c];
+  }
+  return counts;
+}
 
-double f1_of(const Counts& counts, size_t c) {
-  return quotient(2 * counts.both[c], counts.predicted[c] + counts.truth[c]);
+/// Matthews correlation of `total` rows, from the counts of the classes.
+double matthews(std::span<const HitCounts> classes, double total) {
+  double right = 0;
+  double cross = 0;
+  double predicted_squares = 0;
+  double truth_squares = 0;
+  for (const HitCounts& counts : classes) {
+    const auto predicted = static_cast<double>(counts.predicted);
+    const auto truth = static_cast<double>(counts.truth);
+    right += static_cast<double>(counts.right);
+    cross += predicted * truth;
+    predicted_squares += predicted * predicted;
+    truth_squares += truth * truth;
+  }
+  const double spread =
+      std::sqrt((total * total - predicted_squares) * (total * total - truth_squares));
+  return quotient(right * total - cross, spread);
 }
 
 }  // namespace
@@ -29,34 +50,49 @@ ClassificationScores score_classes(std::span<const int32_t> predicted,
                                    std::span<const int32_t> truth, int64_t classes) {
   BERTHA_CHECK(predicted.size() == truth.size() && !truth.empty() && classes >= 1);
   const auto size = static_cast<size_t>(classes);
-  Counts counts{std::vector<double>(size), std::vector<double>(size), std::vector<double>(size)};
-  double right = 0;
+  ClassificationScores scores;
+  scores.confusion.resize(size * size);
   for (size_t i = 0; i < truth.size(); ++i) {
     const auto p = static_cast<size_t>(predicted[i]);
     const auto t = static_cast<size_t>(truth[i]);
     BERTHA_CHECK(p < size && t < size, "class {} or {} of {}", p, t, size);
-    counts.predicted[p] += 1;
-    counts.truth[t] += 1;
-    if (p != t) continue;
-    counts.both[p] += 1;
-    right += 1;
+    ++scores.confusion[t * size + p];
+  }
+  std::vector<HitCounts> counts;
+  HitCounts all;
+  for (size_t c = 0; c < size; ++c) {
+    counts.push_back(counts_of(scores.confusion, c, size));
+    all.add(counts.back());
   }
   const auto total = static_cast<double>(truth.size());
-  double cross = 0;
-  double predicted_squares = 0;
-  double truth_squares = 0;
-  double f1_sum = 0;
-  for (size_t c = 0; c < size; ++c) {
-    cross += counts.predicted[c] * counts.truth[c];
-    predicted_squares += counts.predicted[c] * counts.predicted[c];
-    truth_squares += counts.truth[c] * counts.truth[c];
-    f1_sum += f1_of(counts, c);
+  scores.accuracy = static_cast<double>(all.right) / total;
+  scores.f1 = classes == 2 ? counts[1].f1() : macro_f1(counts);
+  scores.matthews = matthews(counts, total);
+  return scores;
+}
+
+LabelSetScores score_label_sets(std::span<const uint8_t> predicted, std::span<const uint8_t> truth,
+                                int64_t labels) {
+  const auto size = static_cast<size_t>(labels);
+  BERTHA_CHECK(labels >= 1 && predicted.size() == truth.size() && !truth.empty() &&
+               truth.size() % size == 0);
+  LabelSetScores scores;
+  scores.labels.resize(size);
+  for (size_t i = 0; i < truth.size(); ++i) {
+    HitCounts& counts = scores.labels[i % size];
+    counts.truth += truth[i] != 0 ? 1 : 0;
+    counts.predicted += predicted[i] != 0 ? 1 : 0;
+    counts.right += truth[i] != 0 && predicted[i] != 0 ? 1 : 0;
   }
-  const double spread =
-      std::sqrt((total * total - predicted_squares) * (total * total - truth_squares));
-  return {.accuracy = right / total,
-          .f1 = classes == 2 ? f1_of(counts, 1) : f1_sum / static_cast<double>(classes),
-          .matthews = quotient(right * total - cross, spread)};
+  for (const HitCounts& counts : scores.labels) scores.all.add(counts);
+  double exact = 0;
+  for (size_t row = 0; row < truth.size(); row += size) {
+    const auto found = predicted.subspan(row, size);
+    exact += std::equal(found.begin(), found.end(), truth.subspan(row, size).begin()) ? 1 : 0;
+  }
+  const size_t rows = truth.size() / size;
+  scores.subset_accuracy = exact / static_cast<double>(rows);
+  return scores;
 }
 
 double pearson(std::span<const double> a, std::span<const double> b) {

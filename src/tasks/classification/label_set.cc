@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "core/error.h"
 
@@ -25,10 +26,16 @@ bool suggests_regression(std::span<const LabelledText> rows) {
   return fraction;
 }
 
-LabelSet::LabelSet(std::vector<std::string> names, int64_t least) : names_(std::move(names)) {
+bool suggests_several_labels(std::span<const LabelledText> rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [](const LabelledText& row) { return row.labels.has_value(); });
+}
+
+LabelSet::LabelSet(std::vector<std::string> names, const std::string& source, int64_t least)
+    : names_(std::move(names)) {
   constexpr int64_t kMaxClasses = 1000;
   if (std::ssize(names_) < least || std::ssize(names_) > kMaxClasses) {
-    fail("{} different labels; expected {} to {}", names_.size(), least, kMaxClasses);
+    fail("{}: {} different labels; expected {} to {}", source, names_.size(), least, kMaxClasses);
   }
   for (const std::string& name : names_) {
     const std::optional<double> number = number_of(name);
@@ -37,12 +44,19 @@ LabelSet::LabelSet(std::vector<std::string> names, int64_t least) : names_(std::
   if (numbers_.size() < names_.size()) numbers_.clear();
 }
 
-LabelSet LabelSet::of(std::span<const LabelledText> rows) {
-  std::vector<std::string> names;
-  for (const LabelledText& row : rows) names.push_back(row.label);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return LabelSet(std::move(names));
+LabelSet LabelSet::of(const LabelledTexts& file) {
+  std::set<std::string> names;
+  for (const LabelledText& row : file.rows) names.insert(row.label);
+  return {{names.begin(), names.end()}, file.path};
+}
+
+LabelSet LabelSet::of_several(const LabelledTexts& file) {
+  if (!file.label_columns.empty()) return {file.label_columns, file.path, 1};
+  std::set<std::string> names;
+  for (const LabelledText& row : file.rows) {
+    if (row.labels) names.insert(row.labels->begin(), row.labels->end());
+  }
+  return {{names.begin(), names.end()}, file.path, 1};
 }
 
 int32_t LabelSet::class_of(const std::string& label) const {

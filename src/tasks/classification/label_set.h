@@ -19,14 +19,21 @@ std::optional<double> number_of(const std::string& text);
 /// transformers' run_glue.py treats such a column of floats as regression, and integers as classes.
 bool suggests_regression(std::span<const LabelledText> rows);
 
+/// True where a row has several labels, or may have them: a list in JSON, or columns of 0 and 1.
+bool suggests_several_labels(std::span<const LabelledText> rows);
+
 /// The names of the classes, or no names for regression.
 class LabelSet {
  public:
   LabelSet() = default;  ///< regression
-  /// Throws Error for less than `least` and more than 1000 names.
-  explicit LabelSet(std::vector<std::string> names, int64_t least = 2);
-  /// The distinct labels of these rows, sorted.
-  static LabelSet of(std::span<const LabelledText> rows);
+  /// Throws Error that names `source`, the file of the names, for less than `least` and more than
+  /// 1000 of them.
+  LabelSet(std::vector<std::string> names, const std::string& source, int64_t least = 2);
+  /// The distinct labels of the rows, sorted.
+  static LabelSet of(const LabelledTexts& file);
+  /// The distinct labels of rows that have several, sorted, or the file's columns of 0 and 1 in
+  /// their order.
+  static LabelSet of_several(const LabelledTexts& file);
 
   bool is_regression() const { return names_.empty(); }
   const std::vector<std::string>& names() const { return names_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <span>
 
 #include "core/error.h"
@@ -15,25 +16,53 @@ namespace bertha::tasks {
 namespace {
 
 // In order of preference: GLUE's names first. Only QNLI has a "question" beside a "sentence".
-constexpr std::array<std::string_view, 10> kTextNames = {
-    "sentence1", "question1", "question", "premise", "#1 String",
-    "sentence",  "text",      "text1",    "text_a",  "Premise"};
-constexpr std::array<std::string_view, 9> kPairNames = {"sentence2",  "question2", "sentence",
+constexpr std::array<std::string_view, 9> kTextNames = {"sentence1", "question1", "question",
+                                                        "premise",   "#1 String", "sentence",
+                                                        "text",      "text1",     "text_a"};
+constexpr std::array<std::string_view, 8> kPairNames = {"sentence2",  "question2", "sentence",
                                                         "hypothesis", "#2 String", "text2",
-                                                        "text_b",     "text_pair", "Hypothesis"};
-constexpr std::array<std::string_view, 7> kLabelNames = {
-    "label", "gold_label", "is_duplicate", "Quality", "score", "labels", "Label"};
+                                                        "text_b",     "text_pair"};
+constexpr std::array<std::string_view, 6> kLabelNames = {"label",   "gold_label", "is_duplicate",
+                                                         "Quality", "score",      "labels"};
+
+std::string trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first));
+}
+
+/// The parts between separators, without blanks around them and without empty ones.
+std::vector<std::string> parts_of(std::string_view text, std::string_view separator) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(separator, begin), text.size());
+    std::string part = trimmed(text.substr(begin, end - begin));
+    if (!part.empty()) parts.push_back(std::move(part));
+    begin = end + separator.size();
+  }
+  return parts;
+}
+
+/// Index of the column of this name, or -1 when it is absent. Without one of just this case of
+/// letters, a column of another case counts if there is only one.
+int64_t column_named(const std::vector<std::string>& header, std::string_view name) {
+  const auto found = std::find(header.begin(), header.end(), name);
+  if (found != header.end()) return found - header.begin();
+  int64_t index = -1;
+  for (size_t i = 0; i < header.size(); ++i) {
+    if (lower_ascii(header[i]) != lower_ascii(name)) continue;
+    if (index >= 0) return -1;
+    index = static_cast<int64_t>(i);
+  }
+  return index;
+}
 
 /// Index of the column, or -1 when it is absent. Tries `names` when no column was chosen.
 int64_t find_column(const std::vector<std::string>& header, const std::string& chosen,
                     std::span<const std::string_view> names) {
-  const auto index_of = [&](std::string_view name) -> int64_t {
-    const auto found = std::find(header.begin(), header.end(), name);
-    return found == header.end() ? -1 : found - header.begin();
-  };
-  if (!chosen.empty()) return index_of(chosen);
+  if (!chosen.empty()) return column_named(header, chosen);
   for (const std::string_view name : names) {
-    if (const int64_t index = index_of(name); index >= 0) return index;
+    if (const int64_t index = column_named(header, name); index >= 0) return index;
   }
   return -1;
 }
@@ -50,24 +79,50 @@ struct Columns {
   int64_t text = -1;
   int64_t pair = -1;
   int64_t label = -1;
+  std::vector<int64_t> marks{};  ///< of 0 or 1, one for each of several labels
+
+  bool labelled() const { return label >= 0 || !marks.empty(); }
 };
 
 /// CoLA's train.tsv and dev.tsv as published: no header, and the columns source, label, original
 /// mark, sentence.
-constexpr Columns kCola = {.text = 3, .pair = -1, .label = 1};
+Columns cola_columns() {
+  return {.text = 3, .pair = -1, .label = 1};
+}
 bool is_cola(const Table& table) {
   const std::vector<std::string>& first = table.header;
   return table.format == TableFormat::kTsv && first.size() == 4 &&
          (first[1] == "0" || first[1] == "1") && (first[2].empty() || first[2] == "*");
 }
 
+/// The columns of several names with commas between them; nothing where it is one column's name, or
+/// where one of them is absent.
+std::vector<int64_t> mark_columns(const Table& table, const std::string& chosen) {
+  std::vector<int64_t> columns;
+  if (column_named(table.header, chosen) >= 0) return columns;
+  const std::vector<std::string> names = parts_of(chosen, ",");
+  for (const std::string& name : names) columns.push_back(column_named(table.header, name));
+  const bool all = std::find(columns.begin(), columns.end(), -1) == columns.end();
+  return all && names.size() > 1 ? columns : std::vector<int64_t>();
+}
+
 Columns named_columns(const Table& table, const ColumnChoice& choice) {
   Columns columns;
+  columns.marks = mark_columns(table, choice.label);
   columns.text = find_column(table.header, choice.text, kTextNames);
   columns.pair = find_column(table.header, choice.pair, kPairNames);
   columns.label = find_column(table.header, choice.label, kLabelNames);
   if (columns.pair == columns.text) columns.pair = -1;
   return columns;
+}
+
+/// The names of columns for a message, not all of them if there are many.
+std::string shown_names(const std::vector<std::string>& header) {
+  constexpr size_t kMost = 20;
+  if (header.empty()) return "none";
+  if (header.size() <= kMost) return join(header, ", ");
+  return fmt::format("{}, … ({} columns)", join(std::span(header).first(kMost), ", "),
+                     header.size());
 }
 
 void check_columns(const Columns& columns, const ColumnChoice& choice, const Table& table,
@@ -77,12 +132,12 @@ void check_columns(const Columns& columns, const ColumnChoice& choice, const Tab
   };
   check(choice.text, columns.text, "text-column");
   check(choice.pair, columns.pair, "pair-column");
-  check(choice.label, columns.label, "label-column");
+  if (columns.marks.empty()) check(choice.label, columns.label, "label-column");
   if (columns.text >= 0) return;
   fail(
       "{}: no known column of texts among {}; name it with --text-column, or give its number if "
       "the file has no header",
-      path, table.header.empty() ? "none" : join(table.header, ", "));
+      path, shown_names(table.header));
 }
 
 /// The field of a column, or nothing where the row or the file has none.
@@ -92,13 +147,52 @@ std::optional<std::string_view> field(const TableRow& row, int64_t column) {
   return text.data() == nullptr ? std::nullopt : std::optional(text);
 }
 
-std::string trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first));
+/// What programs write for a label that is missing, as pandas reads it.
+bool is_missing(std::string_view label) {
+  constexpr std::array<std::string_view, 6> kNames = {"NaN", "nan", "None", "<NA>", "NULL", "null"};
+  return std::find(kNames.begin(), kNames.end(), label) != kNames.end();
 }
 
-void take_rows(const Table& table, const Columns& columns, LabelledTexts& result) {
+/// The labels whose columns hold 1; nothing where a column holds neither 0 nor 1.
+std::optional<std::vector<std::string>> marked_labels(const TableRow& row,
+                                                      const std::vector<int64_t>& columns,
+                                                      const std::vector<std::string>& names) {
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string mark = lower_ascii(trimmed(field(row, columns[i]).value_or("")));
+    const bool holds = mark == "1" || mark == "1.0" || mark == "true";
+    if (!holds && mark != "0" && mark != "0.0" && mark != "false") return std::nullopt;
+    if (holds) labels.push_back(names[i]);
+  }
+  return labels;
+}
+
+/// The items of a list in JSON; nothing where the field is no list.
+std::optional<std::vector<std::string>> listed_labels(const TableRow& row, int64_t column) {
+  for (const TableList& list : row.lists) {
+    if (static_cast<int64_t>(list.column) != column) continue;
+    std::vector<std::string> labels;
+    for (const std::string_view item : list.items) labels.push_back(trimmed(item));
+    return labels;
+  }
+  return std::nullopt;
+}
+
+void take_labels(const TableRow& row, const Columns& columns, const ColumnChoice& choice,
+                 const LabelledTexts& file, LabelledText& to) {
+  if (!columns.marks.empty()) {
+    to.labels = marked_labels(row, columns.marks, file.label_columns);
+    return;
+  }
+  to.labels = listed_labels(row, columns.label);
+  const auto found = field(row, columns.label);
+  if (!found) return;
+  to.label = trimmed(*found);
+  if (choice.separator && !is_missing(to.label)) to.labels = parts_of(to.label, *choice.separator);
+}
+
+void take_rows(const Table& table, const Columns& columns, const ColumnChoice& choice,
+               LabelledTexts& result) {
   for (const TableRow& row : table.rows) {
     const auto text = field(row, columns.text);
     const auto pair = field(row, columns.pair);
@@ -106,11 +200,34 @@ void take_rows(const Table& table, const Columns& columns, LabelledTexts& result
       result.problems.add("row without a text, left out", table.place(row));
       continue;
     }
-    result.rows.push_back({.text = std::string(*text),
-                           .pair = std::string(pair.value_or("")),
-                           .label = trimmed(field(row, columns.label).value_or("")),
-                           .row = row.number,
-                           .place = table.place(row)});
+    LabelledText& to = result.rows.emplace_back();
+    to.text = *text;
+    to.pair = pair.value_or("");
+    to.row = row.number;
+    to.place = table.place(row);
+    take_labels(row, columns, choice, result, to);
+  }
+}
+
+/// Why a row has no label; empty where it has one.
+std::string why_unlabelled(const LabelledText& row, bool has_plus) {
+  if (row.labels) return "";
+  if (row.label.empty()) return "row without a label, left out";
+  if (is_missing(row.label)) {
+    return fmt::format("row labelled \"{}\", a missing value, left out", row.label);
+  }
+  if (row.label == "-" && !has_plus) return "row labelled \"-\", no agreement, left out";
+  return "";
+}
+
+void check_labels_differ(const LabelledText& row, const std::string& path) {
+  std::set<std::string> seen;
+  for (const std::string& label : row.labels.value_or(std::vector<std::string>())) {
+    if (seen.insert(label).second) continue;
+    fail(
+        "{}: {}: the label \"{}\" comes twice: expected names of labels, no vector of 0 and 1 "
+        "(--label-column takes the names of several columns of 0 and 1)",
+        path, row.place, label);
   }
 }
 
@@ -133,7 +250,7 @@ LabelledTexts parse_labelled_texts(std::string_view contents, const std::string&
   } else if (choice.text.empty() && is_cola(table)) {
     table = parse_table(contents, path, false);
     table.notes.emplace_back("it has no header: its columns are taken for CoLA's");
-    columns = kCola;
+    columns = cola_columns();
   } else {
     columns = named_columns(table, choice);
   }
@@ -141,10 +258,13 @@ LabelledTexts parse_labelled_texts(std::string_view contents, const std::string&
   LabelledTexts result;
   result.path = path;
   result.pairs = columns.pair >= 0;
-  result.labelled = columns.label >= 0;
+  result.labelled = columns.labelled();
+  for (const int64_t column : columns.marks) {
+    result.label_columns.push_back(table.header[static_cast<size_t>(column)]);
+  }
   result.problems = std::move(table.problems);
   result.notes = std::move(table.notes);
-  take_rows(table, columns, result);
+  take_rows(table, columns, choice, result);
   if (result.rows.empty()) {
     fail("{}: no row with a text{}", path,
          result.problems.empty() ? "" : "; " + join(result.problems.lines(), "; "));
@@ -154,7 +274,7 @@ LabelledTexts parse_labelled_texts(std::string_view contents, const std::string&
 
 LabelledTexts read_labelled_texts(const std::string& path, const ColumnChoice& columns) {
   const io::TextFile file(path);
-  return parse_labelled_texts(file.text(), path, columns);
+  return parse_labelled_texts(file.text(), file.path(), columns);
 }
 
 void LabelledTexts::keep_labelled() {
@@ -162,12 +282,22 @@ void LabelledTexts::keep_labelled() {
   const bool has_plus = std::any_of(rows.begin(), rows.end(),
                                     [](const LabelledText& row) { return row.label == "+"; });
   std::erase_if(rows, [&](const LabelledText& row) {
-    if (row.label.empty()) problems.add("row without a label, left out", row.place);
-    const bool undecided = row.label == "-" && !has_plus;
-    if (undecided) problems.add("row labelled \"-\", no agreement, left out", row.place);
-    return row.label.empty() || undecided;
+    const std::string why = why_unlabelled(row, has_plus);
+    if (!why.empty()) problems.add(why, row.place);
+    return !why.empty();
   });
+  for (const LabelledText& row : rows) check_labels_differ(row, path);
   if (rows.empty()) fail("{}: no row with a label", path);
+}
+
+void LabelledTexts::keep_single_labels() {
+  std::erase_if(rows, [&](LabelledText& row) {
+    if (!row.labels) return false;
+    if (row.labels->size() == 1) row.label = row.labels->front();
+    if (row.labels->size() != 1) problems.add("row without just one label, left out", row.place);
+    return row.labels->size() != 1;
+  });
+  if (rows.empty()) fail("{}: no row with just one label", path);
 }
 
 text::ModelInput classifier_input(std::string_view text, std::optional<std::string_view> pair,

@@ -158,7 +158,7 @@ SquadFile parse_squad(std::string_view contents, const std::string& path) {
 SquadFile read_squad(const std::string& path) {
   // Bytes that are not UTF-8 are repaired and counted, so that an answer's place stays its place.
   const io::TextFile file(path, io::TextFile::Check::kLater);
-  return parse_squad(file.text(), path);
+  return parse_squad(file.text(), file.path());
 }
 
 }  // namespace bertha::tasks

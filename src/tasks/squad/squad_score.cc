@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "cpython/str_rules.h"
-#include "io/atomic_file.h"
+#include "io/text_file.h"
 #include "text/json_text.h"
 #include "text/unicode.h"
 
@@ -129,8 +129,8 @@ SquadScores score_squad(const SquadFile& gold, const SquadAnswers& answers, bool
 }
 
 SquadAnswers read_squad_predictions(const std::string& path, Problems& problems) {
-  const io::MappedFile file(path);
-  const text::JsonText json = text::parse_json_text(file.text(), path);
+  const io::TextFile file(path, io::TextFile::Check::kLater);
+  const text::JsonText json = text::parse_json_text(file.text(), file.path());
   if (!json.root.is_object()) fail("{}: expected an object, question id to answer", path);
   if (json.repaired > 0) {
     problems.add("byte sequence that is not UTF-8, read as U+FFFD",

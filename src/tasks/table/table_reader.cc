@@ -150,7 +150,7 @@ void read_records(Records& records, bool has_header, Table& table) {
   for (int64_t number = 0; records.next(fields); ++number) {
     if (columns == 0) columns = fields.size();
     if (fields.size() == columns) {
-      table.rows.push_back({number, records.line(), fields});
+      table.rows.push_back({number, records.line(), fields, {}});
       continue;
     }
     table.problems.add(fmt::format("row with {} than the {} fields of the {}, left out",
@@ -166,7 +166,7 @@ class JsonRows {
   JsonRows(const std::string& path, Table& table) : path_(path), table_(table) {}
 
   void add(const Json& object, int64_t line) {
-    TableRow row{std::ssize(table_.rows) + left_out_, line, {}};
+    TableRow row{std::ssize(table_.rows) + left_out_, line, {}, {}};
     if (!object.is_object()) {
       ++left_out_;
       table_.problems.add("row that is no JSON object, left out", table_.place(row));
@@ -176,6 +176,7 @@ class JsonRows {
       const size_t column = column_of(key);
       if (row.fields.size() <= column) row.fields.resize(column + 1);
       row.fields[column] = text_of(value);
+      if (is_list(value)) add_list(value, column, row);
     }
     table_.rows.push_back(std::move(row));
   }
@@ -192,6 +193,17 @@ class JsonRows {
       fail("{}: more than {} different keys in its rows", path_, kMostColumns);
     }
     return found->second;
+  }
+
+  static bool is_list(const Json& value) {
+    return value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& item) {
+             return item.is_primitive() && !item.is_null();
+           });
+  }
+
+  void add_list(const Json& value, size_t column, TableRow& row) {
+    TableList& list = row.lists.emplace_back(TableList{column, {}});
+    for (const Json& item : value) list.items.push_back(text_of(item));
   }
 
   /// Numbers and truth values as JSON writes them. Lists and objects are no fields.

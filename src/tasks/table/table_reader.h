@@ -15,11 +15,18 @@ namespace bertha::tasks {
 
 enum class TableFormat : uint8_t { kTsv, kCsv, kJsonLines, kJson };
 
+/// A field that is a list of texts, numbers or truth values, in JSON.
+struct TableList {
+  size_t column = 0;
+  std::vector<std::string_view> items;
+};
+
 struct TableRow {
   int64_t number = 0;  ///< from 0; rows that are left out count, blank lines do not
   int64_t line = 0;    ///< from 1, where the row begins; for a JSON array the number of the row
   /// One a column. A field without data() is absent: its key is missing or null in JSON.
   std::vector<std::string_view> fields;
+  std::vector<TableList> lists = {};  ///< their fields are absent
 };
 
 /// A table, with views into the text that it was read from and into `values`.

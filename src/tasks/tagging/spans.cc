@@ -40,10 +40,6 @@ bool starts(const Tag& before, const Tag& tag) {
   return !is_one_of(tag.prefix, U"O.") && before.type != tag.type;
 }
 
-double quotient(double a, double b) {
-  return b == 0 ? 0 : a / b;
-}
-
 /// The labels of all sentences, an O behind each.
 Labels joined(std::span<const Labels> sentences) {
   Labels all;
@@ -62,7 +58,7 @@ double accuracy_of(std::span<const Labels> truth, std::span<const Labels> predic
     for (size_t w = 0; w < truth[i].size(); ++w) right += truth[i][w] == predicted[i][w] ? 1 : 0;
     words += static_cast<double>(truth[i].size());
   }
-  return quotient(right, words);
+  return words == 0 ? 0 : right / words;
 }
 
 }  // namespace
@@ -81,24 +77,6 @@ std::vector<Span> find_spans(std::span<const std::string> labels) {
   return spans;
 }
 
-double SpanCounts::precision() const {
-  return quotient(static_cast<double>(right), static_cast<double>(predicted));
-}
-
-double SpanCounts::recall() const {
-  return quotient(static_cast<double>(right), static_cast<double>(truth));
-}
-
-double SpanCounts::f1() const {
-  return quotient(2 * precision() * recall(), precision() + recall());
-}
-
-double SpanScores::macro_f1() const {
-  double sum = 0;
-  for (const SpanCounts& type : types) sum += type.f1();
-  return quotient(sum, static_cast<double>(types.size()));
-}
-
 SpanScores score_spans(std::span<const Labels> truth, std::span<const Labels> predicted) {
   BERTHA_CHECK(truth.size() == predicted.size());
   const double accuracy = accuracy_of(truth, predicted);
@@ -106,20 +84,18 @@ SpanScores score_spans(std::span<const Labels> truth, std::span<const Labels> pr
   const std::vector<Span> predicted_list = find_spans(joined(predicted));
   const std::set<Span> true_spans(true_list.begin(), true_list.end());
   const std::set<Span> predicted_spans(predicted_list.begin(), predicted_list.end());
-  std::map<std::string, SpanCounts> types;
+  std::map<std::string, HitCounts> types;
   for (const Span& span : true_spans) ++types[span.type].truth;
   for (const Span& span : predicted_spans) {
-    SpanCounts& counts = types[span.type];
+    HitCounts& counts = types[span.type];
     ++counts.predicted;
     counts.right += true_spans.contains(span) ? 1 : 0;
   }
   SpanScores scores;
   scores.accuracy = accuracy;
   for (auto& [type, counts] : types) {
-    counts.type = type;
-    scores.all.truth += counts.truth;
-    scores.all.predicted += counts.predicted;
-    scores.all.right += counts.right;
+    counts.name = type;
+    scores.all.add(counts);
     scores.types.push_back(counts);
   }
   return scores;

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tasks/hit_counts.h"
+
 namespace bertha::tasks {
 
 /// Words [begin, end) of one type: "PER". A label without a type ("B") has the type "_".
@@ -22,23 +24,11 @@ struct Span {
 /// The spans of a sequence of labels, in their order. No label is empty.
 std::vector<Span> find_spans(std::span<const std::string> labels);
 
-/// How often spans of one type are true, predicted, and both. A quotient 0/0 counts as 0.
-struct SpanCounts {
-  std::string type{};
-  int64_t truth = 0;
-  int64_t predicted = 0;
-  int64_t right = 0;  ///< same words and same type
-
-  double precision() const;
-  double recall() const;
-  double f1() const;
-};
-
+/// A predicted span is right when its words and its type are those of a true one.
 struct SpanScores {
-  std::vector<SpanCounts> types;  ///< in the order of their names
-  SpanCounts all;                 ///< over all types (micro average)
-  double accuracy = 0;            ///< of the labels of words
-  double macro_f1() const;        ///< mean over types
+  std::vector<HitCounts> types;  ///< in the order of their names
+  HitCounts all;                 ///< over all types (micro average)
+  double accuracy = 0;           ///< of the labels of words
 };
 
 /// The labels of the words of a sentence.
