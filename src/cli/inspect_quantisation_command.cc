@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend/cpu/cpu_device.h"
-#include "cli/embed_files.h"
+#include "cli/vector_files.h"
 #include "cli/inspect_commands.h"
 #include "core/error.h"
 #include "infer/quantization_report.h"
