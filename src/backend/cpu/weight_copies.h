@@ -4,7 +4,6 @@
 // needed, made again when the parameters have changed, and dropped with the weight's buffer.
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 
@@ -28,8 +27,17 @@ class WeightCopies {
 
   /// The copy of `key` for the parameters of `version`, `size_bytes` long. Where there is none,
   /// fill(memory) makes it first. Callers on several threads take turns.
-  const std::byte* get(const Key& key, int64_t size_bytes, uint64_t version,
-                       const std::function<void(std::byte*)>& fill);
+  template <typename Fill>
+  const std::byte* get(const Key& key, int64_t size_bytes, uint64_t version, const Fill& fill) {
+    const std::lock_guard lock(mutex_);
+    Copy& copy = copies_[key];
+    const bool has_room = copy.memory.size_bytes() == size_bytes;
+    if (has_room && copy.version == version) return copy.memory.at();
+    if (!has_room) copy.memory = AlignedMemory(size_bytes);
+    fill(copy.memory.at());
+    copy.version = version;
+    return copy.memory.at();
+  }
 
   /// Drops the copies of weights that lie in [base, base + size_bytes).
   void forget(const void* base, int64_t size_bytes);

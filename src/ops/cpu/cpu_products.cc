@@ -16,8 +16,8 @@ namespace {
 
 /// From so many rows on, each block packs its panels: that takes some 5 of a panel's cycles a row.
 constexpr int64_t kPackingRows = 256;
-/// Rows of a block that packs its panels, at most.
-constexpr int64_t kMostRows = 1024;
+/// Rows of a block that packs its panels, at most: they stay in the second-level cache.
+constexpr int64_t kMostRows = 256;
 /// Bytes of the rows of a block that finds its panels packed: they stay in the second-level cache
 /// while the panels pass.
 constexpr int64_t kRowBytes = 256 * 1024;
