@@ -27,11 +27,21 @@ constexpr int64_t kProductGrain = 1 << 18;
 constexpr int64_t kBlockTokens = 192;
 constexpr int64_t kBlockBytes = 256 * 1024;
 
-/// CPUID leaf 7: AMX-INT8 is EDX bit 25 (gcc 12 has no name for it here).
+/// CPUID leaf 7, by its subleaf. gcc 12 and clang 14 have no names for the features below.
+struct CpuFeatures {
+  explicit CpuFeatures(unsigned subleaf) : c(subleaf) {
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  }
+  unsigned a = 7, b = 0, c, d = 0;
+};
+
 bool cpu_has_amx_int8() {
-  unsigned a = 7, b = 0, c = 0, d = 0;
-  __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return (d & (1U << 25)) != 0;
+  return (CpuFeatures(0).d & (1U << 25)) != 0;
+}
+
+/// EAX of subleaf 0 is the last subleaf.
+bool cpu_has_avx_vnni() {
+  return CpuFeatures(0).a >= 1 && (CpuFeatures(1).a & (1U << 4)) != 0;
 }
 
 template <typename E>
@@ -196,7 +206,7 @@ bool has(ByteProducts products) {
     case ByteProducts::kAvx2:
       return true;
     case ByteProducts::kAvxVnni:
-      return __builtin_cpu_supports("avxvnni") != 0;
+      return cpu_has_avx_vnni();
     case ByteProducts::kAvx512Vnni:
       return limit >= cpu::Isa::kAvx512 && __builtin_cpu_supports("avx512vnni") != 0;
     case ByteProducts::kAmx:
