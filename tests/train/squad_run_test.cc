@@ -142,6 +142,9 @@ TEST_F(SquadRunTest, TheSameSeedGivesTheSameLosses) {
   EXPECT_EQ(logged("step_loss"), first);
   o.seed = 43;
   std::filesystem::remove(o.json_summary);
+  EXPECT_THROW(run(o), Error) << "another command made the model";
+  o.overwrite = true;
+  std::filesystem::remove(o.json_summary);
   run(o);
   EXPECT_NE(logged("step_loss"), first);
 }
