@@ -3,12 +3,11 @@
 // The program itself, run as a user runs it.
 
 #include <gtest/gtest.h>
-
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +58,7 @@ inline pid_t start_program(const std::vector<std::string>& arguments,
   std::vector<char*> words;
   std::vector<std::string> texts = {BERTHA_PROGRAM};
   texts.insert(texts.end(), arguments.begin(), arguments.end());
+  words.reserve(texts.size() + 1);
   for (std::string& text : texts) words.push_back(text.data());
   words.push_back(nullptr);
   if (std::freopen(standard_output.c_str(), "w", stdout) == nullptr ||
