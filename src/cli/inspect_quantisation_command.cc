@@ -2,10 +2,11 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "backend/cpu/cpu_device.h"
-#include "cli/vector_files.h"
 #include "cli/inspect_commands.h"
+#include "cli/text_input.h"
 #include "core/error.h"
 #include "infer/quantization_report.h"
 
@@ -19,7 +20,8 @@ constexpr size_t kMostTexts = 64;  // every value of the forward pass is kept
 std::vector<std::string> texts_of(const InspectOptions& options) {
   if (options.text.empty()) return infer::quantization_texts();
   TextReader reader(options.text, "text");
-  std::vector<std::string> texts = reader.next(kMostTexts);
+  std::vector<std::string> texts;
+  for (TextRecord& record : reader.next(kMostTexts)) texts.push_back(std::move(record.text));
   if (texts.empty()) fail("{}: no text", options.text);
   return texts;
 }
