@@ -14,6 +14,10 @@
 #include "core/error.h"
 #include "corpus/character_data.h"
 
+// Expat 2.6 and the corrected 2.5 of distributions have this function, and put events off without
+// it. It is absent from older ones.
+extern "C" __attribute__((weak)) XML_Bool XML_SetReparseDeferralEnabled(XML_Parser, XML_Bool);
+
 namespace bertha::corpus {
 namespace {
 
@@ -133,6 +137,8 @@ class DumpReader::Parser {
     XML_SetCharacterDataHandler(parser_, on_text);
     XML_SetStartDoctypeDeclHandler(parser_, on_doctype);
     XML_SetXmlDeclHandler(parser_, on_declaration);
+    // An event must come with the bytes that cause it: begin_anew() cuts the part behind them.
+    if (XML_SetReparseDeferralEnabled != nullptr) XML_SetReparseDeferralEnabled(parser_, XML_FALSE);
   }
 
   void feed() {

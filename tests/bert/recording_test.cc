@@ -57,6 +57,7 @@ class TinyTraining {
   void step() {
     Context context(device_, *arena_);
     device_.run({.name = "step", .bucket = kTokens}, [&] { step(context); });
+    device_.parameters_changed();
   }
   /// Both losses and the gradient norm of the last step.
   std::vector<float> losses() {

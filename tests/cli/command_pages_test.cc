@@ -250,7 +250,7 @@ TEST(CommandList, AScriptOfTheRecipeIsAnsweredWithItsCommand) {
             "\"pack_pretraining_data_pytorch.py\" of the recipe is bertha prepare pack here");
 }
 
-TEST(CommandPages, TheReferenceIsThatOfTheTables) {
+TEST_F(CommandPages, TheReferenceIsThatOfTheTables) {
   EXPECT_EQ(test::read_all(test::tests_path("../docs/reference/commands.md")),
             reference_page(all_pages()))
       << "bertha completion markdown > docs/reference/commands.md";

@@ -13,6 +13,7 @@
 
 #include "cli/command_list.h"
 #include "cli/options.h"
+#include "core/nearest_name.h"
 #include "core/strings.h"
 #include "support/files.h"
 
@@ -70,7 +71,8 @@ void add_commands(const std::string& line, const std::string& place,
     if (!starts) continue;
     const std::vector<std::string> before = words_of(line.substr(0, at));
     // Packages and images have the program's name, too.
-    static const std::set<std::string> kOthers = {"install", "pip", "apt-get", "-t", "rm", "echo"};
+    static const std::set<std::string> kOthers = {"install", "--target", "pip", "apt-get",
+                                                  "-t",      "rm",       "echo"};
     if (std::ranges::any_of(before, [](const auto& word) { return kOthers.contains(word); }))
       continue;
     commands.push_back({place, words_of(line.substr(at + kProgram.size()))});
@@ -127,7 +129,8 @@ std::set<std::string> names_of(const CommandPage& page) {
 
 /// What is wrong with a command line; empty: nothing.
 std::string fault_of(const CommandLine& command) {
-  if (command.words.empty() || command.words[0].starts_with("-")) return "";
+  const std::string first = command.words.empty() ? "-" : command.words[0];
+  if (first.starts_with('-') || first.starts_with("0.")) return "";  // of all, or a version
   if (command.words[0] == "help" || command.words[0].find_first_of("<…") != std::string::npos)
     return "";
   try {
@@ -156,8 +159,7 @@ TEST(GuideCommands, EveryCommandLineOfTheGuideFitsTheTables) {
   for (const fs::path& page : pages()) {
     for (const CommandLine& command : commands_in(page)) {
       ++count;
-      EXPECT_EQ(fault_of(command), "")
-          << command.place << ": bertha " << fmt::format("{}", fmt::join(command.words, " "));
+      EXPECT_EQ(fault_of(command), "") << command.place << ": bertha " << join(command.words, " ");
     }
   }
   EXPECT_GT(count, 60U) << "the pages have command lines";
