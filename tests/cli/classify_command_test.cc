@@ -228,7 +228,7 @@ TEST_F(ClassifyCommand, SeveralLabelsMayBeListsOrColumns) {
   EXPECT_EQ(of_columns["rows"], 12);
   EXPECT_EQ(of_columns["micro_f1"], 1.0);
   EXPECT_NEAR(of_columns["macro_f1"].get<double>(), 2.0 / 3, 1e-12) << "\"new\" never holds";
-  EXPECT_EQ(text_of("out/labels.txt"), "Place\nold\nnew\n");
+  EXPECT_EQ(text_of("out/labels.txt"), "Place\ndear\nnew\n");
   EXPECT_TRUE(logged("row without a label, left out: 4"));
 }
 

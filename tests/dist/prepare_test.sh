@@ -39,7 +39,7 @@ for folder in one two three stream; do make_dump "$folder"; done
 prepare 1 one || die "one process failed"
 
 prepare 2 two --dry_run || die "a dry run failed"
-[[ $(grep -c "instances.*would run" "$work/two.log") -eq 2 ]] || die "a dry run does not name its steps once"
+[[ $(grep -c "] instances.*would run" "$work/two.log") -eq 2 ]] || die "a dry run does not name its steps once"
 [[ $(find "$work/two" -type f | wc -l) -eq 1 ]] || die "a dry run left files"
 
 prepare 2 two || die "two ranks failed"
