@@ -34,16 +34,16 @@ struct PretrainingOptions {
   double learning_rate = 5e-5;
   double warmup_proportion = 0.01;
   int64_t seed = 42;
+  std::optional<int64_t> max_seq_length;  ///< of the shards' rows, as the user expects it
   optim::OptimizerKind optimizer = optim::OptimizerKind::kLamb;
   bert::InitStyle init = bert::InitStyle::kRecipe;
   bool bf16 = false;
-  bool checkpoint_activations = false;    ///< run layers again in the backward pass
-  std::optional<int64_t> max_seq_length;  ///< of the shards' rows, as the user expects it
-  std::optional<bool> packed;             ///< absent: as the shards are
+  bool checkpoint_activations = false;  ///< run layers again in the backward pass
+  std::optional<bool> packed;           ///< absent: as the shards are
 
   bool resume_from_checkpoint = false;
-  int64_t resume_step = -1;
   bool phase2 = false;
+  int64_t resume_step = -1;
   int64_t phase1_end_step = 7038;
   int64_t num_steps_per_checkpoint = 100;
   bool skip_checkpoint = false;

@@ -28,8 +28,8 @@ struct SquadOptions {
   std::string output_dir;
   std::string train_file;    ///< empty: no training
   std::string predict_file;  ///< empty: no prediction
-  bool overwrite = false;    ///< a model of another command in output_dir is replaced
   std::string json_summary;  ///< empty: dllogger.json in output_dir
+  bool overwrite = false;    ///< a model of another command in output_dir is replaced
   bool do_eval = false;
   bool lower_case = false;
   text::TokenRules rules = text::TokenRules::kRecipe;
@@ -55,12 +55,12 @@ struct SquadOptions {
   tasks::AnswerOptions answers;
   int64_t log_freq = 50;
   int64_t throughput_warmup_steps = 0;
-  bool skip_checkpoint = false;
   int64_t save_steps = 0;       ///< updates between saves of the state; 0: only when stopped
   int64_t eval_steps = 0;       ///< updates between evaluations on eval_file; 0: none
   int64_t eval_questions = -1;  ///< evaluate on this many questions; -1: on all
   std::string eval_file;
   std::string tensorboard_dir;  ///< empty: no event files
+  bool skip_checkpoint = false;
   bool progress = true;
   comm::ReduceOptions sums;             ///< how gradients are summed over ranks
   int64_t weight_check_interval = 100;  ///< updates between comparisons of ranks' weights; 0: never
