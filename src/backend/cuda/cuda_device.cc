@@ -8,6 +8,7 @@
 #include "backend/cuda/handles.h"
 #include "backend/cuda/products.h"
 #include "backend/cuda/staging.h"
+#include "core/free_memory.h"
 
 namespace bertha::cuda {
 namespace {
