@@ -119,7 +119,9 @@ plan::StepTiming measure(comm::Communicator& world, const PlanOptions& o) {
 /// --card=cpu: the rates that this machine reaches stand for a data sheet.
 void use_this_machine(PlanOptions& o) {
   if (o.measure || !o.measured.empty())
-    fail("--card cpu measures by itself; give --measured alone");
+    fail(
+        "--card cpu times steps on this machine: expected neither --measure nor --measured beside "
+        "it");
   DeviceChoice choice;
   choice.autocast = o.request.job.autocast;
   const std::unique_ptr<Device> device = choice.open();

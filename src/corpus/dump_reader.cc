@@ -107,7 +107,7 @@ bool is_newer(const Version& later, const Version& earlier) {
 /// tenths of the dump. expat reads each byte of it twice and returns one piece per line and entity,
 /// which took two fifths of the extraction time. When expat has just read a <text> tag and nothing
 /// after it, plain characters (character_data.h) bypass expat; they would not change its state.
-class DumpReader::Parser {  // NOLINT(clang-analyzer-optin.performance.Padding): one a dump
+class DumpReader::Parser {  // NOLINT(clang-analyzer-optin.performance.Padding): one for a dump
  public:
   explicit Parser(std::unique_ptr<io::ByteSource> source)
       : source_(std::move(source)), parser_(XML_ParserCreate(nullptr)) {

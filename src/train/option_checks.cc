@@ -28,7 +28,7 @@ Error advise(const OutOfMemory& error, const MicroBatches& options) {
   const int64_t micro_batch = options.batch / options.accumulation;
   const double rows =
       kShare * static_cast<double>(micro_batch) * error.free_bytes() / error.needed_bytes();
-  std::string text = fmt::format("{} for micro-batches of {} rows", error.what(), micro_batch);
+  std::string text = fmt::format("{}; a micro-batch has {} rows", error.what(), micro_batch);
   if (const auto steps = steps_that_fit(options, rows)) {
     text += fmt::format("; --gradient-accumulation-steps={} makes micro-batches of {} that may fit",
                         *steps, options.batch / *steps);

@@ -247,7 +247,7 @@ TEST_F(PretrainingRunTest, AMicroBatchThatDoesNotFitInMemoryNamesTheStepsThatWou
   large.gradient_accumulation_steps = 1;
   const std::string error = error_of(large);
   EXPECT_NE(error.find("GB more are needed"), std::string::npos) << error;
-  EXPECT_NE(error.find("micro-batches of 4194304 rows"), std::string::npos) << error;
+  EXPECT_NE(error.find("a micro-batch has 4194304 rows"), std::string::npos) << error;
   const size_t at = error.find("--gradient-accumulation-steps=");
   ASSERT_NE(at, std::string::npos) << error;
   EXPECT_GT(std::stoll(error.substr(at + 30)), 1) << error;
