@@ -16,7 +16,8 @@ std::optional<int64_t> steps_that_fit(const MicroBatches& options, double rows) 
   const int64_t most = std::min(options.batch, kMostSteps);
   for (int64_t steps = options.accumulation + 1; steps <= most; ++steps) {
     if (options.batch % steps != 0) continue;
-    if (static_cast<double>(options.batch / steps) <= rows) return steps;
+    const int64_t micro_batch = options.batch / steps;
+    if (static_cast<double>(micro_batch) <= rows) return steps;
   }
   return std::nullopt;
 }
