@@ -83,7 +83,7 @@ void declare_computing(Options& table, ServeOptions& o) {
   table.value("lanes", o.service.lanes,
               "batches that run at the same time; each lane holds its own weights");
   table.value("max-batch-tokens", o.service.max_batch_tokens,
-              "tokens of a batch; 0: measured at the start, for batches of about 60 ms");
+              "tokens of a batch; 0: the smallest that runs at full speed, measured at the start");
   table.value("io-threads", o.io_threads, "threads that read and write connections");
   table.flag("accept-token-ids", o.router.accept_token_ids,
              "take arrays of token ids on the routes of OpenAI too");

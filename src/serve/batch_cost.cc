@@ -40,13 +40,17 @@ void BatchCost::observe(const BatchTiming& timing) {
   factor_ = std::clamp(factor_ * (1 + kWeight * (ratio - 1)), 0.01, 100.0);
 }
 
-int64_t BatchCost::budget(double seconds, int64_t least, int64_t most) const {
-  constexpr int64_t kStep = 64;
-  const double by_time = (seconds - fixed_seconds_) / token_seconds_;
-  const double by_share = 9 * fixed_seconds_ / token_seconds_;
-  const double wanted = std::clamp(std::max(by_time, by_share), static_cast<double>(least),
-                                   static_cast<double>(most));
-  return std::max(static_cast<int64_t>(wanted) / kStep * kStep, least);
+int64_t smallest_fast_batch(std::span<const BatchTiming> timings) {
+  constexpr double kFast = 0.97;
+  const auto rate = [](const BatchTiming& timing) {
+    return static_cast<double>(timing.tokens) / timing.seconds;
+  };
+  const double greatest = rate(*std::ranges::max_element(timings, {}, rate));
+  int64_t least = INT64_MAX;
+  for (const BatchTiming& timing : timings) {
+    if (rate(timing) >= kFast * greatest) least = std::min(least, timing.tokens);
+  }
+  return least;
 }
 
 }  // namespace bertha::serve

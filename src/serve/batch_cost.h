@@ -38,14 +38,14 @@ class BatchCost {
   /// Follows a batch that ran: an exponential average over about ten batches.
   void observe(const BatchTiming& timing);
 
-  /// The tokens of a batch of about `seconds`, at least `least`, a multiple of 64. A batch of which
-  /// the fixed part is over a tenth is made larger, up to `most`.
-  int64_t budget(double seconds, int64_t least, int64_t most) const;
-
  private:
   double fixed_seconds_ = 0;
   double token_seconds_ = 1e-6;
   double factor_ = 1;
 };
+
+/// Tokens of the smallest of these batches that runs at 97 % of the greatest rate, or faster. A larger
+/// one makes requests wait for longer, and its activations leave the caches.
+int64_t smallest_fast_batch(std::span<const BatchTiming> timings);
 
 }  // namespace bertha::serve

@@ -12,9 +12,9 @@
 namespace bertha::serve {
 namespace {
 
-constexpr int64_t kMostBudget = 4096;         // tokens of a batch of several windows
-constexpr double kBatchSeconds = 0.06;        // what a batch should take at most
-constexpr double kLongestMeasurement = 0.25;  // predicted seconds of a batch worth timing at start
+constexpr int64_t kLeastBudget = 128;   // tokens of a batch of several windows
+constexpr int64_t kMostBudget = 4096;
+constexpr double kBatchSeconds = 0.06;  // what a batch of several windows should take at most
 
 /// Windows of equal length for warming and timing; nothing is kept of their results.
 class TimingJob final : public infer::WindowJob {
@@ -103,16 +103,18 @@ ModelPace ModelLane::measure(const ServedModel& served, Loaded& loaded,
   for (const auto& [windows, tokens] :
        {std::pair<int64_t, int64_t>{1, std::min<int64_t>(32, longest)},
         {1, longest},
+        {2, longest},
         {4, longest},
-        {16, longest}}) {
+        {16, longest},
+        {32, longest}}) {
     const auto expected = token_seconds * static_cast<double>(windows * tokens);
-    if (timings.size() >= 2 && expected > kLongestMeasurement) break;
+    if (timings.size() >= 2 && expected > kBatchSeconds) break;
     timings.push_back(time_batch(*loaded.runner, served, windows, tokens));
     token_seconds = timings.back().seconds / static_cast<double>(timings.back().tokens);
   }
   ModelPace pace = {.cost = BatchCost::fit(timings)};
   pace.budget_tokens =
-      wanted_budget > 0 ? wanted_budget : pace.cost.budget(kBatchSeconds, 128, kMostBudget);
+      wanted_budget > 0 ? wanted_budget : std::max(smallest_fast_batch(timings), kLeastBudget);
   if (served.purpose() == infer::Purpose::kFill) pace.budget_rows = infer::kFillRows;
   return pace;
 }

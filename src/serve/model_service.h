@@ -35,7 +35,7 @@ struct ModelServiceOptions {
   /// The arithmetic on that device.
   std::function<infer::Arithmetic(const Device&)> arithmetic;
   int64_t lanes = 1;             ///< batches that run at the same time, each with its own weights
-  int64_t max_batch_tokens = 0;  ///< 0: measured at the start, for batches of about 60 ms
+  int64_t max_batch_tokens = 0;  ///< 0: the smallest fast batch, measured at the start
   ServiceLimits limits{};
 };
 

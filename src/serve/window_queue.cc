@@ -300,9 +300,19 @@ void WindowQueue::fill_large(Waiting& waiting, Room& room) {
 
 void WindowQueue::fill(Waiting& waiting, Room& room) {
   const int64_t all = room.tokens;
-  if (!waiting.large.empty()) room.tokens = all / 2;
-  fill_small(waiting, room);
+  const bool shared = !waiting.small.empty() && !waiting.large.empty();
+  const bool large_first = shared && waiting.large_first;
+  if (shared) {
+    room.tokens = all / 2;
+    waiting.large_first = !large_first;
+  }
+  if (large_first) {
+    fill_large(waiting, room);
+  } else {
+    fill_small(waiting, room);
+  }
   room.tokens = all;
+  if (large_first) fill_small(waiting, room);
   fill_large(waiting, room);
   fill_small(waiting, room);
 }

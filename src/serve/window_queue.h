@@ -5,7 +5,7 @@
 //
 // Fairness: requests of at most kQuantum tokens are served in their order; longer ones take turns
 // by deficit round robin (Shreedhar and Varghese 1995). Where both wait, each kind gets half of a
-// batch. So a long request does not delay a short one by more than about a batch, and short ones
+// batch, or every other batch where a batch holds one window. So a long request does not delay a short one by more than about a batch, and short ones
 // slow a long one down to half at most. Models take turns by the time that they used. Requests of
 // Priority::kBatch get a tenth of the time while others wait.
 //
@@ -136,6 +136,7 @@ class WindowQueue {
     std::deque<EntryPointer> small{};  ///< at most kQuantum tokens, in their order
     std::deque<EntryPointer> large{};  ///< the first has its turn
     int64_t small_tokens = 0;
+    bool large_first = false;  ///< in the next batch that both kinds share
     bool empty() const { return small.empty() && large.empty(); }
   };
   struct ModelState {

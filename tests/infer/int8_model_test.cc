@@ -2,7 +2,6 @@
 // are run and stored, and refused where they cannot be.
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +14,7 @@
 #include "bert/int8_parameters.h"
 #include "bert/recording_device.h"
 #include "core/error.h"
+#include "core/thread_pool.h"
 #include "infer/answer.h"
 #include "infer/classify.h"
 #include "infer/embed.h"
@@ -181,13 +181,12 @@ TEST_F(Int8Model, TagsAreCloseToThoseOfFp32) {
 
 TEST_F(Int8Model, ResultsAreEqualOnEveryNumberOfThreadsAndEveryLane) {
   const std::string folder = write_encoder();
-  const int threads = omp_get_max_threads();
   const std::vector<float> expected = hidden(folder, kInt8);
-  for (const int count : {1, 2, 3}) {
-    omp_set_num_threads(count);
+  for (const int64_t count : {1, 2, 3}) {
+    ThreadPool pool(count);
+    const PoolBinding binding(pool);
     EXPECT_EQ(hidden(folder, kInt8), expected) << count << " threads";
   }
-  omp_set_num_threads(threads);
 }
 
 TEST_F(Int8Model, FilesOfIntegersGiveTheBitsOfTheWeightsThatTheyWereMadeOf) {

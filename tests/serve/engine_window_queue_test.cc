@@ -152,6 +152,18 @@ TEST_F(QueueTest, LongRequestsTakeTurns) {
   for (const FakeRequest& request : requests) EXPECT_EQ(windows_of(batch, request), 4);
 }
 
+TEST_F(QueueTest, BothKindsRunWhereABatchHoldsOneWindow) {
+  make({pace(128)});
+  const FakeRequest large(40, 100);
+  must_admit(large);
+  std::vector<FakeRequest> requests;
+  for (int i = 0; i < 40; ++i) requests.emplace_back(1, 100);
+  for (const FakeRequest& request : requests) must_admit(request);
+  int64_t of_large = 0;
+  for (int i = 0; i < 40; ++i) of_large += windows_of(run_batch(), large);
+  EXPECT_EQ(of_large, 20);
+}
+
 TEST_F(QueueTest, TurnsArePaidBackWhereWindowsDoNotFitTheQuantum) {
   make({pace(2048)});
   const FakeRequest thirds(300, 200);  // 512 is no multiple of it
@@ -452,11 +464,14 @@ TEST(BatchCost, PartsAreNeverNegative) {
   EXPECT_NEAR(one.seconds(100), 1e-2, 1e-9);
 }
 
-TEST(BatchCost, BudgetIsByTimeOrByTheShareOfTheFixedPart) {
-  EXPECT_EQ(BatchCost(0, 3e-5).budget(0.06, 128, 4096), 1984);
-  EXPECT_EQ(BatchCost(0, 1e-3).budget(0.06, 128, 4096), 128);
-  EXPECT_EQ(BatchCost(0, 1e-6).budget(0.06, 128, 4096), 4096);
-  EXPECT_EQ(BatchCost(0.02, 1e-4).budget(0.06, 128, 4096), 1792);
+TEST(BatchCost, SmallestBatchAtFullSpeedIsChosen) {
+  const auto chosen = [](std::initializer_list<BatchTiming> timings) {
+    return smallest_fast_batch(std::vector<BatchTiming>(timings));
+  };
+  EXPECT_EQ(chosen({{32, 8e-3}, {128, 16e-3}, {256, 32e-3}, {512, 64e-3}}), 128);
+  EXPECT_EQ(chosen({{32, 8e-3}, {128, 16e-3}, {256, 31.6e-3}, {512, 70e-3}}), 128);
+  EXPECT_EQ(chosen({{32, 8e-3}, {128, 10e-3}, {512, 14e-3}, {2048, 40e-3}}), 2048);
+  EXPECT_EQ(chosen({{128, 0.1}}), 128);
 }
 
 }  // namespace
