@@ -8,18 +8,20 @@
 
 namespace bertha::bert {
 
-int64_t bucket_of(int64_t count) {
+int64_t bucket_of(int64_t count, Memory memory) {
+  // The CPU's products take 8 rows at a time. An accelerator keeps a graph for each bucket.
+  const int64_t least = memory == Memory::kHost ? 8 : 32;
   const auto power =
       static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(count, 1))));
-  const int64_t step = std::max<int64_t>(32, power / 64);
+  const int64_t step = std::max<int64_t>(least, power / 64);
   return std::max<int64_t>((count + step - 1) / step, 1) * step;
 }
 
 DeviceBatch::DeviceBatch(Device& device, const BatchLimits& limits)
     : device_(device), limits_(limits) {
   BERTHA_CHECK(limits.tokens > 0 && limits.sequences > 0);
-  limits_.tokens = bucket_of(limits.tokens);
-  limits_.masked = bucket_of(limits.masked);
+  limits_.tokens = bucket_of(limits.tokens, device.memory());
+  limits_.masked = bucket_of(limits.masked, device.memory());
   int64_t end = 0;
   const auto place = [&end](int64_t count, DType dtype) {
     const int64_t begin = end;
@@ -55,7 +57,7 @@ Tensor DeviceBatch::write_padded(int64_t slot_offset, const std::vector<int32_t>
 }
 
 bert::EncoderInputs DeviceBatch::upload_tokens(const RaggedBatch& batch) {
-  const int64_t bucket = bucket_of(batch.tokens());
+  const int64_t bucket = bucket_of(batch.tokens(), device_.memory());
   BERTHA_CHECK(
       batch.tokens() > 0 && bucket <= limits_.tokens && batch.sequences() <= limits_.sequences,
       "batch of {} tokens in {} sequences", batch.tokens(), batch.sequences());
@@ -71,7 +73,7 @@ bert::EncoderInputs DeviceBatch::upload_tokens(const RaggedBatch& batch) {
 
 bert::PretrainingInputs DeviceBatch::upload_labels(const PretrainingBatch& batch) {
   const auto masked = static_cast<int64_t>(batch.masked_rows.size());
-  const int64_t bucket = bucket_of(masked);
+  const int64_t bucket = bucket_of(masked, device_.memory());
   BERTHA_CHECK(bucket <= limits_.masked && masked == std::ssize(batch.masked_labels) &&
                batch.sequences() == std::ssize(batch.next_sentence));
   bert::PretrainingInputs inputs;

@@ -10,8 +10,8 @@
 namespace bertha::bert {
 
 /// Rounded-up sizes of a micro-batch: a step is a fixed program over few shapes. Steps of 1/64 of
-/// the size, so filling up costs under 1.6 %, and never under 32.
-int64_t bucket_of(int64_t count);
+/// the size, so filling up costs under 1.6 %, and never under 8 in host memory, 32 elsewhere.
+int64_t bucket_of(int64_t count, Memory memory);
 
 /// The largest micro-batch a run can meet.
 struct BatchLimits {

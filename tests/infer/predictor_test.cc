@@ -109,7 +109,7 @@ TEST_F(PredictorTest, ResultDoesNotDependOnEarlierBatches) {
 TEST_F(PredictorTest, SegmentsNameTheShapeAndThePredictor) {
   run(predictor_, batch_of({9, 4}));
   ASSERT_EQ(device_.segments_.size(), 1U) << "one segment a batch";
-  EXPECT_EQ(device_.segments_[0].bucket, 32);
+  EXPECT_EQ(device_.segments_[0].bucket, 16);
   EXPECT_EQ(device_.segments_[0].sequences, 2);
   Predictor other(device_, DType::kF32, pass_, {.tokens = 256, .sequences = 8});
   run(other, batch_of({9, 4}));
