@@ -103,7 +103,7 @@ class Bertha:
         path = os.path.join(self.work, "texts.txt")
         with open(path, "w") as file:
             file.write("".join(text + "\n" for text in texts))
-        made = os.path.join(self.work, "vectors.npy")
+        made = os.path.join(self.work, precision + ".npy")
         subprocess.run([self.arguments.bertha, "embed", "--checkpoint", model, "--input", path,
                         "--output", made, "--precision", precision, "--max-seq-length", "256",
                         "--pooling", "mean", "--normalize", "true"], check=True,
