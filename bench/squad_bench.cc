@@ -44,7 +44,11 @@ struct Setup {
   int64_t warmup = 1;
   int64_t steps = 5;
 
-  DType dtype() const { return precision == "bf16" ? DType::kBF16 : DType::kF32; }
+  /// Of activations: bf16 beside products of integers too, where the device has it.
+  DType dtype(const Device& device) const {
+    const bool bf16 = precision == "bf16" || (precision == "int8" && device.has_bf16());
+    return bf16 ? DType::kBF16 : DType::kF32;
+  }
   bert::Products products() const {
     return precision == "int8" ? bert::Products::kInt8 : bert::Products::kWide;
   }
@@ -146,12 +150,12 @@ int64_t most_tokens(const std::vector<train::TaskBatch>& batches) {
 
 void train_steps(const Setup& setup, const bert::Config& config, Device& device,
                  const std::vector<train::TaskBatch>& batches, Totals& totals) {
-  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(),
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(device),
                              true);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
   train::FineTuningTrainer trainer(device, store, model,
-                                   {.compute = setup.dtype(),
+                                   {.compute = setup.dtype(device),
                                     .train_pooler = false,
                                     .max_tokens = most_tokens(batches),
                                     .max_sequences = setup.batch});
@@ -167,12 +171,12 @@ void train_steps(const Setup& setup, const bert::Config& config, Device& device,
 
 void predict_steps(const Setup& setup, const bert::Config& config, Device& device,
                    const std::vector<train::TaskBatch>& batches, Totals& totals) {
-  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(),
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(device),
                              false, setup.products());
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
   infer::TaskPass pass("question answering", model);
-  infer::Predictor predictor(device, setup.dtype(), pass,
+  infer::Predictor predictor(device, setup.dtype(device), pass,
                              {.tokens = most_tokens(batches), .sequences = setup.batch});
   time_steps(setup, config, batches, totals, [&](const train::TaskBatch& batch, int64_t) {
     return double{predictor.run(batch)[0]};
@@ -246,8 +250,8 @@ int run(const std::vector<std::string>& arguments) {
   if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);
   const std::unique_ptr<Device> device = bench::open_device(setup.device);
   Totals totals;
-  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(*device, setup.dtype())
-                                                 : bench::ceiling_of(setup.dtype());
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(*device, setup.dtype(device))
+                                                 : bench::ceiling_of(setup.dtype(device));
   (setup.trains() ? train_steps : predict_steps)(setup, config, *device, batches, totals);
   report(setup, totals);
   return 0;

@@ -172,6 +172,7 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
     : device_(device), table_(config, heads), compute_(compute) {
   BERTHA_CHECK(compute == DType::kF32 || compute == DType::kBF16);
   BERTHA_CHECK(products == Products::kWide || !trainable);
+  if (!trainable) device.expect_inference();
   if (products == Products::kInt8) {
     int8_ = std::make_unique<Int8Parameters>(device, table_, compute);
   }

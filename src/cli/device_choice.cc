@@ -81,7 +81,9 @@ infer::Arithmetic DeviceChoice::arithmetic(const Device& on, bool trains) const 
   if (autocast || hmp) {
     fail("--precision int8 and --{} exclude each other", autocast ? "autocast" : "hmp");
   }
-  return {.products = bert::Products::kInt8};
+  // Attention takes half the time in bf16, and the vectors are as close to those of fp32.
+  return {.compute = on.has_bf16() ? DType::kBF16 : DType::kF32,
+          .products = bert::Products::kInt8};
 }
 
 bool DeviceChoice::bf16(const Device& on) const {

@@ -80,6 +80,9 @@ class Device {
   virtual void synchronize() = 0;
   /// Says that parameter buffers were written: prepared copies of weights are no longer valid.
   virtual void parameters_changed() = 0;
+  /// Says that only inference runs on this device: prepared copies of all weights are worth their
+  /// memory.
+  virtual void expect_inference() {}
 
   /// What runs the ops on this device. Null until ops::kernels_of() gives the device the kernels
   /// of its kind, which it does at the first op.

@@ -31,9 +31,11 @@ class CpuDevice : public Device {
   void run(const Segment& segment, BodyRef body) override;
   void synchronize() override {}
   void parameters_changed() override { ++parameter_version_; }
+  void expect_inference() override { expects_inference_ = true; }
 
   /// The number of calls of parameters_changed(). Prepared weights of an older version are stale.
   uint64_t parameter_version() const { return parameter_version_; }
+  bool expects_inference() const { return expects_inference_; }
   /// Weights in the layouts of products.
   WeightCopies& weight_copies() { return *weight_copies_; }
   /// The library's matrix products, with what they keep between calls.
@@ -43,6 +45,7 @@ class CpuDevice : public Device {
   std::unique_ptr<WeightCopies> weight_copies_;
   std::unique_ptr<MatrixProducts> products_;
   uint64_t parameter_version_ = 0;
+  bool expects_inference_ = false;
 };
 
 /// CpuDevice::copy() and zero() on all threads, without an entry in the profile.

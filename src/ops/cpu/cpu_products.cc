@@ -14,7 +14,8 @@
 namespace bertha::ops {
 namespace {
 
-/// From so many rows on, each block packs its panels: that takes some 5 of a panel's cycles a row.
+/// While weights change, each block packs its panels from so many rows on: that takes some 5 of a
+/// panel's cycles a row. For inference and for fewer rows, packed copies are kept.
 constexpr int64_t kPackingRows = 256;
 /// Rows of a block that packs its panels, at most: they stay in the second-level cache.
 constexpr int64_t kMostRows = 256;
@@ -237,7 +238,7 @@ void run(cpu::CpuDevice& device, RowProduct<E> product) {
   const int64_t rows = product.left.rows;
   const int64_t row_bytes = product.depth() * static_cast<int64_t>(sizeof(E));
   int64_t most_rows = kMostRows;
-  if (rows < kPackingRows) {
+  if (rows < kPackingRows || device.expects_inference()) {
     product.packed = packed_copy(device, product);
     most_rows = std::max<int64_t>(kRowBytes / row_bytes, 64);
   }
