@@ -17,6 +17,7 @@ function(bertha_mpi_plugin library)
   endif()
   add_library(${target} MODULE ${PROJECT_SOURCE_DIR}/src/comm/mpi/mpi_plugin.c)
   target_include_directories(${target} SYSTEM PRIVATE ${ARGN})
+  target_link_libraries(${target} PRIVATE bertha_hardening)
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX .so C_STANDARD 11
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   add_dependencies(bertha_comm ${target})
