@@ -150,8 +150,8 @@ int64_t most_tokens(const std::vector<train::TaskBatch>& batches) {
 
 void train_steps(const Setup& setup, const bert::Config& config, Device& device,
                  const std::vector<train::TaskBatch>& batches, Totals& totals) {
-  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(device),
-                             true);
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true},
+                             setup.dtype(device), true);
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
   train::FineTuningTrainer trainer(device, store, model,
@@ -171,8 +171,8 @@ void train_steps(const Setup& setup, const bert::Config& config, Device& device,
 
 void predict_steps(const Setup& setup, const bert::Config& config, Device& device,
                    const std::vector<train::TaskBatch>& batches, Totals& totals) {
-  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, setup.dtype(device),
-                             false, setup.products());
+  bert::ParameterStore store(device, config, bert::Heads{.question_answering = true},
+                             setup.dtype(device), false, setup.products());
   store.initialise(bert::InitStyle::kRecipe, config, 1);
   bert::QuestionAnsweringModel model(config, store);
   infer::TaskPass pass("question answering", model);
@@ -250,8 +250,8 @@ int run(const std::vector<std::string>& arguments) {
   if (setup.save_lengths) bench::save_lengths(*setup.save_lengths, batches);
   const std::unique_ptr<Device> device = bench::open_device(setup.device);
   Totals totals;
-  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(*device, setup.dtype(device))
-                                                 : bench::ceiling_of(setup.dtype(device));
+  totals.ceiling_gflops = setup.device == "cuda" ? bench::gpu_ceiling(*device, setup.dtype(*device))
+                                                 : bench::ceiling_of(setup.dtype(*device));
   (setup.trains() ? train_steps : predict_steps)(setup, config, *device, batches, totals);
   report(setup, totals);
   return 0;

@@ -82,8 +82,7 @@ infer::Arithmetic DeviceChoice::arithmetic(const Device& on, bool trains) const 
     fail("--precision int8 and --{} exclude each other", autocast ? "autocast" : "hmp");
   }
   // Attention takes half the time in bf16, and the vectors are as close to those of fp32.
-  return {.compute = on.has_bf16() ? DType::kBF16 : DType::kF32,
-          .products = bert::Products::kInt8};
+  return {.compute = on.has_bf16() ? DType::kBF16 : DType::kF32, .products = bert::Products::kInt8};
 }
 
 bool DeviceChoice::bf16(const Device& on) const {

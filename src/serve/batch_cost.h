@@ -44,8 +44,8 @@ class BatchCost {
   double factor_ = 1;
 };
 
-/// Tokens of the smallest of these batches that runs at 97 % of the greatest rate, or faster. A larger
-/// one makes requests wait for longer, and its activations leave the caches.
+/// Tokens of the smallest of these batches that runs at 97 % of the greatest rate, or faster. A
+/// larger one makes requests wait for longer, and its activations leave the caches.
 int64_t smallest_fast_batch(std::span<const BatchTiming> timings);
 
 }  // namespace bertha::serve

@@ -12,7 +12,7 @@
 namespace bertha::serve {
 namespace {
 
-constexpr int64_t kLeastBudget = 128;   // tokens of a batch of several windows
+constexpr int64_t kLeastBudget = 128;  // tokens of a batch of several windows
 constexpr int64_t kMostBudget = 4096;
 constexpr double kBatchSeconds = 0.06;  // what a batch of several windows should take at most
 

@@ -5,9 +5,10 @@
 //
 // Fairness: requests of at most kQuantum tokens are served in their order; longer ones take turns
 // by deficit round robin (Shreedhar and Varghese 1995). Where both wait, each kind gets half of a
-// batch, or every other batch where a batch holds one window. So a long request does not delay a short one by more than about a batch, and short ones
-// slow a long one down to half at most. Models take turns by the time that they used. Requests of
-// Priority::kBatch get a tenth of the time while others wait.
+// batch, or every other batch where a batch holds one window. So a long request does not delay a
+// short one by more than about a batch, and short ones slow a long one down to half at most. Models
+// take turns by the time that they used. Requests of Priority::kBatch get a tenth of the time while
+// others wait.
 //
 // The class has no threads and no clock. Its caller holds a lock and says what time it is.
 
