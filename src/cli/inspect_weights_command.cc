@@ -13,6 +13,7 @@
 #include "infer/model.h"
 #include "io/weights/tensor_source.h"
 #include "io/weights/tensor_statistics.h"
+#include "text/vocabulary.h"
 #include "train/checkpoint_summary.h"
 
 namespace bertha::cli {
@@ -49,6 +50,9 @@ Json json_of(const train::CheckpointSummary& summary) {
   Json& optimizer = result["optimizer"];
   for (const auto& [name, number] : summary.optimizer) {
     std::visit([&optimizer, &key = name](auto value) { optimizer[key] = value; }, number);
+  }
+  if (!state.vocabulary.empty()) {
+    result["vocabulary_pieces"] = text::Vocabulary::parse(state.vocabulary).size();
   }
   if (state.run) result["run"] = json_of(*state.run);
   return result;

@@ -26,6 +26,10 @@ struct ModelChoice {
   infer::ModelFiles files() const;
 };
 
+/// Throws Error that names the command which fetches the weights, where `path` is no file but the
+/// name of weights that bertha download knows.
+void check_weights_name(const std::string& path);
+
 /// The `on_missing` of commands that warn: a line of the log.
 void warn_of_missing(const std::string& warning);
 

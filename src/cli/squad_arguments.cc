@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "cli/model_choice.h"
 #include "core/error.h"
 
 namespace bertha::cli {
@@ -29,7 +30,8 @@ void declare_files(Options& table, SquadArguments& typed) {
   table.required();
   declare_config(table, o, "the one beside the weights");
   table.file("vocab_file", o.vocab_file,
-             "vocab.txt; if not given: the vocabulary beside the weights");
+             "vocab.txt; if not given: the vocabulary beside the weights, or the one that a "
+             "checkpoint carries");
   typed.run.declare_model_name(table);
   table.flag("do_lower_case", o.lower_case, "the vocabulary is uncased");
   table.choice("token-rules", typed.rules, {"recipe", "hf"}, "rules for rare characters");
@@ -118,6 +120,7 @@ void SquadArguments::declare(Options& table) {
 
 train::SquadOptions SquadArguments::settle() const {
   train::SquadOptions o = options;
+  check_weights_name(o.init_checkpoint);
   if (!do_train && !do_predict) fail("at least one of --do-train, --do-predict is needed");
   if (do_train && o.train_file.empty()) fail("--do-train needs --train-file");
   if (do_predict && o.predict_file.empty()) fail("--do-predict needs --predict-file");

@@ -14,6 +14,7 @@
 #include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
 #include "io/text_file.h"
+#include "io/weights/tensor_source.h"
 #include "text/casing.h"
 
 namespace bertha::infer {
@@ -41,14 +42,60 @@ std::string beside(const ModelFiles& files, std::span<const std::string> names) 
   return "";
 }
 
+/// The file that is named or lies beside the weights; empty when there is none.
 std::string named_or_beside(const std::string& named, const ModelFiles& files,
-                            std::span<const std::string> names, const char* option) {
-  if (!named.empty()) return named;
-  std::string path = beside(files, names);
-  if (path.empty()) {
-    fail("{}: no {} beside it; name one with --{}", files.weights, join(names, " or "), option);
+                            std::span<const std::string> names) {
+  return named.empty() ? beside(files, names) : named;
+}
+
+[[noreturn]] void fail_without(const ModelFiles& files, std::span<const std::string> names,
+                               const char* option) {
+  fail("{}: no {} beside it; name one with --{}", files.weights, join(names, " or "), option);
+}
+
+io::CarriedTexts carried_by(const ModelFiles& files) {
+  return io::open_weights(files.weights)->carried_texts();
+}
+
+/// The same, where it is only a question whether there are such texts.
+io::CarriedTexts carried_if_readable(const ModelFiles& files) {
+  try {
+    return carried_by(files);
+  } catch (const Error&) {
+    return {};
   }
-  return path;
+}
+
+bert::ConfigFile find_config(const ModelFiles& files) {
+  const std::string path = named_or_beside(files.config, files, kConfigNames);
+  if (!path.empty()) return bert::load_config_file(path);
+  const std::string carried = carried_by(files).config;
+  if (carried.empty()) fail_without(files, kConfigNames, "config-file");
+  return bert::parse_config_file(carried, files.weights);
+}
+
+/// Throws Error where a checkpoint was trained with other pieces than those of the file beside it.
+void check_against_carried(const ModelFiles& files, const text::Vocabulary& beside) {
+  const std::string carried = carried_if_readable(files).vocabulary;
+  if (carried.empty()) return;
+  const text::Vocabulary trained = text::Vocabulary::parse(carried, files.weights);
+  bool same = trained.size() == beside.size();
+  for (int32_t i = 0; same && i < trained.size(); ++i) same = trained.piece(i) == beside.piece(i);
+  if (same) return;
+  fail("{} is not the vocabulary that {} carries; name one with --vocab-file", beside.name(),
+       files.weights);
+}
+
+text::TokenizerFile find_tokenizer(const ModelFiles& files) {
+  const std::string path = named_or_beside(files.vocabulary, files, kVocabularyNames);
+  if (!path.empty()) {
+    text::TokenizerFile file = text::load_tokenizer(path);
+    if (files.vocabulary.empty()) check_against_carried(files, file.vocabulary);
+    return file;
+  }
+  const std::string carried = carried_by(files).vocabulary;
+  if (carried.empty()) fail_without(files, kVocabularyNames, "vocab-file");
+  return text::tokenizer_of(text::Vocabulary::parse(carried, files.weights));
 }
 
 /// What a user needs to know about a head that is missing.
@@ -146,12 +193,11 @@ ModelFiles find_model(const std::string& path) {
 }
 
 bert::ConfigFile read_config_file(const ModelFiles& files) {
-  const std::string path = named_or_beside(files.config, files, kConfigNames, "config-file");
-  bert::ConfigFile file = bert::load_config_file(path);
+  bert::ConfigFile file = find_config(files);
   if (!file.note.empty()) spdlog::warn("{}", file.note);
   const fs::path other = folder_of(files) / "config.json";
   std::error_code ignored;
-  if (file.head == bert::HeadConfig() && path != other && fs::exists(other, ignored)) {
+  if (file.head == bert::HeadConfig() && fs::exists(other, ignored)) {
     file.head = bert::load_config_file(other.string()).head;
   }
   return file;
@@ -162,16 +208,17 @@ bert::Config read_config(const ModelFiles& files) {
 }
 
 bool has_config(const ModelFiles& files) {
-  return !files.config.empty() || !beside(files, kConfigNames).empty();
+  return !named_or_beside(files.config, files, kConfigNames).empty() ||
+         !carried_if_readable(files).config.empty();
 }
 
 bool has_tokenizer(const ModelFiles& files) {
-  return !files.vocabulary.empty() || !beside(files, kVocabularyNames).empty();
+  return !named_or_beside(files.vocabulary, files, kVocabularyNames).empty() ||
+         !carried_if_readable(files).vocabulary.empty();
 }
 
 text::TokenizerFile read_tokenizer(const ModelFiles& files) {
-  text::TokenizerFile file = text::load_tokenizer(
-      named_or_beside(files.vocabulary, files, kVocabularyNames, "vocab-file"));
+  text::TokenizerFile file = find_tokenizer(files);
   for (const std::string& note : file.notes) spdlog::warn("{}", note);
   return file;
 }

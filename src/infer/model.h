@@ -24,9 +24,13 @@ struct ModelFiles {
   /// A folder, or a file that io::open_weights opens. find_model() makes it the encoder's folder
   /// where a sentence-transformers model keeps it in a folder of its own.
   std::string weights{};
-  std::string modules{};     ///< the folder of a sentence-transformers model; empty: none
-  std::string config{};      ///< empty: bert_config.json or config.json beside the weights
-  std::string vocabulary{};  ///< empty: vocab.txt or tokenizer.json beside the weights
+  std::string modules{};  ///< the folder of a sentence-transformers model; empty: none
+  /// Empty: bert_config.json or config.json beside the weights, else the config that a checkpoint
+  /// of pre-training carries.
+  std::string config{};
+  /// Empty: vocab.txt or tokenizer.json beside the weights, else the vocabulary that such a
+  /// checkpoint carries.
+  std::string vocabulary{};
   /// What the user asks for. The tokenizer's files and then the vocabulary go before it
   /// (text/casing.h).
   std::optional<bool> lower_case{};
@@ -38,17 +42,19 @@ struct ModelFiles {
 /// The files of the model at `path`, a folder or a file in it. Throws Error for a modules.json that
 /// is not one of sentence-transformers.
 ModelFiles find_model(const std::string& path);
-/// The config as its file has it, the vocabulary not padded. Logs a warning for unknown keys. What
-/// it says about the head is taken from a config.json beside the weights where bert_config.json,
-/// which the recipe writes, says nothing about it. Throws Error when there is none.
+/// The config as its source has it, the vocabulary not padded. Logs a warning for unknown keys.
+/// What it says about the head is taken from a config.json beside the weights where
+/// bert_config.json, which the recipe writes, says nothing about it. Throws Error when there is
+/// none.
 bert::ConfigFile read_config_file(const ModelFiles& files);
 bert::Config read_config(const ModelFiles& files);
-/// Whether read_config() would find a file.
+/// Whether read_config() would find one.
 bool has_config(const ModelFiles& files);
-/// Whether read_tokenizer() would find a file.
+/// Whether read_tokenizer() would find one.
 bool has_tokenizer(const ModelFiles& files);
 /// The vocabulary and what its folder says about it. Logs a warning for keys that are unknown.
-/// Throws Error when there is none, and for what is not supported.
+/// Throws Error when there is none, for what is not supported, and for a vocabulary beside a
+/// checkpoint that carries another one.
 text::TokenizerFile read_tokenizer(const ModelFiles& files);
 /// How a tokenizer with this vocabulary treats text. Logs a warning when what the user asks for,
 /// the files and the vocabulary contradict each other about the case of letters.

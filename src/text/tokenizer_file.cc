@@ -60,7 +60,7 @@ std::string content_of(const Json& token, const char* key, const std::string& pa
 /// Puts together what the files of one folder say.
 class FolderReader {
  public:
-  explicit FolderReader(const std::string& path) : sources_(read_tokenizer_sources(path)) {}
+  explicit FolderReader(TokenizerSources sources) : sources_(std::move(sources)) {}
 
   TokenizerFile read();
 
@@ -475,7 +475,13 @@ TokenizerOptions TokenizerFile::options(bool otherwise, TokenRules rules) const 
 }
 
 TokenizerFile load_tokenizer(const std::string& path) {
-  return FolderReader(path).read();
+  return FolderReader(read_tokenizer_sources(path)).read();
+}
+
+TokenizerFile tokenizer_of(Vocabulary lines) {
+  TokenizerSources sources;
+  sources.lines = std::move(lines);
+  return FolderReader(std::move(sources)).read();
 }
 
 bool has_tokenizer_file(const std::string& folder) {

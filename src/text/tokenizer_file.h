@@ -31,6 +31,9 @@ struct TokenizerFile {
 /// 1, 2, …, and for pieces that a vocab.txt cannot hold.
 TokenizerFile load_tokenizer(const std::string& path);
 
+/// The tokenizer of a vocab.txt that lies alone.
+TokenizerFile tokenizer_of(Vocabulary lines);
+
 /// Whether the folder has a vocab.txt or a tokenizer.json.
 bool has_tokenizer_file(const std::string& folder);
 

@@ -8,6 +8,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
+#include "io/weights/carried_texts.h"
 #include "io/weights/checkpoint_names.h"
 #include "io/weights/torch_file.h"
 
@@ -128,7 +129,8 @@ const PickleValue& files_tree(PickleTree& tree, const CheckpointState& state) {
   return files;
 }
 
-const PickleValue& record_tree(PickleTree& tree, const RunRecord& record, int64_t step) {
+const PickleValue& record_tree(PickleTree& tree, const CheckpointState& state) {
+  const RunRecord& record = *state.run;
   PickleValue& settings = tree.dict();
   for (const auto& [name, value] : record.settings) tree.set(settings, name, tree.string(value));
   PickleValue& written = tree.list();
@@ -136,11 +138,14 @@ const PickleValue& record_tree(PickleTree& tree, const RunRecord& record, int64_
   PickleValue& entry = tree.dict();
   tree.set(entry, "version", tree.integer(kRecordVersion));
   tree.set(entry, "run_id", tree.string(record.run_id));
-  tree.set(entry, "settings", settings);
-  tree.set(entry, "step", tree.integer(step));
+  tree.set(entry, io::kSettingsKey, settings);
+  tree.set(entry, "step", tree.integer(state.step));
   tree.set(entry, "rows_consumed", tree.integer(record.rows_consumed));
   tree.set(entry, "skipped_steps", tree.integer(record.skipped_steps));
   tree.set(entry, "written", written);
+  if (!state.vocabulary.empty()) {
+    tree.set(entry, io::kVocabularyKey, tree.string(state.vocabulary));
+  }
   return entry;
 }
 
@@ -164,7 +169,7 @@ RunRecord read_record(const PickleValue& entry, const std::string& path) {
   record.run_id = entry.at("run_id", what).string(what);
   record.rows_consumed = entry.at("rows_consumed", what).integer(what);
   record.skipped_steps = entry.at("skipped_steps", what).integer(what);
-  const auto settings = entry.at("settings", what).items();
+  const auto settings = entry.at(io::kSettingsKey, what).items();
   for (size_t i = 0; i + 1 < settings.size(); i += 2) {
     record.settings.emplace_back(settings[i]->string(what), settings[i + 1]->string(what));
   }
@@ -247,7 +252,7 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
   tree.set(root, "files", files_tree(tree, state));
   tree.set(root, "epoch", tree.integer(state.epoch));
   tree.set(root, "data_loader", tree.none());
-  if (state.run) tree.set(root, "bertha", record_tree(tree, *state.run, state.step));
+  if (state.run) tree.set(root, io::kRunEntry, record_tree(tree, state));
   writer.save(path, root);
 }
 
@@ -268,8 +273,9 @@ CheckpointState read_checkpoint_state(const std::string& path) {
       fail("{}: epoch is {}", path, state.epoch);
     }
   }
-  if (const PickleValue* record = root.find("bertha"); record != nullptr) {
+  if (const PickleValue* record = root.find(io::kRunEntry); record != nullptr) {
     state.run = read_record(*record, path);
+    state.vocabulary = io::carried_texts(root).vocabulary;
     state.step = record->at("step", path + ": bertha").integer(path + ": bertha");
   }
   return state;
@@ -293,7 +299,7 @@ MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& par
   if (optimizer != nullptr) {
     report = load_moments_of(file, *optimizer, parameters.table(), moments);
   }
-  if (!report.taken && root.find("bertha") != nullptr) fail("{}: {}", path, report.fault);
+  if (!report.taken && root.find(io::kRunEntry) != nullptr) fail("{}: {}", path, report.fault);
   return report;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 // ckpt_<number>.pt: the recipe's checkpoint (a dict of model, optimizer, files, epoch), which
-// torch.load reads. One more entry, `bertha`, makes a resume bit-identical. Only this file knows
-// the layout of the dict.
+// torch.load reads. One more entry, `bertha`, makes a resume bit-identical and carries config and
+// vocabulary (io/weights/carried_texts.h). Only this file knows the layout of the rest.
 
 #include <cstdint>
 #include <optional>
@@ -34,6 +34,8 @@ struct CheckpointState {
   int64_t file_index = 0;          ///< one ahead of the shard being read
   int64_t epoch = 0;
   std::optional<RunRecord> run;  ///< absent in a file of the recipe
+  /// Contents of vocab.txt, which a checkpoint with `run` carries; empty: not known.
+  std::string vocabulary{};
 };
 
 /// The optimizer's settings that a checkpoint's groups carry.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "io/weights/carried_texts.h"
 #include "train/option_checks.h"
 
 namespace bertha::train {
@@ -56,7 +57,7 @@ Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
           {"seed", fmt::format("{}", o.seed)},
           {"optimizer", o.optimizer == optim::OptimizerKind::kLamb ? "lamb" : "adamw"},
           {"precision", o.bf16 ? "bf16" : "fp32"},
-          {"config_file", bert::recipe_config_json(config)}};
+          {io::kConfigSetting, bert::recipe_config_json(config)}};
 }
 
 std::string setting(const Settings& settings, const std::string& name) {
@@ -75,8 +76,9 @@ std::string describe_differences(const Settings& here, const Settings& there) {
     const std::string theirs = other == there.end() ? "not set" : other->second;
     if (theirs == value) continue;
     if (!text.empty()) text += "; ";
-    text += name == "config_file" ? "config_file describes another model"
-                                  : fmt::format("{} is {} here, {} there", name, value, theirs);
+    text += name == io::kConfigSetting
+                ? "config_file describes another model"
+                : fmt::format("{} is {} here, {} there", name, value, theirs);
   }
   return text;
 }

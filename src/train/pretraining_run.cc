@@ -9,12 +9,14 @@
 
 #include "bert/model_sizes.h"
 #include "bert/weights.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "dataset/packing/packing.h"
 #include "infer/model.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "io/text_file.h"
+#include "io/weights/tensor_source.h"
 #include "runlog/quantity_format.h"
 #include "train/filled_samples.h"
 #include "train/label_counts.h"
@@ -194,7 +196,10 @@ void PretrainingRun::start() {
     fail("{} is at step {}, past the last step {} of this command", plan_.path, step_,
          options_.last_step());
   }
-  if (world_.leads()) load_start();
+  if (world_.leads()) {
+    load_start();
+    take_carried_vocabulary();
+  }
   broadcast_state(world_, *parameters_, trainer_->optimizer());
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
@@ -222,6 +227,15 @@ void PretrainingRun::load_start() {
       load_moments(plan_.path, parameters_->table(), trainer_->optimizer());
   if (moments.taken) spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
   warn_of_fresh_moments(plan_.path, moments);
+}
+
+/// The weights that this run starts from may carry the vocabulary that no option names.
+void PretrainingRun::take_carried_vocabulary() {
+  if (!vocabulary_.empty() || plan_.kind == StartKind::kFresh) return;
+  std::string carried = io::open_weights(plan_.path)->carried_texts().vocabulary;
+  if (carried.empty()) return;
+  infer::check_vocabulary(text::Vocabulary::parse(carried, plan_.path), config_);
+  vocabulary_ = std::move(carried);
 }
 
 /// After a checkpoint of the same data, its epoch continues in its own order of shards.
@@ -472,7 +486,8 @@ void PretrainingRun::write_checkpoint() {
                                  .files = data.files,
                                  .file_index = data.file_index + 1,
                                  .epoch = data.epoch,
-                                 .run = record_};
+                                 .run = record_,
+                                 .vocabulary = vocabulary_};
   const OptimizerRecord optimizer = {.rate = last_rate_,
                                      .initial_rate = options_.learning_rate,
                                      .warmup = options_.warmup_proportion,
@@ -542,8 +557,9 @@ void PretrainingRun::report_start() {
   start.parameters = parameters;
   start.bf16 = options_.bf16;
   start.ranks = world_.ranks();
-  start.data = fmt::format("{} shards, {} rows of {} tokens", shards_.size(),
-                           runlog::format_count(loader_->rows()), loader_->max_seq_length());
+  start.data = fmt::format("{}, {} {} of {} tokens", counted(std::ssize(shards_), "shard"),
+                           runlog::format_count(loader_->rows()), noun_for(loader_->rows(), "row"),
+                           loader_->max_seq_length());
   start.first_step = step_;
   start.last_step = options_.last_step();
   start.rows_a_step = static_cast<double>(options_.micro_batch() *

@@ -50,6 +50,7 @@ class PretrainingRun {
   void load_start();
   void seek_data();
   void read_vocabulary();
+  void take_carried_vocabulary();
   void open_logs();
   bool train_step(const std::atomic<bool>& stop);
   bool micro_batches(const std::atomic<bool>& stop, StepSums& sums);

@@ -15,7 +15,9 @@
 #include "bert/weights.h"
 #include "dataset/packing/pack_shards.h"
 #include "dataset/packing/packing.h"
+#include "infer/model.h"
 #include "io/atomic_file.h"
+#include "io/weights/carried_texts.h"
 #include "train/tiny_run.h"
 
 namespace bertha::train {
@@ -46,6 +48,24 @@ class PretrainingRunTest : public TinyRun {
   }
   void truncate(const std::string& name) const {
     std::filesystem::resize_file(path(name), std::filesystem::file_size(path(name)) * 2 / 3);
+  }
+  /// The options with a vocabulary of 40 pieces.
+  PretrainingOptions with_vocabulary(const std::string& output = "out") const {
+    test::write_all(path("pieces.txt"), pieces("word"));
+    PretrainingOptions result = options(output);
+    result.vocab_file = path("pieces.txt");
+    return result;
+  }
+  static std::string pieces(const std::string& stem) {
+    std::string lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+    for (int i = 5; i < 40; ++i) lines += stem + std::to_string(i) + "\n";
+    return lines;
+  }
+  /// A copy of a checkpoint in a folder of its own.
+  std::string alone(const std::string& checkpoint) const {
+    std::filesystem::create_directories(path("alone"));
+    std::filesystem::copy(path(checkpoint), path("alone/ckpt_1.pt"));
+    return path("alone/ckpt_1.pt");
   }
   /// Values of a dllogger record's field, in order.
   std::vector<nlohmann::json> logged(const std::string& output, const std::string& field) const {
@@ -174,6 +194,54 @@ TEST_F(PretrainingRunTest, Phase2StartsFromPhase1AndResumes) {
   whole.json_summary = path("whole/dllogger.json");
   train(whole);
   expect_same_end("out", "whole");
+}
+
+TEST_F(PretrainingRunTest, ACheckpointAloneIsAModel) {
+  train(with_vocabulary());
+  const infer::ModelDefinition model({.weights = alone("out/ckpt_8.pt")});
+  EXPECT_EQ(bert::recipe_config_json(model.config()), bert::recipe_config_json(tiny_config()));
+  EXPECT_EQ(model.vocabulary().size(), 40);
+  EXPECT_EQ(model.vocabulary().id("word39"), 39);
+  EXPECT_TRUE(infer::has_config(model.files()));
+  EXPECT_TRUE(infer::has_tokenizer(model.files()));
+}
+
+TEST_F(PretrainingRunTest, ACheckpointWithoutAVocabularyAsksForOne) {
+  train(options());
+  const infer::ModelFiles files = {.weights = alone("out/ckpt_8.pt")};
+  EXPECT_TRUE(infer::has_config(files));
+  EXPECT_FALSE(infer::has_tokenizer(files));
+  EXPECT_NE(error_of([&] {
+              const infer::ModelDefinition model(files);
+            }).find("no vocab.txt or tokenizer.json beside it; name one with --vocab-file"),
+            std::string::npos);
+}
+
+TEST_F(PretrainingRunTest, AnotherVocabularyBesideACheckpointIsRejected) {
+  train(with_vocabulary());
+  infer::ModelFiles files = {.weights = alone("out/ckpt_8.pt")};
+  test::write_all(path("alone/vocab.txt"), pieces("word"));
+  EXPECT_NO_THROW(const infer::ModelDefinition same(files));
+  test::write_all(path("alone/vocab.txt"), pieces("other"));
+  EXPECT_NE(error_of([&] {
+              const infer::ModelDefinition other(files);
+            }).find("alone/vocab.txt is not the vocabulary that " + files.weights + " carries"),
+            std::string::npos);
+  files.vocabulary = path("alone/vocab.txt");
+  EXPECT_EQ(infer::ModelDefinition(files).vocabulary().id("other5"), 5);
+}
+
+TEST_F(PretrainingRunTest, TheVocabularyGoesOnWithTheWeights) {
+  train(with_vocabulary());
+  PretrainingOptions next = options("next");
+  next.init_checkpoint = alone("out/ckpt_8.pt");
+  train(next);
+  EXPECT_EQ(read_checkpoint_state(path("next/ckpt_8.pt")).vocabulary, pieces("word"));
+  EXPECT_EQ(test::read_all(path("next/vocab.txt")), pieces("word"));
+  PretrainingOptions longer = options();
+  longer.max_steps = 10;
+  train(longer);
+  EXPECT_EQ(read_checkpoint_state(path("out/ckpt_10.pt")).vocabulary, pieces("word"));
 }
 
 TEST_F(PretrainingRunTest, WrongPhase1EndStepIsRejected) {

@@ -46,6 +46,7 @@ class TorchSource : public TensorSource {
   }
   const char* format() const override { return "torch"; }
   std::vector<std::string> refused_globals() const override { return file_.refused_globals(); }
+  CarriedTexts carried_texts() const override { return io::carried_texts(file_.root()); }
 
  private:
   /// Two names may share a tensor, and a tensor may repeat its elements. A small file that expands
@@ -112,7 +113,8 @@ std::map<std::string, std::string> read_index(const std::string& path) {
   const auto json = nlohmann::json::parse(file.text(), nullptr, false);
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
-    fail("{}: expected a JSON object with \"weight_map\"", path);
+    fail("{}: expected weights, or the index of their files: a JSON object with \"weight_map\"",
+         path);
   }
   std::map<std::string, std::string> names;
   for (const auto& [name, value] : map->items()) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/weights/carried_texts.h"
 #include "io/weights/tensor_data.h"
 
 namespace bertha::io {
@@ -44,6 +45,8 @@ class TensorSource {
   /// Names of classes and functions in the file ("posix.system") that weights do not need. They are
   /// code that a reader of pickles would run. This program never does.
   virtual std::vector<std::string> refused_globals() const { return {}; }
+  /// Config and vocabulary, where the file is a checkpoint of pre-training that carries them.
+  virtual CarriedTexts carried_texts() const { return {}; }
   /// Reads a tensor and checks its checksum if the format has one. The view must not outlive the
   /// source. Throws Error when there is no tensor of this name or it is damaged.
   TensorData read(std::string_view name) const;
