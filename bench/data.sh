@@ -119,7 +119,7 @@ for phase in '128 20' '512 80'; do
   for size in once four; do
     input=$work/$size.shards/wikicorpus_en_training_0.txt
     measure_ours prepare instances --input_file "$input" --output_file "$work/one.hdf5" \
-      "${options[@]}" --threads 1
+      "${options[@]}" --threads 1 --overwrite
     if [[ -n $recipe ]]; then
       measure_peer env -C "$recipe" "$python" create_pretraining_data.py --input_file "$input" \
         --output_file "$work/recipe.hdf5" --bert_model bert-large-uncased --do_lower_case \

@@ -11,6 +11,7 @@
 
 #include "cli/options.h"
 #include "cli/prepare_commands.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "prepare/extract_stage.h"
@@ -27,6 +28,7 @@ struct Settings {
   bool json = false;
   bool text = false;
   bool quiet = false;
+  bool overwrite = false;
   prepare::ExtractOptions extract;
 };
 
@@ -74,6 +76,8 @@ Options declare(Settings& settings) {
                  "source)");
   options.flag("no_headings", settings.no_headings, "leave out the headings of sections");
   options.flag("quiet", settings.quiet, "show no status line").letter('q');
+  options.flag("overwrite", settings.overwrite,
+               "replace articles in the folder that another command extracted");
   options.accepted("no_templates", false,
                    "templates that carry text are rendered, all others are dropped");
   options.accepted("templates", true, "templates need no separate pass");
@@ -117,9 +121,10 @@ void report(const prepare::ExtractOptions& options, const prepare::ExtractResult
   const bool to_stdout = options.articles.output_dir == "-";
   std::FILE* out = to_stdout ? stderr : stdout;
   fmt::print(out, "{}: {}\n", name_of(options.dumps), prepare::describe(result));
-  const std::string files = to_stdout ? ""
-                                      : fmt::format("{} files in {}, ", result.counts.files.size(),
-                                                    options.articles.output_dir);
+  const std::string files =
+      to_stdout ? ""
+                : fmt::format("{} in {}, ", counted(std::ssize(result.counts.files), "file"),
+                              options.articles.output_dir);
   fmt::print(out, "{}{:.1f} s ({:.1f} MB of XML a second)\n", files, result.seconds,
              static_cast<double>(result.counts.dump.xml_bytes) / 1e6 / result.seconds);
 }
@@ -152,6 +157,7 @@ int run_prepare_extract(Arguments arguments) {
   options.parse(arguments);
   for (const std::string& note : options.notes()) spdlog::info("{}", note);
   const prepare::ExtractOptions extract = finish(settings);
+  prepare::claim_articles(extract, settings.overwrite);
   const prepare::ExtractResult result =
       prepare::run_extract(extract, open_status_line("extract", "", settings.quiet));
   report(extract, result);

@@ -16,6 +16,7 @@ struct Settings {
   bool lower_case = false;
   bool cased = false;
   std::string token_rules = "recipe";
+  bool overwrite = false;
   prepare::InstancesOptions stage;
 };
 
@@ -55,6 +56,7 @@ Options declare(Settings& settings) {
   options.choice("token_rules", settings.token_rules, {"recipe", "hf"},
                  "rules for rare characters");
   options.value("threads", stage.threads, "number of threads");
+  options.flag("overwrite", settings.overwrite, "replace shards that another command made");
   options.accepted("bert_model", true, "--vocab-file and --cased replace it");
   return options;
 }
@@ -97,6 +99,7 @@ int run_prepare_instances(Arguments arguments, comm::Communicator& world) {
   check_threads("threads", stage.threads);
   if (settings.lower_case || settings.cased) stage.lower_case = !settings.cased;
   stage.token_rules = text::parse_token_rules(settings.token_rules);
+  if (world.leads()) prepare::claim_instances(stage, settings.overwrite);
   const prepare::InstancesResult result = prepare::run_instances(
       stage, world, open_status_line("instances", prepare::instances_unit(world), !world.leads()));
   if (world.leads()) fmt::print("{}\n", prepare::describe(result));

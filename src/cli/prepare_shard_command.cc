@@ -9,6 +9,7 @@ namespace bertha::cli {
 
 int run_prepare_shard(Arguments arguments) {
   prepare::ShardOptions shard;
+  bool overwrite = false;
   corpus::ShardOptions& shards = shard.shards;
   shards.threads = thread_count();
   Options options(
@@ -25,9 +26,11 @@ int run_prepare_shard(Arguments arguments) {
   options.value("n_test_shards", shards.shards.test, "number of shards for tests");
   options.value("fraction_test_set", shards.test_fraction, "fraction of the sentences for tests");
   options.value("threads", shards.threads, "number of threads").alias("n_processes", "threads");
+  options.flag("overwrite", overwrite, "replace shards of the dataset that another command made");
   options.parse(arguments);
   prepare::check_options(shards);
   check_threads("threads", shards.threads);
+  prepare::claim_shards(shard, overwrite);
   const prepare::ShardResult result = prepare::run_shard(shard, open_status_line("shard", ""));
   prepare::warn_of_fewer_shards(result);
   fmt::print("{}: {}\n", shards.output_dir, prepare::describe(result));

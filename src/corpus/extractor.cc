@@ -206,6 +206,34 @@ std::string compress(std::string bytes) {
   return out;
 }
 
+/// "AA", "AB" and so on.
+bool is_article_folder(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.size() == 2 && std::ranges::all_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+/// "wiki_00" and so on, packed or not.
+bool is_article_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return name.starts_with("wiki_") && name.size() >= 7 && is_digit(name[5]) && is_digit(name[6]) &&
+         (name.size() == 7 || name.substr(7) == kCompressedEnding);
+}
+
+/// The files in `folder` that have the names of this extractor.
+std::set<fs::path> article_files(const std::string& folder) {
+  std::set<fs::path> files;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return files;
+  for (const fs::directory_entry& within : fs::directory_iterator(folder)) {
+    if (!within.is_directory() || !is_article_folder(within.path())) continue;
+    for (const fs::directory_entry& entry : fs::directory_iterator(within.path())) {
+      if (is_article_file(entry.path())) files.insert(entry.path().lexically_normal());
+    }
+  }
+  return files;
+}
+
 /// AA/wiki_00, AA/wiki_01, …: each opened when its first piece comes.
 class SplitWriter {
  public:
@@ -221,26 +249,13 @@ class SplitWriter {
   /// Ends the last file and removes those that a larger or differently packed extraction left.
   std::vector<std::string> finish() {
     if (file_) close();
-    std::set<fs::path> stale;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_)) {
-      if (is_ours(entry.path())) stale.insert(entry.path().lexically_normal());
-    }
+    std::set<fs::path> stale = article_files(folder_);
     for (const std::string& file : files_) stale.erase(fs::path(file).lexically_normal());
     for (const fs::path& file : stale) fs::remove(file);
     return std::move(files_);
   }
 
  private:
-  /// AA/wiki_00 and so on, packed or not.
-  static bool is_ours(const fs::path& path) {
-    const std::string folder = path.parent_path().filename().string();
-    const std::string name = path.filename().string();
-    const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    return folder.size() == 2 && std::ranges::all_of(folder, is_capital) &&
-           name.starts_with("wiki_") && name.size() >= 7 && is_digit(name[5]) &&
-           is_digit(name[6]) && (name.size() == 7 || name.substr(7) == kCompressedEnding);
-  }
   std::string path(size_t index) const {
     const size_t folder = index / kFilesAFolder;
     return fmt::format("{}/{}{}/wiki_{:02}{}", folder_, static_cast<char>('A' + folder / 26 % 26),
@@ -359,6 +374,10 @@ std::string format_article(const Page& page, const std::string& url, std::string
   return fmt::format("<doc id=\"{}\" url=\"{}\" title=\"{}\">\n{}\n\n{}\n</doc>\n", page.id,
                      on_one_line(url), attribute(page.title),
                      separate_marks(on_one_line(page.title)), separate_marks(std::string(prose)));
+}
+
+bool holds_articles(const std::string& folder) {
+  return !article_files(folder).empty();
 }
 
 ExtractCounts extract_dump(const std::vector<DumpPart>& parts, const ExtractOptions& options) {

@@ -57,6 +57,9 @@ struct ExtractCounts {
 /// pages are written, the further parts follow, and `damage` says why it ended.
 ExtractCounts extract_dump(const std::vector<DumpPart>& parts, const ExtractOptions& options);
 
+/// Whether a folder holds files that extract_dump() may have made: AA/wiki_00 and so on.
+bool holds_articles(const std::string& folder);
+
 /// Gives the lines that format_articles() would make of the files of extract_dump(), without these
 /// files. `options` gives wikitext, threads, progress and allow_truncated. Unless
 /// allow_truncated is set, next() throws Error at the end of a dump that is cut off.

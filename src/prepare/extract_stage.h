@@ -25,6 +25,10 @@ struct ExtractResult {
   double seconds = 0;
 };
 
+/// For a command that runs this stage alone: takes the output folder for it (output_claim.h).
+/// Throws Error where another command extracted articles into it and `overwrite` is false.
+void claim_articles(const ExtractOptions& options, bool overwrite);
+
 /// Extracts the articles (corpus::extract_dump). `progress` is in bytes of the dump's file. A dump
 /// that is cut off is no error here: counts.damage says why it ended.
 ExtractResult run_extract(const ExtractOptions& options, const ReportProgress& progress);

@@ -9,10 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/parallel_tasks.h"
 #include "dataset/hdf5_shard.h"
 #include "io/list_files.h"
+#include "io/text_file.h"
+#include "prepare/output_claim.h"
 #include "prepare/output_folder.h"
 #include "prepare/rank_work.h"
 #include "prepare/stopwatch.h"
@@ -88,6 +91,35 @@ text::UnknownShare check_unknown(const Job& job, const dataset::Corpus& corpus,
   return share;
 }
 
+/// The share of the lines that end in a small letter, and hence within a sentence.
+double share_of_open_lines(std::string_view text) {
+  int64_t lines = 0;
+  int64_t open = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    ++lines;
+    if (line.back() >= 'a' && line.back() <= 'z') ++open;
+  }
+  return lines == 0 ? 0 : static_cast<double>(open) / static_cast<double>(lines);
+}
+
+/// In a text as it is printed most lines end within a sentence.
+void warn_of_printed_lines(const std::string& path) {
+  constexpr size_t kSample = size_t{1} << 16;
+  constexpr double kPrinted = 0.5;
+  const io::TextFile file(path, io::TextFile::Check::kLater);
+  const double open = share_of_open_lines(file.text().substr(0, kSample));
+  if (open < kPrinted) return;
+  spdlog::warn(
+      "{}: {:.0f} % of the lines end within a sentence; each line is taken for one. bertha prepare "
+      "text reads text with wrapped lines",
+      path, 100 * open);
+}
+
 /// Reads the vocabulary and logs what the user should know of it, on the leading rank.
 text::Tokenizer open_tokenizer(const text::TokenizerFile& file, const InstancesOptions& options,
                                bool log) {
@@ -138,7 +170,9 @@ void warn_of_others(const std::vector<Job>& jobs) {
   const auto others = std::ranges::count_if(
       io::list_files(folder, "", ".hdf5"),
       [&](const std::string& file) { return !made.contains(fs::path(file).filename().string()); });
-  if (others > 0) spdlog::warn("{}: {} other shards are there and stay", folder, others);
+  if (others > 0) {
+    spdlog::warn("{}: {} of other commands are there and stay", folder, counted(others, "shard"));
+  }
 }
 
 void add(const InstancesResult& from, InstancesResult& to) {
@@ -182,6 +216,7 @@ InstancesResult run_instances(const InstancesOptions& options, comm::Communicato
   if (world.leads()) {
     remove_leftovers(jobs);
     warn_of_others(jobs);
+    warn_of_printed_lines(jobs.front().inputs.front());
   }
   world.wait_for_all(comm::Stage::kBarrier);
   const Stopwatch watch;
@@ -192,19 +227,47 @@ InstancesResult run_instances(const InstancesOptions& options, comm::Communicato
   return sum;
 }
 
+void claim_instances(const InstancesOptions& options, bool overwrite) {
+  OutputClaim claim{.stage = "instances",
+                    .folder = {},
+                    .outputs = {},
+                    .present = {},
+                    .made_by = {},
+                    .option = "output-file"};
+  std::vector<std::string> inputs;
+  for (const Job& job : plan_jobs(options)) {
+    const fs::path output(job.output);
+    claim.folder = output.parent_path().string();
+    claim.outputs.push_back(output.filename().string());
+    if (fs::exists(output)) claim.present.push_back(claim.outputs.back());
+    inputs.insert(inputs.end(), job.inputs.begin(), job.inputs.end());
+  }
+  const dataset::InstanceOptions& o = options.instances;
+  claim.made_by = {{"text", describe_inputs(inputs)},
+                   {"vocabulary", describe_inputs({options.vocab_file})},
+                   {"max_seq_length", fmt::format("{}", o.max_seq_length)},
+                   {"max_predictions_per_seq", fmt::format("{}", o.max_predictions_per_seq)},
+                   {"dupe_factor", fmt::format("{}", o.dupe_factor)},
+                   {"masked_lm_prob", fmt::format("{}", o.masked_lm_prob)},
+                   {"short_seq_prob", fmt::format("{}", o.short_seq_prob)},
+                   {"random_seed", fmt::format("{}", o.random_seed)},
+                   {"lower case",
+                    options.lower_case ? (*options.lower_case ? "yes" : "no") : "as the files say"},
+                   {"token_rules", options.token_rules == text::TokenRules::kHf ? "hf" : "recipe"}};
+  claim_outputs(claim, overwrite);
+}
+
 std::string instances_unit(const comm::Communicator& world) {
   return world.ranks() > 1 ? "shards of rank 0" : "shards";
 }
 
 std::string describe(const InstancesResult& result) {
   const text::UnknownShare unknown{.tokens = result.tokens, .unknown = result.unknown};
-  return fmt::format(
-      "{} shards, {} documents, {} sentences, {} tokens ({:.2f} % unknown), {} instances in {:.1f} "
-      "s "
-      "({:.1f} MB/s)",
-      result.shards, result.documents, result.sentences, result.tokens, 100 * unknown.share(),
-      result.instances, result.seconds,
-      static_cast<double>(result.text_bytes) / 1e6 / result.seconds);
+  return fmt::format("{}, {}, {}, {} ({:.2f} % unknown), {} in {:.1f} s ({:.1f} MB/s)",
+                     counted(result.shards, "shard"), counted(result.documents, "document"),
+                     counted(result.sentences, "sentence"), counted(result.tokens, "token"),
+                     100 * unknown.share(), counted(result.instances, "instance"), result.seconds,
+                     static_cast<double>(result.text_bytes) / 1e6 / result.seconds);
 }
 
 }  // namespace bertha::prepare

@@ -45,6 +45,10 @@ struct InstancesResult {
 InstancesResult run_instances(const InstancesOptions& options, comm::Communicator& world,
                               const ReportProgress& progress);
 
+/// For a command that runs this stage alone: takes the shards for it (output_claim.h). Throws Error
+/// where another command made one of them and `overwrite` is false.
+void claim_instances(const InstancesOptions& options, bool overwrite);
+
 /// What the progress of run_instances() counts: "shards", of several ranks "shards of rank 0".
 std::string instances_unit(const comm::Communicator& world);
 

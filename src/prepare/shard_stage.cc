@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "corpus/formatting.h"
 #include "io/list_files.h"
+#include "prepare/output_claim.h"
 #include "prepare/output_folder.h"
 
 namespace bertha::prepare {
@@ -19,20 +21,29 @@ namespace fs = std::filesystem;
 /// stream_shards() reads its sources once to count and once to write.
 constexpr int64_t kStreamPasses = 2;
 
-/// A later stage reads all shards of the folder, so those of a larger run must go.
-void remove_other_shards(const corpus::ShardOptions& options,
-                         const std::vector<std::string>& made) {
+/// The dataset's shards that are in the folder.
+std::vector<std::string> shards_there(const corpus::ShardOptions& options) {
+  std::vector<std::string> shards;
   for (const char* kind : {"training", "test"}) {
     const std::string prefix = fmt::format("{}_{}_", options.dataset, kind);
     for (const std::string& file : io::list_files(options.output_dir, prefix, ".txt")) {
       const std::string name = fs::path(file).filename().string();
       const std::string number = name.substr(prefix.size(), name.size() - prefix.size() - 4);
-      if (number.find_first_not_of("0123456789") != std::string::npos) continue;
-      const auto same = [&](const std::string& path) { return fs::path(path).filename() == name; };
-      if (std::ranges::any_of(made, same)) continue;
-      fs::remove(file);
-      spdlog::info("{}: of an earlier run, removed", file);
+      if (number.find_first_not_of("0123456789") == std::string::npos) shards.push_back(file);
     }
+  }
+  return shards;
+}
+
+/// A later stage reads all shards of the folder, so those of a larger run must go.
+void remove_other_shards(const corpus::ShardOptions& options,
+                         const std::vector<std::string>& made) {
+  for (const std::string& file : shards_there(options)) {
+    const fs::path name = fs::path(file).filename();
+    const auto same = [&](const std::string& path) { return fs::path(path).filename() == name; };
+    if (std::ranges::any_of(made, same)) continue;
+    fs::remove(file);
+    spdlog::info("{}: of an earlier run, removed", file);
   }
 }
 
@@ -49,6 +60,22 @@ void check_options(const corpus::ShardOptions& options) {
   if (!(options.test_fraction >= 0 && options.test_fraction < 1)) {
     fail("--fraction-test-set {}: expected 0 or more, less than 1", options.test_fraction);
   }
+}
+
+void claim_shards(const ShardOptions& options, bool overwrite) {
+  const corpus::ShardOptions& o = options.shards;
+  const std::string pattern = o.dataset + "_*.txt";
+  OutputClaim claim{.stage = "shard",
+                    .folder = o.output_dir,
+                    .outputs = {pattern},
+                    .present = {},
+                    .made_by = {{"text", describe_inputs(options.inputs)},
+                                {"n_training_shards", fmt::format("{}", o.shards.training)},
+                                {"n_test_shards", fmt::format("{}", o.shards.test)},
+                                {"fraction_test_set", fmt::format("{}", o.test_fraction)}},
+                    .option = "output-dir"};
+  if (!shards_there(o).empty()) claim.present = {pattern};
+  claim_outputs(claim, overwrite);
 }
 
 ShardResult run_shard(const ShardOptions& options, const ReportProgress& progress) {
@@ -89,16 +116,18 @@ ShardResult run_stream(const StreamOptions& options, const ReportProgress& progr
 
 std::string describe(const ShardResult& result) {
   const corpus::ShardTotals& totals = result.totals;
-  return fmt::format("{} articles, {} sentences in {} training and {} test shards", totals.articles,
-                     totals.sentences, totals.shards.training, totals.shards.test);
+  return fmt::format("{}, {} in {} training and {} test {}", counted(totals.articles, "article"),
+                     counted(totals.sentences, "sentence"), totals.shards.training,
+                     totals.shards.test, noun_for(totals.shards.test, "shard"));
 }
 
 void warn_of_fewer_shards(const ShardResult& result) {
   const corpus::ShardCounts& made = result.totals.shards;
   const corpus::ShardCounts& wanted = result.wanted;
   if (made.training == wanted.training && made.test == wanted.test) return;
-  spdlog::warn("{} articles are too few for {} training and {} test shards: {} and {} are made",
-               result.totals.articles, wanted.training, wanted.test, made.training, made.test);
+  spdlog::warn("{} cannot fill {} training and {} test shards: {} and {} are made",
+               counted(result.totals.articles, "article"), wanted.training, wanted.test,
+               made.training, made.test);
 }
 
 }  // namespace bertha::prepare

@@ -31,6 +31,10 @@ struct ShardResult {
 /// Throws Error naming the option of `bertha prepare shard` that is out of range.
 void check_options(const corpus::ShardOptions& options);
 
+/// For a command that runs this stage alone: takes the shards of the dataset for it
+/// (output_claim.h). Throws Error where another command made them and `overwrite` is false.
+void claim_shards(const ShardOptions& options, bool overwrite);
+
 /// Writes the shards of text into their folder, which is made when missing. Afterwards it removes
 /// shards of the same dataset with other numbers: an earlier run left them. `progress` is in bytes;
 /// the inputs are read twice.

@@ -117,17 +117,47 @@ class PrepareProgram : public testing::Test {
     }
   }
 
-  /// Checksums of the files under folders of `work` whose names hold `part`, manifests left out.
+  /// Checksums of the files under folders of `work` whose names hold `part`. Manifests and the
+  /// record of what made the files are left out.
   std::map<std::string, std::string> sums(const std::string& work,
                                           const std::string& part = "") const {
     std::map<std::string, std::string> sums;
     for (const auto& entry : fs::recursive_directory_iterator(path(work))) {
       const std::string name = fs::relative(entry.path(), path(work)).string();
       if (!entry.is_regular_file() || name.starts_with("manifests/")) continue;
+      if (name.ends_with(".bertha_prepare.jsonl")) continue;
       if (name.find(part) == std::string::npos) continue;
       sums[name] = io::file_digest(entry.path().string(), "sha256");
     }
     return sums;
+  }
+
+  /// The stage may be given again, as after a kill; with `change` it is refused for `reason`,
+  /// unless
+  /// --overwrite allows it. `out` is the folder of its outputs.
+  void expect_replaced_by_the_same_command(const std::vector<std::string>& words,
+                                           const std::string& change, const std::string& out,
+                                           const std::string& reason) const {
+    expect_done(run(words));
+    const auto first = sums(out);
+    for (const auto& entry : fs::recursive_directory_iterator(path(out))) {
+      const bool output =
+          entry.is_regular_file() && !entry.path().filename().string().starts_with(".");
+      if (!output) continue;
+      test::write_all(entry.path(), "cut off");
+      break;
+    }
+    expect_done(run(words));
+    EXPECT_EQ(sums(out), first);
+    std::vector<std::string> other = words;
+    other.push_back(change);
+    expect_error(other, {path(out), reason, "--overwrite"});
+    EXPECT_EQ(sums(out), first);
+    other.emplace_back("--overwrite");
+    expect_done(run(other));
+    other.pop_back();
+    expect_done(run(other));
+    expect_error(words, {path(out)});
   }
 
  private:
@@ -347,7 +377,6 @@ TEST_F(PrepareProgram, EachStageNamesItsEmptyInput) {
   test::write_all(path("empty_article/AA/wiki_00"),
                   "<doc id=\"1\" url=\"u\" title=\"T\">\nT\n\n\n</doc>\n");
   fs::create_directory(path("nothing"));
-  const std::string out = path("out");
   const std::string vocab = "--vocab_file=" + path("vocab.txt");
   const auto expect = [&](const std::string& stage, const std::string& option,
                           const std::string& input, const std::string& part) {
@@ -355,7 +384,8 @@ TEST_F(PrepareProgram, EachStageNamesItsEmptyInput) {
     words.push_back(option.empty() ? path(input) : option + "=" + path(input));
     if (stage != "verify") {
       words.push_back(
-          (stage == "format" || stage == "instances" ? "--output_file=" : "--output_dir=") + out);
+          (stage == "format" || stage == "instances" ? "--output_file=" : "--output_dir=") +
+          path("out_" + stage));
     }
     if (stage == "instances") words.push_back(vocab);
     expect_error(words, {input, part});
@@ -498,11 +528,12 @@ TEST_F(PrepareProgram, ShardsOfALargerRunAreRemoved) {
       path("w/formatted_one_article_per_line/wikicorpus_en_one_article_per_line.txt");
   const auto shard = [&](const char* training, const char* test) {
     expect_done(run({"prepare", "shard", "--input_files=" + text, "--output_dir=" + path("s"),
-                     "--n_training_shards", training, "--n_test_shards", test}));
+                     "--n_training_shards", training, "--n_test_shards", test, "--overwrite"}));
   };
   shard("4", "2");
   test::write_all(path("s/wikicorpus_en_training_x.txt"), "not ours");
   shard("2", "1");
+  fs::remove(path("s/.bertha_prepare.jsonl"));
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(path("s"))) {
     names.insert(entry.path().filename().string());
@@ -510,6 +541,67 @@ TEST_F(PrepareProgram, ShardsOfALargerRunAreRemoved) {
   EXPECT_EQ(names, (std::set<std::string>{
                        "wikicorpus_en_training_0.txt", "wikicorpus_en_test_0.txt",
                        "wikicorpus_en_training_1.txt", "wikicorpus_en_training_x.txt"}));
+}
+
+TEST_F(PrepareProgram, ExtractReplacesItsOwnArticlesAlone) {
+  test::write_all(path("d.xml"), dump(25));
+  const std::vector<std::string> words = {"prepare", "extract", path("d.xml"), "-o", path("x")};
+  expect_replaced_by_the_same_command(words, "--json", "x", "form is json here, doc there");
+}
+
+TEST_F(PrepareProgram, ShardReplacesItsOwnShardsAlone) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += "One is here. Two are there. Three came late.\n\n";
+  test::write_all(path("t.txt"), text);
+  const std::vector<std::string> words = {
+      "prepare",      "shard",   "--input_files",         path("t.txt"),
+      "--output_dir", path("x"), "--n_training_shards=2", "--n_test_shards=1"};
+  expect_replaced_by_the_same_command(words, "--fraction_test_set=0.2", "x",
+                                      "fraction_test_set is 0.2 here, 0.1 there");
+}
+
+TEST_F(PrepareProgram, InstancesReplaceTheirOwnShardsAlone) {
+  put_dump("w", dump(20));
+  expect_done(run(all("w", {"--action=text_formatting"})));
+  expect_done(run(all("w", {"--action=sharding"})));
+  const std::vector<std::string> words = {"prepare", "instances", "--output_file=" + path("x"),
+                                          "--input_file=" + path("w/" + kShards + "/wikicorpus_en"),
+                                          "--vocab_file=" + path("vocab.txt")};
+  expect_replaced_by_the_same_command(words, "--max_seq_length=64", "x",
+                                      "max_seq_length is 64 here, 128 there");
+}
+
+TEST_F(PrepareProgram, FilesWithoutARecordAreNotReplaced) {
+  test::write_all(path("t.txt"), "A sentence.\nAnother.\n\nAnd more.\nThe end.\n");
+  test::write_all(path("mine.hdf5"), "mine");
+  std::vector<std::string> words = {"prepare", "instances", "--input_file=" + path("t.txt"),
+                                    "--output_file=" + path("mine.hdf5"),
+                                    "--vocab_file=" + path("v.txt")};
+  test::write_all(path("v.txt"),
+                  "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nanother\nand\nthe\nend\n.\n"
+                  "sentence\nmore\n");
+  expect_error(words, {"mine.hdf5 is there", "no record of this program", "--overwrite"});
+  EXPECT_EQ(test::read_all(path("mine.hdf5")), "mine");
+  words.emplace_back("--overwrite");
+  expect_done(run(words));
+  EXPECT_NE(test::read_all(path("mine.hdf5")), "mine");
+}
+
+TEST_F(PrepareProgram, InstancesWarnOfPrintedLines) {
+  test::write_all(path("v.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n.\n");
+  const auto said = [&](const std::string& name, const std::string& text) {
+    test::write_all(path(name + ".txt"), text);
+    const test::Outcome outcome =
+        run({"prepare", "instances", "--input_file=" + path(name + ".txt"),
+             "--output_file=" + path(name + ".hdf5"), "--vocab_file=" + path("v.txt")});
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    return outcome.said;
+  };
+  const std::string warning = "67 % of the lines end within a sentence";
+  EXPECT_NE(said("wrapped", "a b a\nb a b\na b.\n\na b a\nb a b\na b.\n").find(warning),
+            std::string::npos);
+  EXPECT_EQ(said("sentences", "a b.\nb a.\n\nb.\na b a.\n").find("within a sentence"),
+            std::string::npos);
 }
 
 TEST_F(PrepareProgram, FullStandardOutputIsAnError) {
