@@ -523,17 +523,12 @@ LoadReport load_weights(const std::string& path, ParameterStore& parameters,
     load_parameter(file, i, parameters, buffer, report);
     ++report.loaded;
   }
-  const int64_t rows = file.vocabulary_rows();
-  if (rows < table[table.indices().word].shape[0]) report.padded_from = rows;
   parameters.weights_changed();
   return report;
 }
 
 std::vector<std::string> LoadReport::lines() const {
   std::vector<std::string> result = {fmt::format("{}: {} parameters loaded", path, loaded)};
-  if (padded_from > 0) {
-    result.push_back(fmt::format("vocabulary of {} rows padded with rows of zeros", padded_from));
-  }
   if (!fresh.empty()) {
     result.push_back(fmt::format("not in the file, freshly initialised: {}", join(fresh, ", ")));
   }

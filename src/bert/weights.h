@@ -117,11 +117,10 @@ class WeightFile {
 struct LoadReport {
   std::string path;
   int64_t loaded = 0;
-  std::vector<std::string> fresh;   ///< parameters that the file lacks; they got initial values
-  std::vector<std::string> unused;  ///< tensors of the file that the model does not have
-  int64_t padded_from = 0;          ///< rows of the file's vocabulary where it was padded, else 0
-  int64_t layers = 0;               ///< encoder layers of the model
-  int64_t file_layers = 0;          ///< encoder layers of the file
+  std::vector<std::string> fresh;       ///< parameters that the file lacks; they got initial values
+  std::vector<std::string> unused;      ///< tensors of the file that the model does not have
+  int64_t layers = 0;                   ///< encoder layers of the model
+  int64_t file_layers = 0;              ///< encoder layers of the file
   std::vector<std::string> not_finite;  ///< parameters with NaN or infinite elements
 
   /// Lines for the log.

@@ -152,6 +152,9 @@ void answer(infer::AnswerTask& task, const std::vector<Question>& questions, con
   std::vector<infer::AnswerRequest> requests;
   requests.reserve(questions.size());
   for (const Question& one : questions) {
+    if (one.record.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      fail("{}: the question is empty", o.question_file.empty() ? "--question" : o.question_file);
+    }
     requests.push_back({.question = one.record.text, .passage = *one.passage});
   }
   const std::vector<infer::AnswerResult> results = task.run(requests);

@@ -28,7 +28,7 @@ constexpr std::array kCommands = {
     Command{"load", "measure a server with requests at random times", run_load},
     Command{"convert", "convert weights between formats", run_convert},
     Command{"inspect", "show what a checkpoint or weight file holds", run_inspect},
-    Command{"plan", "say what memory and time pre-training takes on a GPU", run_plan},
+    Command{"plan", "say what memory and time pre-training takes on a GPU or CPU", run_plan},
     Command{"k8s", "write manifests for Kubernetes", run_k8s},
     Command{"doctor", "show what this machine offers, and what will not work", run_doctor},
     Command{"completion", "print completions for a shell, and manual pages", run_completion},

@@ -64,7 +64,10 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
       entry = best;
       spdlog::warn("--use-habana: there is no Gaudi backend; the {} device is used", entry->name);
     } else if (strict) {
-      fail("--use-habana --strict-device: no accelerator is present ({})", why);
+      fail(
+          "--use-habana --strict-device: Gaudi is not supported yet, and no other accelerator is "
+          "present ({})",
+          why);
     } else {
       spdlog::warn("--use-habana: Gaudi is not supported yet ({}); running on the CPU", why);
     }

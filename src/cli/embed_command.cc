@@ -16,10 +16,12 @@
 #include "cli/options.h"
 #include "cli/text_input.h"
 #include "cli/vector_files.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "infer/embed.h"
 #include "io/output_check.h"
+#include "runlog/work_meter.h"
 #include "text/model_input.h"
 
 namespace bertha::cli {
@@ -126,10 +128,11 @@ void check_finite(std::span<const float> vector, int64_t number) {
 
 using TakeVector = std::function<void(std::span<const float>, const TextRecord&)>;
 
-/// Embeds all texts and gives `take` each vector and its text.
-/// Warns if texts were cut, and if many tokens are unknown.
-void embed_all(infer::EmbedTask& task, TextReader& reader, const text::Tokenizer& tokenizer,
-               const std::string& source, int64_t max_tokens, const TakeVector& take) {
+/// Embeds all texts and gives `take` each vector and its text. Warns if texts were cut, and if many
+/// tokens are unknown. Returns the number of texts.
+int64_t embed_all(infer::EmbedTask& task, TextReader& reader, const text::Tokenizer& tokenizer,
+                  const std::string& source, int64_t max_tokens, runlog::WorkMeter& meter,
+                  const TakeVector& take) {
   int64_t count = 0;
   text::UnknownShare unknown;
   int64_t cut = 0;
@@ -144,11 +147,18 @@ void embed_all(infer::EmbedTask& task, TextReader& reader, const text::Tokenizer
       cut += results[i].cut ? 1 : 0;
       unknown += results[i].unknown;
     }
+    meter.update(count, 0);
   }
-  spdlog::info("{}", unknown.text(tokenizer));
+  meter.clear();
+  spdlog::log(unknown.unknown > 0 ? spdlog::level::info : spdlog::level::debug, "{}",
+              unknown.text(tokenizer));
   const std::string warning = unknown.warning(tokenizer, source);
   if (!warning.empty()) spdlog::warn("{}", warning);
-  if (cut > 0) spdlog::warn("{} of {} texts were cut at {} tokens", cut, count, max_tokens);
+  if (cut > 0) {
+    spdlog::warn("{} of {} {} cut at {} tokens", counted(cut, "text"), count,
+                 cut == 1 ? "was" : "were", max_tokens);
+  }
+  return count;
 }
 
 /// The vectors of the queries. Models that are made for search say in their folder what goes before
@@ -208,12 +218,19 @@ void embed(const EmbedOptions& o) {
       {.purpose = infer::Purpose::kEmbed, .arithmetic = o.device.arithmetic(*device)});
   infer::EmbedTask task(*model, settings);
   std::vector<NearestTexts> nearest = embed_queries(o, *model, modules);
-  embed_all(task, reader, definition->tokenizer(), o.input, settings.max_tokens,
-            [&](std::span<const float> vector, const TextRecord& record) {
-              if (writer) writer->write(vector, record);
-              for (NearestTexts& texts : nearest) texts.offer(vector, record);
-            });
+  // Lines of standard output would go through a line that shows the progress.
+  runlog::WorkMeter meter("embed", "texts", writer && o.output == "-");
+  const int64_t count =
+      embed_all(task, reader, definition->tokenizer(), o.input, settings.max_tokens, meter,
+                [&](std::span<const float> vector, const TextRecord& record) {
+                  if (writer) writer->write(vector, record);
+                  for (NearestTexts& texts : nearest) texts.offer(vector, record);
+                });
   if (writer) writer->finish();
+  if (writer && o.output != "-") {
+    spdlog::info("{}: {} of {} numbers", o.output, counted(count, "vector"),
+                 infer::vector_size(settings, definition->config()));
+  }
   for (size_t i = 0; i < nearest.size(); ++i) print_nearest(o.queries[i], nearest[i].take(), o);
   flush_output();
 }

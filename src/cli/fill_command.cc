@@ -75,7 +75,7 @@ void fill_all(const FillOptions& o) {
                          {.purpose = infer::Purpose::kFill,
                           .arithmetic = o.device.arithmetic(*device),
                           .on_missing = warn_of_missing});
-  for (const std::string& line : model->report().weights.lines()) spdlog::info("{}", line);
+  for (const std::string& line : model->report().weights.lines()) spdlog::debug("{}", line);
   infer::FillTask task(*model);
   for (const std::string& sentence : o.sentences) fill(task, {.text = sentence}, o);
   while (reader) {

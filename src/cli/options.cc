@@ -56,7 +56,9 @@ std::string alternatives(std::span<const std::string> words) {
 void check_choice(const std::string& name, const std::string& text,
                   std::span<const std::string> words) {
   if (std::ranges::find(words, text) != words.end()) return;
-  fail_usage("--{} {}: expected {}", name, text.empty() ? "\"\"" : text, alternatives(words));
+  const char* why = text.starts_with("gaudi") ? "; Gaudi is not supported yet" : "";
+  fail_usage("--{} {}: expected {}{}", name, text.empty() ? "\"\"" : text, alternatives(words),
+             why);
 }
 
 bool is_number(const std::string& text) {

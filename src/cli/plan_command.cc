@@ -127,6 +127,7 @@ void use_this_machine(PlanOptions& o) {
   const std::unique_ptr<Device> device = choice.open();
   if (o.request.job.autocast && !choice.bf16(*device)) o.request.job.autocast = false;
   o.request.machine = plan::measure_cpu(*device, o.request.job);
+  o.request.machine_name = device->description();
   o.request.assumptions.rate_share = 1;
 }
 
@@ -143,8 +144,9 @@ void print_plan(const PlanOptions& o) {
 int run_plan(Arguments arguments) {
   PlanOptions o;
   Options table("bertha plan",
-                "Estimates, before a run, the memory that pre-training takes on a GPU, its time, "
-                "and the effect of many ranks. The memory is exact except for the parts that the "
+                "Estimates, before a run, the memory that pre-training takes on a GPU or on this "
+                "CPU, its time, and the effect of many ranks. The memory is exact except for the "
+                "parts that the "
                 "libraries and the driver keep. The time rests on the assumption --rate-share "
                 "until it has been measured on that machine (--measure).");
   table.example(

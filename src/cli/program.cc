@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "cli/command_list.h"
@@ -37,21 +38,40 @@ std::string overview() {
          "build.\n";
 }
 
+/// A message as a terminal shows it: lines end between words, and the further ones stand below the
+/// first word. A text of several lines stays as it is, and so does a command to be copied.
+std::string for_terminal(std::string_view text, spdlog::level::level_enum level, int columns) {
+  constexpr int kLeastColumns = 40;
+  const bool keep = text.find('\n') != std::string_view::npos || text.starts_with("next: ");
+  if (keep || columns < kLeastColumns) return std::string(text);
+  const size_t prefix = spdlog::level::to_string_view(level).size() + 2;  // "info: "
+  return wrap(text, prefix, static_cast<size_t>(columns));
+}
+
 /// Messages on standard error. The status line makes room for them.
 class MessageSink : public spdlog::sinks::stderr_color_sink_mt {
  public:
   using ColorSink = spdlog::sinks::stderr_color_sink_mt;
-  explicit MessageSink(spdlog::color_mode mode) : ColorSink(mode) {}
+  MessageSink(spdlog::color_mode mode, runlog::Terminal terminal)
+      : ColorSink(mode), terminal_(std::move(terminal)) {}
   void log(const spdlog::details::log_msg& message) override {
-    runlog::print_above_status_line([&] { ColorSink::log(message); });
+    const std::string_view text(message.payload.data(), message.payload.size());
+    const std::string wrapped =
+        terminal_.interactive ? for_terminal(text, message.level, terminal_.columns()) : "";
+    spdlog::details::log_msg shown = message;
+    if (terminal_.interactive) shown.payload = wrapped;
+    runlog::print_above_status_line([&] { ColorSink::log(shown); });
   }
+
+ private:
+  runlog::Terminal terminal_;
 };
 
 /// Rank 0 speaks for all. The others report errors alone.
 void log_to_stderr() {
-  const bool color = runlog::stderr_terminal().color;
-  auto sink =
-      std::make_shared<MessageSink>(color ? spdlog::color_mode::always : spdlog::color_mode::never);
+  const runlog::Terminal terminal = runlog::stderr_terminal();
+  auto sink = std::make_shared<MessageSink>(
+      terminal.color ? spdlog::color_mode::always : spdlog::color_mode::never, terminal);
   auto logger = std::make_shared<spdlog::logger>("bertha", std::move(sink));
   logger->set_pattern("%^%l%$: %v");
   spdlog::set_default_logger(logger);
@@ -101,6 +121,10 @@ int print_help(Arguments words) {
   return 0;
 }
 
+bool is_version(const std::string& word) {
+  return word == "--version" || word == "-V";
+}
+
 int run_words(const std::vector<std::string>& words) {
   if (words.empty()) {
     std::fputs(overview().c_str(), stderr);
@@ -110,7 +134,7 @@ int run_words(const std::vector<std::string>& words) {
   const Arguments rest = Arguments(words).subspan(1);
   return run_guarded(first, [&] {
     if (first == "--help" || first == "-h" || first == "help") return print_help(rest);
-    if (first == "--version" || first == "-V" || first == "version") {
+    if (first == "version" || is_version(first) || (rest.size() == 1 && is_version(rest[0]))) {
       std::fputs(doctor::version_text(doctor::build_info()).c_str(), stdout);
       return 0;
     }

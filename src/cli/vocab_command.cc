@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/output_check.h"
@@ -82,8 +83,8 @@ int run_vocab(Arguments arguments) {
       text::count_words(o.files, !o.cased, text::parse_token_rules(o.token_rules), strip);
   const std::vector<std::string> pieces = text::train_wordpieces(words, o.trainer);
   write_vocabulary(o.output_file, pieces);
-  spdlog::info("{}: {} pieces from {} different words", o.output_file, pieces.size(),
-               words.counts().size());
+  spdlog::info("{}: {} from {}", o.output_file, counted(std::ssize(pieces), "piece"),
+               counted(std::ssize(words.counts()), "different word"));
   if (strip && *strip == o.cased) {
     spdlog::info(
         "other commands treat text in this way with a file tokenizer_config.json beside the "

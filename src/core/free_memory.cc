@@ -23,6 +23,11 @@ void lower(FreeMemory& free, double used, double allowed, const std::string& lim
   free = {.bytes = std::max(allowed - used, 0.0), .limit = limit, .allowed_bytes = allowed};
 }
 
+std::string in_words(double bytes) {
+  return bytes < 1e12 ? fmt::format("{:.2f} GB", bytes / 1e9)
+                      : fmt::format("{:.2f} TB", bytes / 1e12);
+}
+
 }  // namespace
 
 std::optional<double> kilobytes_in(const char* file, const std::string& name) {
@@ -50,8 +55,8 @@ FreeMemory free_memory() {
 }
 
 OutOfMemory::OutOfMemory(const std::string& device, double needed_bytes, double free_bytes)
-    : Error(fmt::format("{}: {:.2f} GB more are needed, {:.2f} GB are free", device,
-                        needed_bytes / 1e9, free_bytes / 1e9)),
+    : Error(fmt::format("{}: {} more are needed, {} are free", device, in_words(needed_bytes),
+                        in_words(free_bytes))),
       needed_(needed_bytes),
       free_(free_bytes) {}
 

@@ -91,7 +91,7 @@ void Report::memory(const MemoryEstimate& memory) {
   add("  activations                {:8.2f} GB\n", memory.activations);
   add("  library and driver (about) {:8.2f} GB\n", memory.library + memory.driver);
   add("  total                      {:8.2f} GB of {:.0f} GB on {}: {}\n", memory.total(),
-      plan_.gpu.memory_gb, plan_.gpu.name,
+      plan_.gpu.memory_gb, plan_.card_name(),
       memory.total() < plan_.gpu.memory_gb ? "fits" : "does not fit");
 }
 
@@ -267,7 +267,7 @@ std::string plan_json(const TrainingPlan& plan) {
     json["networks"][curve.network] = curve.efficiencies;
   }
   if (plan.memory) {
-    json["card"] = plan.gpu.name;
+    json["card"] = plan.card_name();
     json["memory"] = json_of(*plan.memory);
     json["sequence_gflop"] = plan.time.flops.total() * 1e-9;
   }

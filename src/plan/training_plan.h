@@ -22,6 +22,7 @@ struct PlanRequest {
   TrainingJob job;
   std::string gpu = "h100";          ///< name of its data sheet
   std::optional<Datasheet> machine;  ///< measured, in its place
+  std::string machine_name;          ///< of `machine`: its processor, as Device::description()
   TimeAssumptions assumptions;
   int64_t steps = 1;  ///< updates
   ScalingRequest scaling;
@@ -30,6 +31,10 @@ struct PlanRequest {
 
 struct TrainingPlan {
   PlanRequest request;
+  /// Of the GPU, or of the processor that was measured.
+  std::string card_name() const {
+    return request.machine ? request.machine_name : std::string(gpu.name);
+  }
   Datasheet gpu;
   TimeEstimate time;                     ///< by data sheet
   std::optional<MemoryEstimate> memory;  ///< of one rank; absent for a machine that was measured

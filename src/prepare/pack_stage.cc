@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "dataset/pretraining_loader.h"
 #include "io/atomic_file.h"
@@ -23,11 +24,11 @@ void clear_output(const PackOptions& options) {
   const std::vector<std::string> old = dataset::packed_files(options.output_dir);
   const bool whole = fs::exists(metadata);
   if (whole && !old.empty() && !options.overwrite) {
-    fail("{}: holds {} packed shards already; --overwrite replaces them", options.output_dir,
-         old.size());
+    fail("{}: holds {} already; --overwrite replaces what is there", options.output_dir,
+         counted(std::ssize(old), "packed shard"));
   }
   if (!old.empty()) {
-    spdlog::info("{}: removing {} packed shards {}", options.output_dir, old.size(),
+    spdlog::info("{}: removing {} {}", options.output_dir, counted(std::ssize(old), "packed shard"),
                  whole ? "to be replaced" : "of a run that did not finish");
   }
   if (whole) fs::remove(metadata);
@@ -97,7 +98,8 @@ std::string describe(const dataset::Packing& packing) {
 }
 
 std::string describe(const PackResult& result) {
-  return fmt::format("{} files and {} in {:.1f} s", result.files, result.metadata, result.seconds);
+  return fmt::format("{} and {} in {:.1f} s", counted(result.files, "file"), result.metadata,
+                     result.seconds);
 }
 
 }  // namespace bertha::prepare

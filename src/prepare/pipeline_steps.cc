@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/list_files.h"
@@ -93,7 +94,8 @@ StepResult extract(const ExtractOptions& options, const PipelineCallbacks& callb
            {"without_prose", counts.without_prose},
            {"redirects", counts.dump.redirects}},
           std::move(counts.files),
-          fmt::format("{} articles of {} pages", counts.written, counts.dump.pages)};
+          fmt::format("{} of {}", counted(counts.written, "article"),
+                      counted(counts.dump.pages, "page"))};
 }
 
 Step extract_step(const PipelineSettings& s, const WorkingFolder& folder) {
@@ -113,7 +115,7 @@ StepResult format(const FormatOptions& options) {
   const corpus::FormatCounts counts = run_format(options).counts;
   return {{{"documents", counts.documents}, {"empty", counts.empty}},
           {options.output_file},
-          fmt::format("{} {}", counts.documents, options.books ? "books" : "articles")};
+          counted(counts.documents, options.books ? "book" : "article")};
 }
 
 Step format_step(const PipelineSettings& s, const WorkingFolder& folder,
@@ -213,7 +215,7 @@ StepResult make_instances(const InstancesOptions& options, const std::string& da
   callbacks.print(describe(result));
   std::vector<std::string> files = io::list_files(options.output, dataset, ".hdf5");
   const auto shards = static_cast<int64_t>(files.size());
-  return {{{"shards", shards}}, std::move(files), fmt::format("{} shards", shards)};
+  return {{{"shards", shards}}, std::move(files), counted(shards, "shard")};
 }
 
 Step instances_step(const PipelineSettings& s, const WorkingFolder& folder, const Phase& phase) {
@@ -254,7 +256,7 @@ StepResult pack(const PackOptions& options, comm::Communicator& world,
   std::vector<std::string> files = dataset::packed_files(options.output_dir);
   const auto made = static_cast<int64_t>(files.size());
   files.push_back(result.metadata);
-  return {{{"files", made}}, std::move(files), fmt::format("{} files", made)};
+  return {{{"files", made}}, std::move(files), counted(made, "file")};
 }
 
 Step pack_step(const PipelineSettings& s, const WorkingFolder& folder, const Phase& phase) {

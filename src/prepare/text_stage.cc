@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "corpus/documents.h"
 #include "io/atomic_file.h"
@@ -57,11 +58,12 @@ int64_t write_documents(const TextOptions& options, const std::string& path,
     progress(static_cast<int64_t>(i) + 1, std::ssize(files));
   }
   if (documents < 2) {
-    fail("{}: {} document in {} files; at least two are needed, one of them to be held out",
-         options.paths.front(), documents, files.size());
+    fail("{}: {} in {}; at least two are needed, one of them to be held out", options.paths.front(),
+         counted(documents, "document"), counted(std::ssize(files), "file"));
   }
   out.commit();
-  spdlog::info("{}: {} documents of {} files", path, documents, files.size());
+  spdlog::info("{}: {} of {}", path, counted(documents, "document"),
+               counted(std::ssize(files), "file"));
   return documents;
 }
 
@@ -80,7 +82,8 @@ void make_vocabulary(const TextOptions& options, const std::string& documents,
   const std::vector<std::string> pieces = text::train_wordpieces(words, trainer);
   for (const std::string& piece : pieces) contents += piece + '\n';
   io::write_file(path, contents);
-  spdlog::info("{}: {} pieces from {} different words", path, pieces.size(), words.counts().size());
+  spdlog::info("{}: {} from {}", path, counted(std::ssize(pieces), "piece"),
+               counted(std::ssize(words.counts()), "different word"));
 }
 
 void make_text_shards(const TextOptions& options, const std::string& documents,

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "dataset/packing/packing.h"
 #include "dataset/shard_survey.h"
@@ -72,8 +73,9 @@ VerifyResult run_verify(const VerifyOptions& options, comm::Communicator& world,
 }
 
 std::string describe(const VerifyResult& result) {
-  return fmt::format("{} of {} files are sound: {} rows, {} sequences, {} tokens, {} masked",
-                     result.sound_files, result.files, result.rows, result.sequences, result.tokens,
+  return fmt::format("{} of {} {} sound: {} rows, {} sequences, {} tokens, {} masked",
+                     result.sound_files, counted(result.files, "file"),
+                     result.files == 1 ? "is" : "are", result.rows, result.sequences, result.tokens,
                      result.masked);
 }
 

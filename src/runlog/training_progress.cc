@@ -103,13 +103,13 @@ void TrainingProgress::update(const StepStatus& step) {
 }
 
 void TrainingProgress::finish() {
-  if (!shown_once_) return;
-  show();
+  if (shown_step_ < 0) return;
+  if (shown_step_ < status_.step || line_.terminal().interactive) show();
   line_.finish();
 }
 
 void TrainingProgress::show() {
-  shown_once_ = true;
+  shown_step_ = status_.step;
   const Terminal& terminal = line_.terminal();
   if (terminal.interactive) {
     line_.show(terminal_parts(status_, terminal), last_update_);

@@ -65,7 +65,7 @@ class TrainingProgress {
   StatusLine line_;
   SteadyClock clock_;
   SteadyTime last_update_;
-  bool shown_once_ = false;
+  int64_t shown_step_ = -1;  ///< the last one that was shown; -1: none
   // Sums that decay exponentially. Their quotients are rates over the recent past.
   double seconds_ = 0;
   double steps_ = 0;

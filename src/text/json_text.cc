@@ -71,9 +71,10 @@ JsonText parse_json_text(std::string_view contents, const std::string& path) {
   } catch (const nlohmann::json::parse_error& error) {
     const std::string foreign = io::describe_foreign_file(contents);
     if (!foreign.empty()) fail("{}: expected JSON; this is {}", path, foreign);
-    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse …"
-    fail("{}: not JSON at byte {}: {}", path, error.byte,
-         reason.substr(std::min(reason.find("] ") + 2, reason.size())));
+    if (error.byte > contents.size()) fail("{}: not JSON: the text ends too early", path);
+    const std::string_view before = contents.substr(0, error.byte);
+    fail("{}: not JSON at byte {} (line {})", path, error.byte,
+         1 + std::ranges::count(before, '\n'));
   } catch (const nlohmann::json::exception& error) {
     fail("{}: not JSON that can be read: {}", path, error.what());
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/utf8.h"
 #include "text/unicode.h"
@@ -131,7 +132,10 @@ std::optional<int32_t> Vocabulary::find(std::string_view piece) const {
 
 int32_t Vocabulary::id(std::string_view piece) const {
   const std::optional<int32_t> found = find(piece);
-  if (!found) fail("{}: no {} among its {} pieces", name_, piece, size());
+  if (!found) {
+    fail("{}: no {} among its {}; expected a WordPiece vocabulary, one piece on each line", name_,
+         piece, counted(size(), "piece"));
+  }
   return *found;
 }
 

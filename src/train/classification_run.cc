@@ -428,6 +428,7 @@ void ClassificationRun::predict() {
   }
   io::make_folder(options_.output_dir);
   io::write_file(path, lines);
+  spdlog::info("written: {}", path);
 }
 
 }  // namespace bertha::train

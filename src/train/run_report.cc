@@ -1,10 +1,13 @@
 #include "train/run_report.h"
 
+#include <spdlog/spdlog.h>
+
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <system_error>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "runlog/quantity_format.h"
@@ -24,7 +27,8 @@ double free_bytes(const std::string& folder) {
 
 std::string layers_text(const bert::Config* config) {
   if (config == nullptr) return "";
-  return fmt::format(", {} layers of {}", config->num_hidden_layers, config->hidden_size);
+  return fmt::format(", {} of {}", counted(config->num_hidden_layers, "layer"),
+                     config->hidden_size);
 }
 
 std::string epochs_text(const RunStart& start) {
@@ -46,10 +50,10 @@ std::vector<std::string> start_lines(const RunStart& start) {
                               layers_text(start.config), start.bf16 ? "bf16" : "fp32",
                               start.device->description(),
                               start.ranks > 1 ? fmt::format(", {} ranks", start.ranks) : ""));
-  lines.push_back(fmt::format("data: {}; steps {} to {} of {} rows each{}", start.data,
-                              format_count(start.first_step + 1), format_count(start.last_step),
-                              format_count(static_cast<int64_t>(start.rows_a_step)),
-                              epochs_text(start)));
+  lines.push_back(fmt::format(
+      "data: {}; steps {} to {} of {} {} each{}", start.data, format_count(start.first_step + 1),
+      format_count(start.last_step), format_count(static_cast<int64_t>(start.rows_a_step)),
+      noun_for(static_cast<int64_t>(start.rows_a_step), "row"), epochs_text(start)));
   const double space = free_bytes(start.folder);
   const std::string room = space < 0 ? "" : fmt::format("; {} are free", format_bytes(space));
   lines.push_back(start.checkpoint_bytes == 0
@@ -58,6 +62,11 @@ std::vector<std::string> start_lines(const RunStart& start) {
                                     format_bytes(static_cast<double>(start.checkpoint_bytes)),
                                     room));
   return lines;
+}
+
+void log_loaded(const bert::LoadReport& report, bool training) {
+  const auto level = training ? spdlog::level::info : spdlog::level::debug;
+  for (const std::string& line : report.lines()) spdlog::log(level, "{}", line);
 }
 
 void check_room(const RunStart& start) {
@@ -80,10 +89,10 @@ runlog::ReportTable settings_table(const Settings& settings) {
 
 std::vector<std::string> end_lines(const RunSummary& summary) {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("trained {} steps in {}: loss {:.3f} at first, {:.3f} at last{}",
-                              format_count(summary.steps), runlog::format_duration(summary.seconds),
-                              summary.first_loss, summary.last_loss,
-                              summary.evaluation.empty() ? "" : ", " + summary.evaluation));
+  lines.push_back(fmt::format(
+      "trained {} {} in {}: loss {:.3f} at first, {:.3f} at last{}", format_count(summary.steps),
+      noun_for(summary.steps, "step"), runlog::format_duration(summary.seconds), summary.first_loss,
+      summary.last_loss, summary.evaluation.empty() ? "" : ", " + summary.evaluation));
   if (!summary.written.empty()) lines.push_back("written: " + join(summary.written, ", "));
   if (!summary.next.empty()) lines.push_back("next: " + summary.next);
   return lines;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bert/config.h"
+#include "bert/weights.h"
 #include "core/device.h"
 #include "runlog/run_report_page.h"
 #include "train/checkpoint.h"
@@ -36,6 +37,9 @@ int64_t checkpoint_bytes(int64_t parameters);
 
 /// Three lines: the model and the device; the data and the steps; the disk.
 std::vector<std::string> start_lines(const RunStart& start);
+
+/// Logs what a model took from its weights: for people where it is trained, else as details.
+void log_loaded(const bert::LoadReport& report, bool training);
 
 /// Throws Error where the file system of `start.folder` has no room for one checkpoint. The folder
 /// must exist.

@@ -16,6 +16,7 @@
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
+#include "train/run_report.h"
 
 namespace bertha::train {
 namespace {
@@ -122,7 +123,7 @@ void SquadRun::load_model() {
        .trainable = training,
        .seed = static_cast<uint64_t>(options_.seed),
        .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
-  for (const std::string& line : model_->report().weights.lines()) spdlog::info("{}", line);
+  log_loaded(model_->report().weights, training);
   broadcast_weights(world_, model_->parameters());
   log_.parameter("loaded_checkpoint", true);
   log_.parameter("model_weights_num", model_->parameters().table().parameter_count());
@@ -343,7 +344,9 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
     spdlog::warn("{}: an earlier command wrote it; it is replaced", path);
   }
   io::write_file(path, tasks::predictions_json(answers));
-  io::write_file(options_.output_dir + "/nbest_predictions.json", tasks::nbest_json(answers));
+  const std::string nbest = options_.output_dir + "/nbest_predictions.json";
+  io::write_file(nbest, tasks::nbest_json(answers));
+  spdlog::info("written: {}, {}", path, nbest);
   log_.summary({{"e2e_inference_time", seconds},
                 {"inference_sequences_per_second", static_cast<double>(windows) / seconds}});
   if (options_.do_eval) score(questions.file, answers);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bert/token_classification.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/atomic_file.h"
@@ -61,7 +62,7 @@ TaggingRun::TaggingRun(const TaggingOptions& options,
   check_options(options_, config());
   labels_ = options_.train_file.empty() ? labels_of_model() : labels_to_train();
   if (labels_.empty() || std::ssize(labels_) > kMostLabels) {
-    fail("{} different labels; expected 1 to {}", labels_.size(), kMostLabels);
+    fail("{}; expected 1 to {}", counted(std::ssize(labels_), "different label"), kMostLabels);
   }
   model_ = open_text_model(options_, definition_, device_, infer::Purpose::kTag,
                            std::ssize(labels_), world_);
@@ -248,6 +249,7 @@ void TaggingRun::predict() {
   if (!world_.leads()) return;
   io::make_folder(options_.output_dir);
   io::write_file(path, tasks::with_labels(text.text(), sentences.file, predicted));
+  spdlog::info("written: {}", path);
 }
 
 std::vector<TaggedText> TaggingRun::tag(const std::vector<std::string>& texts) {

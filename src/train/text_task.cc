@@ -12,6 +12,7 @@
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
 #include "train/rank_agreement.h"
+#include "train/run_report.h"
 
 namespace bertha::train {
 
@@ -38,7 +39,7 @@ std::unique_ptr<infer::Model> open_text_model(
        .trainable = !options.train_file.empty(),
        .seed = static_cast<uint64_t>(options.seed),
        .on_missing = [](const std::string& warning) { spdlog::warn("{}", warning); }});
-  for (const std::string& line : model->report().weights.lines()) spdlog::info("{}", line);
+  log_loaded(model->report().weights, !options.train_file.empty());
   broadcast_weights(world, model->parameters());
   return model;
 }

@@ -83,7 +83,7 @@ TEST_F(ClassifyCommand, ClassifyNamesFaultyFiles) {
   };
   EXPECT_NE(error_of(with(write("a.tsv", "sentence\tlabel\n"))).find("a.tsv"), std::string::npos);
   EXPECT_NE(error_of(with(write("b.tsv", "sentence\tlabel\nx\tone\ny\tone\n")))
-                .find("1 different labels"),
+                .find("1 different label;"),
             std::string::npos);
   EXPECT_NE(error_of(with(path("none.tsv"))).find("none.tsv"), std::string::npos);
   output_of(with(write("c.tsv", "sentence\tlabel\nx\tone\nshort\ny\ttwo\n")));

@@ -206,5 +206,32 @@ TEST_F(PipeCommands, OutputsThatExistAndInputsAreKept) {
   test::expect_one_error(run(convert), {"model.pt: it exists", "--overwrite"});
 }
 
+TEST_F(PipeCommands, AnEmptyQuestionIsAnError) {
+  const Outcome outcome =
+      run(model("ask", "bert-ForQuestionAnswering", {"--question", " "}), "the king");
+  test::expect_one_error(outcome, {"--question: the question is empty"});
+}
+
+TEST_F(PipeCommands, TheNameOfPublishedWeightsNamesTheirDownload) {
+  for (const char* command : {"fill", "embed"}) {
+    test::expect_one_error(
+        run({command, "--checkpoint=bert-base-uncased", "--input=-"}, "the [MASK]"),
+        {"bertha download bert-base-uncased", "uncased_L-12_H-768_A-12"});
+  }
+}
+
+TEST_F(PipeCommands, ACommandNamesTheProgramsVersion) {
+  for (const char* word : {"--version", "-V"}) {
+    const Outcome outcome = run({"fill", word});
+    EXPECT_EQ(outcome.status, 0) << outcome.said;
+    EXPECT_EQ(outcome.printed, run({"version"}).printed);
+  }
+}
+
+TEST_F(PipeCommands, GaudiIsSaidNotToBeSupported) {
+  test::expect_one_error(run(model("fill", "bert-ForMaskedLM", {"--device=gaudi", "a [MASK]"})),
+                         {"expected cpu or cuda", "Gaudi is not supported yet"});
+}
+
 }  // namespace
 }  // namespace bertha::cli

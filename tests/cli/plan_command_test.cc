@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/cpu_device.h"
 #include "bert/config.h"
 #include "bert/parameters.h"
 #include "cli/commands.h"
@@ -259,7 +260,7 @@ TEST_F(PlanCommand, TheCpuIsMeasuredAndPlannedFor) {
   const std::vector<std::string> options = {"--card=cpu", "--micro_batch=4", "--max_seq_length=16",
                                             "--max_predictions_per_seq=3", "--ranks=1"};
   const auto json = plan_json(options);
-  EXPECT_EQ(json["card"], "this machine");
+  EXPECT_EQ(json["card"], cpu::CpuDevice().description());
   EXPECT_GT(json["micro_batch_seconds"], 0.0);
   EXPECT_LT(json["memory"]["total_gb"], 0.2) << "a small model, and no driver of a GPU";
   EXPECT_NE(plan(options).find("timed on this machine"), std::string::npos);

@@ -38,7 +38,7 @@ TEST(FreeMemory, ALimitOfTheProcessIsNamed) {
 
 TEST(FreeMemory, TheErrorNamesTheDeviceAndBothNumbers) {
   const OutOfMemory error("a device", 6.5e12, 21e9);
-  EXPECT_STREQ(error.what(), "a device: 6500.00 GB more are needed, 21.00 GB are free");
+  EXPECT_STREQ(error.what(), "a device: 6.50 TB more are needed, 21.00 GB are free");
   EXPECT_EQ(error.needed_bytes(), 6.5e12);
   EXPECT_EQ(error.free_bytes(), 21e9);
 }

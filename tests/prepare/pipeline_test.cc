@@ -141,7 +141,7 @@ TEST_F(Pipeline, FinishedStepIsSkippedTheNextTime) {
   Shown first;
   run_pipeline(settings(), comm::alone(), first.callbacks());
   ASSERT_EQ(first.lines.size(), 1U);
-  EXPECT_NE(first.lines[0].find("12 articles, 24 sentences in 2 training and 1 test shards"),
+  EXPECT_NE(first.lines[0].find("12 articles, 24 sentences in 2 training and 1 test shard"),
             std::string::npos)
       << first.lines[0];
   EXPECT_EQ(first.labels, (std::vector<std::string>{"shard"}));

@@ -17,7 +17,8 @@ std::string error_of(const std::string& text) {
 }
 
 TEST(SquadReader, InvalidFileIsNamedWithThePlace) {
-  EXPECT_NE(error_of("{\"data\": [").find("some.json: not JSON at byte 11"), std::string::npos)
+  EXPECT_NE(error_of("{\"data\": [").find("some.json: not JSON: the text ends too early"),
+            std::string::npos)
       << error_of("{\"data\": [");
   EXPECT_NE(error_of("").find("some.json"), std::string::npos);
   EXPECT_EQ(error_of("{\"a\": NaN}").find("json.exception"), std::string::npos);
@@ -28,7 +29,8 @@ TEST(SquadReader, InvalidFileIsNamedWithThePlace) {
   EXPECT_NE(error_of("{\"data\": {}}").find("no list \"data\""), std::string::npos);
   EXPECT_EQ(error_of(std::string(1000000, '[')),
             "some.json: not JSON that can be read: more than 256 levels deep at byte 256");
-  EXPECT_NE(error_of("\"\\\"" + std::string(300, '[')).find("byte 304"), std::string::npos);
+  EXPECT_NE(error_of("\"\\\"" + std::string(300, '[')).find("the text ends too early"),
+            std::string::npos);
 }
 
 TEST(SquadReader, IncompleteEntriesAreCountedAndNamed) {

@@ -67,7 +67,10 @@ TEST(Vocabulary, MissingSpecialPieceIsNamed) {
     vocabulary.specials();
     FAIL() << "expected an error: there is no [SEP]";
   } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), "v.txt: no [SEP] among its 3 pieces");
+    EXPECT_EQ(
+        std::string(error.what()),
+        "v.txt: no [SEP] among its 3 pieces; expected a WordPiece vocabulary, one piece on each "
+        "line");
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/counted.h"
 #include "core/error.h"
 
 namespace bertha::tasks {
@@ -35,7 +36,8 @@ LabelSet::LabelSet(std::vector<std::string> names, const std::string& source, in
     : names_(std::move(names)) {
   constexpr int64_t kMaxClasses = 1000;
   if (std::ssize(names_) < least || std::ssize(names_) > kMaxClasses) {
-    fail("{}: {} different labels; expected {} to {}", source, names_.size(), least, kMaxClasses);
+    fail("{}: {}; expected {} to {}", source, counted(std::ssize(names_), "different label"), least,
+         kMaxClasses);
   }
   for (const std::string& name : names_) {
     const std::optional<double> number = number_of(name);

@@ -128,7 +128,8 @@ std::string shown_names(const std::vector<std::string>& header) {
 void check_columns(const Columns& columns, const ColumnChoice& choice, const Table& table,
                    const std::string& path) {
   const auto check = [&](const std::string& chosen, int64_t found, const char* option) {
-    if (found < 0 && !chosen.empty()) fail("{}: no column \"{}\" (--{})", path, chosen, option);
+    if (found >= 0 || chosen.empty()) return;
+    fail("{}: no column \"{}\" (--{}) among {}", path, chosen, option, shown_names(table.header));
   };
   check(choice.text, columns.text, "text-column");
   check(choice.pair, columns.pair, "pair-column");
