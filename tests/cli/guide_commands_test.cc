@@ -83,6 +83,7 @@ void add_commands(const std::string& line, const std::string& place,
 std::vector<CommandLine> commands_in(const fs::path& page) {
   std::vector<CommandLine> commands;
   std::istringstream lines(test::read_all(page));
+  bool fenced = false;  // in a block of any language
   bool code = false;
   std::string joined;
   int number = 0;
@@ -90,7 +91,9 @@ std::vector<CommandLine> commands_in(const fs::path& page) {
     ++number;
     const size_t text = line.find_first_not_of(' ');
     if (text != std::string::npos && line.compare(text, 3, "```") == 0) {
-      code = !code && (line.substr(text) == "```sh" || line.substr(text) == "```");
+      const bool shell = line.substr(text) == "```sh" || line.substr(text) == "```";
+      fenced = !fenced;
+      code = fenced && shell;
       continue;
     }
     if (!code) continue;
