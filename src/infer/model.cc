@@ -53,17 +53,20 @@ std::string named_or_beside(const std::string& named, const ModelFiles& files,
   fail("{}: no {} beside it; name one with --{}", files.weights, join(names, " or "), option);
 }
 
-io::CarriedTexts carried_by(const ModelFiles& files) {
-  return io::open_weights(files.weights)->carried_texts();
-}
-
-/// The same, where it is only a question whether there are such texts.
+/// What the weights carry, where it is only a question whether they do.
 io::CarriedTexts carried_if_readable(const ModelFiles& files) {
   try {
-    return carried_by(files);
+    return io::open_weights(files.weights)->carried_texts();
   } catch (const Error&) {
     return {};
   }
+}
+
+/// The same for a file that is needed. A folder need not hold weights.
+io::CarriedTexts carried_by(const ModelFiles& files) {
+  std::error_code ignored;
+  if (fs::is_directory(files.weights, ignored)) return carried_if_readable(files);
+  return io::open_weights(files.weights)->carried_texts();
 }
 
 bert::ConfigFile find_config(const ModelFiles& files) {
