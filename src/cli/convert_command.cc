@@ -14,6 +14,7 @@
 #include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
 #include "io/output_check.h"
 #include "text/tokenizer_export.h"
 
@@ -37,7 +38,7 @@ std::string format_of(const ConvertOptions& o) {
   const std::string ending = fs::path(o.paths[1]).extension().string();
   if (ending == ".pt" || ending == ".bin") return "pt";
   if (ending == ".onnx") return "onnx";
-  if (ending.empty() || fs::is_directory(o.paths[1])) return "hf";
+  if (ending.empty() || io::is_folder(o.paths[1])) return "hf";
   fail("{}: the name does not say the format; give --to pt, hf or onnx", o.paths[1]);
 }
 

@@ -1,12 +1,13 @@
 // bertha load: measures a server with requests at the times of a Poisson process.
 
 #include <cstdio>
-#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "io/whole_file.h"
 #include "serve/load_generator.h"
 
 namespace bertha::cli {
@@ -38,8 +39,8 @@ void declare(Options& table, LoadChoice& o) {
 
 void read_bodies(LoadChoice& o) {
   if (o.bodies_file.empty()) return;
-  std::ifstream file(o.bodies_file);
-  if (!file) fail("{}: cannot open the file of bodies", o.bodies_file);
+  constexpr int64_t kMostBytes = int64_t{1} << 30;
+  std::istringstream file(io::read_whole_file(o.bodies_file, "the file of bodies", kMostBytes));
   for (std::string line; std::getline(file, line);) {
     if (!line.empty()) o.load.bodies.push_back(line);
   }

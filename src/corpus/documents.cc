@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/file_status.h"
 #include "io/text_file.h"
 #include "text/json_text.h"
 
@@ -173,10 +174,9 @@ std::vector<std::string> split_documents(std::string_view text) {
 std::vector<std::string> find_texts(std::span<const std::string> paths) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
-    std::error_code ignored;
-    if (fs::is_directory(path, ignored)) {
+    if (io::is_folder(path)) {
       add_folder(path, files);
-    } else if (fs::exists(path, ignored)) {
+    } else if (io::exists(path)) {
       files.push_back(path);
     } else {
       fail("{}: there is no such file or folder", path);

@@ -18,6 +18,8 @@
 #include "corpus/page_register.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
+#include "io/list_files.h"
 
 namespace bertha::corpus {
 namespace {
@@ -223,14 +225,16 @@ bool is_article_file(const fs::path& path) {
 /// The files in `folder` that have the names of this extractor.
 std::set<fs::path> article_files(const std::string& folder) {
   std::set<fs::path> files;
-  std::error_code ignored;
-  if (!fs::is_directory(folder, ignored)) return files;
-  for (const fs::directory_entry& within : fs::directory_iterator(folder)) {
-    if (!within.is_directory() || !is_article_folder(within.path())) continue;
-    for (const fs::directory_entry& entry : fs::directory_iterator(within.path())) {
-      if (is_article_file(entry.path())) files.insert(entry.path().lexically_normal());
+  if (!io::is_folder(folder)) return files;
+  std::error_code error;
+  fs::directory_iterator within(folder, error);
+  for (; !error && within != fs::directory_iterator(); within.increment(error)) {
+    if (!is_article_folder(within->path()) || !io::is_folder(within->path())) continue;
+    for (const std::string& file : io::list_files(within->path().string(), "wiki_", "")) {
+      if (is_article_file(file)) files.insert(fs::path(file).lexically_normal());
     }
   }
+  if (error) fail("{}: cannot read the folder: {}", folder, error.message());
   return files;
 }
 

@@ -9,22 +9,19 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "dataset/shard_survey.h"
+#include "io/file_status.h"
+#include "io/list_files.h"
 
 namespace bertha::dataset {
 namespace {
 
 std::vector<std::string> list_shards(const std::string& folder, const char* part) {
-  std::error_code error;
-  std::vector<std::string> found;
-  auto entry = std::filesystem::directory_iterator(folder, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.find(part) == std::string::npos || !name.ends_with(".hdf5")) continue;
-    // Keeps the name as the user wrote the folder, because checkpoints record it.
-    if (entry->is_regular_file(error)) found.push_back(entry->path().string());
-  }
-  if (error) fail("{}: cannot read the folder: {}", folder, error.message());
-  std::ranges::sort(found);
+  if (!io::exists(folder)) fail("{}: there is no such folder", folder);
+  // Keeps the name as the user wrote the folder, because checkpoints record it.
+  std::vector<std::string> found = io::list_files(folder, "", ".hdf5");
+  std::erase_if(found, [&](const std::string& path) {
+    return std::filesystem::path(path).filename().string().find(part) == std::string::npos;
+  });
   return found;
 }
 
@@ -318,8 +315,9 @@ void PretrainingLoader::open_shard(int64_t epoch, int64_t index) {
   shard_ = ready.is(epoch, index) ? std::move(ready) : load(epoch, index);
   if (options_.prefetch == 0 || order_.shards() == 1) return;
   const bool last = index + 1 == order_.shards();
-  next_shard_ = std::async(std::launch::async, &PretrainingLoader::load, this,
-                           epoch + (last ? 1 : 0), last ? 0 : index + 1);
+  // Where no thread can be started, the shard is read when it is needed.
+  next_shard_ = std::async(std::launch::async | std::launch::deferred, &PretrainingLoader::load,
+                           this, epoch + (last ? 1 : 0), last ? 0 : index + 1);
 }
 
 PretrainingLoader::OpenShard PretrainingLoader::load(int64_t epoch, int64_t index) const {

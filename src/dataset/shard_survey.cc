@@ -6,7 +6,9 @@
 
 #include "core/error.h"
 #include "core/parallel_tasks.h"
+#include "io/file_status.h"
 #include "io/hdf5/hdf5_file.h"
+#include "io/list_files.h"
 
 namespace bertha::dataset {
 namespace {
@@ -125,34 +127,20 @@ Survey& Survey::operator+=(const Survey& other) {
 }
 
 std::vector<std::string> shard_files(const std::string& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) return {path};
-  std::vector<std::string> files;
-  auto entry = fs::directory_iterator(path, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (entry->path().extension() == ".hdf5" && entry->is_regular_file(error)) {
-      files.push_back(entry->path().string());
-    }
-  }
-  if (error) fail("{}: cannot read the folder: {}", path, error.message());
+  if (!io::is_folder(path)) return {path};
+  std::vector<std::string> files = io::list_files(path, "", ".hdf5");
   if (files.empty()) fail("{}: no .hdf5 file in this folder", path);
-  std::ranges::sort(files);
   return files;
 }
 
 bool holds_shards(const std::string& path) {
-  std::error_code error;
-  if (fs::is_regular_file(path, error)) return path.ends_with(".hdf5") || io::is_hdf5(path);
-  if (!fs::is_directory(path, error)) return false;
-  const auto entries = fs::directory_iterator(path, error);
-  return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    return entry.path().extension() == ".hdf5";
-  });
+  if (io::is_regular_file(path)) return path.ends_with(".hdf5") || io::is_hdf5(path);
+  return io::is_folder(path) && !io::list_files(path, "", ".hdf5").empty();
 }
 
 std::string folder_with_shards(const std::string& path) {
   std::error_code error;
-  if (holds_shards(path) || !fs::is_directory(path, error)) return "";
+  if (holds_shards(path) || !io::is_folder(path)) return "";
   std::set<std::string> found;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
     if (entry.is_directory(error) && holds_shards(entry.path())) found.insert(entry.path());

@@ -13,6 +13,7 @@
 #include "core/strings.h"
 #include "infer/sentence_modules.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 #include "io/text_file.h"
 #include "io/weights/tensor_source.h"
 #include "text/casing.h"
@@ -27,17 +28,15 @@ const std::array<std::string, 2> kVocabularyNames = {"vocab.txt", "tokenizer.jso
 
 /// The weights' folder: they may be a folder themselves.
 fs::path folder_of(const ModelFiles& files) {
-  std::error_code ignored;
   const fs::path path(files.weights);
-  return fs::is_directory(path, ignored) ? path : path.parent_path();
+  return io::is_folder(path) ? path : path.parent_path();
 }
 
 /// The first of `names` in the weights' folder; empty when there is none.
 std::string beside(const ModelFiles& files, std::span<const std::string> names) {
-  std::error_code ignored;
   const fs::path folder = folder_of(files);
   for (const std::string& name : names) {
-    if (fs::exists(folder / name, ignored)) return (folder / name).string();
+    if (io::exists(folder / name)) return (folder / name).string();
   }
   return "";
 }
@@ -190,8 +189,7 @@ ModelFiles find_model(const std::string& path) {
   const std::optional<std::string> encoder = sentence_encoder_folder(folder.empty() ? "." : folder);
   if (!encoder) return files;
   files.modules = folder.empty() ? "." : folder;
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) files.weights = *encoder;
+  if (io::is_folder(path)) files.weights = *encoder;
   return files;
 }
 
@@ -199,8 +197,7 @@ bert::ConfigFile read_config_file(const ModelFiles& files) {
   bert::ConfigFile file = find_config(files);
   if (!file.note.empty()) spdlog::warn("{}", file.note);
   const fs::path other = folder_of(files) / "config.json";
-  std::error_code ignored;
-  if (file.head == bert::HeadConfig() && fs::exists(other, ignored)) {
+  if (file.head == bert::HeadConfig() && io::exists(other)) {
     file.head = bert::load_config_file(other.string()).head;
   }
   return file;
@@ -251,8 +248,7 @@ void check_vocabulary(const text::Vocabulary& vocabulary, const bert::Config& co
 
 std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadConfig& head) {
   const fs::path path = folder_of(files) / "labels.txt";
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) {
+  if (!io::exists(path)) {
     if (!head.labels.empty()) return head.labels;
     const bool may_classify = head.architecture.empty() ||
                               head.architecture.ends_with("ForSequenceClassification") ||

@@ -2,11 +2,12 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/atomic_file.h"
+#include "io/atomic_folder.h"
+#include "io/file_status.h"
 #include "io/weights/tensor_source.h"
 
 namespace bertha::infer {
@@ -227,8 +228,7 @@ constexpr std::array<Row<SentenceModules>, 9> kSentenceKeys = {{
 template <typename T>
 void read_file(const std::string& path, std::span<const Row<T>> table, T& to,
                std::vector<std::string>& notes) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return;
+  if (!io::exists(path)) return;
   const Json json = io::read_json_object(path, "a module of sentence-transformers");
   const std::vector<std::string> unknown = io::read_fields<T>(json, path, table, to);
   if (!unknown.empty()) notes.push_back(io::unknown_keys_note(path, unknown));
@@ -331,10 +331,9 @@ constexpr std::array<const char*, 4> kTransformerFiles = {
     "sentence_xlm-roberta_config.json"};
 
 void read_transformer_file(const std::string& folder, SentenceModules& to) {
-  std::error_code ignored;
   for (const char* name : kTransformerFiles) {
     const std::string path = folder + "/" + name;
-    if (!fs::exists(path, ignored)) continue;
+    if (!io::exists(path)) continue;
     return read_file<SentenceModules>(path, kTransformerKeys, to, to.notes);
   }
 }
@@ -342,16 +341,14 @@ void read_transformer_file(const std::string& folder, SentenceModules& to) {
 }  // namespace
 
 std::optional<std::string> sentence_encoder_folder(const std::string& folder) {
-  std::error_code ignored;
-  if (!fs::exists(folder + "/modules.json", ignored)) return std::nullopt;
+  if (!io::exists(folder + "/modules.json")) return std::nullopt;
   std::vector<std::string> notes;
   const std::string path = read_entries(folder, notes)[0].path;
   return path.empty() ? folder : folder + "/" + path;
 }
 
 std::optional<SentenceModules> read_sentence_modules(const std::string& folder) {
-  std::error_code ignored;
-  if (!fs::exists(folder + "/modules.json", ignored)) return std::nullopt;
+  if (!io::exists(folder + "/modules.json")) return std::nullopt;
   SentenceModules modules;
   const std::vector<ModuleEntry> entries = read_entries(folder, modules.notes);
   read_transformer_file(folder + "/" + entries[0].path, modules);
@@ -370,9 +367,8 @@ void copy_sentence_modules(const std::string& from, const std::string& to) {
   std::vector<std::string> notes;
   const std::vector<ModuleEntry> entries = read_entries(from, notes);
   const auto copy = [](const fs::path& source, const fs::path& target) {
-    std::error_code ignored;
-    if (!fs::exists(source, ignored)) return;
-    fs::create_directories(target.parent_path(), ignored);
+    if (!io::exists(source)) return;
+    io::make_folder(target.parent_path().string());
     io::write_file(target.string(), io::MappedFile(source.string()).text());
   };
   Json modules = Json::parse(io::MappedFile(from + "/modules.json").text());

@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/list_files.h"
+#include "io/unfinished.h"
 
 namespace bertha::io {
 namespace {
@@ -83,14 +85,15 @@ std::string target_of(std::string path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(target_of(std::move(path))) {
+  buffer_.reserve(kBufferBytes);  // before there is a file, which only the destructor removes
   create();
-  buffer_.reserve(kBufferBytes);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::unlink(temporary_path_.c_str());
   ::close(descriptor_);
+  forget_unfinished(temporary_path_);
 }
 
 // The owner keeps its temporary file locked, so that remove_leftovers() can distinguish a living
@@ -104,9 +107,11 @@ void AtomicFile::create() {
     descriptor_ = ::open(temporary_path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && (errno == EEXIST || errno == EINTR)) continue;
     if (descriptor_ < 0) fail_with("cannot create the file", errno);
+    remember_unfinished(temporary_path_);
     struct stat status {};
     if (::flock(descriptor_, LOCK_EX) != 0) return;  // the file system has no locks: leftovers stay
-    if (::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) return;
+    if (::fstat(descriptor_, &status) != 0 || status.st_nlink > 0) return;
+    forget_unfinished(temporary_path_);
     ::close(descriptor_);
     descriptor_ = -1;
   }
@@ -152,6 +157,7 @@ void AtomicFile::commit() {
   flush();
   if (::fsync(descriptor_) != 0) fail_with("cannot flush", errno);
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail_with("cannot rename", errno);
+  forget_unfinished(temporary_path_);
   const int closed = ::close(std::exchange(descriptor_, -1));
   if (closed != 0) fail_with("cannot close", errno);
   const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -177,15 +183,9 @@ void write_file(const std::string& path, std::string_view contents) {
 
 std::vector<std::string> remove_leftovers(const std::string& folder) {
   std::vector<std::string> removed;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (is_temporary_name(name) && remove_if_abandoned(entry.path().string())) {
-      removed.push_back(name);
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    fail("{}: cannot list the folder: {}", folder, error.message());
+  for (const std::string& path : list_files(folder, "", "")) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (is_temporary_name(name) && remove_if_abandoned(path)) removed.push_back(name);
   }
   return removed;
 }

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/file_status.h"
+#include "io/unfinished.h"
 
 namespace bertha::io {
 
@@ -16,28 +18,30 @@ namespace fs = std::filesystem;
 AtomicFolder::AtomicFolder(std::string path) : path_(std::move(path)) {
   while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
   std::error_code error;
-  if (fs::exists(path_, error) && !(fs::is_directory(path_, error) && fs::is_empty(path_, error))) {
+  if (exists(path_) && !(is_folder(path_) && fs::is_empty(path_))) {
     fail("{}: it exists; expected a new name or an empty folder", path_);
   }
-  const std::string name = fmt::format("{}.tmp-{}", path_, ::getpid());
-  fs::remove_all(name, error);  // left by a killed process with the same number
+  std::string name = fmt::format("{}.tmp-{}", path_, ::getpid());
+  remove_tree(name.c_str());  // left by a killed process with the same number
   if (!fs::create_directory(name, error)) {
     fail("{}: cannot create the folder: {}", name,
          error ? error.message() : std::string("a file of this name exists"));
   }
-  temporary_path_ = name;
+  temporary_path_ = std::move(name);
+  remember_unfinished(temporary_path_);
 }
 
 AtomicFolder::~AtomicFolder() {
   if (temporary_path_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(temporary_path_, ignored);
+  remove_tree(temporary_path_.c_str());  // which needs no memory: its lack may be the reason
+  forget_unfinished(temporary_path_);
 }
 
 void AtomicFolder::commit() {
   std::error_code error;
   fs::rename(temporary_path_, path_, error);
   if (error) fail("{}: cannot rename the folder: {}", path_, error.message());
+  forget_unfinished(temporary_path_);
   temporary_path_.clear();
   const fs::path parent = fs::path(path_).parent_path();
   const int folder =

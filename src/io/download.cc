@@ -26,6 +26,7 @@
 #include "io/archive/digest.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
 
 // A server may cut the connection, stall, redirect, change the file, or send a wrong length. Bytes
 // of an earlier answer are kept only if the new answer is a 206 that begins exactly after them, has
@@ -453,7 +454,7 @@ void download(const std::string& url, const std::string& path, const std::string
               const std::function<bool(const DownloadProgress&)>& progress) {
   std::error_code error;
   const bool has_digest = !expected_digest.empty();
-  if (fs::is_regular_file(path, error)) {
+  if (is_regular_file(path)) {
     if (!has_digest) return;
     if (file_digest(path, digest_name(expected_digest)) == expected_digest) return;
   }

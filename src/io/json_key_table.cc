@@ -1,9 +1,8 @@
 #include "io/json_key_table.h"
 
-#include <fstream>
-
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/whole_file.h"
 
 namespace bertha::io {
 
@@ -70,15 +69,8 @@ Json parse_json_object(std::string_view text, const std::string& path, std::stri
 }
 
 Json read_json_object(const std::string& path, std::string_view what) {
-  constexpr std::streamsize kMostBytes = 1 << 19;  // JSON takes many times its size in memory
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMostBytes, '\0');
-  if (!file || !(file.read(text.data(), kMostBytes) || file.eof())) {
-    fail("{}: cannot be read; expected {} (JSON)", path, what);
-  }
-  if (file.gcount() == kMostBytes) fail("{}: over {} bytes, not {}", path, kMostBytes, what);
-  text.resize(static_cast<size_t>(file.gcount()));
-  return parse_json_object(text, path, what);
+  constexpr int64_t kMostBytes = 1 << 19;  // JSON takes many times its size in memory
+  return parse_json_object(read_whole_file(path, what, kMostBytes), path, what);
 }
 
 std::string unknown_keys_note(const std::string& path, std::span<const std::string> keys) {

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "io/file_status.h"
 
 namespace bertha::io {
 
@@ -16,8 +17,7 @@ std::vector<std::string> list_files(const std::string& folder, std::string_view 
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(ending)) continue;
-    std::error_code unknown;
-    if (entry->is_regular_file(unknown)) files.push_back(entry->path().string());
+    if (io::is_regular_file(entry->path())) files.push_back(entry->path().string());
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     fail("{}: cannot read the folder: {}", folder, error.message());

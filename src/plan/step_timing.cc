@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
+#include "io/whole_file.h"
 
 namespace bertha::plan {
 namespace {
@@ -191,9 +191,9 @@ T figure(const Json& json, const std::string& place, const char* name, T least, 
 StepTiming read_timing(const std::string& path) {
   constexpr int64_t kMost = int64_t{1} << 40;
   constexpr double kMostSeconds = 1e6;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot open the file", path);
-  const Json json = Json::parse(file, nullptr, false);
+  constexpr int64_t kMostBytes = 1 << 20;
+  const Json json =
+      Json::parse(io::read_whole_file(path, "the measured steps", kMostBytes), nullptr, false);
   if (!json.is_object()) fail("{}: not what bertha plan --measure writes", path);
   const auto count = [&](const char* name) { return figure<int64_t>(json, path, name, 1, kMost); };
   const auto seconds = [&](const char* name) {

@@ -13,6 +13,7 @@
 #include "io/archive/zip.h"
 #include "io/atomic_file.h"
 #include "io/download.h"
+#include "io/file_status.h"
 #include "prepare/output_folder.h"
 #include "prepare/sources.h"
 
@@ -90,8 +91,7 @@ std::vector<SourceFile> files_of(const GoogleModel& model) {
 bool has_model(const fs::path& folder, const GoogleModel& model) {
   return std::ranges::all_of(files_of(model), [&](const SourceFile& file) {
     const std::string path = (folder / file.path).string();
-    std::error_code error;
-    return fs::is_regular_file(path, error) && io::file_digest(path, "sha256") == file.digest;
+    return io::is_regular_file(path) && io::file_digest(path, "sha256") == file.digest;
   });
 }
 

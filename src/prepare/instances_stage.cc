@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/parallel_tasks.h"
 #include "dataset/hdf5_shard.h"
+#include "io/file_status.h"
 #include "io/list_files.h"
 #include "io/text_file.h"
 #include "prepare/output_claim.h"
@@ -57,8 +58,8 @@ std::string shard_in(const std::string& folder, const std::string& text_file) {
 
 std::vector<Job> plan_jobs(const InstancesOptions& options) {
   std::vector<Job> jobs;
-  if (!fs::is_directory(options.input)) {
-    const bool into_folder = fs::is_directory(options.output);
+  if (!io::is_folder(options.input)) {
+    const bool into_folder = io::is_folder(options.output);
     jobs.push_back(
         {{options.input}, into_folder ? shard_in(options.output, options.input) : options.output});
   } else if (options.output.ends_with(".hdf5")) {

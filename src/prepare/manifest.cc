@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string_view>
@@ -12,6 +11,8 @@
 #include "io/archive/digest.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
+#include "io/whole_file.h"
 
 namespace bertha::prepare {
 namespace {
@@ -45,9 +46,11 @@ json facts_of(const std::string& path) {
   return {{"bytes", fs::file_size(path)}, {"crc32_of_ends", checksum_of_ends(path)}};
 }
 
+/// Null where there is none.
 json read_manifest(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return file ? json::parse(file, nullptr, false) : json();
+  constexpr int64_t kMostBytes = int64_t{1} << 30;
+  if (!io::exists(path)) return {};
+  return json::parse(io::read_whole_file(path, "the manifest", kMostBytes), nullptr, false);
 }
 
 /// The first output that is not as the manifest says; empty when all outputs are.
@@ -56,7 +59,7 @@ std::string fault_of_outputs(const std::string& root, const json& manifest) {
   if (!outputs.is_object()) return "its manifest is damaged";
   for (const auto& [name, facts] : outputs.items()) {
     const std::string path = (fs::path(root) / name).string();
-    if (!fs::is_regular_file(path)) return name + " is missing";
+    if (!io::is_regular_file(path)) return name + " is missing";
     if (!facts.is_object()) return "its manifest is damaged";
     json now = facts_of(path);
     now["sha256"] = facts.value("sha256", json());
@@ -71,7 +74,7 @@ json describe_inputs(const StageWork& work) {
   const fs::path manifests = fs::path(work.manifest).parent_path();
   json inputs = json::array();
   for (const std::string& path : work.inputs) {
-    if (!fs::exists(path)) fail("{}: is missing; the {} stage reads it", path, work.stage);
+    if (!io::exists(path)) fail("{}: is missing; the {} stage reads it", path, work.stage);
     if (fs::path(path).parent_path() == manifests) {
       const std::string fault = fault_of_outputs(work.root, read_manifest(path));
       if (!fault.empty()) fail("{}: {}; run the stage that makes it again", path, fault);

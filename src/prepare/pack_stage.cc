@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "dataset/pretraining_loader.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 #include "prepare/output_folder.h"
 #include "prepare/rank_work.h"
 #include "prepare/stopwatch.h"
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 void clear_output(const PackOptions& options) {
   const std::string metadata = dataset::packing_metadata_path(options.output_dir);
   const std::vector<std::string> old = dataset::packed_files(options.output_dir);
-  const bool whole = fs::exists(metadata);
+  const bool whole = io::exists(metadata);
   if (whole && !old.empty() && !options.overwrite) {
     fail("{}: holds {} already; --overwrite replaces what is there", options.output_dir,
          counted(std::ssize(old), "packed shard"));

@@ -10,6 +10,7 @@
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/file_status.h"
 #include "io/list_files.h"
 #include "prepare/extract_stage.h"
 #include "prepare/format_stage.h"
@@ -330,10 +331,10 @@ void add_text(const PipelineSettings& s, const WorkingFolder& folder, std::vecto
 
 void add_downloads(const PipelineSettings& s, const WorkingFolder& folder,
                    std::vector<Step>& steps) {
-  if (s.dataset != kBooks && s.skip_extractor == 0 && !fs::exists(folder.dump())) {
+  if (s.dataset != kBooks && s.skip_extractor == 0 && !io::exists(folder.dump())) {
     steps.push_back(download_step(s, folder, kWiki));
   }
-  if (!fs::exists(folder.vocabulary())) {
+  if (!io::exists(folder.vocabulary())) {
     if (!s.vocab_file.empty()) fail("{}: no vocabulary there", s.vocab_file);
     steps.push_back(download_step(s, folder, kWeights));
   }
@@ -341,7 +342,7 @@ void add_downloads(const PipelineSettings& s, const WorkingFolder& folder,
 
 /// A wrong vocabulary must be known before anything that takes long.
 void check_vocabulary(const std::string& path) {
-  if (fs::exists(path)) text::load_tokenizer(path).vocabulary.specials();
+  if (io::exists(path)) text::load_tokenizer(path).vocabulary.specials();
 }
 
 std::vector<Step> all_steps(const PipelineSettings& s, const WorkingFolder& folder) {
@@ -375,7 +376,7 @@ std::vector<Phase> chosen_phases(const PipelineSettings& s) {
 void add_checks(const PipelineSettings& s, const WorkingFolder& folder, std::vector<Step>& steps) {
   for (const Phase& phase : chosen_phases(s)) {
     for (const std::string& name : {folder.hdf5_name(phase), folder.packed_name(phase)}) {
-      if (!fs::exists(folder.hdf5_manifest(name))) continue;
+      if (!io::exists(folder.hdf5_manifest(name))) continue;
       steps.push_back(verify_step(s, folder, name, phase));
       steps.back().always = true;
     }

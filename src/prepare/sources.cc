@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "io/file_status.h"
 
 namespace bertha::prepare {
 namespace {
@@ -136,10 +137,9 @@ std::string in_folder(std::string_view url, const std::string& folder) {
   const std::string_view with_host = url.substr(url.find("://") + 3);
   const std::string_view path = with_host.substr(with_host.find('/') + 1);
   const std::string_view name = path.substr(path.rfind('/') + 1);
-  std::error_code ignored;
   for (const std::string_view below : {with_host, path, name}) {
     const std::filesystem::path place = std::filesystem::path(folder) / below;
-    if (std::filesystem::is_regular_file(place, ignored)) return place.string();
+    if (io::is_regular_file(place)) return place.string();
   }
   fail("--mirror {}: the folder has neither {} nor {}", folder, with_host, name);
 }
@@ -150,8 +150,7 @@ std::string at_mirror(std::string_view url, const std::string& mirror) {
   if (mirror.empty()) return std::string(url);
   constexpr std::string_view kFile = "file://";
   const std::string folder = mirror.starts_with(kFile) ? mirror.substr(kFile.size()) : mirror;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(folder, ignored)) return in_folder(url, folder);
+  if (io::is_folder(folder)) return in_folder(url, folder);
   if (!is_address(mirror)) {
     fail("--mirror \"{}\": expected an http or https address, or a folder", mirror);
   }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "corpus/documents.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 #include "prepare/instances_stage.h"
 #include "prepare/output_folder.h"
 #include "prepare/shard_stage.h"
@@ -38,8 +39,7 @@ int64_t vocabulary_size(const TextOptions& options, int64_t bytes) {
 }
 
 void require_empty(const std::string& folder) {
-  std::error_code ignored;
-  if (!fs::exists(folder, ignored) || fs::is_empty(folder, ignored)) return;
+  if (!io::exists(folder) || fs::is_empty(folder)) return;
   fail("{}: the folder is not empty; remove it, or give another --output-dir", folder);
 }
 

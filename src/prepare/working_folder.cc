@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "cpython/literals.h"
+#include "io/file_status.h"
 #include "io/list_files.h"
 #include "text/casing.h"
 #include "text/tokenizer_file.h"
@@ -16,7 +17,7 @@ std::string WorkingFolder::dump() const {
   std::string file;
   for (const char* ending : {".xml", ".xml.zst", ".xml.xz", ".xml.gz", ".xml.bz2"}) {
     file = path(fmt::format("download/{0}/{0}{1}", kWiki, ending));
-    if (fs::exists(file)) break;
+    if (io::exists(file)) break;
   }
   return file;
 }
@@ -49,7 +50,7 @@ std::string WorkingFolder::sharded() const {
 
 bool WorkingFolder::lower_case() const {
   const bool option = s_.lower_case > 0;
-  if (!lower_case_ && fs::exists(vocabulary())) {
+  if (!lower_case_ && io::exists(vocabulary())) {
     const text::TokenizerFile file = text::load_tokenizer(vocabulary());
     lower_case_ = text::choose_casing(file, option, true).lower_case;
   }

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/file_status.h"
 #include "text/json_fields.h"
 #include "text/tokenizer_json.h"
 #include "text/tokenizer_keys.h"
@@ -485,10 +486,8 @@ TokenizerFile tokenizer_of(Vocabulary lines) {
 }
 
 bool has_tokenizer_file(const std::string& folder) {
-  std::error_code ignored;
   const std::filesystem::path path(folder);
-  return std::filesystem::exists(path / "vocab.txt", ignored) ||
-         std::filesystem::exists(path / "tokenizer.json", ignored);
+  return io::exists(path / "vocab.txt") || io::exists(path / "tokenizer.json");
 }
 
 }  // namespace bertha::text

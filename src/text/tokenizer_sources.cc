@@ -1,10 +1,11 @@
 #include "text/tokenizer_sources.h"
 
 #include <filesystem>
-#include <fstream>
 #include <string_view>
 
 #include "core/error.h"
+#include "io/file_status.h"
+#include "io/whole_file.h"
 
 namespace bertha::text {
 namespace {
@@ -16,19 +17,8 @@ constexpr const char* kVocabularyName = "vocab.txt";
 constexpr const char* kTokenizerName = "tokenizer.json";
 constexpr int kMaxDepth = 100;
 
-/// Returns the file's contents. Throws Error when it cannot be read or exceeds the largest size.
 std::string read_file(const std::string& path) {
-  constexpr uintmax_t kMost = Vocabulary::kMaxFileBytes;
-  std::error_code error;
-  const uintmax_t size = fs::file_size(path, error);
-  if (error) fail("{}: cannot open the tokenizer: {}", path, error.message());
-  if (size > kMost) fail("{}: {} bytes, expected a tokenizer of at most {}", path, size, kMost);
-  std::string text(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
-    fail("{}: cannot read the tokenizer", path);
-  }
-  return text;
+  return io::read_whole_file(path, "the tokenizer", Vocabulary::kMaxFileBytes);
 }
 
 /// Deep nesting would exhaust the stack of functions that walk through the values.
@@ -59,8 +49,7 @@ JsonFile parse(const std::string& contents, const std::string& path) {
 }
 
 bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored) && !fs::is_directory(path, ignored);
+  return io::exists(path) && !io::is_folder(path);
 }
 
 JsonFile parse_if_there(const fs::path& path) {
@@ -97,8 +86,7 @@ void read_both(const fs::path& folder, TokenizerSources& to) {
 
 TokenizerSources read_tokenizer_sources(const std::string& path) {
   const fs::path named(path);
-  std::error_code ignored;
-  const bool is_folder = fs::is_directory(named, ignored);
+  const bool is_folder = io::is_folder(named);
   const fs::path folder = is_folder ? named : named.parent_path();
   const bool usual = named.filename() == kVocabularyName || named.filename() == kTokenizerName;
   TokenizerSources sources;

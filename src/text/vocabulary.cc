@@ -1,39 +1,18 @@
 #include "text/vocabulary.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
-#include <memory>
 #include <utility>
 
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/utf8.h"
+#include "io/whole_file.h"
 #include "text/unicode.h"
 
 namespace bertha::text {
 
 namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-std::string read_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) fail("{}: cannot open the vocabulary", path);
-  std::string contents;
-  std::string block(size_t{1} << 16, '\0');
-  while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
-    contents.append(block, 0, count);
-    if (contents.size() > static_cast<size_t>(Vocabulary::kMaxFileBytes)) {
-      fail("{}: over {} bytes; expected a vocabulary with one piece per line", path,
-           Vocabulary::kMaxFileBytes);
-    }
-  }
-  if (std::ferror(file.get()) != 0) fail("{}: cannot read the vocabulary", path);
-  return contents;
-}
 
 // The characters that Python's str.strip() removes, including U+001C to U+001F and U+0085.
 bool is_blank(char32_t c) {
@@ -62,7 +41,7 @@ std::string_view strip(std::string_view line) {
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::string& path) {
-  return parse(read_file(path), path);
+  return parse(io::read_whole_file(path, "the vocabulary", kMaxFileBytes), path);
 }
 
 Vocabulary Vocabulary::parse(std::string_view contents, const std::string& name) {

@@ -8,6 +8,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
+#include "io/file_status.h"
 #include "io/weights/carried_texts.h"
 #include "io/weights/checkpoint_names.h"
 #include "io/weights/torch_file.h"
@@ -305,8 +306,7 @@ MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& par
 
 MomentsReport load_moments(const std::string& path, const bert::ParameterTable& table,
                            optim::MomentStore& moments) {
-  if (std::filesystem::is_directory(path) ||
-      !io::TorchFile::matches(io::MappedFile(path).bytes())) {
+  if (io::is_folder(path) || !io::TorchFile::matches(io::MappedFile(path).bytes())) {
     return {};
   }
   const io::TorchFile file(path);

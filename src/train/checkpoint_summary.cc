@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "io/file_status.h"
 #include "io/weights/torch_file.h"
 
 namespace bertha::train {
@@ -30,8 +31,7 @@ Numbers optimizer_settings(const io::PickleValue& root) {
 }  // namespace
 
 std::optional<CheckpointSummary> summarize_checkpoint(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return std::nullopt;
+  if (!io::is_regular_file(path)) return std::nullopt;
   if (!io::TorchFile::matches(io::MappedFile(path).bytes())) return std::nullopt;
   const io::TorchFile file(path);
   if (file.root().find("optimizer") == nullptr || file.root().find("model") == nullptr) {

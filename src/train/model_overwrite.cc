@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 #include "text/json_text.h"
 #include "train/pretraining_options.h"
 
@@ -18,11 +19,6 @@ constexpr std::array<const char*, 2> kModelFiles = {"model.safetensors", "pytorc
 
 std::string record_of(const std::string& folder) {
   return folder + "/fine_tuning.json";
-}
-
-bool exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
 }
 
 /// Whether writing the model would replace `input`, a file or a folder.
@@ -38,7 +34,7 @@ bool replaces(const std::string& folder, const std::string& input) {
 /// What the record says of the folder's model; nothing where there is none that can be read.
 Settings read_settings(const std::string& folder) {
   Settings settings;
-  if (!exists(record_of(folder))) return settings;
+  if (!io::exists(record_of(folder))) return settings;
   const io::MappedFile file(record_of(folder));
   const nlohmann::json root = text::parse_json_text(file.text(), record_of(folder)).root;
   if (!root.is_array()) return settings;
@@ -54,7 +50,7 @@ Settings read_settings(const std::string& folder) {
 void check_model_overwrite(const std::string& folder, const std::string& input,
                            const Settings& settings, bool overwrite) {
   bool holds_model = false;
-  for (const char* name : kModelFiles) holds_model |= exists(folder + "/" + name);
+  for (const char* name : kModelFiles) holds_model |= io::exists(folder + "/" + name);
   if (!holds_model) return;
   if (replaces(folder, input)) {
     fail("{}: --output-dir holds the model to start from; give another --output-dir", folder);

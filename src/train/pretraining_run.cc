@@ -15,6 +15,7 @@
 #include "infer/model.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
 #include "io/text_file.h"
 #include "io/weights/tensor_source.h"
 #include "runlog/quantity_format.h"
@@ -94,8 +95,7 @@ PretrainingRun::PretrainingRun(const PretrainingOptions& options, Device& device
 void PretrainingRun::read_vocabulary() {
   const std::filesystem::path beside =
       std::filesystem::path(options_.config_file).parent_path() / "vocab.txt";
-  std::error_code ignored;
-  if (!options_.vocab_file && !std::filesystem::exists(beside, ignored)) return;
+  if (!options_.vocab_file && !io::exists(beside)) return;
   const std::string path = options_.vocab_file.value_or(beside.string());
   try {
     infer::check_vocabulary(text::Vocabulary::load(path), read_model_config(options_));

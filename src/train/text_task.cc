@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 #include "train/model_folder_writer.h"
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
@@ -92,7 +93,7 @@ std::string path_of_predictions(const TextTaskOptions& options, const std::strin
     fail("{}: --predict-file would be replaced; give another --output-dir", path);
   }
   const bool own = options.overwrite || !options.train_file.empty();
-  if (!own && std::filesystem::exists(path, ignored)) {
+  if (!own && io::exists(path)) {
     fail("{}: it exists; give another --output-dir, or --overwrite to replace it", path);
   }
   return path;

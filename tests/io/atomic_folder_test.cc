@@ -11,6 +11,19 @@
 namespace bertha::io {
 namespace {
 
+TEST(AtomicFolder, WithoutACommitNothingIsLeft) {
+  constexpr int kMany = 300;  // more than the system lists in one call
+  const test::TemporaryFolder folder;
+  {
+    const AtomicFolder made(folder.file("out"));
+    for (int i = 0; i < kMany; ++i) {
+      test::write_all(made.temporary_path() + "/below/deep/file_" + std::to_string(i), "x");
+    }
+    std::filesystem::create_directory_symlink("/", made.temporary_path() + "/link");
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(MakeFolder, FoldersAboveAreMadeToo) {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("a/b/c");

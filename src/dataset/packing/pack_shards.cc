@@ -16,6 +16,7 @@
 #include "dataset/hdf5_shard.h"
 #include "dataset/spill.h"
 #include "io/atomic_folder.h"
+#include "io/list_files.h"
 
 // A row takes sequences from any file, and memory need not hold all sequences. So there are three
 // steps. Lengths alone decide the row of each sequence. Then every shard is read once, and its
@@ -350,17 +351,7 @@ std::vector<std::string> write_packed(const std::vector<std::string>& files,
 }
 
 std::vector<std::string> packed_files(const std::string& folder) {
-  std::vector<std::string> found;
-  std::error_code error;
-  auto entry = fs::directory_iterator(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.starts_with("mixed_strategies_part_") && name.ends_with(".hdf5")) {
-      found.push_back(entry->path().string());
-    }
-  }
-  std::ranges::sort(found);
-  return found;
+  return io::list_files(folder, "mixed_strategies_part_", ".hdf5");
 }
 
 }  // namespace bertha::dataset

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 
 namespace bertha::dataset {
 namespace {
@@ -301,8 +302,7 @@ std::string packing_metadata_path(const std::string& folder) {
 
 std::optional<double> read_sequences_a_row(const std::string& folder) {
   const std::string path = packing_metadata_path(folder);
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  if (!io::exists(path)) return std::nullopt;
   const io::MappedFile file(path);
   const auto json = nlohmann::json::parse(file.text(), nullptr, false);
   const auto found = json.is_object() ? json.find("avg_seq_per_sample") : json.end();

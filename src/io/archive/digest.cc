@@ -2,12 +2,12 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
-#include <fstream>
 #include <memory>
-#include <vector>
 
 #include "core/error.h"
+#include "io/atomic_file.h"
 
 namespace bertha::io {
 namespace {
@@ -47,14 +47,14 @@ const char* digest_name(const std::string& expected) {
 }
 
 std::string file_digest(const std::string& path, const char* name) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot read", path);
+  constexpr size_t kBlockBytes = size_t{1} << 20;
+  const MappedFile file(path);
   Sum sum(name);
-  std::vector<char> block(size_t{1} << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
-    sum.add(std::as_bytes(std::span(block).first(static_cast<size_t>(file.gcount()))));
+  for (std::span<const std::byte> rest = file.bytes(); !rest.empty();) {
+    const auto block = rest.first(std::min(kBlockBytes, rest.size()));
+    sum.add(block);
+    rest = rest.subspan(block.size());
   }
-  if (file.bad()) fail("{}: cannot read", path);
   return sum.digits();
 }
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "core/ordered_pipeline.h"
 #include "io/archive/bzip2_source.h"
 #include "io/atomic_file.h"
+#include "io/file_status.h"
 
 namespace bertha::io {
 namespace {
@@ -174,8 +174,7 @@ std::string find_stream_index(const std::string& dump) {
   if (!dump.ends_with(kDumpEnding)) return {};
   std::string index = dump.substr(0, dump.size() - kDumpEnding.size());
   index += kIndexEnding;
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(index, ignored) ? index : std::string();
+  return is_regular_file(index) ? index : std::string();
 }
 
 std::vector<int64_t> read_stream_index(const std::string& index, const std::string& dump,

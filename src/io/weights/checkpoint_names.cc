@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <system_error>
+
+#include "io/list_files.h"
 
 namespace bertha::io {
 
@@ -17,10 +18,9 @@ int64_t checkpoint_number(std::string_view name) {
 
 std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder) {
   std::vector<std::pair<int64_t, std::string>> found;
-  std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
-    const int64_t number = checkpoint_number(entry.path().filename().string());
-    if (number >= 0) found.emplace_back(number, entry.path().string());
+  for (const std::string& path : list_files(folder, "ckpt_", ".pt")) {
+    const int64_t number = checkpoint_number(std::filesystem::path(path).filename().string());
+    if (number >= 0) found.emplace_back(number, path);
   }
   std::sort(found.rbegin(), found.rend());
   return found;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/file_status.h"
 #include "io/foreign_file.h"
 #include "io/weights/checkpoint_names.h"
 #include "io/weights/safetensors.h"
@@ -19,11 +20,6 @@ namespace bertha::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;  // files without access fail later, when they are opened
-  return fs::exists(path, ignored);
-}
 
 /// Weight files of a Hugging Face folder, in order of preference.
 constexpr std::array kFolderFiles = {"model.safetensors.index.json", "model.safetensors",
@@ -148,9 +144,8 @@ class ShardedSource : public TensorSource {
  private:
   void open(const std::string& shard) {
     const std::string file = (fs::path(path()).parent_path() / shard).string();
-    std::error_code ignored;
     // A folder or an index here could recurse without end.
-    if (!fs::is_regular_file(file, ignored) || shard.ends_with(".json")) {
+    if (!io::is_regular_file(file) || shard.ends_with(".json")) {
       fail("{}: {} is not a weight file", path(), file);
     }
     files_.push_back(open_weights(file));
@@ -183,7 +178,7 @@ std::unique_ptr<TensorSource> open_newest_checkpoint(const fs::path& folder) {
 }
 
 std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
-  const auto has = [&](const char* name) { return is_there(folder / name); };
+  const auto has = [&](const char* name) { return io::exists(folder / name); };
   for (const char* name : kFolderFiles) {
     if (has(name)) return open_weights((folder / name).string());
   }
@@ -239,10 +234,9 @@ void TensorSource::add(TensorInfo info) {
 }
 
 std::unique_ptr<TensorSource> open_weights(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return open_folder(path);
+  if (is_folder(path)) return open_folder(path);
   constexpr std::string_view kIndex = ".index";
-  if (!is_there(path) && is_there(path + std::string(kIndex))) {
+  if (!io::exists(path) && io::exists(path + std::string(kIndex))) {
     return std::make_unique<TfSource>(path);
   }
   bool torch = false;

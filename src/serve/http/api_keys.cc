@@ -4,10 +4,11 @@
 #include <openssl/evp.h>
 #include <sys/stat.h>
 
-#include <fstream>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/whole_file.h"
 
 namespace bertha::serve {
 namespace {
@@ -33,8 +34,8 @@ void check_mode(const std::string& file) {
 
 ApiKeys::ApiKeys(const std::string& file) {
   check_mode(file);
-  std::ifstream lines(file);
-  if (!lines) fail("{}: cannot open the file of API keys", file);
+  constexpr int64_t kMostBytes = 1 << 20;
+  std::istringstream lines(io::read_whole_file(file, "the file of API keys", kMostBytes));
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     const std::string key = trimmed(line);
