@@ -4,16 +4,18 @@
 // next() returns the results in the order of the jobs. Results do not depend on the number of
 // threads, and the number of jobs in flight is bounded.
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "core/start_threads.h"
 
 namespace bertha {
 
@@ -21,12 +23,14 @@ template <typename Job, typename Result>
 class OrderedPipeline {
  public:
   /// `produce` returns the next job, or nothing at the end; no two threads call it at once. `work`
-  /// must depend on its job alone. With one thread everything runs inside next().
+  /// must depend on its job alone. With one thread, or where no thread can be started, everything
+  /// runs inside next().
   OrderedPipeline(int64_t threads, std::function<std::optional<Job>()> produce,
                   std::function<Result(Job&&)> work)
-      : produce_(std::move(produce)), work_(std::move(work)), window_(2 * threads) {
-    if (threads <= 1) return;
-    for (int64_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+      : produce_(std::move(produce)),
+        work_(std::move(work)),
+        slots_(static_cast<size_t>(std::max<int64_t>(2 * threads, 1))) {
+    if (threads > 1) start_threads(threads_, threads, [this] { run(); });
   }
   OrderedPipeline(const OrderedPipeline&) = delete;
   OrderedPipeline& operator=(const OrderedPipeline&) = delete;
@@ -47,12 +51,11 @@ class OrderedPipeline {
       return work_(std::move(*job));
     }
     std::unique_lock lock(mutex_);
-    changed_.wait(
-        lock, [&] { return slots_.contains(consumed_) || (exhausted_ && consumed_ == issued_); });
-    const auto found = slots_.find(consumed_);
-    if (found == slots_.end()) return std::nullopt;
-    Slot slot = std::move(found->second);
-    slots_.erase(found);
+    std::optional<Slot>& place = slot_of(consumed_);
+    changed_.wait(lock, [&] { return place.has_value() || (exhausted_ && consumed_ == issued_); });
+    if (!place) return std::nullopt;
+    Slot slot = std::move(*place);
+    place.reset();
     ++consumed_;
     lock.unlock();
     changed_.notify_all();
@@ -91,15 +94,20 @@ class OrderedPipeline {
       }
       {
         const std::lock_guard lock(mutex_);
-        slots_.emplace(index, std::move(slot));
+        slot_of(index) = std::move(slot);
       }
       changed_.notify_all();
     }
   }
 
+  std::optional<Slot>& slot_of(int64_t index) {
+    return slots_[static_cast<size_t>(index) % slots_.size()];
+  }
+
   bool wait_for_space() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || exhausted_ || issued_ - consumed_ < window_; });
+    changed_.wait(
+        lock, [&] { return stopped_ || exhausted_ || issued_ - consumed_ < std::ssize(slots_); });
     return !stopped_ && !exhausted_;
   }
 
@@ -113,11 +121,12 @@ class OrderedPipeline {
 
   std::function<std::optional<Job>()> produce_;
   std::function<Result(Job&&)> work_;
-  int64_t window_;
+  // Results that are done and not yet returned. They have their places from the start, so that a
+  // thread can hand over a failure without an allocation.
+  std::vector<std::optional<Slot>> slots_;
   std::mutex produce_mutex_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<int64_t, Slot> slots_;  // done, not yet returned
   int64_t issued_ = 0;
   int64_t consumed_ = 0;
   bool exhausted_ = false;

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/start_threads.h"
+
 namespace bertha {
 
 /// Calls body(index) for every index in [0, count) on up to `threads` threads, including the
@@ -33,7 +35,7 @@ void parallel_tasks(int64_t count, int64_t threads, const Body& body) {
   };
   {
     std::vector<std::jthread> helpers;
-    for (int64_t i = 1; i < std::min(threads, count); ++i) helpers.emplace_back(work);
+    start_threads(helpers, std::min(threads, count) - 1, work);
     work();
   }
   if (failure) std::rethrow_exception(failure);

@@ -49,16 +49,22 @@ std::vector<std::string> run_batch(LaneModels& models, const WindowQueue::Batch&
 Lanes::Lanes(int64_t lanes, const MakeModels& make, const ServiceLimits& limits)
     : lanes_(lanes), models_(static_cast<size_t>(lanes)) {
   BERTHA_CHECK(lanes > 0);
-  for (int64_t lane = 0; lane < lanes; ++lane) {
+  try {
+    open(make, limits);
+  } catch (...) {
+    end_threads();
+    throw;
+  }
+}
+
+void Lanes::open(const MakeModels& make, const ServiceLimits& limits) {
+  threads_.reserve(static_cast<size_t>(lanes_) + 1);
+  for (int64_t lane = 0; lane < lanes_; ++lane) {
     threads_.emplace_back([this, lane, &make] { start(lane, make); });
   }
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [&] { return lanes_ready_ == lanes_; });
-  if (failure_) {
-    lock.unlock();
-    end_threads();
-    std::rethrow_exception(failure_);
-  }
+  if (failure_) std::rethrow_exception(failure_);
   queue_.emplace(models_[0]->paces(), limits, lanes_);
   threads_.emplace_back([this] { run_reporter(); });
   wake_lane_.notify_all();

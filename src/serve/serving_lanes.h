@@ -53,6 +53,7 @@ class Lanes {
   void add_to(ServiceStats& stats) const;
 
  private:
+  void open(const MakeModels& make, const ServiceLimits& limits);
   void start(int64_t lane, const MakeModels& make);
   void end_threads();
   void run_lane(LaneModels& models);

@@ -60,7 +60,13 @@ Heartbeat::Heartbeat(BerthaMpiComm communicator, const std::vector<std::string>&
     }
   }
   talking_ = std::thread(&Heartbeat::talk, this);
-  judging_ = std::thread(&Heartbeat::judge, this);
+  try {
+    judging_ = std::thread(&Heartbeat::judge, this);
+  } catch (...) {  // no thread is left for this process
+    leaving_ = true;
+    talking_.join();
+    throw;
+  }
 }
 
 Heartbeat::~Heartbeat() {

@@ -5,6 +5,7 @@
    compiled once for each library and gives this table; the program loads the one of its launcher
    (mpi_library.h). Both files are plain C: any mpicc can compile a plugin. */
 
+/* NOLINTBEGIN(modernize-*,readability-identifier-naming): this is C */
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -87,3 +88,4 @@ const BerthaMpi* bertha_mpi(void);
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(modernize-*,readability-identifier-naming) */
