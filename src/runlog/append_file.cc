@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
+#include "io/whole_file.h"
 
 namespace bertha::runlog {
 
@@ -51,16 +53,17 @@ bool AppendFile::ends_a_line() const {
 }
 
 std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
+  if (!io::exists(path)) return "";
+  const io::MappedFile file(path);
+  return std::string(file.text().substr(0, file.text().find('\n')));
 }
 
 std::unique_ptr<AppendFile> continue_lines(const std::string& path, const std::string& header,
                                            const std::function<bool(const std::string&)>& keep) {
+  constexpr int64_t kMostBytes = int64_t{1} << 32;
   std::string kept = header + "\n";
-  std::ifstream before(path);
+  std::istringstream before(
+      io::exists(path) ? io::read_whole_file(path, "the log to continue", kMostBytes) : "");
   for (std::string line; std::getline(before, line);) {
     if (keep(line)) kept += line + "\n";
   }

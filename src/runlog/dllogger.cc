@@ -108,7 +108,7 @@ void DlLogger::summary(const LogData& data) {
 
 void DlLogger::write(const std::string& json_step, const std::string& printed_step,
                      const LogData& data) {
-  if (file_ == nullptr) return;
+  if (file_ == nullptr && !print_) return;
   const WallTime now = clock_();
   const Instant instant = split(now);
   const std::string datetime = local_datetime(instant);
@@ -121,12 +121,13 @@ void DlLogger::write(const std::string& json_step, const std::string& printed_st
                         json_value(value));
     printed += fmt::format("{}{} : {} ", printed.empty() ? "" : " ", name, printed_value(value));
   }
+  if (print_) print_(fmt::format("DLL {} - {} {}", datetime, printed_step, printed));
+  if (file_ == nullptr) return;
   file_->write(
       fmt::format("DLLL {{\"timestamp\": \"{}\", \"datetime\": \"{}\", \"elapsedtime\": "
                   "\"{}\", \"type\": \"LOG\", \"step\": {}, \"data\": {{{}}}}}\n",
                   cpython::repr_float(timestamp), datetime,
                   cpython::repr_float(microsecond_seconds(now - start_)), json_step, json));
-  if (print_) print_(fmt::format("DLL {} - {} {}", datetime, printed_step, printed));
 }
 
 }  // namespace bertha::runlog

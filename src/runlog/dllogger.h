@@ -46,6 +46,8 @@ class DlLogger {
   void step(int64_t epoch, int64_t step, const LogData& data);
   /// A record of the whole run: "step": [].
   void summary(const LogData& data);
+  /// Ends the file. Further records are printed alone.
+  void close_file() { file_.reset(); }
 
  private:
   void write(const std::string& json_step, const std::string& printed_step, const LogData& data);

@@ -1,10 +1,28 @@
 #include "runlog/run_log.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
+#include "core/error.h"
 #include "runlog/status_line.h"
 
 namespace bertha::runlog {
+namespace {
+
+/// Writes to a log of a training run. A log that cannot be written, on a full disk for example,
+/// does not end the training: `stop` ends the log, and one warning says so.
+template <typename Write, typename Stop>
+void write_or_stop(const Write& write, const Stop& stop) {
+  try {
+    write();
+  } catch (const Error& error) {
+    stop();
+    spdlog::warn("{}; this log ends here, and the training goes on", error.what());
+  }
+}
+
+}  // namespace
 
 template <typename Record>
 void RunLog<Record>::open_dllogger(const std::string& path, DlLogger::Print print) {
@@ -30,38 +48,36 @@ void RunLog<Record>::open_training(const TrainingLogs& logs) {
 
 template <typename Record>
 void RunLog<Record>::parameter(const std::string& name, const LogValue& value) {
-  dllogger_.parameter(name, value);
+  write_record([&] { dllogger_.parameter(name, value); });
 }
 
 template <typename Record>
 void RunLog<Record>::summary(const LogData& data) {
-  dllogger_.summary(data);
+  write_record([&] { dllogger_.summary(data); });
 }
 
 template <typename Record>
 void RunLog<Record>::step(const StepStatus& status, const Record& record) {
   if (progress_) progress_->update(status);
-  if (history_) history_->add(record);
-  if (tensorboard_) tensorboard_->write(record.step, record.scalars());
+  add_to_history(record);
 }
 
 template <typename Record>
 void RunLog<Record>::averages(int64_t epoch, int64_t step, const LogData& data) {
-  dllogger_.step(epoch, step, data);
+  write_record([&] { dllogger_.step(epoch, step, data); });
 }
 
 template <typename Record>
 void RunLog<Record>::evaluation(int64_t epoch, int64_t step, const Record& record) {
-  dllogger_.step(epoch, step, record.evaluation());
+  write_record([&] { dllogger_.step(epoch, step, record.evaluation()); });
   if (progress_) progress_->evaluated(record.in_short());
-  if (history_) history_->add(record);
-  if (tensorboard_) tensorboard_->write(record.step, record.scalars());
+  add_to_history(record);
   draw();
 }
 
 template <typename Record>
 void RunLog<Record>::checkpoint(int64_t step) {
-  dllogger_.parameter("checkpoint_step", step);
+  write_record([&] { dllogger_.parameter("checkpoint_step", step); });
   draw();
 }
 
@@ -78,13 +94,31 @@ void RunLog<Record>::finish() {
 }
 
 template <typename Record>
-void RunLog<Record>::report(const RunReportPage& page) const {
-  if (history_) history_->write_report(page);
+void RunLog<Record>::report(const RunReportPage& page) {
+  if (!history_) return;
+  write_or_stop([&] { history_->write_report(page); }, [&] { history_.reset(); });
 }
 
 template <typename Record>
-void RunLog<Record>::draw() const {
-  if (history_) history_->draw();
+void RunLog<Record>::draw() {
+  if (!history_ || !draws_) return;
+  write_or_stop([&] { history_->draw(); }, [&] { draws_ = false; });
+}
+
+template <typename Record>
+void RunLog<Record>::write_record(const std::function<void()>& write) {
+  write_or_stop(write, [&] { dllogger_.close_file(); });
+}
+
+template <typename Record>
+void RunLog<Record>::add_to_history(const Record& record) {
+  if (history_) {
+    write_or_stop([&] { history_->add(record); }, [&] { history_.reset(); });
+  }
+  if (tensorboard_) {
+    write_or_stop([&] { tensorboard_->write(record.step, record.scalars()); },
+                  [&] { tensorboard_.reset(); });
+  }
 }
 
 template class RunLog<PretrainingRecord>;

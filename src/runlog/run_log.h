@@ -4,6 +4,7 @@
 // files, losses.tsv, loss.svg, report.html, and the status line on standard error.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct TrainingLogs {
 
 /// `Record` is what a step or an evaluation gives: PretrainingRecord or FineTuningRecord. A log
 /// writes only to what has been opened. Ranks other than 0 open nothing, so that a run can log
-/// without asking which rank it is. All calls throw Error when a file cannot be written.
+/// without asking which rank it is. To open a log throws Error when its file cannot be written. A
+/// file that cannot be written later ends with a warning, and training goes on without it.
 template <typename Record>
 class RunLog {
  public:
@@ -60,15 +62,18 @@ class RunLog {
   /// No step follows. Ends the status line and draws loss.svg.
   void finish();
   /// Writes report.html. The log adds the folder, the picture and the evaluations.
-  void report(const RunReportPage& page) const;
+  void report(const RunReportPage& page);
 
  private:
-  void draw() const;
+  void draw();
+  void write_record(const std::function<void()>& write);
+  void add_to_history(const Record& record);
 
   DlLogger dllogger_;
   std::unique_ptr<TensorBoardWriter> tensorboard_;
   std::unique_ptr<LossHistory<Record>> history_;
   std::unique_ptr<TrainingProgress> progress_;
+  bool draws_ = true;
 };
 
 using PretrainingLog = RunLog<PretrainingRecord>;

@@ -1,8 +1,12 @@
 #include "runlog/run_log.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "support/files.h"
 
@@ -43,6 +47,36 @@ class RunLogTest : public testing::Test {
   test::TemporaryFolder folder_;
   std::string printed_;
 };
+
+// /dev/full refuses every byte, as a full disk does.
+TEST_F(RunLogTest, AFullDiskEndsTheLogWithOneWarningAndNotTheTraining) {
+  std::ostringstream warnings;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(warnings)));
+  PretrainingLog log;
+  log.open_dllogger("/dev/full", [this](const std::string& line) { printed_ += line + "\n"; });
+  log.parameter("SEED", 1);
+  log.averages(0, 1, {{"average_loss", 1.0}});
+  spdlog::set_default_logger(before);
+  const std::string said = warnings.str();
+  EXPECT_NE(said.find("/dev/full: cannot write: No space left on device"), std::string::npos)
+      << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_NE(printed_.find("SEED : 1"), std::string::npos) << printed_;
+  EXPECT_NE(printed_.find("average_loss : 1.0"), std::string::npos) << printed_;
+}
+
+TEST_F(RunLogTest, APictureThatCannotBeWrittenLeavesTheTable) {
+  PretrainingLog log;
+  open(log);
+  std::filesystem::create_directory(file("loss.svg"));
+  log.step({.step = 1}, record(1));
+  log.checkpoint(1);
+  log.step({.step = 2}, record(2));
+  log.finish();
+  EXPECT_NE(losses().find("\n1\t2\t"), std::string::npos) << losses();
+}
 
 TEST_F(RunLogTest, LogThatIsNotOpenedWritesNothing) {
   const std::filesystem::path before = std::filesystem::current_path();
