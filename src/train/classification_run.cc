@@ -274,6 +274,7 @@ RunEnd ClassificationRun::train(const std::atomic<bool>& stop) {
   bert::ClassificationModel trained(config(), model_->parameters(), problem_);
   FineTuningRun training(job(), device_, model_->parameters(), trained, log_, world_);
   if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
+  training.begin_folder();
   if (world_.leads()) save();
   training.finish_folder();
   training.report_end({options_.output_dir + "/model.safetensors"},

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/file_status.h"
 #include "runlog/quantity_format.h"
 #include "train/model_overwrite.h"
 #include "train/option_checks.h"
@@ -335,13 +336,15 @@ void FineTuningRun::write_state() {
 }
 
 bool FineTuningRun::has_state(const std::string& folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(state_in(folder), ignored);
+  return io::exists(state_in(folder));
+}
+
+void FineTuningRun::begin_folder() const {
+  if (world_.leads() && job_.keep_state) write_run_settings(job_.folder, job_.settings);
 }
 
 void FineTuningRun::finish_folder() const {
   if (!world_.leads() || !job_.keep_state) return;
-  write_run_settings(job_.folder, job_.settings);
   std::error_code ignored;  // there may be none
   std::filesystem::remove(state_in(job_.folder), ignored);
 }

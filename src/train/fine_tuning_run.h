@@ -82,8 +82,10 @@ class FineTuningRun {
 
   /// Whether a stopped run left its state in a folder.
   static bool has_state(const std::string& folder);
-  /// Records which command made the model, which is written, and removes the saved state: there is
-  /// nothing to continue.
+  /// Before the model is written: records which command makes it. Where that command ends in the
+  /// middle, it may be run again and replace what is there.
+  void begin_folder() const;
+  /// The model is written: removes the saved state, as there is nothing to continue.
   void finish_folder() const;
   /// Rank 0 says what was trained and written, and the next command, and writes report.html.
   /// `written` are the paths of the model.

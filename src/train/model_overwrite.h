@@ -15,7 +15,7 @@ namespace bertha::train {
 void check_model_overwrite(const std::string& folder, const std::string& input,
                            const Settings& settings, bool overwrite);
 
-/// Writes what made the model of a folder, for check_model_overwrite().
+/// Writes what makes the model of a folder, before the model itself, for check_model_overwrite().
 void write_run_settings(const std::string& folder, const Settings& settings);
 
 }  // namespace bertha::train

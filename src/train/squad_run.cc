@@ -12,6 +12,7 @@
 #include "io/archive/crc32.h"
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
+#include "io/file_status.h"
 #include "train/model_folder_writer.h"
 #include "train/option_checks.h"
 #include "train/pretraining_options.h"
@@ -144,6 +145,7 @@ bool SquadRun::train(const std::atomic<bool>& stop) {
   const RunEnd end = training.run(stop);
   summarize_training(training, windows);
   if (end == RunEnd::kStopped) return false;
+  training.begin_folder();
   if (!options_.skip_checkpoint) save();
   training.finish_folder();
   report_end(training);
@@ -337,9 +339,7 @@ void SquadRun::predict(const std::atomic<bool>& stop) {
   const double seconds = runlog::seconds_between(start, runlog::wall_now());
   if (!world_.leads()) return;
   const std::string path = options_.output_dir + "/predictions.json";
-  std::error_code ignored;
-  if (options_.train_file.empty() && !options_.overwrite &&
-      std::filesystem::exists(path, ignored)) {
+  if (options_.train_file.empty() && !options_.overwrite && io::exists(path)) {
     // As the recipe does, whose users run the same command line again.
     spdlog::warn("{}: an earlier command wrote it; it is replaced", path);
   }

@@ -161,6 +161,7 @@ RunEnd TaggingRun::train(const std::atomic<bool>& stop) {
   bert::TokenClassificationModel trained(config(), model_->parameters());
   FineTuningRun training(job(), device_, model_->parameters(), trained, log_, world_);
   if (training.run(stop) == RunEnd::kStopped) return RunEnd::kStopped;
+  training.begin_folder();
   if (world_.leads()) {
     save_classifier(options_.output_dir, bert::ModelClass::kTokenClassification,
                     {.labels = labels_}, *model_);
