@@ -8,6 +8,7 @@
 #include "cli/stop.h"
 #include "doctor/device_facts.h"
 #include "doctor/folder_facts.h"
+#include "doctor/hardening_facts.h"
 #include "doctor/machine_facts.h"
 #include "doctor/mpi_facts.h"
 #include "doctor/self_test.h"
@@ -43,7 +44,8 @@ Options declare(DoctorOptions& o) {
 
 doctor::Report examine(const DoctorOptions& o) {
   doctor::Report report;
-  report.facts = {doctor::fact_of_build(),      doctor::fact_of_processor(),
+  report.facts = {doctor::fact_of_build(),      doctor::fact_of_hardening(),
+                  doctor::fact_of_sandbox(),    doctor::fact_of_processor(),
                   doctor::fact_of_threads(),    doctor::fact_of_memory(),
                   doctor::fact_of_huge_pages(), doctor::fact_of_mpi(o.mpi)};
   for (doctor::Fact& fact : doctor::facts_of_accelerators()) {

@@ -13,6 +13,7 @@
 #include <future>
 #include <initializer_list>
 
+#include "core/confinement.h"
 #include "core/error.h"
 
 namespace bertha::serve {
@@ -63,20 +64,23 @@ void log_ready(const HttpServer& server, const ModelService& service) {
 
 /// Reports once that the models are ready. Throws why they are not.
 void check_loading(const HttpServer& server, const ModelService& service,
-                   std::future<void>& loading) {
+                   const LifeOptions& options, std::future<void>& loading) {
   if (!loading.valid() || loading.wait_for(0s) != std::future_status::ready) return;
   loading.get();
+  if (options.confine && !confine_calls()) {
+    spdlog::warn("this kernel has no filter of system calls (seccomp): the server runs without");
+  }
   log_ready(server, service);
 }
 
 /// Waits for a signal to end.
 int serve_until_asked(const SignalWatch& signals, HttpServer& server, const ModelService& service,
-                      std::future<void>& loading) {
+                      const LifeOptions& options, std::future<void>& loading) {
   while (true) {
     const int signal = signals.wait(loading.valid() ? kPoll : 1000ms);
     if (signal == SIGHUP) reload(server);
     // Before the signal is judged: a server that has said it is ready must drain.
-    check_loading(server, service, loading);
+    check_loading(server, service, options, loading);
     if (signal == SIGTERM || signal == SIGINT) return signal;
   }
 }
@@ -131,7 +135,7 @@ int run_server(const SignalWatch& signals, HttpServer& server, ModelService& ser
   server.start();
   spdlog::info("listening on {}; the models are loading", server.address());
   std::future<void> loading = std::async(std::launch::async, [&service] { service.load(); });
-  const int signal = serve_until_asked(signals, server, service, loading);
+  const int signal = serve_until_asked(signals, server, service, options, loading);
   signals.restore();
   if (loading.valid()) {
     // Nothing was promised yet, and loading cannot be interrupted.

@@ -46,6 +46,7 @@ struct LifeOptions {
   /// SIGINT, of a user at a terminal, there is no delay.
   std::chrono::milliseconds drain_delay{5'000};
   std::chrono::milliseconds grace{20'000};  ///< for the requests in progress
+  bool confine = false;                     ///< when the models are ready (core/confinement.h)
 };
 
 /// Starts the server, loads the models beside it and returns after SIGTERM or SIGINT, when the
