@@ -15,12 +15,14 @@
 #include "cli/command_list.h"
 #include "cli/commands.h"
 #include "cli/help_text.h"
+#include "cli/last_resort.h"
 #include "cli/message_level.h"
 #include "cli/options.h"
 #include "comm/launch.h"
 #include "core/allowed_threads.h"
 #include "core/error.h"
 #include "doctor/build_info.h"
+#include "doctor/crash_report.h"
 #include "runlog/status_line.h"
 
 namespace bertha::cli {
@@ -55,7 +57,12 @@ class MessageSink : public spdlog::sinks::stderr_color_sink_mt {
   MessageSink(spdlog::color_mode mode, runlog::Terminal terminal)
       : ColorSink(mode), terminal_(std::move(terminal)) {}
   void log(const spdlog::details::log_msg& message) override {
+    const spdlog::string_view_t level = spdlog::level::to_string_view(message.level);
     const std::string_view text(message.payload.data(), message.payload.size());
+    doctor::remember_message({level.data(), level.size()});
+    doctor::remember_message(": ");
+    doctor::remember_message(text);
+    doctor::remember_message("\n");
     const std::string wrapped =
         terminal_.interactive ? for_terminal(text, message.level, terminal_.columns()) : "";
     spdlog::details::log_msg shown = message;
@@ -78,6 +85,19 @@ void log_to_stderr() {
   if (comm::launched_rank() > 0) set_message_level("error");
 }
 
+/// The line for an error of the system that a library reports.
+std::string line_of(const std::string& name, const std::system_error& error) {
+  if (error.code() == std::errc::resource_unavailable_try_again) {
+    return fmt::format("{}: cannot start a thread: {}; raise the limit of processes (ulimit -u)",
+                       name, error.code().message());
+  }
+  // fmt writes to standard output alone.
+  if (std::string_view(error.what()).starts_with("cannot write to file")) {
+    return fmt::format("standard output: cannot write: {}", error.code().message());
+  }
+  return fmt::format("bertha {}: {}", name, error.what());
+}
+
 /// Runs `body`, the command `name`. Every exception, also one of a library, becomes one line and a
 /// status. A request for help prints the page.
 template <typename Body>
@@ -95,7 +115,7 @@ int run_guarded(const std::string& name, const Body& body) {
   } catch (const std::bad_alloc&) {
     spdlog::error("{}: out of memory", name);
   } catch (const std::system_error& error) {
-    spdlog::error("bertha {}: {}", name, error.what());
+    spdlog::error("{}", line_of(name, error));
   } catch (const std::exception& error) {
     spdlog::error("internal error in bertha {}: {}", name, error.what());
   }
@@ -160,8 +180,16 @@ void open_standard_streams() {
 
 int run_program(int argc, char** argv) {
   open_standard_streams();
-  log_to_stderr();
-  return flush_output(run_words({argv + std::min(argc, 1), argv + argc}));
+  prepare_last_resort(argc > 1 ? argv[1] : "bertha");
+  try {
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    doctor::watch_for_crashes(words);
+    log_to_stderr();
+    return flush_output(run_words(words));
+  } catch (const std::bad_alloc&) {
+    say_out_of_memory();
+    return 1;
+  }
 }
 
 }  // namespace bertha::cli
