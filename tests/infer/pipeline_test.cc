@@ -81,7 +81,8 @@ void expect_equal(const std::vector<TaggedSpan>& found, const Json& expected) {
   for (size_t i = 0; i < found.size(); ++i) {
     const Json& one = expected[i];
     SCOPED_TRACE(one.dump());
-    EXPECT_EQ(found[i].label, one[one.contains("entity") ? "entity" : "entity_group"].get<std::string>());
+    EXPECT_EQ(found[i].label,
+              one[one.contains("entity") ? "entity" : "entity_group"].get<std::string>());
     EXPECT_EQ(found[i].word, one["word"].get<std::string>());
     EXPECT_EQ(found[i].begin, one["start"].get<int64_t>());
     EXPECT_EQ(found[i].end, one["end"].get<int64_t>());
