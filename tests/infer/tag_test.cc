@@ -53,7 +53,8 @@ TEST_F(TagTest, WordsGetTheLabelsThatTransformersGivesTheirFirstTokens) {
     SCOPED_TRACE(expected["words"].dump());
     ASSERT_EQ(results[i].labels.size(), expected["labels"].size());
     for (size_t w = 0; w < results[i].labels.size(); ++w) {
-      EXPECT_EQ(names_[static_cast<size_t>(results[i].labels[w])], expected["labels"][w]);
+      EXPECT_EQ(names_[static_cast<size_t>(results[i].labels[w])],
+                expected["labels"][w].get<std::string>());
       EXPECT_NEAR(results[i].probabilities[w], expected["scores"][w].get<double>(), 1e-5);
     }
   }
@@ -70,7 +71,7 @@ TEST_F(TagTest, EntitiesOfATextAreThoseOfTransformersPipeline) {
     ASSERT_EQ(entities.size(), one["entities"].size());
     for (size_t i = 0; i < entities.size(); ++i) {
       const Json& expected = one["entities"][i];
-      EXPECT_EQ(entities[i].type, expected["entity_group"]);
+      EXPECT_EQ(entities[i].type, expected["entity_group"].get<std::string>());
       EXPECT_EQ(entities[i].begin, expected["start"].get<int64_t>());
       EXPECT_EQ(entities[i].end, expected["end"].get<int64_t>());
       EXPECT_NEAR(entities[i].probability, expected["score"].get<double>(), 1e-5);
