@@ -12,8 +12,8 @@ namespace bertha {
 /// classes".
 inline std::string noun_for(int64_t count, std::string_view noun) {
   if (count == 1) return std::string(noun);
-  const bool hisses = noun.ends_with('s') || noun.ends_with('x') || noun.ends_with("ch");
-  return std::string(noun) + (hisses ? "es" : "s");
+  const bool is_sibilant = noun.ends_with('s') || noun.ends_with('x') || noun.ends_with("ch");
+  return std::string(noun) + (is_sibilant ? "es" : "s");
 }
 
 inline std::string counted(int64_t count, std::string_view noun) {

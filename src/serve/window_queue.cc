@@ -299,22 +299,17 @@ void WindowQueue::fill_large(Waiting& waiting, Room& room) {
 }
 
 void WindowQueue::fill(Waiting& waiting, Room& room) {
+  if (waiting.small.empty()) return fill_large(waiting, room);
+  if (waiting.large.empty()) return fill_small(waiting, room);
+  const auto first = waiting.large_first ? &WindowQueue::fill_large : &WindowQueue::fill_small;
+  const auto second = waiting.large_first ? &WindowQueue::fill_small : &WindowQueue::fill_large;
+  waiting.large_first = !waiting.large_first;
   const int64_t all = room.tokens;
-  const bool shared = !waiting.small.empty() && !waiting.large.empty();
-  const bool large_first = shared && waiting.large_first;
-  if (shared) {
-    room.tokens = all / 2;
-    waiting.large_first = !large_first;
-  }
-  if (large_first) {
-    fill_large(waiting, room);
-  } else {
-    fill_small(waiting, room);
-  }
+  room.tokens = all / 2;
+  (this->*first)(waiting, room);
   room.tokens = all;
-  if (large_first) fill_small(waiting, room);
-  fill_large(waiting, room);
-  fill_small(waiting, room);
+  (this->*second)(waiting, room);
+  (this->*first)(waiting, room);
 }
 
 void WindowQueue::charge(size_t priority, Batch& batch) {

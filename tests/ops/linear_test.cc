@@ -342,6 +342,22 @@ TEST_P(LinearBits, DoNotDependOnOtherTokens) {
   }
 }
 
+/// For inference, products of many tokens read kept copies of the weights too.
+TEST_P(LinearBits, DoNotDependOnKeptCopies) {
+  if (GetParam() == DType::kBF16 && cpu::best_isa() == cpu::Isa::kAmx) {
+    GTEST_SKIP() << "oneDNN keeps copies of its own";
+  }
+  Product product({300, 72, 101}, GetParam());
+  Device& device = product.bench.device();
+  const Values packed_in_blocks = product.forward(300);
+  device.expect_inference();
+  EXPECT_EQ(product.forward(300), packed_in_blocks);
+  device.zero(out(product.w));
+  EXPECT_EQ(product.forward(300), packed_in_blocks) << "no copy was kept";
+  device.parameters_changed();
+  EXPECT_NE(product.forward(300), packed_in_blocks) << "the copy is stale";
+}
+
 INSTANTIATE_TEST_SUITE_P(DTypes, LinearBits, kDTypes,
                          [](const auto& bits) { return std::string(name_of(bits.param)); });
 
