@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "bert/int8_parameters.h"
+#include "bert/packed_parameters.h"
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
@@ -174,7 +175,11 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   BERTHA_CHECK(products == Products::kWide || !trainable);
   if (!trainable) device.expect_inference();
   if (products == Products::kInt8) {
-    int8_ = std::make_unique<Int8Parameters>(device, table_, compute);
+    auto int8 = std::make_unique<Int8Parameters>(device, table_, compute);
+    int8_ = int8.get();
+    products_ = std::move(int8);
+  } else if (!trainable) {
+    products_ = std::make_unique<PackedParameters>(device, table_, compute);
   }
   lay_out_wide();
   weights_ = device.allocate(flat_size_ * size_of(DType::kF32));
@@ -186,27 +191,28 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
 
 ParameterStore::~ParameterStore() = default;
 
-/// The table's layout, or one without what is kept as integers.
+/// The table's layout, or one without what is kept apart.
 void ParameterStore::lay_out_wide() {
   offsets_.reserve(table_.parameters().size());
   for (const Parameter& parameter : table_.parameters()) offsets_.push_back(parameter.offset);
   flat_size_ = table_.flat_size();
-  if (int8_ == nullptr) return;
+  if (products_ == nullptr) return;
   std::vector<int> order(offsets_.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::sort(order, {}, [this](int index) { return table_[index].offset; });
-  // The sizes of what is dropped are multiples of the alignment, so all views stay aligned.
-  int64_t dropped = 0;
+  flat_size_ = 0;
+  int64_t last_end = 0;  // in the table's layout, of the last parameter that is not dropped
   for (const int index : order) {
+    const Parameter& parameter = table_[index];
     int64_t& offset = offsets_[static_cast<size_t>(index)];
-    if (int8_->holds(index)) {
-      dropped += table_[index].size();
-      offset = -1;
-    } else {
-      offset -= dropped;
-    }
+    offset = -1;
+    if (products_->holds(index)) continue;
+    // What lies together, as the biases of query, key and value do, stays together.
+    offset = parameter.offset == last_end ? flat_size_ : align_up(flat_size_, kAlignment);
+    flat_size_ = offset + parameter.size();
+    last_end = parameter.offset + parameter.size();
   }
-  flat_size_ -= dropped;
+  flat_size_ = align_up(flat_size_, kAlignment);
 }
 
 namespace {
@@ -269,12 +275,12 @@ void ParameterStore::initialise(InitStyle style, const Config& config, uint64_t 
 }
 
 void ParameterStore::write(int index, const float* values) {
-  if (int8_ != nullptr && int8_->holds(index)) return int8_->write(index, values);
+  if (products_ != nullptr && products_->holds(index)) return products_->write(index, values);
   device_.write(out(weight(index)), values);
 }
 
 void ParameterStore::read(int index, float* values) const {
-  if (int8_ != nullptr && int8_->holds(index)) return int8_->read(index, values);
+  if (products_ != nullptr && products_->holds(index)) return products_->read(index, values);
   device_.read(weight(index), values);
 }
 
@@ -289,13 +295,13 @@ void ParameterStore::weights_changed() {
 
 Tensor ParameterStore::view(const Buffer& buffer, DType dtype, int index, Shape shape) const {
   const int64_t offset = offsets_[static_cast<size_t>(index)];
-  BERTHA_CHECK(offset >= 0, "{} is kept as integers", table_[index].name);
+  BERTHA_CHECK(offset >= 0, "{} is not in the flat buffers", table_[index].name);
   return Tensor(&buffer, offset * size_of(dtype), dtype, shape);
 }
 
 int64_t ParameterStore::weight_bytes() const {
   return weights_.size_bytes() + bf16_weights_.size_bytes() +
-         (int8_ == nullptr ? 0 : int8_->flat().size_bytes());
+         (products_ == nullptr ? 0 : products_->flat().size_bytes());
 }
 
 Tensor ParameterStore::weight(int index) const {
@@ -308,12 +314,12 @@ Tensor ParameterStore::matrix(int index) const {
 }
 
 ProductWeight ParameterStore::product_weight(int index) const {
-  if (int8_ != nullptr && int8_->holds(index)) return {.int8 = &int8_->weight(index)};
+  if (products_ != nullptr && products_->holds(index)) return products_->weight(index);
   return {.wide = matrix(index)};
 }
 
 ProductWeight ParameterStore::qkv_weight(const LayerIndices& layer) const {
-  if (int8_ != nullptr) return {.int8 = &int8_->weight(layer.query_weight)};
+  if (products_ != nullptr) return products_->weight(layer.query_weight);
   return {.wide = qkv_matrix(layer)};
 }
 

@@ -109,6 +109,7 @@ class ParameterTable {
   int64_t flat_size_ = 0;
 };
 
+class EncoderProducts;
 class Int8Parameters;
 
 /// How the products of the encoder keep their weights.
@@ -119,7 +120,7 @@ enum class Products : uint8_t {
 
 /// The weight of a product in one of the two forms.
 struct ProductWeight {
-  Tensor wide{};  ///< in the compute dtype; absent where `int8` is there
+  Tensor wide{};  ///< as Linear takes it, in the compute dtype; absent where `int8` is there
   const ops::Int8Weight* int8 = nullptr;
 };
 
@@ -128,8 +129,9 @@ struct ProductWeight {
 class ParameterStore {
  public:
   /// Weights f32; with compute dtype bf16 also a rounded copy that products read. Gradients only
-  /// when `trainable`. With Products::kInt8 the weights of the encoder's products are 8-bit
-  /// integers from the first, and never in memory as anything else.
+  /// when `trainable`. When it is not, the weights of the encoder's products are from the first in
+  /// the form that products read, and never in memory as anything else: 8-bit integers with
+  /// Products::kInt8, else elements of the compute dtype (packed_parameters.h).
   ParameterStore(Device& device, const Config& config, const Heads& heads, DType compute,
                  bool trainable, Products products = Products::kWide);
   ~ParameterStore();
@@ -142,8 +144,9 @@ class ParameterStore {
   void initialise(InitStyle style, const Config& config, uint64_t seed);
   /// Fresh values for one parameter.
   void initialise_one(int index, InitStyle style, const Config& config, uint64_t seed);
-  /// Copies one parameter's f32 elements in or out (host order as in the table's shape). What is
-  /// kept as integers is rounded to them, and must be finite.
+  /// Copies one parameter's f32 elements in or out (host order as in the table's shape). Without
+  /// `trainable`, the encoder's matrices are rounded to the compute dtype, or to integers, for
+  /// which they must be finite.
   void write(int index, const float* values);
   void read(int index, float* values) const;
   /// Must follow write() or initialise(): renews the bf16 weights and prepared ones.
@@ -151,8 +154,10 @@ class ParameterStore {
 
   /// The weights that are 8-bit integers; null with Products::kWide. The views below are of the
   /// others.
-  Int8Parameters* int8() { return int8_.get(); }
-  const Int8Parameters* int8() const { return int8_.get(); }
+  Int8Parameters* int8() { return int8_; }
+  const Int8Parameters* int8() const { return int8_; }
+  /// The weights that are not in the flat buffers; null when `trainable`.
+  const EncoderProducts* encoder_products() const { return products_.get(); }
   /// Memory of weights in all forms, in bytes.
   int64_t weight_bytes() const;
 
@@ -170,7 +175,7 @@ class ParameterStore {
   Tensor d_qkv_matrix(const LayerIndices& layer) const;
   Tensor d_qkv_bias(const LayerIndices& layer) const;
 
-  /// Whole flat buffers [P]; of the weights that are not integers, with Products::kInt8.
+  /// Whole flat buffers [P], without encoder_products().
   Tensor flat_weights() const;
   Tensor flat_gradients() const;
   /// bf16 [P]; absent when computing in f32.
@@ -183,8 +188,9 @@ class ParameterStore {
   Device& device_;
   ParameterTable table_;
   DType compute_;
-  std::unique_ptr<Int8Parameters> int8_;
-  std::vector<int64_t> offsets_;  ///< of each parameter in the flat buffers; -1: it is in int8_
+  std::unique_ptr<EncoderProducts> products_;
+  Int8Parameters* int8_ = nullptr;  ///< the same, where they are integers
+  std::vector<int64_t> offsets_;    ///< of each parameter in the flat buffers; -1: in products_
   int64_t flat_size_ = 0;
   Buffer weights_;
   Buffer gradients_;

@@ -88,7 +88,7 @@ class Measurement {
     const auto product = [&](int index, const Tensor& x) {
       return LayerProduct{.name = store_.table()[index].name,
                           .wide = store_.product_weight(index),
-                          .narrow = {.int8 = &int8_.weight(index)},
+                          .narrow = int8_.weight(index),
                           .parameters = {index},
                           .x = x};
     };

@@ -59,6 +59,9 @@ class Kernels {
 
   /// `op` is the op's kName, `dtype` that of its activations.
   virtual Support support(std::string_view op, DType dtype) const = 0;
+  /// Channels of the panels in which Linear takes weights of this dtype (weight_panels.h); 0: it
+  /// takes rows alone.
+  virtual int64_t panel_channels(DType /*dtype*/) const { return 0; }
 
   virtual ScratchShapes scratch(const EmbeddingBackward& op) const = 0;
   virtual ScratchShapes scratch(const LayerNormBackward& op) const = 0;

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "ops/dispatch.h"
+#include "ops/weight_panels.h"
 
 namespace bertha::ops {
 namespace {
@@ -20,23 +21,39 @@ void check_bias(const Tensor& bias, int64_t size, const char* what) {
                what, name_of(bias.dtype()), bias.shape().to_string(), size);
 }
 
-void check_inputs(const Tensor& x, const Tensor& w) {
+void check_x(const Tensor& x) {
   BERTHA_CHECK(x.dtype() == DType::kF32 || x.dtype() == DType::kBF16, "x is {}",
                name_of(x.dtype()));
-  BERTHA_CHECK(x.shape().rank() == 2 && w.shape().rank() == 2, "x {}, w {}", x.shape().to_string(),
-               w.shape().to_string());
-  check_matrix(w, x.dtype(), w.dim(0), x.dim(1), "w");
+  BERTHA_CHECK(x.shape().rank() == 2, "x is {}", x.shape().to_string());
+}
+
+void check_rows(const Tensor& w, DType dtype, int64_t inputs) {
+  BERTHA_CHECK(w.shape().rank() == 2, "w is {}", w.shape().to_string());
+  check_matrix(w, dtype, w.dim(0), inputs, "w");
+}
+
+void check_panels(const Tensor& w, DType dtype, int64_t channels, int64_t inputs) {
+  BERTHA_CHECK(w.shape().rank() == 4, "w is {}", w.shape().to_string());
+  const Shape expected = panel_shape(dtype, channels, inputs, w.dim(2));
+  BERTHA_CHECK(w.dtype() == dtype && w.shape() == expected, "w is {} {}, not {} {}",
+               name_of(w.dtype()), w.shape().to_string(), name_of(dtype), expected.to_string());
 }
 
 }  // namespace
 
 void Linear::check() const {
-  check_inputs(x, w);
-  check_bias(b, w.dim(0), "b");
-  check_matrix(y.tensor(), x.dtype(), x.dim(0), w.dim(0), "y");
+  check_x(x);
+  const int64_t channels = takes_panels() ? y.tensor().dim(1) : w.dim(0);
+  if (takes_panels()) {
+    check_panels(w, x.dtype(), channels, x.dim(1));
+  } else {
+    check_rows(w, x.dtype(), x.dim(1));
+  }
+  check_bias(b, channels, "b");
+  check_matrix(y.tensor(), x.dtype(), x.dim(0), channels, "y");
   if (saved.empty()) return;
   BERTHA_CHECK(needs_input(activation), "saved goes with an activation that needs its input");
-  check_matrix(saved.tensor(), x.dtype(), x.dim(0), w.dim(0), "saved");
+  check_matrix(saved.tensor(), x.dtype(), x.dim(0), channels, "saved");
 }
 
 Cost Linear::cost() const {
@@ -54,7 +71,8 @@ void linear(Context& context, const Linear& op) {
 }
 
 void LinearBackward::check() const {
-  check_inputs(x, w);
+  check_x(x);
+  check_rows(w, x.dtype(), x.dim(1));
   check_matrix(d_y.tensor(), x.dtype(), x.dim(0), w.dim(0), "d_y");
   BERTHA_CHECK(saved.empty() == (activation == Activation::kNone), "saved goes with an activation");
   if (!saved.empty()) check_matrix(saved, x.dtype(), x.dim(0), w.dim(0), "saved");

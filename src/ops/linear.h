@@ -28,11 +28,13 @@ constexpr bool needs_input(Activation activation) {
 /// How a gradient is written where the contract leaves the choice to the caller.
 enum class Write : uint8_t { kSet, kAdd };
 
-/// Sums are fp32. w is a parameter: a device may keep a copy of it in a layout of its own, which
-/// Device::parameters_changed() makes stale; freeing its buffer drops the copy.
+/// Sums are fp32. w is a parameter. Of rows [N,K] a device may keep a copy in a layout of its own,
+/// which Device::parameters_changed() makes stale; freeing its buffer drops the copy. Panels are
+/// read as they are.
 struct Linear {
   Tensor x;       ///< [T,K] f32 or bf16
-  Tensor w;       ///< [N,K], of x's dtype
+  Tensor w;       ///< [N,K], or panels (weight_panels.h) of the width of Kernels::panel_channels();
+                  ///< of x's dtype
   Tensor b = {};  ///< [N] f32; absent: 0
   Activation activation = Activation::kNone;
   Out y;           ///< [T,N], of x's dtype
@@ -40,6 +42,7 @@ struct Linear {
                    ///< absent for the others and where no backward pass follows
 
   static constexpr std::string_view kName = "linear";
+  bool takes_panels() const { return w.shape().rank() == 4; }
   void check() const;
   Cost cost() const;
   /// False where x has no rows.
@@ -71,9 +74,9 @@ struct LinearBackward {
 };
 void linear_backward(Context& context, const LinearBackward& op);
 
-/// Cost of one product over x [T,K], w [N,K] and y [T,N].
+/// Cost of one product over x [T,K], w and y [T,N].
 inline Cost product_cost(const Tensor& x, const Tensor& w, const Tensor& y) {
-  return {.flops = 2 * x.size() * w.dim(0), .bytes = bytes_of(x, w, y)};
+  return {.flops = 2 * x.size() * y.dim(1), .bytes = bytes_of(x, w, y)};
 }
 
 }  // namespace bertha::ops

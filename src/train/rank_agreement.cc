@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "bert/int8_parameters.h"
+#include "bert/encoder_products.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/archive/crc32.h"
@@ -117,8 +117,8 @@ void broadcast_weights(comm::Communicator& world, bert::ParameterStore& paramete
   if (world.ranks() == 1) return;
   const Tensor weights = parameters.flat_weights();
   world.broadcast_tensor(parameters.device(), inout(weights), comm::Stage::kWeights);
-  if (const bert::Int8Parameters* const int8 = parameters.int8()) {
-    world.broadcast_tensor(parameters.device(), inout(int8->flat()), comm::Stage::kWeights);
+  if (const bert::EncoderProducts* const products = parameters.encoder_products()) {
+    world.broadcast_tensor(parameters.device(), inout(products->flat()), comm::Stage::kWeights);
   }
   parameters.weights_changed();
 }

@@ -226,7 +226,7 @@ TEST_F(Int8Model, WeightsOfTheEncoderTakeAQuarterOfTheirMemory) {
                                .intermediate_size = 1024,
                                .max_position_embeddings = 32};
   const bert::Heads heads = {.pooler = false};
-  const bert::ParameterStore wide(device_, config, heads, DType::kF32, false);
+  const bert::ParameterStore wide(device_, config, heads, DType::kF32, true);
   const bert::ParameterStore narrow(device_, config, heads, DType::kF32, false,
                                     bert::Products::kInt8);
   int64_t elements = 0;

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <tuple>
+#include <utility>
 
 #include "core/thread_pool.h"
 #include "ops/kernels.h"
 #include "ops/linear_ref.h"
+#include "ops/weight_panels.h"
 #include "support/compare.h"
 #include "support/dual.h"
 #include "workbench.h"
@@ -356,6 +358,36 @@ TEST_P(LinearBits, DoNotDependOnKeptCopies) {
   EXPECT_EQ(product.forward(300), packed_in_blocks) << "no copy was kept";
   device.parameters_changed();
   EXPECT_NE(product.forward(300), packed_in_blocks) << "the copy is stale";
+}
+
+/// Weights in panels give the bits that rows give, and no copy of them is made.
+TEST_P(LinearBits, DoNotDependOnTheFormOfTheWeights) {
+  Product product({300, 72, 101}, GetParam());
+  const int64_t width = kernels_of(product.bench.device()).panel_channels(GetParam());
+  if (width == 0) GTEST_SKIP() << "products take rows alone";
+  const Tensor panels =
+      product.bench.context().make(panel_shape(GetParam(), 101, 72, width), GetParam());
+  const std::vector<float> rows = product.bench.values(product.w);
+  const auto fill = [&](auto elements) {
+    write_panels(std::span(rows), {.first = 0, .inputs = 72}, width, std::span(elements));
+    product.bench.device().write(out(panels), elements.data());
+  };
+  const auto size = static_cast<size_t>(panels.size());
+  if (GetParam() == DType::kF32) {
+    fill(std::vector<float>(size));
+  } else {
+    fill(std::vector<BFloat16>(size));
+  }
+  for (const int64_t tokens : {1, 8, 255, 300}) {
+    const Values from_rows = product.forward(tokens);
+    const Tensor kept = std::exchange(product.w, panels);
+    EXPECT_EQ(product.forward(tokens), from_rows) << tokens << " tokens";
+    product.w = kept;
+  }
+  const Values before = product.forward(300);
+  product.bench.device().zero(out(panels));
+  product.w = panels;
+  EXPECT_NE(product.forward(300), before) << "a copy was read";
 }
 
 INSTANTIATE_TEST_SUITE_P(DTypes, LinearBits, kDTypes,

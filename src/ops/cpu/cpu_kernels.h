@@ -12,6 +12,7 @@ class CpuKernels final : public Kernels {
   explicit CpuKernels(cpu::CpuDevice& device) : device_(device) {}
 
   Support support(std::string_view op, DType dtype) const override;
+  int64_t panel_channels(DType dtype) const override;
 
   /// Partial sums of d_gamma and d_beta.
   ScratchShapes scratch(const EmbeddingBackward& op) const override;

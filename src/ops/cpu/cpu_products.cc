@@ -7,6 +7,7 @@
 #include "backend/cpu/thread_scratch.h"
 #include "backend/cpu/weight_copies.h"
 #include "backend/cpu/weight_gradient.h"
+#include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/profile.h"
 #include "ops/cpu/product_kernels.h"
@@ -238,10 +239,10 @@ void run(cpu::CpuDevice& device, RowProduct<E> product) {
   const int64_t rows = product.left.rows;
   const int64_t row_bytes = product.depth() * static_cast<int64_t>(sizeof(E));
   int64_t most_rows = kMostRows;
-  if (rows < kPackingRows || device.expects_inference()) {
+  if (product.packed == nullptr && (rows < kPackingRows || device.expects_inference())) {
     product.packed = packed_copy(device, product);
-    most_rows = std::max<int64_t>(kRowBytes / row_bytes, 64);
   }
+  if (product.packed != nullptr) most_rows = std::max<int64_t>(kRowBytes / row_bytes, 64);
   const Grid grid = Grid::of(rows, product.panels(), most_rows, kernels<E>().shape.rows);
   for_each_block(grid, rows, product.panels(), rows * product.depth() * product.columns(),
                  [&](const Range& block_rows, const Range& block_panels) {
@@ -260,13 +261,22 @@ ProductSource<E> source_of(const Tensor& matrix) {
 template <typename E>
 void run_forward(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
                  Activation activation, Out y) {
-  run<E>(device, {.left = source_of<E>(x),
-                  .weights = source_of<E>(w),
-                  .depth_is_inner = true,
-                  .packed = nullptr,
-                  .bias = cpu::data<float>(b),
-                  .activation = activation,
-                  .y = elements<E>(y.tensor())});
+  RowProduct<E> product = {.left = source_of<E>(x),
+                           .weights = {},
+                           .depth_is_inner = true,
+                           .packed = nullptr,
+                           .bias = cpu::data<float>(b),
+                           .activation = activation,
+                           .y = elements<E>(y.tensor())};
+  if (w.shape().rank() == 4) {
+    BERTHA_CHECK(w.dim(2) == kernels<E>().shape.columns, "panels of {}", w.dim(2));
+    product.packed = elements<const uint32_t>(w);
+    product.weights.rows = y.tensor().dim(1);
+    product.weights.columns = x.dim(1);
+  } else {
+    product.weights = source_of<E>(w);
+  }
+  run<E>(device, product);
 }
 
 template <typename E>
@@ -437,6 +447,11 @@ cpu::WeightGradient amx_gradient(const Tensor& d_y, const Tensor& x, float* d_w)
 bool has_products(DType dtype) {
   return dtype == DType::kF32 ||
          (dtype == DType::kBF16 && cpu::best_isa() >= cpu::Isa::kAvx512Bf16);
+}
+
+int64_t product_panel_channels(DType dtype) {
+  if (!has_products(dtype) || runs_on_onednn(dtype)) return 0;
+  return dtype == DType::kF32 ? kernels<float>().shape.columns : kernels<uint16_t>().shape.columns;
 }
 
 void multiply_forward(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,

@@ -1,9 +1,10 @@
 #pragma once
 
 // Matrix products on the kernels of product_kernels.h. A product is cut into blocks of rows by
-// panels of columns, which the thread pool runs. Where there are many rows, each block packs the
-// panels it needs; where there are few, packing would take longer than the product, and copies of
-// the packed weights are kept (backend/cpu/weight_copies.h).
+// panels of columns, which the thread pool runs. Weights for inference come packed. Those that
+// change are packed by each block where there are many rows; where there are few, packing would
+// take longer than the product, and copies of the packed weights are kept
+// (backend/cpu/weight_copies.h).
 //
 // bf16 products on AMX run on oneDNN instead (backend/cpu/onednn.h).
 
@@ -15,8 +16,11 @@ namespace bertha::ops {
 
 /// False where this processor has no product for the dtype.
 bool has_products(DType dtype);
+/// Channels of the panels that multiply_forward() takes; 0: it takes rows alone.
+int64_t product_panel_channels(DType dtype);
 
-/// y [T,N] = activation(x [T,K] wᵀ + b), w [N,K], b f32 [N] or absent.
+/// y [T,N] = activation(x [T,K] wᵀ + b), w [N,K] or panels (ops/weight_panels.h), b f32 [N] or
+/// absent.
 void multiply_forward(cpu::CpuDevice& device, const Tensor& x, const Tensor& w, const Tensor& b,
                       Activation activation, Out y);
 /// d_x [T,K] = d_y [T,N] w, or += where `write` says so.

@@ -143,6 +143,10 @@ void activation_backward(const LinearBackward& op) {
 
 }  // namespace
 
+int64_t CpuKernels::panel_channels(DType dtype) const {
+  return product_panel_channels(dtype);
+}
+
 void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
   const bool keeps = !op.saved.empty();
   multiply_forward(device_, op.x, op.w, op.b, keeps ? Activation::kNone : op.activation,
