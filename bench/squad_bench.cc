@@ -45,8 +45,8 @@ struct Setup {
   int64_t steps = 5;
 
   /// Of activations: bf16 beside products of integers too, where the device has it.
-  DType dtype(const Device& device) const {
-    const bool bf16 = precision == "bf16" || (precision == "int8" && device.has_bf16());
+  DType dtype(const Device& on) const {
+    const bool bf16 = precision == "bf16" || (precision == "int8" && on.has_bf16());
     return bf16 ? DType::kBF16 : DType::kF32;
   }
   bert::Products products() const {

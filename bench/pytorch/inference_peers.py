@@ -8,9 +8,12 @@ runs every engine at every size for --seconds; the table has the median over the
 the most. The int8 of ONNX Runtime is its dynamic quantization, that of OpenVINO is NNCF's with
 --calibration texts. The cosine is that of mean-pooled vectors to those of ONNX Runtime in fp32, over
 --texts (the mean and the least); it says nothing for random weights.
+
+With --busy NICENESS one process that computes without end shares the processor with every engine.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -122,6 +125,21 @@ def peer_seconds(run, feeds, seconds):
     return statistics.median(taken)
 
 
+@contextlib.contextmanager
+def busy_process(niceness):
+    """A process of a session of its own, as another user's would be; none without a niceness."""
+    if niceness is None:
+        yield
+        return
+    process = subprocess.Popen(["nice", "-n", str(niceness), "sh", "-c", "while :; do :; done"],
+                               start_new_session=True)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def random_base(folder):
     config = transformers.BertConfig(**dict(common.BASE, vocab_size=30522))
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
@@ -194,6 +212,8 @@ def main():
                                             for one in typed.split(",")])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--busy", type=int, metavar="NICENESS",
+                        help="beside a busy process of this niceness")
     parser.add_argument("--texts", help="a text on each line, for the accuracy")
     parser.add_argument("--most-texts", type=int, default=2000)
     parser.add_argument("--calibration", help="a text on each line, for NNCF; without it random tokens")
@@ -210,7 +230,8 @@ def main():
                                for line in list(file)[:100]]
         peers = peers_of(arguments, onnx, calibration)
         ours = Bertha(arguments, os.path.join(model, "config.json"), work)
-        rates = measure(arguments, ours, peers)
+        with busy_process(arguments.busy):
+            rates = measure(arguments, ours, peers)
         cosines = accuracy(arguments, ours, peers, model, tokenizer)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}"
                          for name in ("onnxruntime", "openvino", "nncf"))
