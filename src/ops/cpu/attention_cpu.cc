@@ -23,7 +23,9 @@ const AttentionKernels& kernels_for(cpu::Isa isa, DType dtype) {
     case cpu::Isa::kAvx2:
       return bf16 ? kAttentionAvx2Bf16 : kAttentionAvx2F32;
     case cpu::Isa::kAvx512:
+      break;
     case cpu::Isa::kAvx512Bf16:
+      if (bf16) return kAttentionAvx512Bf16Products;
       break;
     case cpu::Isa::kAmx:
       if (bf16) return kAttentionAmxBf16;

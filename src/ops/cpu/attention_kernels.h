@@ -48,7 +48,8 @@ extern const AttentionKernels kAttentionAvx2Bf16;
 extern const AttentionKernels kAttentionAvx512F32;
 extern const AttentionKernels kAttentionAvx512Bf16;
 
-/// bf16 products on AMX tiles, fp32 sums; probabilities and their gradients are rounded to bf16.
+/// bf16 products, fp32 sums; probabilities and their gradients are rounded to bf16.
+extern const AttentionKernels kAttentionAvx512Bf16Products;
 extern const AttentionKernels kAttentionAmxBf16;
 
 }  // namespace bertha::ops
