@@ -5,7 +5,8 @@
 #   bench/training.sh TRAINING_BENCH [PYTHON]
 #
 # Environment: STEPS (5), WARMUP (1), THREADS (all), BATCH128 (16), BATCH512 (4), CONFIG (BERT-Base),
-# SHARDS128 and SHARDS512 (folders of shards; without them lengths are drawn), PRECISIONS ("fp32 bf16").
+# SHARDS128 and SHARDS512 (folders of shards; without them lengths are drawn), PRECISIONS ("fp32 bf16"),
+# TORCH_MODE ("eager", or "compile" for torch.compile).
 set -euo pipefail
 bench=${1:?usage: bench/training.sh TRAINING_BENCH [PYTHON]}
 python=${2:-python3}
@@ -38,7 +39,7 @@ for precision in ${PRECISIONS:-fp32 bf16}; do
       # Padding to the longest row of a micro-batch is PyTorch's best setting.
       torch=$("$python" "$here/pytorch/bert_training.py" --length "$length" --batch "$batch" \
         --precision "$precision" --steps "$steps" --warmup "$warmup" --threads "$threads" \
-        --lengths "$work/lengths.json" --padding longest ${CONFIG:+--model "$CONFIG"} 2> "$work/errors") ||
+        --lengths "$work/lengths.json" --padding longest --mode "${TORCH_MODE:-eager}" ${CONFIG:+--model "$CONFIG"} 2> "$work/errors") ||
         { cat "$work/errors" >&2; exit 1; }
       a=$(field "$bertha" tokens_per_s)
       b=$(field "$torch" tokens_per_s)

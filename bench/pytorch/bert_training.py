@@ -5,8 +5,9 @@
     bert_training.py --length 512 --batch 4 --shards 'hdf5/*training*.hdf5' --padding longest
 
 A step is forward, backward, global clipping and AdamW (fused) over one micro-batch, dropout on,
-with scaled-dot-product attention. Without --lengths or --shards every sequence is full. Prints one
-JSON line; tokens_per_s counts real tokens, never padding.
+with scaled-dot-product attention. Without --lengths or --shards every sequence is full. With --mode
+compile the model runs through torch.compile, which the first steps, the warm-up, wait for. Prints
+one JSON line; tokens_per_s counts real tokens, never padding.
 """
 
 import argparse
@@ -74,6 +75,7 @@ def main():
     parser.add_argument("--padding", choices=("full", "longest"), default="full")
     parser.add_argument("--predictions", type=int,
                         help="masked at most a sequence (20 to length 128, else 80)")
+    parser.add_argument("--mode", choices=("eager", "compile"), default="eager")
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     arguments = parser.parse_args()
@@ -88,13 +90,15 @@ def main():
     widths = [arguments.length if arguments.padding == "full" else max(row) for row in rows]
     batches = [with_labels(common.pad(row, width, config.vocab_size), row, predictions)
                for row, width in zip(rows, widths)]
-    step = make_step(model, optimizer, arguments)
+    runner = torch.compile(model) if arguments.mode == "compile" else model
+    step = make_step(runner, optimizer, arguments)
     seconds = common.measure(step, batches, arguments.warmup, arguments.steps)
     used = list(itertools.islice(itertools.cycle(range(len(rows))), arguments.warmup,
                                  arguments.warmup + arguments.steps))
     common.report(arguments, seconds, sum(sum(rows[i]) for i in used),
                   sum(len(rows[i]) * widths[i] for i in used), length=arguments.length,
-                  batch=arguments.batch, padding=arguments.padding, last_loss=step.loss)
+                  batch=arguments.batch, padding=arguments.padding, mode=arguments.mode,
+                  last_loss=step.loss)
 
 
 if __name__ == "__main__":
