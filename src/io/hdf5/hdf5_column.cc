@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "io/byte_order.h"
+#include "io/verify_checksums.h"
 
 namespace bertha::io {
 namespace {
@@ -191,7 +192,8 @@ std::span<const std::byte> Column::undo(Hdf5Filter filter, std::span<const std::
     if (stored.size() < kChecksumBytes)
       fail("{}: {}: a chunk is damaged: too short for its checksum", file_.path(), name_);
     const std::span<const std::byte> summed = stored.first(stored.size() - kChecksumBytes);
-    if (io::load<uint32_t>(summed.data() + summed.size()) == fletcher32(summed)) return summed;
+    const auto stated = io::load<uint32_t>(summed.data() + summed.size());
+    if (!kVerifyChecksums || stated == fletcher32(summed)) return summed;
     fail("{}: {}: a chunk is damaged: its checksum differs", file_.path(), name_);
   }
   if (filter == Hdf5Filter::kShuffle) {

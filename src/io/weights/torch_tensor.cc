@@ -137,6 +137,14 @@ Strides column_major(std::span<const int64_t> shape) {
   return strides;
 }
 
+/// The strides without those of extents of 1, which may be any number and are never stepped by.
+Strides steps_of(std::span<const int64_t> shape, Strides strides) {
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) strides[d] = 0;
+  }
+  return strides;
+}
+
 /// Copies a strided tensor into row-major order. The caller has checked that it lies in its
 /// storage.
 void gather(const std::byte* from, std::span<const int64_t> shape, const Strides& strides,
@@ -296,7 +304,7 @@ class TensorDecoder {
       return;
     }
     auto copy = std::make_shared<std::vector<std::byte>>(size);
-    gather(from, data.shape, strides, element, *copy);
+    gather(from, data.shape, steps_of(data.shape, strides), element, *copy);
     data.bytes = *copy;
     data.owned = std::move(copy);
   }
