@@ -1,5 +1,5 @@
-// Input: bytes as a dump (plain, gzip, bzip2, xz or zstd). Expected: pages, or a reason. The pages of plain
-// XML must not depend on the chunks in which it arrives. Most inputs use one thread.
+// Input: bytes as a dump (plain, gzip, bzip2, xz or zstd). Expected: pages, or a reason. The pages
+// of plain XML must not depend on the chunks in which it arrives. Most inputs use one thread.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,8 @@
 // Requests of KServe with tensors as bytes behind their JSON. The first byte chooses: a body whose
-// JSON the input is too (its second byte says how long), or one whose JSON is made here, so that the
-// tensors are reached: then three bytes give a shape, a further extent and the size that the JSON
-// states. Expected: an error of the request, or as many texts of UTF-8 as the shape has elements.
+// JSON the input is too (its second byte says how long), or one whose JSON is made here, so that
+// the tensors are reached: then three bytes give a shape, a further extent and the size that the
+// JSON states. Expected: an error of the request, or as many texts of UTF-8 as the shape has
+// elements.
 
 #include <fmt/format.h>
 
@@ -45,10 +46,10 @@ void read_tensors(std::string_view input) {
   const auto number = [&](size_t at) { return static_cast<int>(static_cast<uint8_t>(input[at])); };
   const std::string_view tensor = input.substr(3);
   const int64_t stated = std::ssize(tensor) + number(2) - 128;
-  const std::string json = fmt::format(
-      R"({{"inputs":[{{"name":"text","shape":[{},{}],"datatype":"BYTES",)"
-      R"("parameters":{{"binary_data_size":{}}}}}]}})",
-      number(0), number(1), stated);
+  const std::string json =
+      fmt::format(R"({{"inputs":[{{"name":"text","shape":[{},{}],"datatype":"BYTES",)"
+                  R"("parameters":{{"binary_data_size":{}}}}}]}})",
+                  number(0), number(1), stated);
   KserveRequest request =
       read_kserve_request(json + std::string(tensor), std::to_string(json.size()));
   check(request);

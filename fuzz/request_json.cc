@@ -1,5 +1,5 @@
-// Input: bytes as the JSON of a request. Expected: a JsonError, or a value within the limits that is
-// the same after writing and reading it.
+// Input: bytes as the JSON of a request. Expected: a JsonError, or a value within the limits that
+// is the same after writing and reading it.
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Input: the files of a sentence-transformers folder with a NUL between them: modules.json, those of
-// the encoder and the prompts, and the configs of three modules beside weights that are there.
+// Input: the files of a sentence-transformers folder with a NUL between them: modules.json, those
+// of the encoder and the prompts, and the configs of three modules beside weights that are there.
 // Expected: an Error, or modules that a copy of the folder gives again.
 
 #include <algorithm>
@@ -35,11 +35,10 @@ void write_weights(const std::filesystem::path& folder) {
   test::write_all(
       folder / "2_Dense/model.safetensors",
       weights_of(R"({"linear.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})", 4));
-  test::write_all(
-      folder / "3_LayerNorm/model.safetensors",
-      weights_of(R"({"norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-                 R"("norm.bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
-                 4));
+  test::write_all(folder / "3_LayerNorm/model.safetensors",
+                  weights_of(R"({"norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                             R"("norm.bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
+                             4));
 }
 
 bool is_same(const infer::SentenceModules& a, const infer::SentenceModules& b) {

@@ -54,8 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const bertha::test::TemporaryFolder folder;
   const std::string prefix = folder.file("x");
   bertha::test::write_all(prefix + ".data-00000-of-00001", "12345678");
-  bertha::test::write_all(prefix + ".index",
-                          index_of({reinterpret_cast<const char*>(data), size}));
+  bertha::test::write_all(prefix + ".index", index_of({reinterpret_cast<const char*>(data), size}));
   try {
     const bertha::io::TfBundle bundle(prefix);
     for (const bertha::io::TfBundle::Entry& entry : bundle.entries()) {

@@ -1,5 +1,5 @@
-// Input: a tokenizer_config.json, a special_tokens_map.json, an added_tokens.json and a text, with a
-// NUL between them; the first byte says whether a tokenizer.json lies beside them. Expected: an
+// Input: a tokenizer_config.json, a special_tokens_map.json, an added_tokens.json and a text, with
+// a NUL between them; the first byte says whether a tokenizer.json lies beside them. Expected: an
 // Error, or ids within the vocabulary, segments of two texts at most, and offsets within the text.
 
 #include <algorithm>

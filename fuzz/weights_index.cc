@@ -1,5 +1,5 @@
-// Input: bytes as the index of weights in several files, of which two are there. Expected: an Error,
-// or the tensors of these files, which can all be read.
+// Input: bytes as the index of weights in several files, of which two are there. Expected: an
+// Error, or the tensors of these files, which can all be read.
 
 #include <cstddef>
 #include <cstdint>

@@ -70,7 +70,7 @@ alive() { kill -0 "$run" 2> /dev/null; }
 # end: the status of $run, in $status.
 end() {
   status=0
-  wait "$run" || status=$?
+  { wait "$run" || status=$?; } 2> /dev/null  # without the shell's own line
   run=0
 }
 milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
@@ -162,16 +162,15 @@ after() {
   check_files "$1"
 }
 
-# A disturbance for each second of the first run, and no fewer than twelve; then the run is left to its end.
-events=$((alone_ms / 1000))
-[[ $events -ge 12 ]] || events=12
+# Two disturbances for each second of the first run; then the run is left to its end.
+events=$((alone_ms / 500))
 status=1
 while [[ $status -ne 0 ]]; do
   start output $steps
   starts=$((starts + 1))
   last=none
   while alive; do
-    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+    sleep "0.$((1 + RANDOM % 9))"
     alive && [[ $events -gt 0 ]] || { sleep 0.1; continue; }
     events=$((events - 1))
     last=${kinds[RANDOM % ${#kinds[@]}]}

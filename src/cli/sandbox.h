@@ -16,8 +16,8 @@ struct SandboxChoice {
   void declare(Options& table);
 
   /// Takes rights from the process (core/confinement.h): before threads start, and before the
-  /// command reads its input. Where the kernel does not offer it, throws Error in the mode "on", and
-  /// returns false in the mode "auto".
+  /// command reads its input. Where the kernel does not offer it, throws Error in the mode "on",
+  /// and returns false in the mode "auto".
   bool confine_files(const FileRights& rights) const;
   /// The same for system calls.
   bool confine_calls() const;

@@ -16,8 +16,8 @@ struct FileRights {
 };
 
 /// Before threads start: no program can be started, and no file made, or opened for writing outside
-/// /dev and the folders of `rights` (Landlock). Returns false, and changes nothing, where the kernel
-/// does not offer it.
+/// /dev and the folders of `rights` (Landlock). Returns false, and changes nothing, where the
+/// kernel does not offer it.
 bool confine_files(const FileRights& rights);
 
 /// For all threads, of which there may be some: no socket can be opened, bound or connected but

@@ -281,8 +281,10 @@ void check_token_types(const text::SequenceTemplate& sequence, const std::string
   for (const auto* parts : {&sequence.single, &sequence.pair}) {
     for (const text::TemplatePart& part : *parts) {
       if (part.segment < config.type_vocab_size) continue;
-      fail("{}: the post_processor has the token type {}, the model's config says type_vocab_size {}",
-           path, part.segment, config.type_vocab_size);
+      fail(
+          "{}: the post_processor has the token type {}, the model's config says type_vocab_size "
+          "{}",
+          path, part.segment, config.type_vocab_size);
     }
   }
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// JSON of files, parsed with a bound on its nesting. The parser of nlohmann::json keeps its state on
-// the heap, but what copies, compares or prints a value takes a stack frame for each level: without
-// the bound, a file of brackets would end the program.
+// JSON of files, parsed with a bound on its nesting. The parser of nlohmann::json keeps its state
+// on the heap, but what copies, compares or prints a value takes a stack frame for each level:
+// without the bound, a file of brackets would end the program.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>

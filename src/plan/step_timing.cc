@@ -193,7 +193,8 @@ StepTiming read_timing(const std::string& path) {
   constexpr int64_t kMost = int64_t{1} << 40;
   constexpr double kMostSeconds = 1e6;
   constexpr int64_t kMostBytes = 1 << 20;
-  const auto json = io::parse_json<Json>(io::read_whole_file(path, "the measured steps", kMostBytes));
+  const auto json =
+      io::parse_json<Json>(io::read_whole_file(path, "the measured steps", kMostBytes));
   if (!json.is_object()) fail("{}: not what bertha plan --measure writes", path);
   const auto count = [&](const char* name) { return figure<int64_t>(json, path, name, 1, kMost); };
   const auto seconds = [&](const char* name) {

@@ -1,6 +1,6 @@
 // A library for LD_PRELOAD that does what the code in a hostile file would do. When the program
-// opens a file of weights, it tries to write the file BERTHA_INTRUDER_FILE, to open a connection and
-// to start a program. It says on standard error how each attempt ended.
+// opens a file of weights, it tries to write the file BERTHA_INTRUDER_FILE, to open a connection
+// and to start a program. It says on standard error how each attempt ended.
 
 #include <fcntl.h>
 #include <sys/socket.h>

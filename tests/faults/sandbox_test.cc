@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,7 +19,8 @@ namespace {
 class Sandbox : public testing::Test {
  protected:
   void SetUp() override {
-    if (!can_confine_files() || !can_confine_calls()) GTEST_SKIP() << "Landlock or seccomp is missing";
+    if (!can_confine_files() || !can_confine_calls())
+      GTEST_SKIP() << "Landlock or seccomp is missing";
   }
 
   std::string out() const { return folder_.file("out"); }
@@ -28,6 +31,7 @@ class Sandbox : public testing::Test {
     const std::string standard_error = folder_.file("stderr");
     ::setenv("LD_PRELOAD", BERTHA_INTRUDER, 1);
     ::setenv("BERTHA_INTRUDER_FILE", foreign().c_str(), 1);
+    std::fflush(nullptr);  // the child must not write what is buffered here
     const pid_t child = start_program(words, standard_output, standard_error);
     ::unsetenv("LD_PRELOAD");
     return wait_for_program(child, standard_output, standard_error);

@@ -1,7 +1,7 @@
 // `bertha serve` from its start over requests to its end, with each call of the system made to fail
 // in turn. A server that cannot start ends with one error line. One that has started answers the
-// same request when a client sends it again, reads its keys again or says that the old ones stay, and
-// ends well when it is asked to.
+// same request when a client sends it again, reads its keys again or says that the old ones stay,
+// and ends well when it is asked to.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

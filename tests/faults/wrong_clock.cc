@@ -1,6 +1,7 @@
 // A library for LD_PRELOAD: the wall clock is wrong by the seconds that the file
-// BERTHA_CLOCK_FILE holds as a decimal number of 16 characters. Writing another number into it steps
-// the clock of a program that runs. The monotonic clock, which nobody can set, stays as it is.
+// BERTHA_CLOCK_FILE holds as a decimal number of 16 characters. Writing another number into it
+// steps the clock of a program that runs. The monotonic clock, which nobody can set, stays as it
+// is.
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -31,7 +31,8 @@ TEST(ShallowJson, WholeNumbersAreThoseOfInt64) {
   EXPECT_EQ(whole_number(parse_json("9223372036854775807")), INT64_MAX);
   EXPECT_EQ(whole_number(parse_json("-9223372036854775808")), INT64_MIN);
   EXPECT_EQ(whole_number(parse_json("0")), 0);
-  for (const char* other : {"9223372036854775808", "18446744073709551615", "1.0", "\"1\"", "null"}) {
+  for (const char* other :
+       {"9223372036854775808", "18446744073709551615", "1.0", "\"1\"", "null"}) {
     EXPECT_EQ(whole_number(parse_json(other)), std::nullopt) << other;
   }
 }

@@ -118,7 +118,8 @@ TEST_F(TokenizerFolder, NumbersBeyondInt64AreNoIds) {
   constexpr uint64_t kMinusOne = 18446744073709551615U;  // as a signed number
   const Json cls = {{"special_tokens", {{"[CLS]", {{"ids", {kMinusOne}}}}}}};
   EXPECT_HAS(json_error({{"post_processor", cls}}), "has the id 18446744073709551615");
-  const Json bert = {{"type", "BertProcessing"}, {"sep", {"[SEP]", kMinusOne}}, {"cls", {"[CLS]", 2}}};
+  const Json bert = {
+      {"type", "BertProcessing"}, {"sep", {"[SEP]", kMinusOne}}, {"cls", {"[CLS]", 2}}};
   Json root = Json::parse(patched(Json::object()));
   root["post_processor"] = bert;
   write("tokenizer.json", root.dump());
