@@ -172,7 +172,8 @@ const std::byte* Column::plain(const Hdf5Chunk& chunk, Plain& kept) {
   if (kept.number == chunk.number) return kept.values.data();
   kept.number = -1;
   kept.values = chunk.stored;
-  for (size_t i = dataset_.filters.size(); i-- > 0;) {
+  for (size_t i = dataset_.filters.size(); i > 0;) {
+    --i;
     if ((chunk.skipped_filters >> i & 1) != 0) continue;
     const std::span<const std::byte> undone = undo(dataset_.filters[i], kept.values);
     if (!scratch_.empty() && undone.data() == scratch_.data()) kept.buffer.swap(scratch_);

@@ -127,7 +127,7 @@ std::vector<int64_t> extents_of(const PickleValue& value, const std::string& whe
 
 Strides row_major(std::span<const int64_t> shape) {
   Strides strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  for (size_t i = shape.size(); i > 1; --i) strides[i - 2] = strides[i - 1] * shape[i - 1];
   return strides;
 }
 
@@ -153,7 +153,8 @@ void gather(const std::byte* from, std::span<const int64_t> shape, const Strides
   int64_t offset = 0;
   for (size_t at = 0; at < to.size(); at += element) {
     std::memcpy(to.data() + at, from + static_cast<size_t>(offset) * element, element);
-    for (size_t d = shape.size(); d-- > 0;) {
+    for (size_t d = shape.size(); d > 0;) {
+      --d;
       offset += strides[d];
       if (++index[d] < shape[d]) break;
       offset -= shape[d] * strides[d];
