@@ -150,7 +150,8 @@ disturb() {
 after() {
   case $1 in
     KILL) [[ $status -eq 137 || $status -eq 0 ]] || die "KILL: status $status" ;;
-    TERM) [[ $status -eq 75 || $status -eq 0 ]] || die "TERM: status $status" ;;
+    # 143: before the program takes notice of signals.
+    TERM) [[ $status -eq 75 || $status -eq 143 || $status -eq 0 ]] || die "TERM: status $status" ;;
     full) [[ $status -eq 0 ]] || one_error full ;;
     unmount)
       [[ $status -eq 0 ]] || one_error unmount

@@ -38,7 +38,8 @@ void sentence_embedding_only(const JsonField& field) {
 }
 
 std::string last_part(const std::string& dotted) {
-  return dotted.substr(dotted.rfind('.') + 1);
+  const size_t dot = dotted.rfind('.');
+  return dot == std::string::npos ? dotted : dotted.substr(dot + 1);
 }
 
 constexpr std::array<Row<ModuleEntry>, 5> kModuleKeys = {{
