@@ -113,7 +113,8 @@ starts=0
 check_files() {
   local checkpoints most=$kept
   mapfile -t checkpoints < <(ls "$work/output/run"/ckpt_*.pt 2> /dev/null || true)
-  [[ $1 != KILL ]] || most=$((kept + 1))  # it may fall between a new file and an old one
+  # It may fall between a new file and an old one.
+  [[ $1 != KILL && $1 != unmount ]] || most=$((kept + 1))
   [[ ${#checkpoints[@]} -le $most ]] || die "$1: ${#checkpoints[@]} checkpoints"
   [[ ${#checkpoints[@]} -eq 0 ]] || "$tiny_job" whole "${checkpoints[@]}" || die "$1: a damaged checkpoint"
   [[ $1 == KILL ]] || ! compgen -G "$work/output/run/*.tmp-*" > /dev/null || die "$1: a temporary file is left"
@@ -141,7 +142,12 @@ disturb() {
       for _ in $(seq 20); do alive && sleep 0.1; done
       rm "$work/disk/fill"
       ;;
-    unmount) umount -l "$work/output" ;;
+    unmount)
+      # Before it has opened its files, a run would begin anew in the empty folder.
+      compgen -G "/proc/$run/fd/*" > /dev/null && readlink "/proc/$run/fd/"* 2> /dev/null | grep -q "^$work/output/run/" ||
+        return 1
+      umount -l "$work/output"
+      ;;
   esac
   count[$1]=$((${count[$1]} + 1))
 }
@@ -175,7 +181,7 @@ while [[ $status -ne 0 ]]; do
     alive && [[ $events -gt 0 ]] || { sleep 0.1; continue; }
     events=$((events - 1))
     last=${kinds[RANDOM % ${#kinds[@]}]}
-    disturb "$last"
+    disturb "$last" || last=none
     [[ $last != KILL && $last != TERM && $last != unmount ]] || break
   done
   end
