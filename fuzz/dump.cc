@@ -1,5 +1,5 @@
-// Input: bytes as a dump (plain, gzip or bzip2). Expected: pages, or a reason. The pages of plain
-// XML must not depend on the chunks in which it arrives. Most inputs use one thread.
+// Input: bytes as a dump (plain, gzip, bzip2, xz or zstd). Expected: pages, or a reason. The pages
+// of plain XML must not depend on the chunks in which it arrives. Most inputs use one thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "corpus/dump_reader.h"
+#include "io/archive/decoded_source.h"
 
 namespace {
 
@@ -44,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.empty()) return 0;  // an Error, which the tests cover
   const std::string text = read_all(io::open_memory(bytes, "fuzz", 1));
-  const bool plain = !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b");
+  const bool plain =
+      !bytes.starts_with("BZh") && !bytes.starts_with("\x1f\x8b") && !io::is_xz_or_zstd(bytes);
   // A second thread is slow to start, so only every sixteenth size uses one.
   if (bytes.starts_with("BZh") && size % 16 == 0 &&
       read_all(io::open_memory(bytes, "fuzz", 2)) != text) {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../tests/serve/fake_service.h"
+#include "serve/fake_service.h"
 #include "serve/routes/request_json.h"
 #include "serve/routes/route_lists.h"
 

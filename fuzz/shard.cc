@@ -1,19 +1,15 @@
 // Input: bytes as an HDF5 shard. Expected: an Error, or rows whose fields are all in range. The
-// shape and the lengths that are read separately must agree with the rows. Shards are opened by
-// name, so the bytes are written to a file in TMPDIR (fast in /dev/shm).
-
-#include <stdlib.h>
-#include <unistd.h>
+// shape and the lengths that are read separately must agree with the rows.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "dataset/hdf5_shard.h"
+#include "support/files.h"
 
 namespace {
 
@@ -40,12 +36,9 @@ void check(const dataset::RaggedShard& shard, const std::string& path, int64_t v
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static std::string path = std::filesystem::temp_directory_path() / "fuzz-shard-XXXXXX";
-  static const int descriptor = ::mkstemp(path.data());
-  if (::ftruncate(descriptor, 0) != 0 ||
-      ::pwrite(descriptor, data, size, 0) != static_cast<ssize_t>(size)) {
-    std::abort();
-  }
+  static const test::TemporaryFolder folder;
+  static const std::string path = folder.file("shard.hdf5");
+  test::write_all(path, {reinterpret_cast<const char*>(data), size});
   constexpr int64_t kVocabSize = 1000;
   try {
     check(

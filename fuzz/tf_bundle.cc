@@ -2,13 +2,9 @@
 // readable or damaged. Bytes without the footer of a table are used as the entries of a table with
 // correct checksums, because a wrong checksum would stop the reader at once.
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -16,6 +12,7 @@
 #include "io/archive/crc32c.h"
 #include "io/byte_order.h"
 #include "io/weights/tf_bundle.h"
+#include "support/files.h"
 
 namespace {
 
@@ -51,20 +48,13 @@ std::string index_of(std::string_view input) {
   return file + footer + magic;
 }
 
-/// Creates a folder with the data of a bundle "x".
-std::string make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "fuzz-tf-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  std::ofstream(name + "/x.data-00000-of-00001", std::ios::binary) << "12345678";
-  return name;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::string prefix = make_folder() + "/x";
-  std::ofstream(prefix + ".index", std::ios::binary)
-      << index_of({reinterpret_cast<const char*>(data), size});
+  static const bertha::test::TemporaryFolder folder;
+  const std::string prefix = folder.file("x");
+  bertha::test::write_all(prefix + ".data-00000-of-00001", "12345678");
+  bertha::test::write_all(prefix + ".index", index_of({reinterpret_cast<const char*>(data), size}));
   try {
     const bertha::io::TfBundle bundle(prefix);
     for (const bertha::io::TfBundle::Entry& entry : bundle.entries()) {

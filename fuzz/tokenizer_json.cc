@@ -1,17 +1,15 @@
 // Input: a tokenizer.json, a NUL, and a text. Expected: an Error, or ids within the vocabulary,
 // offsets within the text, and the same ids after writing the tokenizer and reading it again.
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "support/files.h"
 #include "text/model_input.h"
 #include "text/tokenizer_export.h"
 #include "text/tokenizer_file.h"
@@ -20,19 +18,10 @@ namespace {
 
 using namespace bertha;
 
-const std::string& folder() {
-  static const std::string kFolder = [] {
-    const auto path = std::filesystem::temp_directory_path() /
-                      ("bertha_fuzz_tokenizer_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(path);
-    return path.string();
-  }();
-  return kFolder;
-}
-
 text::TokenizerFile load(std::string_view contents) {
-  const std::string path = folder() + "/tokenizer.json";
-  std::ofstream(path, std::ios::binary) << contents;
+  static const test::TemporaryFolder folder;
+  const std::string path = folder.file("tokenizer.json");
+  test::write_all(path, contents);
   return text::load_tokenizer(path);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/model_choice.h"
 #include "cli/options.h"
+#include "cli/sandbox.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "infer/sentence_modules.h"
@@ -163,9 +164,13 @@ int run_convert(Arguments arguments) {
               "BertForTokenClassification or BertForMultipleChoice");
   table.flag("overwrite", o.overwrite, "replace the file OUT; a folder must be new or empty");
   o.model.declare_files(table);
+  SandboxChoice sandbox;
+  sandbox.declare(table);
   table.parse(arguments);
   if (o.paths.size() != 2) fail("bertha convert: expected IN and OUT, got {}", join(o.paths, " "));
   o.model.checkpoint = o.paths[0];
+  sandbox.confine_files(rights_to_write({o.paths[1]}));
+  sandbox.confine_calls();
   convert(o);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/inspect_commands.h"
 #include "cli/options.h"
+#include "cli/sandbox.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "dataset/shard_survey.h"
@@ -38,9 +39,13 @@ int run_inspect(Arguments arguments) {
   table.file("vocab_file", o.vocab_file,
              "for shards: vocabulary, to check special tokens and show rows as text");
   table.value("samples", o.samples, "for shards: number of rows to show");
+  SandboxChoice sandbox;
+  sandbox.declare(table);
   table.parse(arguments);
   if (paths.size() != 1) fail("bertha inspect: expected one PATH, got {}", join(paths, " "));
   o.path = paths[0];
+  sandbox.confine_files(rights_to_write({o.svg}));
+  sandbox.confine_calls();
   if (const std::string below = dataset::folder_with_shards(o.path); !below.empty()) {
     fail("{}: no .hdf5 file here; there are some in {}", o.path, below);
   }

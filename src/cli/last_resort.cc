@@ -45,8 +45,11 @@ bool is_lack_of_memory(const std::exception_ptr& exception) {
   }
 }
 
-/// An allocation of a library failed where no exception may leave, in a destructor for example.
+/// An allocation of a library failed where no exception may leave, in a destructor for example. One
+/// thread ends the program; the others wait for that.
 [[noreturn]] void end_at_once() {
+  static std::atomic<bool> ending{false};
+  while (ending.exchange(true)) ::pause();
   if (!memory_is_out && !is_lack_of_memory(std::current_exception())) std::abort();
   io::remove_unfinished();
   say_out_of_memory();
@@ -63,6 +66,8 @@ void prepare_last_resort(const char* name) {
 }
 
 void say_out_of_memory() {
+  static std::atomic<bool> said{false};
+  if (said.exchange(true)) return;
   say("error: ");
   say(command.data());
   say(": out of memory\n");

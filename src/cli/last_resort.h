@@ -8,7 +8,8 @@ namespace bertha::cli {
 /// exception leaves a destructor, the program ends with one line and status 1.
 void prepare_last_resort(const char* name);
 
-/// Prints the line of a program that is out of memory. It allocates nothing.
+/// Prints the line of a program that is out of memory, once however many threads call it. It
+/// allocates nothing.
 void say_out_of_memory();
 
 }  // namespace bertha::cli

@@ -113,7 +113,7 @@ int run_guarded(const std::string& name, const Body& body) {
   } catch (const Error& error) {
     spdlog::error("{}", error.what());
   } catch (const std::bad_alloc&) {
-    spdlog::error("{}: out of memory", name);
+    say_out_of_memory();
   } catch (const std::system_error& error) {
     spdlog::error("{}", line_of(name, error));
   } catch (const std::exception& error) {

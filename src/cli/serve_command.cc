@@ -15,7 +15,7 @@
 #include "cli/device_choice.h"
 #include "cli/options.h"
 #include "cli/rank_options.h"
-#include "core/confinement.h"
+#include "cli/sandbox.h"
 #include "core/error.h"
 #include "serve/http/access_log.h"
 #include "serve/http/http_server.h"
@@ -38,7 +38,7 @@ struct ServeOptions {
   int64_t port = 8080;
   int64_t io_threads = 1;
   bool no_page = false;
-  bool no_sandbox = false;
+  SandboxChoice sandbox;
   bool list_routes = false;
   std::string access_log = "text";
   double request_timeout = 30;
@@ -100,8 +100,7 @@ void declare_life(Options& table, ServeOptions& o) {
   table.value("grace-s", o.grace, "seconds that requests in progress have to finish");
   table.choice("access-log", o.access_log, {"text", "json", "off"},
                "a line for each request on standard error, without its texts");
-  table.flag("no-sandbox", o.no_sandbox,
-             "do not give up the right to write files, start programs and open connections");
+  o.sandbox.declare(table);
   table.flag("list-routes", o.list_routes,
              "print all routes and their fields as Markdown, and end");
 }
@@ -192,18 +191,25 @@ void settle_http(ServeOptions& o, serve::Metrics& metrics) {
 }
 
 /// Drivers of accelerators open files and connections while they run.
-bool may_be_confined(const ServeOptions& o) {
-  return !o.no_sandbox && o.device.device == "cpu" && !o.device.use_habana;
+void settle_sandbox(ServeOptions& o) {
+  if (o.device.device == "cpu" && !o.device.use_habana) return;
+  if (o.sandbox.mode == "on") fail("--sandbox on goes with --device cpu");
+  o.sandbox.mode = "off";
 }
 
 /// Before the first thread starts: the others inherit it.
-void confine(const ServeOptions& o) {
-  std::string socket_folder;
+void confine_files(const ServeOptions& o) {
+  FileRights rights;
   if (!o.http.unix_path.empty()) {
-    socket_folder = std::filesystem::absolute(o.http.unix_path).parent_path().string();
+    rights.socket_folders = {std::filesystem::absolute(o.http.unix_path).parent_path().string()};
   }
-  if (confine_files(socket_folder)) return;
+  if (o.sandbox.confine_files(rights)) return;
   spdlog::warn("this kernel does not confine files (Landlock): the server runs without");
+}
+
+void confine_calls(const ServeOptions& o) {
+  if (o.sandbox.confine_calls()) return;
+  spdlog::warn("this kernel has no filter of system calls (seccomp): the server runs without");
 }
 
 int serve_models(ServeOptions& o) {
@@ -217,8 +223,9 @@ int serve_models(ServeOptions& o) {
   o.router.version = BERTHA_VERSION;
   const serve::LifeOptions life = {.drain_delay = seconds_option("drain-delay-s", o.drain_delay),
                                    .grace = seconds_option("grace-s", o.grace),
-                                   .confine = may_be_confined(o)};
-  if (life.confine) confine(o);
+                                   .warmed = [&o] { confine_calls(o); }};
+  settle_sandbox(o);
+  confine_files(o);
   const serve::SignalWatch signals;
   std::unique_ptr<serve::ModelService> service = serve::make_model_service(o.service);
   serve::DrainGate gate(serve::make_router(*service, metrics, o.router), serve::route_error);

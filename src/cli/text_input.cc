@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "text/json_text.h"
+#include "io/shallow_json.h"
 
 namespace bertha::cli {
 namespace {
@@ -18,12 +18,6 @@ bool ends_as(std::string_view path, std::string_view ending) {
     if (path.ends_with(packed)) path.remove_suffix(packed.size());
   }
   return path.ends_with(ending);
-}
-
-/// The value of a line; discarded where it is no JSON.
-OrderedJson parsed(std::string_view line) {
-  if (!text::is_shallow_json(line)) return {OrderedJson::value_t::discarded};
-  return OrderedJson::parse(line, nullptr, false);
 }
 
 }  // namespace
@@ -42,7 +36,7 @@ TextReader::TextReader(const std::string& path, std::string key)
 bool TextReader::begins_with_object() const {
   const std::string_view line = rest_.substr(0, rest_.find('\n'));
   if (!line.starts_with('{') || line.size() > kMostLineBytes) return false;
-  const OrderedJson json = parsed(line);
+  const OrderedJson json = io::parse_json<OrderedJson>(line);
   return json.is_object() && json.contains(key_) && json[key_].is_string();
 }
 
@@ -82,7 +76,7 @@ std::vector<TextRecord> TextReader::next(size_t most) {
 }
 
 TextRecord TextReader::record_of(std::string_view line) const {
-  OrderedJson json = parsed(line);
+  OrderedJson json = io::parse_json<OrderedJson>(line);
   if (json.is_string()) return {.text = json.get<std::string>()};
   const auto found = json.is_object() ? json.find(key_) : json.end();
   if (!json.is_object() || found == json.end() || !found->is_string()) {

@@ -35,7 +35,9 @@ constexpr std::array kRefused = {SYS_execve,
                                  SYS_connect,
                                  SYS_bind,
                                  SYS_listen,
+#if !defined(__SANITIZE_ADDRESS__)  // which looks for leaks as a debugger
                                  SYS_ptrace,
+#endif
                                  SYS_process_vm_readv,
                                  SYS_process_vm_writev,
                                  SYS_mount,
@@ -74,9 +76,16 @@ uint64_t handled_access(long version) {
          (version >= 3 ? kTruncate : 0);
 }
 
+/// What is needed to write a file aside and rename it within its folder, and folders the same way.
+uint64_t output_access(long version) {
+  return LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+         (version >= 3 ? kTruncate : 0);
+}
+
+/// True where the folder does not exist.
 bool allow_below(long rules, const char* folder, uint64_t access) {
   const int descriptor = ::open(folder, O_PATH | O_CLOEXEC);
-  if (descriptor < 0) return false;
+  if (descriptor < 0) return errno == ENOENT || errno == ENOTDIR;
   landlock_path_beneath_attr rule{};
   rule.allowed_access = access;
   rule.parent_fd = descriptor;
@@ -129,18 +138,21 @@ bool can_confine_calls() {
   return kArchitecture != 0 && ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-bool confine_files(const std::string& socket_folder) {
+bool confine_files(const FileRights& rights) {
   const long version = landlock_version();
   if (version <= 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
   landlock_ruleset_attr handled{};
   handled.handled_access_fs = handled_access(version);
   const long rules = ::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
   if (rules < 0) return false;
-  const bool socket_allowed = socket_folder.empty() || allow_below(rules, socket_folder.c_str(),
-                                                                   LANDLOCK_ACCESS_FS_MAKE_SOCK);
-  const bool confined = socket_allowed &&
-                        allow_below(rules, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE) &&
-                        ::syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+  bool allowed = allow_below(rules, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE);
+  for (const std::string& folder : rights.socket_folders) {
+    allowed = allowed && allow_below(rules, folder.c_str(), LANDLOCK_ACCESS_FS_MAKE_SOCK);
+  }
+  for (const std::string& folder : rights.output_folders) {
+    allowed = allowed && allow_below(rules, folder.c_str(), output_access(version));
+  }
+  const bool confined = allowed && ::syscall(SYS_landlock_restrict_self, rules, 0) == 0;
   ::close(static_cast<int>(rules));
   return confined;
 }

@@ -110,7 +110,8 @@ bool TemplateArguments::is_set(std::string_view name) const {
 }
 
 std::string_view TemplateArguments::last() const {
-  for (size_t i = positional_.size(); i-- > 0;) {
+  for (size_t i = positional_.size(); i > 0;) {
+    --i;
     if (!positional_[i].empty()) return positional_[i];
   }
   return {};

@@ -111,7 +111,8 @@ class Scanner {
 
   /// The innermost open frame of a kind, or nothing when a frame in between hides it.
   std::optional<size_t> find_frame(Kind kind, bool through_templates) const {
-    for (size_t i = frames_.size(); i-- > 0;) {
+    for (size_t i = frames_.size(); i > 0;) {
+      --i;
       const Kind here = frames_[i].kind;
       if (here == kind) return i;
       const bool shields = here == Kind::kTable || here == Kind::kHtmlTable ||
@@ -298,7 +299,8 @@ class Scanner {
   }
 
   std::optional<size_t> find_braces() const {
-    for (size_t i = frames_.size(); i-- > 0;) {
+    for (size_t i = frames_.size(); i > 0;) {
+      --i;
       if (frames_[i].kind == Kind::kTemplate || frames_[i].kind == Kind::kParameter) return i;
       // A table hides the templates around it from the markup inside it.
       if (frames_[i].kind == Kind::kHtmlTable) return std::nullopt;

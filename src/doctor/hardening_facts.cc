@@ -110,9 +110,10 @@ Fact fact_of_sandbox() {
   Fact fact{.name = "sandbox", .values = {{"landlock", files}, {"seccomp", calls}}};
   fact.state = files && calls ? State::kFine : State::kNote;
   fact.text = fmt::format(
-      "bertha serve confines itself: {} (Landlock), {} (seccomp)",
-      files ? "it writes no file and starts no program" : "not to files, this kernel cannot",
-      calls ? "it opens no connection" : "not to calls, this kernel cannot");
+      "bertha serve, inspect and convert confine themselves: {} (Landlock), {} (seccomp)",
+      files ? "they write no file but their output and start no program"
+            : "this kernel cannot confine files",
+      calls ? "they open no connection" : "this kernel cannot confine system calls");
   return fact;
 }
 

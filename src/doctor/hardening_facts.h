@@ -8,7 +8,8 @@ namespace bertha::doctor {
 /// in memory, and what the compiler said of the flags.
 Fact fact_of_hardening();
 
-/// Whether `bertha serve` can confine itself on this kernel (core/confinement.h).
+/// Whether commands that read what strangers send can confine themselves on this kernel
+/// (core/confinement.h).
 Fact fact_of_sandbox();
 
 }  // namespace bertha::doctor

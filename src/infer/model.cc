@@ -272,6 +272,25 @@ std::vector<std::string> read_labels(const ModelFiles& files, const bert::HeadCo
   return labels;
 }
 
+namespace {
+
+/// Throws Error when the tokenizer's template gives tokens a type for which the model has no row.
+void check_token_types(const text::SequenceTemplate& sequence, const std::string& path,
+                       const bert::Config& config) {
+  if (config.type_vocab_size == 1) return;  // the model takes no notice of them
+  for (const auto* parts : {&sequence.single, &sequence.pair}) {
+    for (const text::TemplatePart& part : *parts) {
+      if (part.segment < config.type_vocab_size) continue;
+      fail(
+          "{}: the post_processor has the token type {}, the model's config says type_vocab_size "
+          "{}",
+          path, part.segment, config.type_vocab_size);
+    }
+  }
+}
+
+}  // namespace
+
 ModelDefinition::ModelDefinition(const ModelFiles& files)
     : files_(files),
       config_(read_config_file(files)),
@@ -279,6 +298,7 @@ ModelDefinition::ModelDefinition(const ModelFiles& files)
       tokenizer_(file_.vocabulary, tokenizer_options(files, file_)) {
   config_.config = config_.config.padded();
   check_vocabulary(file_.vocabulary, config_.config);
+  check_token_types(file_.settings.sequence, file_.vocabulary.name(), config_.config);
 }
 
 std::unique_ptr<Model> Model::open(const ModelFiles& files, Device& device,

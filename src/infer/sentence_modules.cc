@@ -1,5 +1,6 @@
 #include "infer/sentence_modules.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -8,7 +9,9 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "io/file_status.h"
+#include "io/shallow_json.h"
 #include "io/weights/tensor_source.h"
+#include "io/whole_file.h"
 
 namespace bertha::infer {
 namespace {
@@ -35,7 +38,8 @@ void sentence_embedding_only(const JsonField& field) {
 }
 
 std::string last_part(const std::string& dotted) {
-  return dotted.substr(dotted.rfind('.') + 1);
+  const size_t dot = dotted.rfind('.');
+  return dot == std::string::npos ? dotted : dotted.substr(dot + 1);
 }
 
 constexpr std::array<Row<ModuleEntry>, 5> kModuleKeys = {{
@@ -234,17 +238,23 @@ void read_file(const std::string& path, std::span<const Row<T>> table, T& to,
   if (!unknown.empty()) notes.push_back(io::unknown_keys_note(path, unknown));
 }
 
+/// The objects of modules.json: one at least.
+Json read_module_list(const std::string& folder) {
+  constexpr int64_t kMostBytes = 1 << 19;
+  const std::string path = folder + "/modules.json";
+  Json json = io::parse_json(io::read_whole_file(path, "the list of modules", kMostBytes));
+  const bool sound = json.is_array() && !json.empty() &&
+                     std::ranges::all_of(json, [](const Json& one) { return one.is_object(); });
+  if (!sound) {
+    fail("{}: expected a JSON list of objects, the modules of sentence-transformers", path);
+  }
+  return json;
+}
+
 std::vector<ModuleEntry> read_entries(const std::string& folder, std::vector<std::string>& notes) {
   const std::string path = folder + "/modules.json";
-  const io::MappedFile file(path);
-  const Json json =
-      file.size_bytes() < kMostElements ? Json::parse(file.text(), nullptr, false) : Json();
-  if (!json.is_array() || json.empty()) {
-    fail("{}: expected a JSON list, the modules of sentence-transformers", path);
-  }
   std::vector<ModuleEntry> entries;
-  for (const Json& one : json) {
-    if (!one.is_object()) fail("{}: expected an object for each module", path);
+  for (const Json& one : read_module_list(folder)) {
     ModuleEntry& entry = entries.emplace_back();
     const auto unknown = io::read_fields<ModuleEntry>(one, path, kModuleKeys, entry);
     if (!unknown.empty()) notes.push_back(io::unknown_keys_note(path, unknown));
@@ -371,7 +381,7 @@ void copy_sentence_modules(const std::string& from, const std::string& to) {
     io::make_folder(target.parent_path().string());
     io::write_file(target.string(), io::MappedFile(source.string()).text());
   };
-  Json modules = Json::parse(io::MappedFile(from + "/modules.json").text());
+  Json modules = read_module_list(from);
   modules[0]["path"] = "";
   io::write_file(to + "/modules.json", modules.dump(2) + "\n");
   for (const char* name : kTransformerFiles) {

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "io/shallow_json.h"
 #include "io/whole_file.h"
 
 namespace bertha::io {
@@ -28,9 +29,9 @@ std::string shown(const Json& value) {
 }
 
 int64_t JsonField::count(int64_t least, int64_t most) const {
-  const bool fits =
-      value_.is_number_integer() && value_.get<int64_t>() >= least && value_.get<int64_t>() <= most;
-  if (fits) return value_.get<int64_t>();
+  if (const std::optional<int64_t> number = whole_number(value_)) {
+    if (*number >= least && *number <= most) return *number;
+  }
   fail("{}: \"{}\" must be a whole number from {} to {}, got {}", path_, key_, least, most,
        shown(value_));
 }
@@ -63,7 +64,7 @@ void JsonField::only(const Json& supported) const {
 }
 
 Json parse_json_object(std::string_view text, const std::string& path, std::string_view what) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = parse_json(text);
   if (!json.is_object()) fail("{}: expected a JSON object, {}", path, what);
   return json;
 }

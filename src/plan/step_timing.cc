@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
+#include "io/shallow_json.h"
 #include "io/whole_file.h"
 
 namespace bertha::plan {
@@ -192,8 +193,8 @@ StepTiming read_timing(const std::string& path) {
   constexpr int64_t kMost = int64_t{1} << 40;
   constexpr double kMostSeconds = 1e6;
   constexpr int64_t kMostBytes = 1 << 20;
-  const Json json =
-      Json::parse(io::read_whole_file(path, "the measured steps", kMostBytes), nullptr, false);
+  const auto json =
+      io::parse_json<Json>(io::read_whole_file(path, "the measured steps", kMostBytes));
   if (!json.is_object()) fail("{}: not what bertha plan --measure writes", path);
   const auto count = [&](const char* name) { return figure<int64_t>(json, path, name, 1, kMost); };
   const auto seconds = [&](const char* name) {

@@ -12,6 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/atomic_folder.h"
 #include "io/file_status.h"
+#include "io/shallow_json.h"
 #include "io/whole_file.h"
 
 namespace bertha::prepare {
@@ -48,9 +49,9 @@ json facts_of(const std::string& path) {
 
 /// Null where there is none.
 json read_manifest(const std::string& path) {
-  constexpr int64_t kMostBytes = int64_t{1} << 30;
+  constexpr int64_t kMostBytes = int64_t{1} << 25;  // JSON takes many times its size in memory
   if (!io::exists(path)) return {};
-  return json::parse(io::read_whole_file(path, "the manifest", kMostBytes), nullptr, false);
+  return io::parse_json(io::read_whole_file(path, "the manifest", kMostBytes));
 }
 
 /// The first output that is not as the manifest says; empty when all outputs are.

@@ -9,6 +9,7 @@
 
 #include "core/counted.h"
 #include "core/error.h"
+#include "io/shallow_json.h"
 #include "runlog/append_file.h"
 
 namespace bertha::prepare {
@@ -32,7 +33,7 @@ std::map<std::string, MadeBy> read_makers(const OutputClaim& claim) {
   std::map<std::string, MadeBy> makers;
   std::ifstream file(record_of(claim.folder), std::ios::binary);
   for (std::string line; std::getline(file, line);) {
-    const Json record = Json::parse(line, nullptr, false);
+    const Json record = io::parse_json(line);
     if (!record.is_object() || record.value("stage", Json()) != claim.stage) continue;
     try {
       const auto made_by = record.at("made_by").get<MadeBy>();

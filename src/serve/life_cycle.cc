@@ -13,7 +13,6 @@
 #include <future>
 #include <initializer_list>
 
-#include "core/confinement.h"
 #include "core/error.h"
 
 namespace bertha::serve {
@@ -67,9 +66,7 @@ void check_loading(const HttpServer& server, const ModelService& service,
                    const LifeOptions& options, std::future<void>& loading) {
   if (!loading.valid() || loading.wait_for(0s) != std::future_status::ready) return;
   loading.get();
-  if (options.confine && !confine_calls()) {
-    spdlog::warn("this kernel has no filter of system calls (seccomp): the server runs without");
-  }
+  options.warmed();
   log_ready(server, service);
 }
 

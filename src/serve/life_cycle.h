@@ -46,7 +46,7 @@ struct LifeOptions {
   /// SIGINT, of a user at a terminal, there is no delay.
   std::chrono::milliseconds drain_delay{5'000};
   std::chrono::milliseconds grace{20'000};  ///< for the requests in progress
-  bool confine = false;                     ///< when the models are ready (core/confinement.h)
+  std::function<void()> warmed = [] {};     ///< called when the models are ready
 };
 
 /// Starts the server, loads the models beside it and returns after SIGTERM or SIGINT, when the

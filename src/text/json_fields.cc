@@ -1,6 +1,7 @@
 #include "text/json_fields.h"
 
 #include "core/error.h"
+#include "io/shallow_json.h"
 
 namespace bertha::text {
 
@@ -32,9 +33,9 @@ int64_t integer_member(const Json& json, const char* key, int64_t fallback, int6
                        int64_t most, const std::string& path) {
   const Json& value = member(json, key);
   if (value.is_null()) return fallback;
-  const bool fits = value.is_number_integer() && value >= least && value <= most;
-  if (!fits) fail("{}: {} is {}, expected {} to {}", path, key, value.dump(), least, most);
-  return value.get<int64_t>();
+  const std::optional<int64_t> number = io::whole_number(value);
+  if (number && *number >= least && *number <= most) return *number;
+  fail("{}: {} is {}, expected {} to {}", path, key, value.dump(), least, most);
 }
 
 const Json& array_member(const Json& json, const char* key, const std::string& path) {

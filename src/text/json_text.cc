@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/utf8.h"
 #include "io/foreign_file.h"
+#include "io/shallow_json.h"
 
 namespace bertha::text {
 namespace {
@@ -27,32 +28,7 @@ std::string repair(std::string_view contents, JsonText& result) {
   return text;
 }
 
-constexpr int64_t kMaxDepth = 256;
-
-/// The byte at which the text is nested too deep, or -1.
-int64_t find_deep_nesting(std::string_view contents) {
-  int64_t depth = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < contents.size(); ++i) {
-    const char c = contents[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      quoted = c != '"';
-      continue;
-    }
-    quoted = c == '"';
-    if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') --depth;
-    if (depth > kMaxDepth) return static_cast<int64_t>(i);
-  }
-  return -1;
-}
-
 }  // namespace
-
-bool is_shallow_json(std::string_view contents) {
-  return find_deep_nesting(contents) < 0;
-}
 
 JsonText parse_json_text(std::string_view contents, const std::string& path) {
   JsonText result;
@@ -62,9 +38,9 @@ JsonText parse_json_text(std::string_view contents, const std::string& path) {
     repaired = repair(contents, result);
     contents = repaired;
   }
-  if (const int64_t deep = find_deep_nesting(contents); deep >= 0) {
-    fail("{}: not JSON that can be read: more than {} levels deep at byte {}", path, kMaxDepth,
-         deep);
+  if (const int64_t deep = io::find_deep_json(contents); deep >= 0) {
+    fail("{}: not JSON that can be read: more than {} levels deep at byte {}", path,
+         io::kMostJsonDepth, deep);
   }
   try {
     result.root = nlohmann::json::parse(contents);

@@ -15,11 +15,7 @@ struct JsonText {  // NOLINT(bugprone-exception-escape): moving a json does not 
 };
 
 /// Parses `contents` and skips a byte order mark. Throws Error that names `path` and the byte where
-/// the text is not JSON.
+/// the text is not JSON or nested too deep (io/shallow_json.h).
 JsonText parse_json_text(std::string_view contents, const std::string& path);
-
-/// False for JSON that is nested deeper than parse_json_text() takes: a parser would need quadratic
-/// time and a deep stack.
-bool is_shallow_json(std::string_view contents);
 
 }  // namespace bertha::text

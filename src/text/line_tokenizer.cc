@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "text/json_text.h"
+#include "io/shallow_json.h"
 #include "text/model_input.h"
 #include "text/tokenizer_settings.h"
 
@@ -18,8 +18,8 @@ using Json = nlohmann::ordered_json;
 
 /// The object of a line with a "text"; null for any other line.
 Json object_with_text(std::string_view line) {
-  if (!line.starts_with('{') || !is_shallow_json(line)) return nullptr;
-  Json object = Json::parse(line, nullptr, false);
+  if (!line.starts_with('{')) return nullptr;
+  Json object = io::parse_json<Json>(line);
   const bool has_text = object.is_object() && object.contains("text") && object["text"].is_string();
   return has_text ? object : Json();
 }

@@ -104,7 +104,8 @@ std::vector<LetterRange> joined(std::span<const Part> parts, const Joins& joins)
 std::vector<LetterRange> joined_with_next(std::span<const Part> parts) {
   std::vector<LetterRange> words;
   bool behind = false;
-  for (size_t i = parts.size(); i-- > 0;) {
+  for (size_t i = parts.size(); i > 0;) {
+    --i;
     if (parts[i].delimiter && !behind && !words.empty()) {
       words.back().begin = parts[i].range.begin;
     } else {

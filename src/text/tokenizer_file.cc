@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/strings.h"
 #include "io/file_status.h"
+#include "io/shallow_json.h"
 #include "text/json_fields.h"
 #include "text/tokenizer_json.h"
 #include "text/tokenizer_keys.h"
@@ -261,9 +262,10 @@ void FolderReader::read_lengths() {
     const Json& length = member(config().root, key);
     if (length.is_null() || settings_.model_max_length) continue;
     if (!length.is_number()) fail("{}: {} is no number", config().path, key);
-    const bool fits = length.is_number_integer() && length >= 1 && length <= INT32_MAX;
-    if (fits) settings_.model_max_length = length.get<int64_t>();
-    if (!fits && length < 1) fail("{}: {} is {}", config().path, key, length.dump());
+    const std::optional<int64_t> number = io::whole_number(length);
+    const bool fits = number && *number >= 1 && *number <= INT32_MAX;
+    if (fits) settings_.model_max_length = number;
+    if (!fits && length.get<double>() < 1) fail("{}: {} is {}", config().path, key, length.dump());
   }
   const bool left = settings_.truncation && settings_.truncation->left;
   const std::string side =
@@ -394,10 +396,11 @@ void FolderReader::collect_special_tokens() {
   for (const char* key : kRoles) special.insert(role(key));
   std::map<int32_t, AddedToken> by_id;
   for (const auto& [content, id] : older.root.items()) {
-    const bool fits = id.is_number_unsigned() && id <= INT32_MAX && !content.empty();
-    if (!fits) fail("{}: \"{}\" has no id but {}", older.path, content, id.type_name());
+    const std::optional<int64_t> number = io::whole_number(id);
+    const bool fits = number && *number >= 0 && *number <= INT32_MAX && !content.empty();
+    if (!fits) fail("{}: \"{}\" has no id but {}", older.path, content, id.dump());
     const bool is_special = special.contains(content);
-    by_id[id.get<int32_t>()] = {
+    by_id[static_cast<int32_t>(*number)] = {
         .content = content, .normalized = !is_special, .special = is_special};
   }
   add_by_ids(by_id, older.path, false);

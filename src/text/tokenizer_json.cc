@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/shallow_json.h"
 #include "text/json_fields.h"
 #include "text/tokenizer_keys.h"
 
@@ -29,6 +30,13 @@ std::u32string to_code_points(const std::string& text) {
 UnicodeForm unicode_form(const std::string& type) {
   return {.composed = type == "NFC" || type == "NFKC",
           .compatible = type == "NFKC" || type == "NFKD"};
+}
+
+/// An id of a token; nothing for another value.
+std::optional<int32_t> id_of(const Json& value) {
+  const std::optional<int64_t> number = io::whole_number(value);
+  const bool fits = number && *number >= 0 && *number <= kMaxId;
+  return fits ? std::optional(static_cast<int32_t>(*number)) : std::nullopt;
 }
 
 int64_t count_parts(const std::vector<TemplatePart>& parts, TemplatePart::Kind kind) {
@@ -223,9 +231,9 @@ TemplatePart TokenizerJsonReader::template_part(const Json& item, const Json& sp
   }
   const Json& special = member(specials, id.c_str());
   for (const Json& number : array_member(special, "ids", path_)) {
-    const bool fits = number.is_number_unsigned() && number <= kMaxId;
-    if (!fits) fail("{}: special token {} has the id {}", path_, id, number.dump());
-    made.ids.push_back(number.get<int32_t>());
+    const std::optional<int32_t> value = id_of(number);
+    if (!value) fail("{}: special token {} has the id {}", path_, id, number.dump());
+    made.ids.push_back(*value);
   }
   if (made.ids.empty()) fail("{}: the template's token {} has no ids", path_, id);
   return made;
@@ -234,10 +242,10 @@ TemplatePart TokenizerJsonReader::template_part(const Json& item, const Json& sp
 /// The id of a pair of content and id.
 int32_t TokenizerJsonReader::named_id(const Json& part, const char* key) const {
   const Json& pair = member(part, key);
-  const bool fits = pair.is_array() && pair.size() == 2 && pair[0].is_string() &&
-                    pair[1].is_number_unsigned() && pair[1] <= kMaxId;
-  if (!fits) fail("{}: post_processor: {} is no pair of a token and its id", path_, key);
-  return pair[1].get<int32_t>();
+  const bool fits = pair.is_array() && pair.size() == 2 && pair[0].is_string();
+  const std::optional<int32_t> id = fits ? id_of(pair[1]) : std::nullopt;
+  if (!id) fail("{}: post_processor: {} is no pair of a token and its id", path_, key);
+  return *id;
 }
 
 std::optional<Truncation> TokenizerJsonReader::truncation(const Json& part) const {

@@ -5,46 +5,26 @@
 
 #include "core/error.h"
 #include "io/file_status.h"
+#include "io/shallow_json.h"
 #include "io/whole_file.h"
 
 namespace bertha::text {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 constexpr const char* kVocabularyName = "vocab.txt";
 constexpr const char* kTokenizerName = "tokenizer.json";
-constexpr int kMaxDepth = 100;
 
 std::string read_file(const std::string& path) {
   return io::read_whole_file(path, "the tokenizer", Vocabulary::kMaxFileBytes);
 }
 
-/// Deep nesting would exhaust the stack of functions that walk through the values.
-bool is_nested_deeply(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size() && depth <= kMaxDepth; ++i) {
-    const char c = text[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string) {
-      depth += c == '[' || c == '{' ? 1 : 0;
-      depth -= c == ']' || c == '}' ? 1 : 0;
-    }
-  }
-  return depth > kMaxDepth;
-}
-
 JsonFile parse(const std::string& contents, const std::string& path) {
-  if (is_nested_deeply(contents)) {
-    fail("{}: JSON nested more than {} deep, expected a tokenizer", path, kMaxDepth);
+  JsonFile file = {path, io::parse_json(contents)};
+  if (!file.root.is_object()) {
+    fail("{}: expected a JSON object, nested {} deep at most", path, io::kMostJsonDepth);
   }
-  JsonFile file = {path, Json::parse(contents, nullptr, false)};
-  if (!file.root.is_object()) fail("{}: expected a JSON object", path);
   return file;
 }
 

@@ -16,7 +16,7 @@ struct JsonFile {
   nlohmann::json root{};
 };
 
-struct TokenizerSources {
+struct TokenizerSources {  // NOLINT(bugprone-exception-escape): moving a json does not throw
   std::optional<Vocabulary> lines{};  ///< of vocab.txt
   JsonFile tokenizer{};               ///< tokenizer.json
   JsonFile config{};                  ///< tokenizer_config.json

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <functional>
 #include <thread>
 
@@ -36,7 +38,7 @@ TEST(Confinement, FilesAreReadAndNotWritten) {
   const std::string fresh = folder.file("new");
   test::write_all(old, "text");
   EXPECT_EQ(in_child([&] {
-              if (!confine_files("")) return 1;
+              if (!confine_files({})) return 1;
               if (::open(old.c_str(), O_RDONLY) < 0) return 2;
               if (error_of(::open(old.c_str(), O_WRONLY)) != EACCES) return 3;
               if (error_of(::open(fresh.c_str(), O_WRONLY | O_CREAT, 0600)) != EACCES) return 4;
@@ -46,6 +48,29 @@ TEST(Confinement, FilesAreReadAndNotWritten) {
             0);
   EXPECT_EQ(test::read_all(old), "text");
   EXPECT_FALSE(std::filesystem::exists(fresh));
+}
+
+TEST(Confinement, OutputsAreWrittenAsideAndRenamedInTheirFolderAlone) {
+  if (!can_confine_files()) GTEST_SKIP() << "this kernel has no Landlock";
+  const test::TemporaryFolder folder;
+  const test::TemporaryFolder other;
+  EXPECT_EQ(
+      in_child([&] {
+        const FileRights rights{.output_folders = {folder.path().string(), folder.file("missing")}};
+        if (!confine_files(rights)) return 1;
+        const std::string aside = folder.file("out.tmp-1");
+        if (::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600) < 0) return 2;
+        if (::rename(aside.c_str(), folder.file("out").c_str()) != 0) return 3;
+        const std::string below = folder.file("new.tmp-1");
+        if (::mkdir(below.c_str(), 0700) != 0) return 4;
+        if (::open((below + "/a").c_str(), O_WRONLY | O_CREAT, 0600) < 0) return 5;
+        if (::rename(below.c_str(), folder.file("new").c_str()) != 0) return 6;
+        if (::unlink(folder.file("out").c_str()) != 0) return 7;
+        const std::string away = other.file("a");
+        return error_of(::open(away.c_str(), O_WRONLY | O_CREAT, 0600)) == EACCES ? 0 : 8;
+      }),
+      0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "new/a"));
 }
 
 TEST(Confinement, AllThreadsOpenNoConnection) {

@@ -433,6 +433,9 @@ dirent64* readdir64(DIR* folder) {
 int socket(int domain, int type, int protocol) noexcept {
   return fails("socket") ? -1 : static_cast<int>(::syscall(SYS_socket, domain, type, protocol));
 }
+int connect(int descriptor, const sockaddr* address, socklen_t size) {
+  return fails("socket") ? -1 : static_cast<int>(::syscall(SYS_connect, descriptor, address, size));
+}
 int bind(int descriptor, const sockaddr* address, socklen_t size) noexcept {
   return fails("socket") ? -1 : static_cast<int>(::syscall(SYS_bind, descriptor, address, size));
 }

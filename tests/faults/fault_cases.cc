@@ -1,9 +1,14 @@
 #include "faults/fault_cases.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <span>
 
 #include "cli/program.h"
 #include "infer/tiny_models.h"
+#include "io/archive/digest.h"
+#include "io/http_server.h"
 #include "support/files.h"
 #include "support/paths.h"
 #include "train/tiny_run.h"
@@ -169,6 +174,34 @@ FaultCase classify_case() {
           }};
 }
 
+/// A mirror with the dump of a Wikipedia and its checksum.
+std::string mirror() {
+  static const std::string kDump = sentences(2000);
+  static const std::string kList = io::bytes_digest(std::as_bytes(std::span(kDump)), "sha1") +
+                                   "  enwiki-latest-pages-articles.xml.bz2\n";
+  static const Server kServer({[](const std::string& request) {
+    const bool list = request.find("sha1sums.txt") != std::string::npos;
+    const std::string& body = list ? kList : kDump;
+    return fmt::format("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n",
+                       body.size()) +
+           body;
+  }});
+  return kServer.url("/");
+}
+
+FaultCase download_case() {
+  return {.name = "download",
+          .inputs = [](const std::string&) {},
+          .words = [](const std::string& folder) -> Words {
+            return {"download",
+                    "wikipedia",
+                    "--mirror=" + mirror(),
+                    "--output-dir=" + folder + "/out",
+                    "--disable-progress-bar",
+                    "--quiet"};
+          }};
+}
+
 FaultCase convert_case() {
   return {.name = "convert",
           .inputs = [](const std::string&) {},
@@ -216,9 +249,10 @@ FaultCase vocab_case() {
 }  // namespace
 
 const std::vector<FaultCase>& fault_cases() {
-  static const std::vector<FaultCase> kCases = {
-      prepare_case(), pretrain_case(), resume_case(), squad_case(),    classify_case(),
-      convert_case(), inspect_case(),  embed_case(),  tokenize_case(), vocab_case()};
+  static const std::vector<FaultCase> kCases = {prepare_case(), pretrain_case(), resume_case(),
+                                                squad_case(),   classify_case(), convert_case(),
+                                                inspect_case(), embed_case(),    tokenize_case(),
+                                                vocab_case(),   download_case()};
   return kCases;
 }
 

@@ -1,6 +1,7 @@
 // `bertha serve` from its start over requests to its end, with each call of the system made to fail
 // in turn. A server that cannot start ends with one error line. One that has started answers the
-// same request when a client sends it again, and ends well when it is asked to.
+// same request when a client sends it again, reads its keys again or says that the old ones stay,
+// and ends well when it is asked to.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLongestStart = 30s;
 constexpr int kTries = 5;
+constexpr const char* kFirstKey = "first-key-of-the-server";
 
 struct Answers {
   std::string vectors;
@@ -39,6 +41,7 @@ class ServeFaults : public testing::Test {
   }
 
   std::string folder() const { return folder_.path().string(); }
+  std::string keys() const { return folder() + "/keys"; }
   std::vector<std::string> words() const {
     return {"serve",
             "--model",
@@ -46,6 +49,7 @@ class ServeFaults : public testing::Test {
             "--model",
             "vectors=" + folder() + "/vectors",
             "--port=0",
+            "--api-key-file=" + keys(),
             "--lanes=1",
             "--io-threads=1",
             "--drain-delay-s=0"};
@@ -78,8 +82,9 @@ class ServeFaults : public testing::Test {
     }
     return "";
   }
-  static Answers ask(FaultyProgram& program, uint16_t port) {
-    const std::string json = "Content-Type: application/json\r\n";
+  static Answers ask(FaultyProgram& program, uint16_t port, const char* key) {
+    const std::string json =
+        fmt::format("Content-Type: application/json\r\nAuthorization: Bearer {}\r\n", key);
     return {
         answer_to(program, port,
                   post("/v1/embeddings", R"({"model":"vectors","input":"the red house"})", json),
@@ -91,19 +96,39 @@ class ServeFaults : public testing::Test {
             "answers")};
   }
 
+  /// Replaces the key, and asks the server to read it. Returns the key that holds.
+  const char* reload(FaultyProgram& program) const {
+    write_all(keys(), "second-key-of-the-server\n");
+    program.signal(SIGHUP);
+    const auto limit = std::chrono::steady_clock::now() + kLongestStart;
+    while (!program.ended() && std::chrono::steady_clock::now() < limit) {
+      const std::string said = program.said();
+      if (said.find("are read again\n") != std::string::npos) return "second-key-of-the-server";
+      if (said.find("the old ones stay\n") != std::string::npos) break;
+      std::this_thread::sleep_for(5ms);
+    }
+    return kFirstKey;
+  }
+
   struct Session {
     FaultyEnd end;
     Answers answers;
+    Answers again;  ///< after the keys were read again
     bool was_ready = false;
+    bool kept_old = false;  ///< keys, as the new ones could not be read
   };
 
   Session serve(const Fault& fault, int64_t at) {
     Session session;
+    write_all(keys(), kFirstKey + std::string("\n"));
     FaultyProgram program(folder(), words(), fault, at);
     const uint16_t port = wait_until_ready(program);
     session.was_ready = port != 0;
     if (session.was_ready) {
-      session.answers = ask(program, port);
+      session.answers = ask(program, port, kFirstKey);
+      const char* key = reload(program);
+      session.kept_old = key == kFirstKey;
+      session.again = ask(program, port, key);
       program.signal(SIGTERM);
     }
     session.end = program.wait();
@@ -133,11 +158,12 @@ class ServeFaults : public testing::Test {
     }
     EXPECT_LT(outcome.status, 75) << "a signal";
     if (outcome.said.find("a request ran out of memory") == std::string::npos) {
-      EXPECT_EQ(outcome.errors(), outcome.status == 0 ? 0 : 1);
+      EXPECT_EQ(outcome.errors(), outcome.status != 0 || session.kept_old ? 1 : 0);
     }
     if (session.was_ready && !ended_for_memory(session.end)) {
       EXPECT_EQ(outcome.status, 0);
       EXPECT_TRUE(session.answers == whole_) << session.answers.vectors << session.answers.span;
+      EXPECT_TRUE(session.again == whole_) << session.again.vectors << session.again.span;
       ++unharmed_;
     } else {
       EXPECT_GT(outcome.status, 0);
@@ -158,6 +184,8 @@ TEST_F(ServeFaults, StartsOrSaysWhyNotAndAnswersAgain) {
   const Session undisturbed = serve({"none", 0}, 0);
   ASSERT_EQ(undisturbed.end.outcome.status, 0) << undisturbed.end.outcome.said;
   whole_ = undisturbed.answers;
+  ASSERT_FALSE(undisturbed.kept_old);
+  ASSERT_TRUE(undisturbed.again == whole_);
   ASSERT_NE(whole_.vectors, "");
   ASSERT_NE(whole_.span, "");
   const char* only = std::getenv("BERTHA_FAULT_NAME");

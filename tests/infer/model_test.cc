@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "infer/tiny_models.h"
 #include "io/byte_order.h"
+#include "text/tokenizer_export.h"
 
 namespace bertha::infer {
 namespace {
@@ -118,6 +119,19 @@ TEST_F(ModelTest, MissingConfigOrVocabularyIsNamed) {
   fs::copy(kEncoder + "/config.json", path("config.json"));
   EXPECT_TRUE(
       contains(error_of(files, {}), "tokenizer.json beside it; name one with --vocab-file"));
+}
+
+TEST_F(ModelTest, TokenTypesBeyondTheModelsTableAreRefused) {
+  fs::copy(kEncoder, path("types"));
+  const text::TokenizerFile file = text::load_tokenizer(kEncoder);
+  auto tokenizer = nlohmann::json::parse(text::tokenizer_json(file.vocabulary, file.options(true)));
+  const auto open_with_type = [&](int type) {
+    tokenizer["post_processor"]["pair"][3]["Sequence"]["type_id"] = type;
+    test::write_all(path("types/tokenizer.json"), tokenizer.dump());
+    return find_model(path("types"));
+  };
+  Model::open(open_with_type(1), device_, OpenOptions{});
+  EXPECT_TRUE(contains(error_of(open_with_type(2), {}), "token type 2"));
 }
 
 TEST_F(ModelTest, FileOfAnotherProgramIsRefusedByName) {

@@ -118,6 +118,14 @@ TEST_F(SentenceFolders, VectorsEqualThoseOfSentenceTransformers) {
   }
 }
 
+TEST_F(SentenceFolders, DeepNestingIsRefusedBeforeTheModulesAreCopied) {
+  const std::string folder =
+      folder_with(R"(, {"type": "a.Pooling", "path": "", "x": )" + std::string(100'000, '[') +
+                  std::string(100'000, ']') + "}");
+  EXPECT_NE(error_of(folder).find("expected a JSON list of objects"), std::string::npos);
+  EXPECT_THROW(copy_sentence_modules(folder, path("copy")), Error);
+}
+
 TEST_F(SentenceFolders, ChoicesTakePrecedenceOverTheFolder) {
   const std::string folder = folder_with(R"(, {"type": "a.Pooling", "path": "1_Pooling"})");
   test::write_all(path("model/1_Pooling/config.json"), R"({"pooling_mode_cls_token": true})");

@@ -36,6 +36,11 @@ TEST(Manifest, StageIsDoneWhileOptionsInputsAndOutputsAreTheSame) {
   EXPECT_FALSE(is_done(work, why));
   test::write_all(work.manifest, "{\"version\": 1, \"inp");
   EXPECT_FALSE(is_done(work, why));
+  EXPECT_EQ(why, "its manifest is damaged");
+  const std::string deep(1'000'000, '[');
+  test::write_all(work.manifest, "{\"outputs\": " + deep + std::string(deep.size(), ']') + "}");
+  EXPECT_FALSE(is_done(work, why));
+  EXPECT_EQ(why, "its manifest is damaged");
   begin_stage(work);
   EXPECT_FALSE(std::filesystem::exists(work.manifest));
 }

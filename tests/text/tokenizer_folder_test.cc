@@ -111,7 +111,30 @@ TEST_F(TokenizerFolder, DeepNestingIsRefusedBeforeItIsParsed) {
   for (int i = 0; i < 20; ++i) deep = {{"type", "Sequence"}, {"normalizers", Json::array({deep})}};
   EXPECT_HAS(json_error({{"normalizer", deep}}), "nested more than 8 deep");
   write("tokenizer.json", "{\"model\": " + std::string(100'000, '['));
-  EXPECT_HAS(error(), "JSON nested more than 100 deep");
+  EXPECT_HAS(error(), "expected a JSON object, nested 256 deep at most");
+}
+
+TEST_F(TokenizerFolder, NumbersBeyondInt64AreNoIds) {
+  constexpr uint64_t kMinusOne = 18446744073709551615U;  // as a signed number
+  const Json cls = {{"special_tokens", {{"[CLS]", {{"ids", {kMinusOne}}}}}}};
+  EXPECT_HAS(json_error({{"post_processor", cls}}), "has the id 18446744073709551615");
+  const Json bert = {
+      {"type", "BertProcessing"}, {"sep", {"[SEP]", kMinusOne}}, {"cls", {"[CLS]", 2}}};
+  Json root = Json::parse(patched(Json::object()));
+  root["post_processor"] = bert;
+  write("tokenizer.json", root.dump());
+  EXPECT_HAS(error(), "sep is no pair of a token and its id");
+  EXPECT_HAS(json_error({{"added_tokens", {{{"id", kMinusOne}, {"content", "[NEW]"}}}}}),
+             "id is 18446744073709551615");
+  write("tokenizer.json", patched(Json::object()));
+  write("added_tokens.json", Json{{"[NEW]", kMinusOne}}.dump());
+  EXPECT_HAS(error(), "\"[NEW]\" has no id but 18446744073709551615");
+}
+
+TEST_F(TokenizerFolder, LengthBeyondInt64IsNoLimit) {
+  write("vocab.txt", kLines);
+  write("tokenizer_config.json", R"({"model_max_length": 18446744073709551615})");
+  EXPECT_FALSE(load().settings.model_max_length.has_value());
 }
 
 TEST_F(TokenizerFolder, NormalizersThatMultiplyATextAreStopped) {

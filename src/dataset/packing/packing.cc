@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/file_status.h"
+#include "io/shallow_json.h"
 
 namespace bertha::dataset {
 namespace {
@@ -304,7 +305,7 @@ std::optional<double> read_sequences_a_row(const std::string& folder) {
   const std::string path = packing_metadata_path(folder);
   if (!io::exists(path)) return std::nullopt;
   const io::MappedFile file(path);
-  const auto json = nlohmann::json::parse(file.text(), nullptr, false);
+  const auto json = io::parse_json(file.text());
   const auto found = json.is_object() ? json.find("avg_seq_per_sample") : json.end();
   if (json.is_discarded() || found == json.end() || !found->is_number()) {
     fail("{}: expected a JSON object with a number avg_seq_per_sample", path);

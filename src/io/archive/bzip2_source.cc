@@ -23,6 +23,8 @@ constexpr int kHeaderBits = 32;               // "BZh9"
 constexpr uint64_t kHeaderBase = 0x425a6830;  // "BZh0"; a header adds its level, 1 to 9
 /// A block holds up to 900,000 bytes; five bytes can encode a run of 259.
 constexpr size_t kMaxBlockText = 900'000 / 5 * 259 + 1024;
+/// A block has a code of 20 bits at most for each of its bytes, and tables of less than 2^21 bits.
+constexpr int64_t kMaxBlockBits = int64_t{900'000} * 20 + (int64_t{1} << 21);
 /// The number of consecutive chance patterns that are tolerated.
 constexpr size_t kMaxFalseMarks = 3;
 
@@ -139,7 +141,7 @@ uint64_t level_at(std::string_view bytes, int64_t at) {
 /// block's checksum.
 std::optional<std::string> expand_block(std::string_view bytes, int64_t begin, int64_t end,
                                         uint64_t level) {
-  if (end - begin < kPatternBits + kSumBits) return std::nullopt;
+  if (end - begin < kPatternBits + kSumBits || end - begin > kMaxBlockBits) return std::nullopt;
   BitWriter writer;
   writer.put(kHeaderBase + level, kHeaderBits);
   writer.copy(bytes, begin, end);

@@ -91,7 +91,8 @@ bool expand_one(std::string_view& bytes, std::string& text) {
   if (BZ2_bzDecompressInit(&state, 0, 0) != BZ_OK) fail("bzip2: out of memory");
   // bzlib declares its input as non-const but does not write to it.
   state.next_in = const_cast<char*>(bytes.data());
-  state.avail_in = static_cast<unsigned>(std::min<size_t>(bytes.size(), UINT32_MAX));
+  const auto given = static_cast<unsigned>(std::min<size_t>(bytes.size(), UINT32_MAX));
+  state.avail_in = given;
   size_t filled = text.size();
   int status = BZ_OK;
   while (status == BZ_OK && filled < kMostStreamText) {
@@ -103,7 +104,7 @@ bool expand_one(std::string_view& bytes, std::string& text) {
     if (status == BZ_OK && now == filled && state.avail_in == 0) status = BZ_UNEXPECTED_EOF;
     filled = now;
   }
-  bytes.remove_prefix(bytes.size() - state.avail_in);
+  bytes.remove_prefix(given - state.avail_in);
   BZ2_bzDecompressEnd(&state);
   text.resize(filled);
   return status == BZ_STREAM_END;

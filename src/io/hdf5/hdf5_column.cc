@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "io/byte_order.h"
+#include "io/verify_checksums.h"
 
 namespace bertha::io {
 namespace {
@@ -171,7 +172,8 @@ const std::byte* Column::plain(const Hdf5Chunk& chunk, Plain& kept) {
   if (kept.number == chunk.number) return kept.values.data();
   kept.number = -1;
   kept.values = chunk.stored;
-  for (size_t i = dataset_.filters.size(); i-- > 0;) {
+  for (size_t i = dataset_.filters.size(); i > 0;) {
+    --i;
     if ((chunk.skipped_filters >> i & 1) != 0) continue;
     const std::span<const std::byte> undone = undo(dataset_.filters[i], kept.values);
     if (!scratch_.empty() && undone.data() == scratch_.data()) kept.buffer.swap(scratch_);
@@ -191,7 +193,8 @@ std::span<const std::byte> Column::undo(Hdf5Filter filter, std::span<const std::
     if (stored.size() < kChecksumBytes)
       fail("{}: {}: a chunk is damaged: too short for its checksum", file_.path(), name_);
     const std::span<const std::byte> summed = stored.first(stored.size() - kChecksumBytes);
-    if (io::load<uint32_t>(summed.data() + summed.size()) == fletcher32(summed)) return summed;
+    const auto stated = io::load<uint32_t>(summed.data() + summed.size());
+    if (!kVerifyChecksums || stated == fletcher32(summed)) return summed;
     fail("{}: {}: a chunk is damaged: its checksum differs", file_.path(), name_);
   }
   if (filter == Hdf5Filter::kShuffle) {

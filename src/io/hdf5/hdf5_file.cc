@@ -153,6 +153,7 @@ class DatasetReader {
  public:
   DatasetReader(std::span<const std::byte> file, const std::string& path, std::string_view name)
       : parts_(file, fmt::format("{}: {}", path, name)),
+        most_address_(file.size()),
         most_bytes_(std::ssize(file) * kMaxDeflateRatio + kSlackBytes) {}
 
   Hdf5Dataset read(uint64_t header) {
@@ -416,8 +417,14 @@ class DatasetReader {
         count > most_bytes_ / static_cast<int64_t>(chunk_bytes())) {
       fail_with("more chunks than a file of its size holds");
     }
-    for (int64_t number = 0; number < count; ++number, chunk.address += chunk_bytes()) {
-      add_numbered_chunk(number, chunk);
+    if (chunk.address > most_address_) fail_with("chunks at offset {}", chunk.address);
+    const uint64_t first = chunk.address;
+    for (int64_t row = 0; row < present_chunks(0); ++row) {
+      for (int64_t column = 0; column < present_chunks(1); ++column) {
+        const int64_t number = row * most_chunks(1) + column;
+        chunk.address = first + static_cast<uint64_t>(number) * chunk_bytes();
+        add_numbered_chunk(number, chunk);
+      }
     }
   }
 
@@ -453,6 +460,11 @@ class DatasetReader {
     return (most_extent_[dimension] - 1) / dataset_.chunk_extent[dimension] + 1;
   }
 
+  /// The same at the present extent.
+  int64_t present_chunks(size_t dimension) const {
+    return (dataset_.extent[dimension] - 1) / dataset_.chunk_extent[dimension] + 1;
+  }
+
   /// `number` counts the chunks of the largest extent, row by row.
   void add_numbered_chunk(int64_t number, const Hdf5IndexedChunk& chunk) {
     add_placed_chunk({static_cast<uint64_t>(number / most_chunks(1)),
@@ -475,6 +487,7 @@ class DatasetReader {
   }
 
   Hdf5Parts parts_;
+  uint64_t most_address_;
   int64_t most_bytes_;  ///< most bytes that a file of this size can hold with deflate
   std::array<int64_t, 2> most_extent_ = {0, 1};  ///< the extent to which the dataset may grow
   bool plain_edges_ = false;  ///< chunks that reach over the extent are not filtered

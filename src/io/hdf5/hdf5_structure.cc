@@ -9,16 +9,12 @@
 
 #include "core/error.h"
 #include "io/byte_order.h"
+#include "io/verify_checksums.h"
 
 namespace bertha::io {
 namespace {
 
 constexpr size_t kChecksumBytes = 4;
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-constexpr bool kVerifyChecksums = false;  // a fuzzer would always stop at the checksums
-#else
-constexpr bool kVerifyChecksums = true;
-#endif
 
 /// Bob Jenkins' lookup3, hashlittle() with initial value 0: the checksum of all HDF5 metadata.
 uint32_t lookup3(std::span<const std::byte> bytes) {

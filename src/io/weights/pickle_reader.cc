@@ -85,6 +85,11 @@ class PickleReader {
   }
   /// Values below the last mark cannot be reached.
   size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
+  /// Where the last `count` values begin.
+  size_t begin_of_last(size_t count) const {
+    if (stack_.size() < count) bad("takes values that are not there");
+    return stack_.size() - count;
+  }
   size_t pop_mark() {
     if (marks_.empty()) bad("takes a mark that is not there");
     const size_t mark = marks_.back();
@@ -173,7 +178,7 @@ void PickleReader::push_long(uint64_t size) {
   uint64_t value = 0;
   for (size_t i = 0; i < size; ++i) value |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
   if (size > 0 && size < 8 && (static_cast<uint8_t>(bytes[size - 1]) & 0x80U) != 0) {
-    value |= ~uint64_t{0} << (8 * size);
+    value |= ~((uint64_t{1} << (8 * size)) - 1);  // the sign
   }
   push(tree_.integer(static_cast<int64_t>(value)));
 }
@@ -247,10 +252,10 @@ bool PickleReader::run_container(uint8_t opcode) {
       push(tree_.tuple());
       return true;
     case 'a':
-      extend(stack_.size() - 1, false);
+      extend(begin_of_last(1), false);
       return true;
     case 's':
-      extend(stack_.size() - 2, true);
+      extend(begin_of_last(2), true);
       return true;
     case 'e':
     case 0x90:  // ADDITEMS
@@ -272,8 +277,7 @@ bool PickleReader::run_container(uint8_t opcode) {
     case 0x85:
     case 0x86:
     case 0x87:
-      if (stack_.size() < opcode - 0x84U) bad("takes values that are not there");
-      collect(Kind::kTuple, stack_.size() - (opcode - 0x84U));
+      collect(Kind::kTuple, begin_of_last(opcode - 0x84U));
       return true;
     default:
       return false;

@@ -3,13 +3,13 @@
 #include <array>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "core/error.h"
 #include "io/file_status.h"
 #include "io/foreign_file.h"
+#include "io/shallow_json.h"
 #include "io/weights/checkpoint_names.h"
 #include "io/weights/safetensors.h"
 #include "io/weights/state_dict.h"
@@ -106,7 +106,7 @@ class TfSource : public TensorSource {
 std::map<std::string, std::string> read_index(const std::string& path) {
   const MappedFile file(path);
   if (file.size_bytes() > kMaxIndexBytes) fail("{}: an index of {} bytes", path, file.size_bytes());
-  const auto json = nlohmann::json::parse(file.text(), nullptr, false);
+  const auto json = parse_json(file.text());
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
     fail("{}: expected weights, or the index of their files: a JSON object with \"weight_map\"",

@@ -127,13 +127,21 @@ std::vector<int64_t> extents_of(const PickleValue& value, const std::string& whe
 
 Strides row_major(std::span<const int64_t> shape) {
   Strides strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  for (size_t i = shape.size(); i > 1; --i) strides[i - 2] = strides[i - 1] * shape[i - 1];
   return strides;
 }
 
 Strides column_major(std::span<const int64_t> shape) {
   Strides strides(shape.size(), 1);
   for (size_t i = 1; i < shape.size(); ++i) strides[i] = strides[i - 1] * shape[i - 1];
+  return strides;
+}
+
+/// The strides without those of extents of 1, which may be any number and are never stepped by.
+Strides steps_of(std::span<const int64_t> shape, Strides strides) {
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) strides[d] = 0;
+  }
   return strides;
 }
 
@@ -145,7 +153,8 @@ void gather(const std::byte* from, std::span<const int64_t> shape, const Strides
   int64_t offset = 0;
   for (size_t at = 0; at < to.size(); at += element) {
     std::memcpy(to.data() + at, from + static_cast<size_t>(offset) * element, element);
-    for (size_t d = shape.size(); d-- > 0;) {
+    for (size_t d = shape.size(); d > 0;) {
+      --d;
       offset += strides[d];
       if (++index[d] < shape[d]) break;
       offset -= shape[d] * strides[d];
@@ -296,7 +305,7 @@ class TensorDecoder {
       return;
     }
     auto copy = std::make_shared<std::vector<std::byte>>(size);
-    gather(from, data.shape, strides, element, *copy);
+    gather(from, data.shape, steps_of(data.shape, strides), element, *copy);
     data.bytes = *copy;
     data.owned = std::move(copy);
   }

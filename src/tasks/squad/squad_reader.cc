@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "io/shallow_json.h"
 #include "io/text_file.h"
 #include "text/json_text.h"
 
@@ -106,8 +107,8 @@ class Reader {
       return;
     }
     const Json* start = find(entry, "answer_start");
-    const bool known = start != nullptr && start->is_number_integer();
-    question.answers.push_back({*text, known ? start->get<int64_t>() : -1});
+    const auto place = start != nullptr ? io::whole_number(*start) : std::nullopt;
+    question.answers.push_back({*text, place.value_or(-1)});
   }
 
   void report_duplicate_ids() {

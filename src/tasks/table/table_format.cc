@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "text/json_text.h"
+#include "io/shallow_json.h"
 
 namespace bertha::tasks {
 namespace {
@@ -33,9 +33,7 @@ std::string_view first_line(std::string_view contents) {
 
 bool is_json_object(std::string_view line) {
   if (line.size() > kMostLookBytes) return true;  // no other table has such a first line
-  if (!text::is_shallow_json(line)) return false;
-  const auto json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-  return json.is_object();
+  return io::parse_json(line).is_object();
 }
 
 /// JSON, if the contents begin as it does; `sure` where the ending says that it is.
