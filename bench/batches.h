@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <exception>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@
 #include "bert/config.h"
 #include "cli/help_text.h"
 #include "cli/options.h"
+#include "core/error.h"
 #include "core/philox.h"
 #include "core/ragged_batch.h"
 
@@ -52,6 +54,41 @@ void save_lengths(const std::string& path, const std::vector<Batch>& batches) {
     lengths.push_back(std::vector<int32_t>(differences.begin() + 1, differences.end()));
   }
   std::ofstream(path) << lengths;
+}
+
+/// Which batch a step takes. Every batch runs `passes` times before the clock starts, so that a
+/// device which keeps plans and graphs by shape has made them; then the timed steps take the
+/// batches in turn.
+struct Schedule {
+  int64_t batches = 1;
+  int64_t passes = 1;
+  int64_t timed = 1;
+
+  int64_t steps() const { return batches * passes + timed; }
+  bool is_timed(int64_t step) const { return step >= batches * passes; }
+  size_t batch(int64_t step) const { return static_cast<size_t>(step % batches); }
+};
+
+/// Lengths of `count` rows of at most `longest` tokens and of this mean: full rows beside rows that
+/// are even between five tokens and the longest, or, for a mean below the middle of these, rows
+/// that are even between five tokens and twice the mean. One row is drawn from each of `count`
+/// equal parts of this distribution, so that every batch is close to the mean.
+inline std::vector<int64_t> lengths_of_mean(double mean, int64_t longest, int64_t count,
+                                            PhiloxStream& random) {
+  constexpr double kShortest = 5;
+  const auto most = static_cast<double>(longest);
+  const double middle = (kShortest + most) / 2;
+  if (mean < kShortest || mean > most) fail("--lengths {}: expected 5 to {}", mean, longest);
+  const double full = mean > middle ? (mean - middle) / (most - middle) : 0;
+  const double end = mean > middle ? most : 2 * mean - kShortest;
+  std::vector<int64_t> lengths;
+  for (int64_t i = 0; i < count; ++i) {
+    const double place = (static_cast<double>(i) + random.uniform()) / static_cast<double>(count);
+    const double length =
+        place < 1 - full ? kShortest + place / (1 - full) * (end - kShortest) : most;
+    lengths.push_back(std::llround(length));
+  }
+  return lengths;
 }
 
 /// Number of operations of the matrix products in the encoder's forward pass; a multiply-add counts

@@ -27,6 +27,14 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
+/// The median over steps of work done a second, with the work and the seconds of each step.
+inline double median_rate(const std::vector<double>& work, const std::vector<double>& seconds) {
+  BERTHA_CHECK(work.size() == seconds.size());
+  std::vector<double> rates;
+  for (size_t i = 0; i < work.size(); ++i) rates.push_back(work[i] / seconds[i]);
+  return median(std::move(rates));
+}
+
 inline std::unique_ptr<Device> open_device(const std::string& name) {
   const DeviceEntry* const entry = find_device(name);
   if (entry == nullptr) fail("--device {}: expected {}", name, device_names());

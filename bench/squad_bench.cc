@@ -6,17 +6,19 @@
 //
 //   squad_bench [--mode train|predict] [--config FILE] [--length 384] [--batch 32]
 //               [--lengths full|real|FILE] [--precision fp32|bf16|int8] [--device cpu|cuda]
-//               [--warmup 1] [--steps 5] [--save-lengths FILE]
+//               [--batches N] [--warmup 1] [--steps 5] [--save-lengths FILE]
 //   squad_bench --write-onnx FILE [--config FILE]    a model of random weights, for ONNX Runtime
 //
-// --lengths FILE is a JSON list of window lengths: all of them run once, after the first batch has
-// run --warmup times.
+// Each of --batches batches runs --warmup times before the clock starts, and the timed steps take
+// them in turn; rates are medians over steps. --lengths FILE is a JSON list of window lengths: all
+// of them run once, after the first batch has run --warmup times, and rates are those of all.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <numeric>
 
 #include "batches.h"
 #include "bert/export.h"
@@ -41,8 +43,11 @@ struct Setup {
   std::string device = "cpu";
   int64_t length = 384;
   int64_t batch = 32;
+  int64_t batches = 0;  ///< 0: as many as steps, four at most
   int64_t warmup = 1;
   int64_t steps = 5;
+
+  bool drawn() const { return lengths == "full" || lengths == "real"; }
 
   /// Of activations: bf16 beside products of integers too, where the device has it.
   DType dtype(const Device& on) const {
@@ -63,7 +68,8 @@ void check(const Setup& setup) {
   if (setup.precision != "fp32" && setup.precision != "bf16" && (!int8 || setup.trains())) {
     fail("--precision {}: expected fp32 or bf16, or int8 with --mode predict", setup.precision);
   }
-  if (setup.batch < 1 || setup.length < 37 || setup.warmup < 0 || setup.steps < 1) {
+  if (setup.batch < 1 || setup.length < 37 || setup.warmup < 0 || setup.steps < 1 ||
+      setup.batches < 0) {
     fail("--batch and --steps are at least 1, --length at least 37");
   }
 }
@@ -89,17 +95,16 @@ std::vector<int32_t> read_lengths(const Setup& setup) {
 }
 
 std::vector<int32_t> draw_lengths(const Setup& setup, PhiloxStream& random) {
-  std::vector<int32_t> lengths(static_cast<size_t>(setup.batch * (setup.warmup + setup.steps)));
+  const int64_t batches = setup.batches > 0 ? setup.batches : std::min<int64_t>(setup.steps, 4);
+  std::vector<int32_t> lengths(static_cast<size_t>(setup.batch * batches));
   for (int32_t& length : lengths) length = static_cast<int32_t>(draw_length(setup, random));
   return lengths;
 }
 
-/// The batches to run; the first --warmup of them are not timed.
 std::vector<train::TaskBatch> make_batches(const Setup& setup, const bert::Config& config) {
-  const bool drawn = setup.lengths == "full" || setup.lengths == "real";
   PhiloxStream random(1, 0);
   std::vector<train::TaskBatch> batches;
-  for (const int32_t length : drawn ? draw_lengths(setup, random) : read_lengths(setup)) {
+  for (const int32_t length : setup.drawn() ? draw_lengths(setup, random) : read_lengths(setup)) {
     if (batches.empty() || batches.back().sequences() == setup.batch) {
       batches.emplace_back().clear();
     }
@@ -109,17 +114,32 @@ std::vector<train::TaskBatch> make_batches(const Setup& setup, const bert::Confi
       batch.labels.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(length))));
     }
   }
-  const train::TaskBatch first = batches.front();
-  if (!drawn) batches.insert(batches.begin(), static_cast<size_t>(setup.warmup), first);
   return batches;
 }
 
+/// The batch of each step; the first steps are not timed.
+struct Order {
+  std::vector<size_t> batches;
+  int64_t untimed = 0;
+};
+Order order_of(const Setup& setup, int64_t batches) {
+  Order order;
+  if (setup.drawn()) {
+    const bench::Schedule schedule = {
+        .batches = batches, .passes = setup.warmup, .timed = setup.steps};
+    for (int64_t i = 0; i < schedule.steps(); ++i) order.batches.push_back(schedule.batch(i));
+    order.untimed = schedule.batches * schedule.passes;
+    return order;
+  }
+  order.batches.assign(static_cast<size_t>(setup.warmup), 0);
+  for (size_t i = 0; i < static_cast<size_t>(batches); ++i) order.batches.push_back(i);
+  order.untimed = setup.warmup;
+  return order;
+}
+
 struct Totals {
-  std::vector<double> seconds;  ///< of each timed step
+  std::vector<double> seconds, flops, windows, tokens;  ///< of each timed step
   double cpu_seconds = 0;
-  double flops = 0;
-  int64_t windows = 0;
-  int64_t tokens = 0;
   double last = 0;  ///< loss or first logit of the last step, equal in every run
   double ceiling_gflops = 0;
 };
@@ -128,17 +148,18 @@ struct Totals {
 template <typename Step>
 void time_steps(const Setup& setup, const bert::Config& config,
                 const std::vector<train::TaskBatch>& batches, Totals& totals, const Step& step) {
-  for (int64_t i = 0; i < std::ssize(batches); ++i) {
-    const train::TaskBatch& batch = batches[static_cast<size_t>(i)];
+  const Order order = order_of(setup, std::ssize(batches));
+  for (int64_t i = 0; i < std::ssize(order.batches); ++i) {
+    const train::TaskBatch& batch = batches[order.batches[static_cast<size_t>(i)]];
     const auto start = std::chrono::steady_clock::now();
     const std::clock_t cpu_start = std::clock();
     totals.last = step(batch, i);
-    if (i < setup.warmup) continue;
+    if (i < order.untimed) continue;
     totals.seconds.push_back(bench::seconds_since(start));
     totals.cpu_seconds += static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
-    totals.flops += (setup.trains() ? 3 : 1) * bench::encoder_flops(batch, config);
-    totals.windows += batch.sequences();
-    totals.tokens += batch.tokens();
+    totals.flops.push_back((setup.trains() ? 3 : 1) * bench::encoder_flops(batch, config));
+    totals.windows.push_back(static_cast<double>(batch.sequences()));
+    totals.tokens.push_back(static_cast<double>(batch.tokens()));
   }
 }
 
@@ -185,25 +206,31 @@ void predict_steps(const Setup& setup, const bert::Config& config, Device& devic
 
 void report(const Setup& setup, const Totals& totals) {
   const double step_s = bench::median(totals.seconds);
-  const double total_s = std::accumulate(totals.seconds.begin(), totals.seconds.end(), 0.0);
-  const double gflops = totals.flops / total_s * 1e-9;
-  const nlohmann::ordered_json line = {
-      {"program", "bertha"},
-      {"task", "squad " + setup.mode},
-      {"device", setup.device},
-      {"precision", setup.precision},
-      {"length", setup.length},
-      {"batch", setup.batch},
-      {"lengths", setup.lengths},
-      {"steps", totals.seconds.size()},
-      {"step_s", step_s},
-      {"cpu_seconds", totals.cpu_seconds},
-      {"windows_per_s", static_cast<double>(totals.windows) / total_s},
-      {"tokens_per_s", static_cast<double>(totals.tokens) / total_s},
-      {"gflops", gflops},
-      {"ceiling_gflops", totals.ceiling_gflops},
-      {"share_of_ceiling", gflops / totals.ceiling_gflops},
-      {"last", totals.last}};
+  const auto sum = [](const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+  };
+  const auto rate = [&](const std::vector<double>& work) {
+    return setup.drawn() ? bench::median_rate(work, totals.seconds)
+                         : sum(work) / sum(totals.seconds);
+  };
+  const double gflops = rate(totals.flops) * 1e-9;
+  const nlohmann::ordered_json line = {{"program", "bertha"},
+                                       {"task", "squad " + setup.mode},
+                                       {"device", setup.device},
+                                       {"precision", setup.precision},
+                                       {"length", setup.length},
+                                       {"batch", setup.batch},
+                                       {"lengths", setup.lengths},
+                                       {"steps", totals.seconds.size()},
+                                       {"step_s", step_s},
+                                       {"cpu_seconds", totals.cpu_seconds},
+                                       {"mean_tokens", sum(totals.tokens) / sum(totals.windows)},
+                                       {"windows_per_s", rate(totals.windows)},
+                                       {"tokens_per_s", rate(totals.tokens)},
+                                       {"gflops", gflops},
+                                       {"ceiling_gflops", totals.ceiling_gflops},
+                                       {"share_of_ceiling", gflops / totals.ceiling_gflops},
+                                       {"last", totals.last}};
   fmt::print("{}\n", line.dump());
 }
 
@@ -231,7 +258,9 @@ void declare(cli::Options& table, Setup& setup) {
   table.value("device", setup.device, "cpu or cuda");
   table.value("length", setup.length, "tokens of the longest window");
   table.value("batch", setup.batch, "windows that run together");
-  table.value("warmup", setup.warmup, "steps before the clock starts");
+  table.value("batches", setup.batches,
+              "different batches; as many as steps, four at most, without");
+  table.value("warmup", setup.warmup, "times that each batch runs before the clock starts");
   table.value("steps", setup.steps, "steps timed");
 }
 

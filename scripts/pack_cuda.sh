@@ -7,14 +7,14 @@
 #   scripts/pack_cuda.sh [--build FOLDER] [--output FILE] [--text FILE…]
 #
 # FOLDER is build/cuda (docs/guide/cuda.md shows how to build the program, test_cuda and the benchmarks).
-# FILE is build/cuda_pack/pack.tar.xz, which git ignores; its size is printed. The text for the shards
+# FILE is build/cuda_pack/pack.tar.gz, which git ignores; its size is printed. The text for the shards
 # has one sentence per line and a blank line between documents. It is this project's own documentation
 # unless --text, which must be the last option, names other files.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=build/cuda
-output=build/cuda_pack/pack.tar.xz
+output=build/cuda_pack/pack.tar.gz
 texts=()
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -43,7 +43,7 @@ done
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-mkdir -p "$stage"/{bin,lib,libc,data/shards} "$(dirname "$output")"
+mkdir -p "$stage"/{bin,lib,libc,data} "$(dirname "$output")"
 
 for program in "${programs[@]}"; do
   strip -o "$stage/bin/$(basename "$program")" "$build/$program"
@@ -61,27 +61,8 @@ while read -r library; do
 done < <(libraries)
 cp -L "$(ldd "$build/bertha" | awk '/ld-linux/ { print $1 }')" "$stage/libc/"
 
-# Sentences of the documentation: prose only, one file per document.
-if [[ ${#texts[@]} -eq 0 ]]; then
-  for page in README.md CONTRIBUTING.md docs/*/*.md; do
-    sed -E '/^```/,/^```/d; /^[#|<>-]/d; s/[][`*]//g; s/([.:;]) +/\1\n/g' "$page" | grep -E '[a-z]{3}.* ' || true
-    echo
-  done > "$stage/text.txt"
-  texts=("$stage/text.txt")
-fi
-data=$stage/data
-"$build/bertha" vocab --vocab_size=2000 --do_lower_case --output_file="$data/vocab.txt" "${texts[@]}" >&2
-cat > "$data/small.json" << JSON
-{"vocab_size": $(wc -l < "$data/vocab.txt"), "hidden_size": 256, "num_hidden_layers": 4,
- "num_attention_heads": 4, "intermediate_size": 1024, "max_position_embeddings": 512,
- "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
- "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02}
-JSON
-"$build/bertha" prepare instances --input_file="$(IFS=,; echo "${texts[*]}")" \
-  --output_file="$data/shards/training_0.hdf5" --vocab_file="$data/vocab.txt" --do_lower_case \
-  --max_seq_length=128 --max_predictions_per_seq=20 --masked_lm_prob=0.15 --random_seed=12345 \
-  --dupe_factor=20 >&2
+bench/small_shards.sh "$build/bertha" "$stage/data" "${texts[@]}"
 
-XZ_OPT='-1 -T0' tar -C "$stage" -cJf "$output" bin lib libc data
+tar -C "$stage" -czf "$output" bin lib libc data
 printf '%s: %s packed, %s unpacked\n' "$output" "$(du -h "$output" | cut -f1)" \
   "$(du -sh --total "$stage"/{bin,lib,libc,data} | tail -n 1 | cut -f1)"

@@ -36,6 +36,7 @@ ClassificationModel::HeadContext ClassificationModel::pool(Context& context,
   ops::linear(context, {.x = saved.first,
                         .w = parameters_.matrix(i.pooler_weight),
                         .b = parameters_.weight(i.pooler_bias),
+                        .b_rounded = parameters_.matrix(i.pooler_bias),
                         .activation = pooler_act_,
                         .y = out(saved.pooled)});
   saved.wide = saved.pooled;

@@ -40,6 +40,10 @@ Dropout Encoder::attention_dropout(const EncoderInputs& inputs, int64_t layer) c
                       inputs.dropout_seed);
 }
 
+Fp8States Encoder::fp8(const EncoderInputs& inputs, int64_t layer, LayerProduct product) const {
+  return inputs.dropout_seed.empty() ? Fp8States() : parameters_.fp8_states(layer, product);
+}
+
 ops::AttentionShape Encoder::attention_shape() const {
   return {.heads = config_.num_attention_heads, .max_length = config_.max_tokens()};
 }
@@ -82,20 +86,29 @@ void Encoder::attention_block(Context& context, const EncoderInputs& inputs, int
   product(context, {.x = saved.x,
                     .w = parameters_.qkv_weight(i),
                     .b = parameters_.qkv_bias(i),
-                    .y = out(saved.qkv)});
+                    .b_rounded = parameters_.qkv_bias_rounded(i),
+                    .y = out(saved.qkv),
+                    .fp8 = fp8(inputs, layer, LayerProduct::kQkv),
+                    .notes = !saved.again});
   saved.attended = context.make({tokens, hidden}, dtype);
   saved.lse = context.make({tokens, config_.num_attention_heads}, DType::kF32);
-  ops::attention(context, {.qkv = saved.qkv,
-                           .seq_start = inputs.seq_start,
-                           .shape = attention_shape(),
-                           .dropout = attention_dropout(inputs, layer),
-                           .y = out(saved.attended),
-                           .lse = out(saved.lse)});
+  ops::Attention attention = {.qkv = saved.qkv,
+                              .seq_start = inputs.seq_start,
+                              .shape = attention_shape(),
+                              .dropout = attention_dropout(inputs, layer),
+                              .y = out(saved.attended),
+                              .lse = out(saved.lse)};
+  saved.kept_dropout = ops::make_kept_dropout(context, attention);
+  attention.kept = out(saved.kept_dropout);
+  ops::attention(context, attention);
   saved.z1 = context.make({tokens, hidden}, dtype);
   product(context, {.x = saved.attended,
                     .w = parameters_.product_weight(i.output_weight),
                     .b = parameters_.weight(i.output_bias),
-                    .y = out(saved.z1)});
+                    .b_rounded = parameters_.matrix(i.output_bias),
+                    .y = out(saved.z1),
+                    .fp8 = fp8(inputs, layer, LayerProduct::kAttentionOutput),
+                    .notes = !saved.again});
   saved.h = context.make({tokens, hidden}, dtype);
   saved.mean1 = context.make({tokens}, DType::kF32);
   saved.rstd1 = context.make({tokens}, DType::kF32);
@@ -121,14 +134,20 @@ void Encoder::feed_forward_block(Context& context, const EncoderInputs& inputs, 
   product(context, {.x = saved.h,
                     .w = parameters_.product_weight(i.intermediate_weight),
                     .b = parameters_.weight(i.intermediate_bias),
+                    .b_rounded = parameters_.matrix(i.intermediate_bias),
                     .activation = config_.hidden_act,
                     .y = out(saved.activated),
-                    .saved = out(saved.intermediate)});
+                    .saved = out(saved.intermediate),
+                    .fp8 = fp8(inputs, layer, LayerProduct::kIntermediate),
+                    .notes = !saved.again});
   saved.z2 = context.make({tokens, config_.hidden_size}, dtype);
   product(context, {.x = saved.activated,
                     .w = parameters_.product_weight(i.down_weight),
                     .b = parameters_.weight(i.down_bias),
-                    .y = out(saved.z2)});
+                    .b_rounded = parameters_.matrix(i.down_bias),
+                    .y = out(saved.z2),
+                    .fp8 = fp8(inputs, layer, LayerProduct::kDown),
+                    .notes = !saved.again});
   saved.mean2 = context.make({tokens}, DType::kF32);
   saved.rstd2 = context.make({tokens}, DType::kF32);
   ops::layer_norm(context, {.z = inout(saved.z2),
@@ -174,7 +193,7 @@ void Encoder::forward(Context& context, const EncoderInputs& inputs, Keep keep,
 }
 
 void Encoder::feed_forward_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                                    const LayerContext& saved, InOut d) const {
+                                    const LayerContext& saved, Write write, InOut d) const {
   const int64_t tokens = inputs.tokens();
   const DType dtype = parameters_.compute_dtype();
   const LayerIndices& i = indices(layer);
@@ -193,26 +212,32 @@ void Encoder::feed_forward_backward(Context& context, const EncoderInputs& input
                                      .d_gamma = inout(parameters_.gradient(i.gamma)),
                                      .d_beta = inout(parameters_.gradient(i.beta))});
   const Tensor d_activated = context.make({tokens, config_.intermediate_size}, dtype);
-  ops::linear_backward(context, {.x = saved.activated,
-                                 .w = parameters_.matrix(i.down_weight),
-                                 .d_y = inout(d_down),
-                                 .d_x = inout(d_activated),
-                                 .d_w = inout(parameters_.gradient(i.down_weight)),
-                                 .d_b = inout(parameters_.gradient(i.down_bias))});
+  product_backward(context,
+                   {.x = saved.activated,
+                    .w = parameters_.matrix(i.down_weight),
+                    .d_y = inout(d_down),
+                    .d_x = inout(d_activated),
+                    .d_w = inout(parameters_.gradient(i.down_weight)),
+                    .d_w_write = write,
+                    .d_b = inout(parameters_.gradient(i.down_bias))},
+                   fp8(inputs, layer, LayerProduct::kDown));
   // d holds the residual's gradient; the block's is added to it.
-  ops::linear_backward(context, {.x = saved.h,
-                                 .w = parameters_.matrix(i.intermediate_weight),
-                                 .saved = saved.intermediate,
-                                 .activation = config_.hidden_act,
-                                 .d_y = inout(d_activated),
-                                 .d_x = d,
-                                 .d_x_write = Write::kAdd,
-                                 .d_w = inout(parameters_.gradient(i.intermediate_weight)),
-                                 .d_b = inout(parameters_.gradient(i.intermediate_bias))});
+  product_backward(context,
+                   {.x = saved.h,
+                    .w = parameters_.matrix(i.intermediate_weight),
+                    .saved = saved.intermediate,
+                    .activation = config_.hidden_act,
+                    .d_y = inout(d_activated),
+                    .d_x = d,
+                    .d_x_write = Write::kAdd,
+                    .d_w = inout(parameters_.gradient(i.intermediate_weight)),
+                    .d_w_write = write,
+                    .d_b = inout(parameters_.gradient(i.intermediate_bias))},
+                   fp8(inputs, layer, LayerProduct::kIntermediate));
 }
 
 void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                                 const LayerContext& saved, InOut d) const {
+                                 const LayerContext& saved, Write write, InOut d) const {
   const Shape shape = {inputs.tokens(), config_.hidden_size};
   const DType dtype = parameters_.compute_dtype();
   const LayerIndices& i = indices(layer);
@@ -230,12 +255,15 @@ void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, 
                                      .d_gamma = inout(parameters_.gradient(i.attention_gamma)),
                                      .d_beta = inout(parameters_.gradient(i.attention_beta))});
   const Tensor d_attended = context.make(shape, dtype);
-  ops::linear_backward(context, {.x = saved.attended,
-                                 .w = parameters_.matrix(i.output_weight),
-                                 .d_y = inout(d_output),
-                                 .d_x = inout(d_attended),
-                                 .d_w = inout(parameters_.gradient(i.output_weight)),
-                                 .d_b = inout(parameters_.gradient(i.output_bias))});
+  product_backward(context,
+                   {.x = saved.attended,
+                    .w = parameters_.matrix(i.output_weight),
+                    .d_y = inout(d_output),
+                    .d_x = inout(d_attended),
+                    .d_w = inout(parameters_.gradient(i.output_weight)),
+                    .d_w_write = write,
+                    .d_b = inout(parameters_.gradient(i.output_bias))},
+                   fp8(inputs, layer, LayerProduct::kAttentionOutput));
   const Tensor d_qkv = context.make({inputs.tokens(), 3 * config_.hidden_size}, dtype);
   ops::attention_backward(context, {.qkv = saved.qkv,
                                     .seq_start = inputs.seq_start,
@@ -244,45 +272,50 @@ void Encoder::attention_backward(Context& context, const EncoderInputs& inputs, 
                                     .y = saved.attended,
                                     .lse = saved.lse,
                                     .d_y = d_attended,
+                                    .kept = saved.kept_dropout,
                                     .d_qkv = out(d_qkv)});
-  ops::linear_backward(context, {.x = saved.x,
-                                 .w = parameters_.qkv_matrix(i),
-                                 .d_y = inout(d_qkv),
-                                 .d_x = d,
-                                 .d_x_write = Write::kAdd,
-                                 .d_w = inout(parameters_.d_qkv_matrix(i)),
-                                 .d_b = inout(parameters_.d_qkv_bias(i))});
+  product_backward(context,
+                   {.x = saved.x,
+                    .w = parameters_.qkv_matrix(i),
+                    .d_y = inout(d_qkv),
+                    .d_x = d,
+                    .d_x_write = Write::kAdd,
+                    .d_w = inout(parameters_.d_qkv_matrix(i)),
+                    .d_w_write = write,
+                    .d_b = inout(parameters_.d_qkv_bias(i))},
+                   fp8(inputs, layer, LayerProduct::kQkv));
   // A key's bias adds the same to every score of a row, which softmax does not see: its gradient is
   // exactly 0. The sum holds rounding errors, which Adam would divide by their own size.
   ops::zero(context, {.to = out(parameters_.gradient(i.key_bias))});
 }
 
 void Encoder::layer_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                             const LayerContext& saved, InOut d) const {
-  feed_forward_backward(context, inputs, layer, saved, d);
-  attention_backward(context, inputs, layer, saved, d);
+                             const LayerContext& saved, Write write, InOut d) const {
+  feed_forward_backward(context, inputs, layer, saved, write, d);
+  attention_backward(context, inputs, layer, saved, write, d);
 }
 
 void Encoder::backward(Context& context, const EncoderInputs& inputs, Keep kept,
-                       const EncoderContext& saved, InOut d, const GradientsFinal& on_final) const {
+                       const EncoderContext& saved, InOut d, const GradientRules& rules) const {
   BERTHA_CHECK(kept != Keep::kNothing);
   const auto final_from = [&](int64_t offset) {
-    if (on_final) on_final(offset);
+    if (rules.on_final) rules.on_final(offset);
   };
   for (int64_t layer = config_.num_hidden_layers - 1; layer >= 0; --layer) {
     const LayerContext& of_layer = saved.layers[static_cast<size_t>(layer)];
     final_from(parameters_.table().layer_begin(layer + 1));
     if (kept == Keep::kAll) {
-      layer_backward(context, inputs, layer, of_layer, d);
+      layer_backward(context, inputs, layer, of_layer, rules.product_weights, d);
       continue;
     }
     const Context::Scope scope(context);
     LayerContext again;
     again.x = of_layer.x;
+    again.again = true;
     const Tensor y =
         context.make({inputs.tokens(), config_.hidden_size}, parameters_.compute_dtype());
     layer_forward(context, inputs, layer, y, again);
-    layer_backward(context, inputs, layer, again, d);
+    layer_backward(context, inputs, layer, again, rules.product_weights, d);
   }
   final_from(parameters_.table().layer_begin(0));
   const ModelIndices& i = parameters_.table().indices();

@@ -13,6 +13,7 @@
 #include "core/context.h"
 #include "ops/attention.h"
 #include "ops/embedding.h"
+#include "ops/linear.h"
 
 namespace bertha::bert {
 
@@ -31,9 +32,11 @@ struct EncoderInputs {
 /// What the forward pass keeps of a layer. Activations are of the compute dtype, statistics f32.
 struct LayerContext {
   Tensor x;                        ///< [T,H] input
+  bool again = false;              ///< the forward pass runs again, for the backward pass
   Tensor qkv;                      ///< [T,3H]
   Tensor attended;                 ///< [T,H]
   Tensor lse;                      ///< [T,A]
+  Tensor kept_dropout;             ///< of attention, where the device keeps it
   Tensor z1, mean1, rstd1;         ///< [T,H], [T], [T] of the attention block's LayerNorm
   Tensor h;                        ///< [T,H] its output
   Tensor intermediate, activated;  ///< [T,F] before and after the activation
@@ -61,6 +64,14 @@ enum class Keep : uint8_t {
 /// final. Offsets decrease from call to call; the last is 0.
 using GradientsFinal = std::function<void(int64_t from)>;
 
+/// How a backward pass writes gradients, and what it calls when they are final.
+struct GradientRules {
+  /// Of the weights of the encoder's products. With kSet nothing of an earlier step may be left in
+  /// the others, which are added to (ParameterTable::outside_products).
+  ops::Write product_weights = ops::Write::kAdd;
+  GradientsFinal on_final = {};  ///< may be empty
+};
+
 class Encoder {
  public:
   Encoder(const Config& config, const ParameterStore& parameters);
@@ -70,10 +81,10 @@ class Encoder {
   void forward(Context& context, const EncoderInputs& inputs, Keep keep,
                EncoderContext& saved) const;
 
-  /// d [T,H] enters as the gradient of saved.y and is used up; parameter gradients are added to.
-  /// `on_final` may be empty; what lies above the encoder is taken to be final on entry.
+  /// d [T,H] enters as the gradient of saved.y and is used up; parameter gradients are written by
+  /// the rules. What lies above the encoder is taken to be final on entry.
   void backward(Context& context, const EncoderInputs& inputs, Keep kept,
-                const EncoderContext& saved, InOut d, const GradientsFinal& on_final = {}) const;
+                const EncoderContext& saved, InOut d, const GradientRules& rules = {}) const;
 
  private:
   Tensor embed(Context& context, const EncoderInputs& inputs, EmbeddingContext& saved) const;
@@ -84,13 +95,15 @@ class Encoder {
   void feed_forward_block(Context& context, const EncoderInputs& inputs, int64_t layer, Tensor y,
                           LayerContext& saved) const;
   void layer_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                      const LayerContext& saved, InOut d) const;
+                      const LayerContext& saved, ops::Write write, InOut d) const;
   void feed_forward_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                             const LayerContext& saved, InOut d) const;
+                             const LayerContext& saved, ops::Write write, InOut d) const;
   void attention_backward(Context& context, const EncoderInputs& inputs, int64_t layer,
-                          const LayerContext& saved, InOut d) const;
+                          const LayerContext& saved, ops::Write write, InOut d) const;
   Dropout hidden_dropout(const EncoderInputs& inputs, uint32_t site) const;
   Dropout attention_dropout(const EncoderInputs& inputs, int64_t layer) const;
+  /// Only a training step has a seed.
+  Fp8States fp8(const EncoderInputs& inputs, int64_t layer, LayerProduct product) const;
   ops::AttentionShape attention_shape() const;
   const LayerIndices& indices(int64_t layer) const;
   /// The rows of the position table that tokens have.

@@ -8,6 +8,7 @@
 #include "bert/int8_parameters.h"
 #include "bert/packed_parameters.h"
 #include "core/error.h"
+#include "core/fp8.h"
 #include "core/parallel_for.h"
 #include "core/philox.h"
 #include "ops/convert.h"
@@ -17,6 +18,9 @@ namespace {
 
 // Elements; 64 bf16 are kAlignmentBytes, 64 f32 twice that.
 constexpr int64_t kAlignment = 64;
+
+constexpr int64_t kFp8Operands = 3;
+constexpr int64_t kFp8StateBytes = align_up(kFp8State * int64_t{sizeof(float)});
 
 /// The recipe's rule: no decay for names with `bias`, `gamma`, `beta` or `LayerNorm`. The one place
 /// where a name decides anything.
@@ -159,6 +163,22 @@ int64_t ParameterTable::parameter_count() const {
   return count;
 }
 
+std::vector<FlatRange> ParameterTable::outside_products() const {
+  std::vector<FlatRange> products;
+  for (const int index : encoder_matrices(*this)) {
+    products.push_back({.begin = (*this)[index].offset, .size = (*this)[index].size()});
+  }
+  std::ranges::sort(products, {}, &FlatRange::begin);
+  std::vector<FlatRange> outside;
+  int64_t end = 0;
+  for (const FlatRange& product : products) {
+    if (product.begin > end) outside.push_back({.begin = end, .size = product.begin - end});
+    end = product.begin + product.size;
+  }
+  if (flat_size_ > end) outside.push_back({.begin = end, .size = flat_size_ - end});
+  return outside;
+}
+
 std::vector<ops::ParameterSpan> ParameterTable::spans() const {
   std::vector<ops::ParameterSpan> result;
   for (const Parameter& p : parameters_) {
@@ -172,7 +192,8 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
                                DType compute, bool trainable, Products products)
     : device_(device), table_(config, heads), compute_(compute) {
   BERTHA_CHECK(compute == DType::kF32 || compute == DType::kBF16);
-  BERTHA_CHECK(products == Products::kWide || !trainable);
+  BERTHA_CHECK(products != Products::kInt8 || !trainable);
+  BERTHA_CHECK(products != Products::kFp8 || trainable);
   if (!trainable) device.expect_inference();
   if (products == Products::kInt8) {
     auto int8 = std::make_unique<Int8Parameters>(device, table_, compute);
@@ -187,9 +208,22 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   if (compute == DType::kBF16) {
     bf16_weights_ = device.allocate(flat_size_ * size_of(DType::kBF16));
   }
+  if (products == Products::kFp8) {
+    fp8_states_ =
+        device.allocate(config.num_hidden_layers * kLayerProducts * kFp8Operands * kFp8StateBytes);
+  }
 }
 
 ParameterStore::~ParameterStore() = default;
+
+Fp8States ParameterStore::fp8_states(int64_t layer, LayerProduct product) const {
+  if (fp8_states_.size_bytes() == 0) return {};
+  const int64_t first = (layer * kLayerProducts + static_cast<int64_t>(product)) * kFp8Operands;
+  const auto state = [&](int64_t operand) {
+    return Tensor(&fp8_states_, (first + operand) * kFp8StateBytes, DType::kF32, {kFp8State});
+  };
+  return {.x = state(0), .w = state(1), .d_y = state(2)};
+}
 
 /// The table's layout, or one without what is kept apart.
 void ParameterStore::lay_out_wide() {
@@ -343,6 +377,12 @@ Tensor ParameterStore::qkv_matrix(const LayerIndices& layer) const {
 
 Tensor ParameterStore::qkv_bias(const LayerIndices& layer) const {
   return view(weights_, DType::kF32, layer.query_bias, stacked(table_[layer.query_bias].shape));
+}
+
+Tensor ParameterStore::qkv_bias_rounded(const LayerIndices& layer) const {
+  if (compute_ == DType::kF32) return qkv_bias(layer);
+  return view(bf16_weights_, DType::kBF16, layer.query_bias,
+              stacked(table_[layer.query_bias].shape));
 }
 
 Tensor ParameterStore::d_qkv_matrix(const LayerIndices& layer) const {

@@ -71,6 +71,12 @@ struct ModelIndices {
   int classifier_weight = -1, classifier_bias = -1;
 };
 
+/// Elements [begin, begin + size) of a flat buffer.
+struct FlatRange {
+  int64_t begin = 0;
+  int64_t size = 0;
+};
+
 class ParameterTable {
  public:
   ParameterTable(const Config& config, const Heads& heads);
@@ -92,6 +98,9 @@ class ParameterTable {
   int64_t layer_begin(int64_t layer) const { return layer_begins_[static_cast<size_t>(layer)]; }
   /// Elements of all parameters.
   int64_t parameter_count() const;
+  /// The ranges of the flat buffers that hold no weight of the encoder's products: a tenth of
+  /// BERT-Large. Those of gradients are zeroed before a backward pass that overwrites the others.
+  std::vector<FlatRange> outside_products() const;
   /// Offset, size and decay of each parameter, for the optimizer: in the order of the flat buffer,
   /// where query, key and value lie together, not in that of the table.
   std::vector<ops::ParameterSpan> spans() const;
@@ -115,6 +124,7 @@ class Int8Parameters;
 /// How the products of the encoder keep their weights.
 enum class Products : uint8_t {
   kWide,  ///< in the compute dtype
+  kFp8,   ///< the same, rounded to 8-bit floats for each product of a training step
   kInt8   ///< as 8-bit integers (int8_parameters.h), for inference alone
 };
 
@@ -122,6 +132,16 @@ enum class Products : uint8_t {
 struct ProductWeight {
   Tensor wide{};  ///< as Linear takes it, in the compute dtype; absent where `int8` is there
   const ops::Int8Weight* int8 = nullptr;
+};
+
+/// The products of an encoder layer.
+enum class LayerProduct : uint8_t { kQkv, kAttentionOutput, kIntermediate, kDown };
+inline constexpr int64_t kLayerProducts = 4;
+
+/// What is known of a product's operands, f32 [kFp8State] each (core/fp8.h); absent but for
+/// Products::kFp8.
+struct Fp8States {
+  Tensor x, w, d_y;
 };
 
 /// The flat buffers of a model on a device, and views in them. Query, key and value of a layer lie
@@ -163,15 +183,19 @@ class ParameterStore {
 
   /// f32 view of a parameter, for norms, biases and tables.
   Tensor weight(int index) const;
-  /// View in compute dtype, for products.
+  /// View in compute dtype, for products: of a weight, or of a bias (ops::Linear::b_rounded).
   Tensor matrix(int index) const;
   /// A product's weight in the form that the store keeps.
   ProductWeight product_weight(int index) const;
   ProductWeight qkv_weight(const LayerIndices& layer) const;
+  /// They start at zero and are in no checkpoint: the first step after a restart finds them again.
+  Fp8States fp8_states(int64_t layer, LayerProduct product) const;
   Tensor gradient(int index) const;
   /// [3H, H] in compute dtype, [3H] f32, and their gradients.
   Tensor qkv_matrix(const LayerIndices& layer) const;
   Tensor qkv_bias(const LayerIndices& layer) const;
+  /// [3H] in compute dtype.
+  Tensor qkv_bias_rounded(const LayerIndices& layer) const;
   Tensor d_qkv_matrix(const LayerIndices& layer) const;
   Tensor d_qkv_bias(const LayerIndices& layer) const;
 
@@ -195,6 +219,7 @@ class ParameterStore {
   Buffer weights_;
   Buffer gradients_;
   Buffer bf16_weights_;
+  Buffer fp8_states_;  ///< by layer, product and operand, with Products::kFp8
 };
 
 }  // namespace bertha::bert

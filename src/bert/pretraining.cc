@@ -27,6 +27,7 @@ PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, co
   ops::linear(context, {.x = saved.x,
                         .w = parameters_.matrix(i.transform_weight),
                         .b = parameters_.weight(i.transform_bias),
+                        .b_rounded = parameters_.matrix(i.transform_bias),
                         .activation = config_.transform_act(),
                         .y = out(saved.z),
                         .saved = out(saved.before)});
@@ -44,6 +45,7 @@ PretrainingModel::HeadContext PretrainingModel::masked_head(Context& context, co
   ops::linear(context, {.x = saved.y,
                         .w = parameters_.matrix(i.decoder),
                         .b = parameters_.weight(i.mlm_bias),
+                        .b_rounded = parameters_.matrix(i.mlm_bias),
                         .y = logits});
   return saved;
 }
@@ -108,12 +110,14 @@ void PretrainingModel::next_sentence_loss(Context& context, const Tensor& hidden
   ops::linear(context, {.x = saved.x,
                         .w = parameters_.matrix(i.pooler_weight),
                         .b = parameters_.weight(i.pooler_bias),
+                        .b_rounded = parameters_.matrix(i.pooler_bias),
                         .activation = Activation::kTanh,
                         .y = out(saved.y)});
   saved.logits = context.make({sequences, 2}, dtype);
   ops::linear(context, {.x = saved.y,
                         .w = parameters_.matrix(i.nsp_weight),
                         .b = parameters_.weight(i.nsp_bias),
+                        .b_rounded = parameters_.matrix(i.nsp_bias),
                         .y = out(saved.logits)});
   ops::cross_entropy(context, {.logits = inout(saved.logits),
                                .labels = inputs.next_sentence,
@@ -147,7 +151,7 @@ void PretrainingModel::next_sentence_backward(Context& context, const HeadContex
 }
 
 void PretrainingModel::train(Context& context, const PretrainingInputs& inputs, bool recompute,
-                             const PretrainingResults& results, const GradientsFinal& on_final) {
+                             const PretrainingResults& results, const GradientRules& rules) {
   const Context::Scope scope(context);
   const Keep keep = recompute ? Keep::kInputs : Keep::kAll;
   encoder_.forward(context, inputs.encoder, keep, saved_);
@@ -155,7 +159,7 @@ void PretrainingModel::train(Context& context, const PretrainingInputs& inputs, 
   ops::zero(context, {.to = out(d)});
   masked_loss(context, saved_.y, inputs, out(results.masked), inout(d));
   next_sentence_loss(context, saved_.y, inputs, out(results.next_sentence), inout(d));
-  encoder_.backward(context, inputs.encoder, keep, saved_, inout(d), on_final);
+  encoder_.backward(context, inputs.encoder, keep, saved_, inout(d), rules);
 }
 
 void PretrainingModel::evaluate(Context& context, const PretrainingInputs& inputs,

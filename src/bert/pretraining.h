@@ -31,10 +31,10 @@ class PretrainingModel {
  public:
   PretrainingModel(const Config& config, const ParameterStore& parameters);
 
-  /// Forward and backward; gradients are added to. The loss is
+  /// Forward and backward; gradients are written by the rules. The loss is
   /// masked_scale · Σ masked + next_sentence_scale · Σ next sentence.
   void train(Context& context, const PretrainingInputs& inputs, bool recompute,
-             const PretrainingResults& results, const GradientsFinal& on_final = {});
+             const PretrainingResults& results, const GradientRules& rules = {});
 
   /// Forward alone, without dropout.
   void evaluate(Context& context, const PretrainingInputs& inputs,

@@ -24,10 +24,12 @@ void DeviceChoice::declare(Options& options) {
       "autocast", autocast,
       "compute matrix products in bf16, with fp32 weights and sums, if the device has bf16");
   options.flag("hmp", hmp, "the same as --autocast (the recipe's older name)").hidden();
-  options.choice("precision", precision, {"fp32", "bf16", "int8"},
-                 "arithmetic of matrix products; bf16 is the same as --autocast; int8, for "
-                 "predictions alone, keeps the weights of the encoder as 8-bit integers, a quarter "
-                 "of their size");
+  options.choice(
+      "precision", precision, {"fp32", "bf16", "int8", "fp8"},
+      "arithmetic of matrix products; bf16 is the same as --autocast; int8, for "
+      "predictions alone, keeps the weights of the encoder as 8-bit integers, a quarter "
+      "of their size; fp8, for pre-training alone, rounds what the encoder multiplies to "
+      "8-bit floats, with everything else as in bf16");
   for (const char* name : {"hmp_bf16", "hmp_fp32"}) {
     options.accepted(name, true, "Bertha fixes which operations run in bf16; the file is not read",
                      "''");
@@ -80,6 +82,7 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
 }
 
 infer::Arithmetic DeviceChoice::arithmetic(const Device& on, bool trains) const {
+  if (fp8()) fail("--precision fp8: pre-training alone runs in fp8; expected fp32, bf16 or int8");
   if (precision != "int8" || trains) return {.compute = bf16(on) ? DType::kBF16 : DType::kF32};
   if (autocast || hmp) {
     fail("--precision int8 and --{} exclude each other", autocast ? "autocast" : "hmp");
@@ -96,7 +99,7 @@ bool DeviceChoice::bf16(const Device& on) const {
   if (precision == "fp32" && (autocast || hmp)) {
     fail("--precision fp32 and --{} exclude each other", autocast ? "autocast" : "hmp");
   }
-  if (!autocast && !hmp && precision != "bf16") return false;
+  if (!autocast && !hmp && precision != "bf16" && !fp8()) return false;
   if (!on.has_bf16()) {
     spdlog::warn("bf16 was asked for, but this device has no bf16 products: computing in fp32");
     return false;

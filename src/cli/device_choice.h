@@ -19,7 +19,7 @@ struct DeviceChoice {
   std::string device = "cpu";  ///< a name of backend/devices.h
   bool use_habana = false;     ///< the recipe's flag: the best accelerator present
   bool strict = false;         ///< a missing accelerator is an error
-  std::string precision;       ///< "", fp32, bf16, int8
+  std::string precision;       ///< "", fp32, bf16, int8, fp8
   bool autocast = false;
   bool hmp = false;
 
@@ -31,8 +31,10 @@ struct DeviceChoice {
   /// The arithmetic of predictions. Throws Error when flags exclude each other; warns and answers
   /// fp32 for bf16 on a device without it.
   infer::Arithmetic arithmetic(const Device& device, bool trains = false) const;
-  /// True for bf16, in training. Throws Error for int8 too.
+  /// True for bf16 and fp8, in training. Throws Error for int8 too.
   bool bf16(const Device& device) const;
+  /// True where a command that pre-trains was asked for fp8.
+  bool fp8() const { return precision == "fp8"; }
 };
 
 }  // namespace bertha::cli

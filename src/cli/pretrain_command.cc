@@ -29,7 +29,7 @@ std::string config_text(const Options& table, const PretrainingOptions& options,
        {"gradient_accumulation_steps", std::to_string(options.gradient_accumulation_steps)},
        {"json_summary", cpython::repr_str(options.json_summary)},
        {"steps_this_run", std::to_string(options.last_step())},
-       {"precision", options.bf16 ? "'bf16'" : "'fp32'"}});
+       {"precision", cpython::repr_str(train::precision_name(options))}});
 }
 
 /// The part of one rank. With one rank this is the whole run.
@@ -43,6 +43,7 @@ int train_on(comm::Communicator& world, PretrainingOptions options, const Pretra
   Profile profile;
   if (typed.profile && world.leads()) device->set_profile(&profile);
   options.bf16 = typed.run.device.bf16(*device);
+  options.fp8 = typed.run.device.fp8();
   const auto settled_config = [&](const train::PretrainingOptions& settled) {
     return config_text(table, settled, *device);
   };

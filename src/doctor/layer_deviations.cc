@@ -1,5 +1,6 @@
 // Checks of the ops that layers run. Sizes are multiples of nothing.
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/cross_entropy_ref.h"
 #include "ops/embedding.h"
+#include "ops/fp8_linear.h"
 #include "ops/int8_linear.h"
 #include "ops/int8_linear_ref.h"
 #include "ops/layer_norm.h"
@@ -354,6 +356,79 @@ std::optional<double> deviation_of<ops::LinearBackward>(OpWorkbench& bench, DTyp
   deviation.compare(bench.get(d_x), g.x, dtype, kOutputs);
   deviation.compare(bench.get(d_w.tensor), sum(g.w, d_w.values), dtype, kTokens);
   deviation.compare(bench.get(d_b.tensor), sum(g.b, d_b.values), dtype, kTokens);
+  return deviation.largest();
+}
+
+namespace {
+
+/// Values rounded to the format with the scale that a first use gives them.
+Values rounded_to_fp8(const Values& values, Fp8Format format) {
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  const float scale = fp8_scale(static_cast<float>(largest), format);
+  Values rounded;
+  for (const double value : values) {
+    rounded.push_back(double{round_to_fp8(static_cast<float>(value), scale, format)});
+  }
+  return rounded;
+}
+
+/// The state of an operand before its first use.
+Tensor fresh_state(OpWorkbench& bench) {
+  return bench.put(Values(static_cast<size_t>(kFp8State)), {kFp8State});
+}
+
+}  // namespace
+
+template <>
+std::optional<double> deviation_of<ops::Fp8Linear>(OpWorkbench& bench, DType dtype) {
+  const LinearOperands in(bench, dtype);
+  const Tensor y = bench.blank({kTokens, kOutputs}, dtype);
+  ops::fp8_linear(bench.context(),
+                  {.linear = {.x = in.x.tensor, .w = in.w.tensor, .b = in.b.tensor, .y = Out(y)},
+                   .x_state = InOut(fresh_state(bench)),
+                   .w_state = InOut(fresh_state(bench))});
+  Values expected(static_cast<size_t>(kTokens * kOutputs));
+  reference::linear<double>(rounded_to_fp8(in.x.values, Fp8Format::kE4M3),
+                            rounded_to_fp8(in.w.values, Fp8Format::kE4M3), in.b.values,
+                            ops::Activation::kNone, static_cast<size_t>(kColumns), expected);
+  Deviation deviation;
+  deviation.compare(bench.get(y), expected, dtype, kColumns);
+  return deviation.largest();
+}
+
+template <>
+std::optional<double> deviation_of<ops::Fp8LinearBackward>(OpWorkbench& bench, DType dtype) {
+  const LinearOperands in(bench, dtype);
+  const Tensor x_state = fresh_state(bench);
+  const Tensor w_state = fresh_state(bench);
+  ops::fp8_linear(bench.context(), {.linear = {.x = in.x.tensor,
+                                               .w = in.w.tensor,
+                                               .y = Out(bench.blank({kTokens, kOutputs}, dtype))},
+                                    .x_state = InOut(x_state),
+                                    .w_state = InOut(w_state)});
+  const Operand d_y(bench, {kTokens, kOutputs}, dtype, 4);
+  const Operand d_w(bench, {kOutputs, kColumns}, DType::kF32, 5);
+  const Operand d_b(bench, {kOutputs}, DType::kF32, 6);
+  const Tensor d_x = bench.blank({kTokens, kColumns}, dtype);
+  ops::fp8_linear_backward(bench.context(), {.linear = {.x = in.x.tensor,
+                                                        .w = in.w.tensor,
+                                                        .d_y = InOut(d_y.tensor),
+                                                        .d_x = InOut(d_x),
+                                                        .d_w = InOut(d_w.tensor),
+                                                        .d_b = InOut(d_b.tensor)},
+                                             .x_state = x_state,
+                                             .w_state = w_state,
+                                             .d_y_state = InOut(fresh_state(bench))});
+  const auto g = reference::linear_backward<double>(
+      rounded_to_fp8(in.x.values, Fp8Format::kE4M3), rounded_to_fp8(in.w.values, Fp8Format::kE4M3),
+      rounded_to_fp8(d_y.values, Fp8Format::kE5M2), static_cast<size_t>(kColumns));
+  const auto sums = reference::linear_backward<double>(in.x.values, in.w.values, d_y.values,
+                                                       static_cast<size_t>(kColumns));
+  Deviation deviation;
+  deviation.compare(bench.get(d_x), g.x, dtype, kOutputs);
+  deviation.compare(bench.get(d_w.tensor), sum(g.w, d_w.values), dtype, kTokens);
+  deviation.compare(bench.get(d_b.tensor), sum(sums.b, d_b.values), dtype, kTokens);
   return deviation.largest();
 }
 

@@ -65,6 +65,11 @@ void attention(Context& context, const Attention& op) {
   dispatch(context, op);
 }
 
+Tensor make_kept_dropout(Context& context, const Attention& op) {
+  if (!op.dropout.active()) return {};
+  return make_scratch(context, kernels_of(context.device()).kept_dropout(op));
+}
+
 void AttentionBackward::check() const {
   check_operands(qkv, seq_start, shape, dropout, y, lse);
   BERTHA_CHECK(d_y.dtype() == y.dtype() && d_y.shape() == y.shape(), "d_y {}",

@@ -30,6 +30,9 @@ struct Attention {
   Dropout dropout = {};
   Out y;    ///< [T,H], of qkv's dtype
   Out lse;  ///< [T,A] f32: log Σ exp of the scaled scores, for the backward pass
+  /// Where the forward pass keeps which probabilities dropout left, for the backward pass
+  /// (make_kept_dropout); absent: the backward pass draws them again.
+  Out kept = {};
 
   static constexpr std::string_view kName = "attention";
   void check() const;
@@ -37,15 +40,20 @@ struct Attention {
 };
 void attention(Context& context, const Attention& op);
 
+/// The value that `op` may keep its dropout in, in the layout of the device's kernels; no tensor
+/// where nothing is dropped and on a device that draws again.
+Tensor make_kept_dropout(Context& context, const Attention& op);
+
 struct AttentionBackward {
   Tensor qkv;        ///< [T,3H] f32 or bf16
   Tensor seq_start;  ///< [N+1] i32
   AttentionShape shape;
   Dropout dropout = {};
-  Tensor y;    ///< [T,H]: the forward pass's
-  Tensor lse;  ///< [T,A] f32: the forward pass's
-  Tensor d_y;  ///< [T,H]
-  Out d_qkv;   ///< [T,3H], 0 in the rows of no sequence
+  Tensor y;          ///< [T,H]: the forward pass's
+  Tensor lse;        ///< [T,A] f32: the forward pass's
+  Tensor d_y;        ///< [T,H]
+  Tensor kept = {};  ///< the forward pass's; absent: dropout is drawn again
+  Out d_qkv;         ///< [T,3H], 0 in the rows of no sequence
 
   static constexpr std::string_view kName = "attention, backward";
   void check() const;

@@ -24,6 +24,7 @@ void dispatch(Context& context, const Op& op) {
     const ScratchShapes shapes = kernels.scratch(op);
     scratch.values = make_scratch(context, shapes.values);
     scratch.factors = make_scratch(context, shapes.factors);
+    scratch.products = make_scratch(context, shapes.products);
   }
   if (context.dry()) return;
   if constexpr (requires { op.has_work(); }) {

@@ -12,9 +12,10 @@ struct OpList {};
 /// All ops. A class over it that lacks one of Kernels' is abstract, which the compiler reports.
 using EveryOp =
     OpList<Embedding, EmbeddingBackward, LayerNorm, LayerNormBackward, Linear, LinearBackward,
-           Int8Linear, Attention, AttentionBackward, CrossEntropy, SequenceCrossEntropy,
-           BinaryCrossEntropy, SquaredError, GatherRows, GatherRowsBackward, Convert, Copy, Zero,
-           GlobalNorm, SquareBlocks, ClipNorm, ClipNormEach, Lamb, LambUpdate, LambApply, AdamW>;
+           Int8Linear, Fp8Linear, Fp8LinearBackward, Attention, AttentionBackward, CrossEntropy,
+           SequenceCrossEntropy, BinaryCrossEntropy, SquaredError, GatherRows, GatherRowsBackward,
+           Convert, Copy, Zero, GlobalNorm, SquareBlocks, ClipNorm, ClipNormEach, Lamb, LambUpdate,
+           LambApply, AdamW>;
 
 namespace detail {
 

@@ -13,6 +13,7 @@
 #include "ops/copy.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
+#include "ops/fp8_linear.h"
 #include "ops/int8_linear.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
@@ -40,11 +41,13 @@ struct ScratchShape {
 /// What a kernel needs for the length of its call. Each device's header says what it holds.
 struct ScratchShapes {
   ScratchShape values = {};
-  ScratchShape factors = {};  ///< one for each parameter, in the optimizer's passes
+  ScratchShape factors = {};   ///< one for each parameter, in the optimizer's passes
+  ScratchShape products = {};  ///< for the products of a composed op
 };
 struct Scratch {
   Tensor values;
-  Tensor factors;
+  Tensor factors = {};
+  Tensor products = {};
 };
 
 /// The ops of one device. dispatch() alone calls run(): the operands are checked, and `scratch` has
@@ -68,12 +71,17 @@ class Kernels {
   virtual ScratchShapes scratch(const Linear& op) const = 0;
   virtual ScratchShapes scratch(const LinearBackward& op) const = 0;
   virtual ScratchShapes scratch(const Int8Linear& op) const = 0;
+  virtual ScratchShapes scratch(const Fp8Linear& op) const = 0;
+  virtual ScratchShapes scratch(const Fp8LinearBackward& op) const = 0;
   virtual ScratchShapes scratch(const AttentionBackward& op) const = 0;
   virtual ScratchShapes scratch(const CrossEntropy& op) const = 0;
   virtual ScratchShapes scratch(const SequenceCrossEntropy& op) const = 0;
   virtual ScratchShapes scratch(const GlobalNorm& op) const = 0;
   virtual ScratchShapes scratch(const ClipNormEach& op) const = 0;
   virtual ScratchShapes scratch(const Lamb& op) const = 0;
+
+  /// What the forward pass may keep of its dropout for the backward pass; rank 0: nothing.
+  virtual ScratchShape kept_dropout(const Attention& /*op*/) const { return {}; }
 
   virtual void run(const Embedding& op) = 0;
   virtual void run(const EmbeddingBackward& op, const Scratch& scratch) = 0;
@@ -82,6 +90,8 @@ class Kernels {
   virtual void run(const Linear& op, const Scratch& scratch) = 0;
   virtual void run(const LinearBackward& op, const Scratch& scratch) = 0;
   virtual void run(const Int8Linear& op, const Scratch& scratch) = 0;
+  virtual void run(const Fp8Linear& op, const Scratch& scratch) = 0;
+  virtual void run(const Fp8LinearBackward& op, const Scratch& scratch) = 0;
   virtual void run(const Attention& op) = 0;
   virtual void run(const AttentionBackward& op, const Scratch& scratch) = 0;
   virtual void run(const CrossEntropy& op, const Scratch& scratch) = 0;

@@ -50,6 +50,9 @@ void Linear::check() const {
     check_rows(w, x.dtype(), x.dim(1));
   }
   check_bias(b, channels, "b");
+  BERTHA_CHECK(b_rounded.empty() ||
+                   (!b.empty() && b_rounded.dtype() == x.dtype() && b_rounded.shape() == b.shape()),
+               "b_rounded is {} {}", name_of(b_rounded.dtype()), b_rounded.shape().to_string());
   check_matrix(y.tensor(), x.dtype(), x.dim(0), channels, "y");
   if (saved.empty()) return;
   BERTHA_CHECK(needs_input(activation), "saved goes with an activation that needs its input");
@@ -79,6 +82,7 @@ void LinearBackward::check() const {
   if (!d_x.empty()) check_matrix(d_x.tensor(), x.dtype(), x.dim(0), x.dim(1), "d_x");
   check_matrix(d_w.tensor(), DType::kF32, w.dim(0), w.dim(1), "d_w");
   check_bias(d_b.tensor(), w.dim(0), "d_b");
+  BERTHA_CHECK(d_w_write == Write::kAdd || has_work(), "d_w of no rows is not written");
 }
 
 Cost LinearBackward::cost() const {

@@ -36,6 +36,9 @@ struct Linear {
   Tensor w;       ///< [N,K], or panels (weight_panels.h) of the width of Kernels::panel_channels();
                   ///< of x's dtype
   Tensor b = {};  ///< [N] f32; absent: 0
+  /// [N], b in x's dtype, for devices whose products add a bias of that type alone. May be absent:
+  /// such a device then rounds b itself.
+  Tensor b_rounded = {};
   Activation activation = Activation::kNone;
   Out y;           ///< [T,N], of x's dtype
   Out saved = {};  ///< [T,N], of x's dtype: x wᵀ + b, for needs_input() activations;
@@ -61,7 +64,8 @@ struct LinearBackward {
   InOut d_y;       ///< [T,N]: the gradient of y on entry, that of x wᵀ + b on exit
   InOut d_x = {};  ///< [T,K]; absent: not wanted
   Write d_x_write = Write::kSet;
-  InOut d_w;       ///< [N,K] f32, added to
+  InOut d_w;  ///< [N,K] f32, added to, or overwritten with kSet
+  Write d_w_write = Write::kAdd;
   InOut d_b = {};  ///< [N] f32, added to; absent where b is
 
   static constexpr std::string_view kName = "linear, backward";

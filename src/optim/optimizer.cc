@@ -34,7 +34,8 @@ Optimizer::Optimizer(bert::ParameterStore& parameters, std::vector<ops::Paramete
       squares_(
           device_.allocate(2 * (ops::norm_blocks(partition_.spans) + 1) * size_of(DType::kF64))),
       ratios_(device_.allocate((std::ssize(partition_.spans) + 1) * size_of(DType::kF32))),
-      slots_(device_, kSlots) {
+      slots_(device_, kSlots),
+      outside_products_(parameters.table().outside_products()) {
   BERTHA_CHECK(!settings_.clip_each || settings_.clipping == GradientClipping::kInPlace);
 }
 
@@ -146,8 +147,18 @@ UpdateResult Optimizer::update(Context& context, double rate, int64_t step) {
     take_step(context);
     device_.parameters_changed();
   }
-  device_.zero(out(parameters_.flat_gradients()));
+  zero_gradients();
   return result;
+}
+
+void Optimizer::zero_gradients() {
+  const Tensor gradients = parameters_.flat_gradients();
+  if (!settings_.products_overwrite) return device_.zero(out(gradients));
+  device_.run(segment("zero gradients"), [&] {
+    for (const bert::FlatRange& range : outside_products_) {
+      device_.zero(out(gradients.rows(range.begin, range.size)));
+    }
+  });
 }
 
 void Optimizer::take_step(Context& context) {

@@ -31,6 +31,9 @@ struct OptimizerSettings {
   /// ZeRO-1: each rank keeps the moments of one partition and updates it. The weights have the same
   /// bits as without it.
   bool zero = false;
+  /// The next backward pass overwrites the gradients of the encoder's products, so that update()
+  /// leaves them.
+  bool products_overwrite = false;
 };
 
 /// What an update did.
@@ -87,6 +90,7 @@ class Optimizer : public MomentStore {
   double gradient_norm(Context& context);
   void write_scalars(double rate, int64_t step, double gradient_norm);
   void take_step(Context& context);
+  void zero_gradients();
   void take_partitioned_step(Context& context);
   void take_partitioned_lamb_step(Context& context);
   std::vector<float> trust_ratios(std::span<const double> squares) const;
@@ -103,6 +107,7 @@ class Optimizer : public MomentStore {
   Buffer squares_;  ///< f64 [own blocks, 2]
   Buffer ratios_;   ///< f32 [own spans], with ZeRO-1
   ScalarSlots slots_;
+  std::vector<bert::FlatRange> outside_products_;
   bool nonfinite_ = false;
   std::vector<double> block_squares_;    ///< of all ranks' blocks
   std::vector<float> gathered_exp_avg_;  ///< on rank 0, of all partitions

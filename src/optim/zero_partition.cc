@@ -7,11 +7,17 @@
 namespace bertha::optim {
 namespace {
 
+/// Elements between the addresses to which views are aligned. The biases of key and value, which
+/// follow the query's without a gap, may start between them.
+constexpr int64_t kAligned = kAlignmentBytes / int64_t{sizeof(float)};
+static_assert(ops::kNormBlock % kAligned == 0);
+
 int64_t blocks_of(const ops::ParameterSpan& span) {
   return ops::norm_blocks({&span, 1});
 }
 
-/// The first norm block that begins at the element `target` or after it.
+/// The first norm block that begins at the element `target` or after it, at an address to which
+/// views are aligned.
 struct Cut {
   int64_t offset;
   int64_t block;
@@ -22,7 +28,9 @@ Cut cut_at(std::span<const ops::ParameterSpan> spans, int64_t flat_size, int64_t
     const int64_t blocks = blocks_of(span);
     const int64_t before = std::max<int64_t>(0, target - span.offset);
     const int64_t skipped = (before + ops::kNormBlock - 1) / ops::kNormBlock;
-    if (skipped < blocks) return {span.offset + skipped * ops::kNormBlock, block + skipped};
+    if (skipped < blocks && span.offset % kAligned == 0) {
+      return {span.offset + skipped * ops::kNormBlock, block + skipped};
+    }
     block += blocks;
   }
   return {flat_size, block};

@@ -38,6 +38,7 @@ Datasheet measure_cpu(Device& device, const TrainingJob& job) {
           .library_gb = kProgramGb,
           .driver_gb = 0,
           .sums_gb = 0,
+          .graphs = 0,
           .measured = true};
 }
 

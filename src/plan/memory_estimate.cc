@@ -27,6 +27,18 @@ train::TrainerSettings settings_of(const TrainingJob& job) {
   return settings;
 }
 
+/// Kernels of a micro-batch. In a layer: four products, attention, two LayerNorms and the
+/// activation forward; backward eight products, each pair with sums of a bias in two kernels, two
+/// kernels of attention, two LayerNorms in two kernels each, and a cleared bias. What lies outside
+/// the layers is about right.
+int64_t kernels_of(const TrainingJob& job) {
+  constexpr int64_t kForward = 8;
+  constexpr int64_t kBackward = 23;
+  constexpr int64_t kOutside = 60;
+  const int64_t of_layer = kForward + kBackward + (job.recompute ? kForward : 0);
+  return job.config.num_hidden_layers * of_layer + kOutside;
+}
+
 /// Gradients that are sent as bf16 are rounded into a buffer of their own: a bucket's, or, where
 /// state is partitioned, those of all parameters.
 double communication_gb(const TrainingJob& job, const Datasheet& gpu, int64_t elements) {
@@ -44,6 +56,7 @@ MemoryEstimate estimate_memory(const TrainingJob& job, const Datasheet& gpu, int
   bert::ParameterStore parameters(device, job.config, bert::Heads::for_pretraining(), job.compute(),
                                   true);
   MemoryEstimate memory{.library = gpu.library_gb, .driver = gpu.driver_gb};
+  memory.graphs = static_cast<double>(gpu.graphs * kernels_of(job)) * gpu.graph_kernel_gb;
   memory.parameters = gb(device.allocated_bytes());
   const train::PretrainingTrainer trainer(device, job.config, parameters, settings_of(job), world);
   memory.activations = gb(trainer.arena_bytes());

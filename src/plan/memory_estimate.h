@@ -7,8 +7,8 @@
 
 namespace bertha::plan {
 
-/// Memory of one rank, in GB (1e9 bytes). All is counted but for `library`, `driver` and NCCL's
-/// part of `communication`, which are about right.
+/// Memory of one rank, in GB (1e9 bytes). All is counted but for `library`, `driver`, `graphs` and
+/// NCCL's part of `communication`, which are about right.
 struct MemoryEstimate {
   double parameters = 0;     ///< weights, gradients, bf16 copies
   double optimizer = 0;      ///< moments, batches, scalars
@@ -16,9 +16,10 @@ struct MemoryEstimate {
   double communication = 0;  ///< to sum gradients over ranks: our buffers and NCCL's
   double library = 0;        ///< as the data sheet has it
   double driver = 0;         ///< as the data sheet has it
+  double graphs = 0;         ///< of the driver, for the steps of a run over rows of all lengths
 
   double total() const {
-    return parameters + optimizer + activations + communication + library + driver;
+    return parameters + optimizer + activations + communication + library + driver + graphs;
   }
 };
 

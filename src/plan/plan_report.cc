@@ -90,6 +90,7 @@ void Report::memory(const MemoryEstimate& memory) {
   add("  moments, batch, scalars    {:8.2f} GB\n", memory.optimizer);
   add("  activations                {:8.2f} GB\n", memory.activations);
   add("  library and driver (about) {:8.2f} GB\n", memory.library + memory.driver);
+  if (memory.graphs > 0) add("  graphs (about)             {:8.2f} GB\n", memory.graphs);
   add("  total                      {:8.2f} GB of {:.0f} GB on {}: {}\n", memory.total(),
       plan_.gpu.memory_gb, plan_.card_name(),
       memory.total() < plan_.gpu.memory_gb ? "fits" : "does not fit");
@@ -240,11 +241,9 @@ Json json_of(const ScalingRow& row) {
 }
 
 Json json_of(const MemoryEstimate& memory) {
-  return {{"parameters_gb", memory.parameters},
-          {"optimizer_gb", memory.optimizer},
-          {"activations_gb", memory.activations},
-          {"sums_gb", memory.communication},
-          {"total_gb", memory.total()}};
+  return {{"parameters_gb", memory.parameters},   {"optimizer_gb", memory.optimizer},
+          {"activations_gb", memory.activations}, {"graphs_gb", memory.graphs},
+          {"sums_gb", memory.communication},      {"total_gb", memory.total()}};
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ void FineTuningRun::report_start() {
   start.config = job_.config;
   start.device = &device_;
   start.parameters = parameters_.table().parameter_count();
-  start.bf16 = parameters_.compute_dtype() == DType::kBF16;
+  start.precision = parameters_.compute_dtype() == DType::kBF16 ? "bf16" : "fp32";
   start.ranks = world_.ranks();
   start.data = runlog::format_count(job_.rows) + " " + job_.rows_name;
   start.first_step = updates_;

@@ -40,6 +40,11 @@ void settle_packed(PretrainingOptions& options, double sequences_a_row) {
   options.train_batch_size = rows * options.gradient_accumulation_steps;
 }
 
+const char* precision_name(const PretrainingOptions& options) {
+  if (options.fp8) return "fp8";
+  return options.bf16 ? "bf16" : "fp32";
+}
+
 Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
                       const std::string& data, int64_t ranks) {
   return {{"phase", o.phase2 ? "2" : "1"},
@@ -56,7 +61,7 @@ Settings run_settings(const PretrainingOptions& o, const bert::Config& config,
           {"init", o.init == bert::InitStyle::kRecipe ? "recipe" : "bert"},
           {"seed", fmt::format("{}", o.seed)},
           {"optimizer", o.optimizer == optim::OptimizerKind::kLamb ? "lamb" : "adamw"},
-          {"precision", o.bf16 ? "bf16" : "fp32"},
+          {"precision", precision_name(o)},
           {io::kConfigSetting, bert::recipe_config_json(config)}};
 }
 

@@ -38,6 +38,7 @@ struct PretrainingOptions {
   optim::OptimizerKind optimizer = optim::OptimizerKind::kLamb;
   bert::InitStyle init = bert::InitStyle::kRecipe;
   bool bf16 = false;
+  bool fp8 = false;  ///< the encoder's products in 8-bit floats, beside what bf16 says of the rest
   bool checkpoint_activations = false;  ///< run layers again in the backward pass
   std::optional<bool> packed;           ///< absent: as the shards are
 
@@ -59,6 +60,9 @@ struct PretrainingOptions {
   /// What is added to a step for a checkpoint's number.
   int64_t step_offset() const { return phase2 && !init_checkpoint ? phase1_end_step : 0; }
 };
+
+/// "fp32", "bf16" or "fp8".
+const char* precision_name(const PretrainingOptions& options);
 
 /// Throws Error, before anything is read or written, for options that do not fit each other.
 void check_options(const PretrainingOptions& options);

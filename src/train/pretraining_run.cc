@@ -159,7 +159,8 @@ void PretrainingRun::settle_packing() {
 void PretrainingRun::build(Device& device) {
   const DType compute = options_.bf16 ? DType::kBF16 : DType::kF32;
   parameters_ = std::make_unique<bert::ParameterStore>(
-      device, config_, bert::Heads::for_pretraining(), compute, true);
+      device, config_, bert::Heads::for_pretraining(), compute, true,
+      options_.fp8 ? bert::Products::kFp8 : bert::Products::kWide);
   int64_t length = loader_->max_seq_length();
   int64_t masked = loader_->max_predictions();
   int64_t sequences = loader_->sequences_a_row();
@@ -555,7 +556,7 @@ void PretrainingRun::report_start() {
   start.config = &config_;
   start.device = device_;
   start.parameters = parameters;
-  start.bf16 = options_.bf16;
+  start.precision = precision_name(options_);
   start.ranks = world_.ranks();
   start.data = fmt::format("{}, {} {} of {} tokens", counted(std::ssize(shards_), "shard"),
                            runlog::format_count(loader_->rows()), noun_for(loader_->rows(), "row"),

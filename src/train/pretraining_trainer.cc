@@ -14,6 +14,18 @@ std::vector<int64_t> scatter_bounds(const optim::Optimizer& optimizer) {
   return optimizer.partitioned() ? optimizer.partition_bounds() : std::vector<int64_t>();
 }
 
+/// A step of one micro-batch overwrites the gradients that nothing was added to. A fixed order adds
+/// micro-batches in a buffer of its own.
+bool overwrites(const TrainerSettings& settings) {
+  return settings.accumulation == 1 && !settings.sums.fixed_order;
+}
+
+optim::OptimizerSettings optimizer_settings(const TrainerSettings& settings) {
+  optim::OptimizerSettings optimizer = settings.optimizer;
+  optimizer.products_overwrite = overwrites(settings);
+  return optimizer;
+}
+
 }  // namespace
 
 LossSums& LossSums::operator+=(const LossSums& other) {
@@ -34,7 +46,7 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
       settings_(settings),
       world_(world),
       batch_(device, settings.limits),
-      optimizer_(parameters, parameters.table().spans(), settings.optimizer, world),
+      optimizer_(parameters, parameters.table().spans(), optimizer_settings(settings), world),
       reducer_(device, parameters.flat_gradients(), settings.accumulation, settings.sums, world,
                scatter_bounds(optimizer_)),
       slots_(device, kSlots),
@@ -102,11 +114,15 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
       .masked = static_cast<float>(share / static_cast<double>(masked)),
       .next_sentence = static_cast<float>(share / static_cast<double>(batch.sequences()))};
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
+  const bool sets = micro_batches_ == 0 && overwrites(settings_);
   const bool overlaps = ++micro_batches_ == settings_.accumulation && reducer_.overlaps();
-  bert::GradientsFinal on_final;
-  if (overlaps) on_final = [this](int64_t from) { reducer_.gradients_final(from); };
-  device_.run(segment(overlaps ? "last micro-batch" : "micro-batch", inputs),
-              [&] { model_.train(context_, inputs, settings_.recompute, results(), on_final); });
+  bert::GradientRules rules;
+  if (sets) rules.product_weights = ops::Write::kSet;
+  if (overlaps) rules.on_final = [this](int64_t from) { reducer_.gradients_final(from); };
+  const std::string_view name = overlaps ? (sets ? "only micro-batch" : "last micro-batch")
+                                         : (sets ? "first micro-batch" : "micro-batch");
+  device_.run(segment(name, inputs),
+              [&] { model_.train(context_, inputs, settings_.recompute, results(), rules); });
   if (overlaps) {
     reducer_.end_overlap();
   } else {

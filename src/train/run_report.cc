@@ -47,7 +47,7 @@ int64_t checkpoint_bytes(int64_t parameters) {
 std::vector<std::string> start_lines(const RunStart& start) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("model: {} parameters{}; {} on {}{}", format_count(start.parameters),
-                              layers_text(start.config), start.bf16 ? "bf16" : "fp32",
+                              layers_text(start.config), start.precision,
                               start.device->description(),
                               start.ranks > 1 ? fmt::format(", {} ranks", start.ranks) : ""));
   lines.push_back(fmt::format(

@@ -21,7 +21,7 @@ struct RunStart {
   const bert::Config* config = nullptr;  ///< null: the layers are not named
   const Device* device = nullptr;
   int64_t parameters = 0;
-  bool bf16 = false;
+  const char* precision = "fp32";
   int64_t ranks = 1;
   std::string data;              ///< "12 shards, 6,978 rows of 128 tokens"
   int64_t first_step = 0;        ///< steps done

@@ -41,6 +41,8 @@ class WithoutScratch : public ops::Kernels {
   ops::ScratchShapes scratch(const ops::Linear&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::LinearBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::Int8Linear&) const override { return {}; }
+  ops::ScratchShapes scratch(const ops::Fp8Linear&) const override { return {}; }
+  ops::ScratchShapes scratch(const ops::Fp8LinearBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::AttentionBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::CrossEntropy&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::SequenceCrossEntropy&) const override { return {}; }

@@ -54,6 +54,14 @@ void add(const Written& operand, const Values& values) {
   put(operand, sum);
 }
 
+void write(const InOut& operand, ops::Write how, const Values& values) {
+  if (how == ops::Write::kAdd) {
+    add(operand, values);
+  } else {
+    put(operand, values);
+  }
+}
+
 Values row_of(const Values& values, size_t row, size_t columns) {
   const auto begin = values.begin() + static_cast<int64_t>(row * columns);
   return {begin, begin + static_cast<int64_t>(columns)};
@@ -188,14 +196,9 @@ void run(const ops::LinearBackward& op) {
   const auto g =
       reference::linear_backward<double>(get(op.x), get(op.w), d, static_cast<size_t>(op.x.dim(1)));
   put(op.d_y, d);
-  add(op.d_w, g.w);
+  write(op.d_w, op.d_w_write, g.w);
   if (!op.d_b.empty()) add(op.d_b, g.b);
-  if (op.d_x.empty()) return;
-  if (op.d_x_write == ops::Write::kAdd) {
-    add(op.d_x, g.x);
-  } else {
-    put(op.d_x, g.x);
-  }
+  if (!op.d_x.empty()) write(op.d_x, op.d_x_write, g.x);
 }
 
 template <typename Op>

@@ -77,7 +77,7 @@ TEST_F(PlanCommand, MemoryEqualsTheBuffersOfARun) {
               kPrinted);
   EXPECT_NEAR(number(text, "total"),
               static_cast<double>(device.allocated_bytes()) * 1e-9 +
-                  number(text, "library and driver (about)"),
+                  number(text, "library and driver (about)") + number(text, "graphs (about)"),
               2 * kPrinted);
 }
 

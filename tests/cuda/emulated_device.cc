@@ -62,6 +62,10 @@ void CudaDevice::run(const Segment&, BodyRef body) {
   body();
 }
 void CudaDevice::synchronize() {}
+bool CudaDevice::has_fp8() const {
+  return true;
+}
+
 Stream CudaDevice::stream() const {
   return nullptr;
 }
@@ -97,12 +101,8 @@ void set_element(const Tensor& t, int64_t i, float value) {
 
 }  // namespace
 
-/// As where the library has no f32 bias beside bf16: the bias goes through its conversion.
-DType MatrixProducts::bias_dtype(const Tensor& x, const Tensor&) {
-  return x.dtype();
-}
-
 void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, Out y) {
+  BERTHA_CHECK(b.empty() || b.dtype() == x.dtype(), "bias is {}", name_of(b.dtype()));
   for (int64_t t = 0; t < x.dim(0); ++t) {
     for (int64_t n = 0; n < w.dim(0); ++n) {
       double sum = b.empty() ? 0 : static_cast<double>(element(b, n));
@@ -129,7 +129,7 @@ void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add,
   }
 }
 
-void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w) {
+void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, bool add, InOut d_w) {
   for (int64_t n = 0; n < d_y.dim(1); ++n) {
     for (int64_t k = 0; k < x.dim(1); ++k) {
       double sum = 0;
@@ -137,9 +137,38 @@ void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut 
         sum += static_cast<double>(element(d_y, t * d_y.dim(1) + n)) *
                static_cast<double>(element(x, t * x.dim(1) + k));
       }
-      data<float>(d_w)[n * x.dim(1) + k] += static_cast<float>(sum);
+      float& result = data<float>(d_w)[n * x.dim(1) + k];
+      result = (add ? result : 0.0F) + static_cast<float>(sum);
     }
   }
+}
+
+bool MatrixProducts::has_fp8(int64_t rows, int64_t columns, int64_t depth) const {
+  return rows % 16 == 0 && columns % 16 == 0 && depth % 16 == 0;
+}
+
+bool MatrixProducts::multiply_fp8(const Fp8Factor& left, const Fp8Factor& right, const Tensor& bias,
+                                  bool add, InOut c) {
+  const auto value = [](const Fp8Factor& factor, int64_t i) {
+    return static_cast<double>(fp8_value(data<uint8_t>(factor.bytes)[i], factor.format));
+  };
+  const double inverse = static_cast<double>(data<float>(left.state)[kFp8Inverse]) *
+                         static_cast<double>(data<float>(right.state)[kFp8Inverse]);
+  const int64_t depth = left.bytes.dim(1);
+  for (int64_t m = 0; m < left.bytes.dim(0); ++m) {
+    for (int64_t n = 0; n < right.bytes.dim(0); ++n) {
+      const int64_t at = m * right.bytes.dim(0) + n;
+      double sum = 0;
+      for (int64_t k = 0; k < depth; ++k) {
+        sum += value(left, m * depth + k) * value(right, n * depth + k);
+      }
+      sum *= inverse;
+      if (!bias.empty()) sum += static_cast<double>(element(bias, n));
+      if (add) sum += static_cast<double>(element(c.tensor(), at));
+      set_element(c.tensor(), at, static_cast<float>(sum));
+    }
+  }
+  return true;
 }
 
 }  // namespace bertha::cuda

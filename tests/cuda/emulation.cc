@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -24,6 +26,13 @@ constexpr size_t kStackBytes = 96 << 10;
 
 enum class Waits : uint8_t { kForNothing, kForBlock, kForWarp, kEnded };
 
+struct Copy {
+  std::byte* to;
+  const std::byte* from;
+  size_t bytes;
+  size_t size;
+};
+
 struct Thread {
   ucontext_t context{};
   std::vector<std::byte> stack = std::vector<std::byte>(kStackBytes);
@@ -31,6 +40,7 @@ struct Thread {
   bool vote = false;
   int turn = 0;  ///< which of the warp's two sets of values comes next
   dim3 index;
+  std::deque<std::vector<Copy>> groups;  ///< oldest first; the last one is open
 };
 
 struct Warp {
@@ -112,6 +122,7 @@ void start_threads(const dim3& threads) {
     thread.index = dim3(n % threads.x, n / threads.x % threads.y, n / (threads.x * threads.y));
     thread.waits = Waits::kForNothing;
     thread.turn = 0;
+    thread.groups.assign(1, {});
     getcontext(&thread.context);
     thread.context.uc_stack.ss_sp = thread.stack.data();
     thread.context.uc_stack.ss_size = thread.stack.size();
@@ -132,6 +143,9 @@ void run_block(const dim3& threads) {
     if (released) continue;
     for (size_t i = 0; i < b.count; ++i) {
       BERTHA_CHECK(b.threads[i]->waits == Waits::kEnded, "thread {} waits for ever", i);
+      for (const auto& group : b.threads[i]->groups) {
+        BERTHA_CHECK(group.empty(), "thread {} ends before its copies", i);
+      }
     }
     return;
   }
@@ -180,6 +194,27 @@ const WarpValues& exchange(const void* value, size_t size) {
   __builtin_memcpy(values[lane()], value, size);
   wait(Waits::kForWarp);
   return values;
+}
+
+void copy_later(void* to, const void* from, size_t bytes, size_t size) {
+  BERTHA_CHECK(reinterpret_cast<uintptr_t>(to) % size == 0, "copy to a misaligned address");
+  BERTHA_CHECK(reinterpret_cast<uintptr_t>(from) % size == 0, "copy from a misaligned address");
+  self().groups.back().push_back(
+      {static_cast<std::byte*>(to), static_cast<const std::byte*>(from), bytes, size});
+}
+
+void end_group() {
+  self().groups.emplace_back();
+}
+
+void wait_groups(size_t pending) {
+  auto& groups = self().groups;
+  for (; groups.size() > pending + 1; groups.pop_front()) {
+    for (const Copy& copy : groups.front()) {
+      std::memcpy(copy.to, copy.from, copy.bytes);
+      std::memset(copy.to + copy.bytes, 0, copy.size - copy.bytes);
+    }
+  }
 }
 
 }  // namespace bertha::cuda::emulation

@@ -3,7 +3,8 @@
 // The keywords of CUDA for the host, so that .cu files run thread by thread without a GPU. The
 // threads of a block are fibers that switch at barriers; blocks run one after another. The
 // emulation checks what a kernel computes, that every lane reaches every warp operation, and that
-// barriers are met. It does not find races, wrong alignment or slow code.
+// barriers are met. An asynchronous copy happens only when its thread waits for it, so that a
+// missing wait shows. It does not find races, wrong alignment or slow code.
 
 #define BERTHA_CUDA_EMULATION 1
 
@@ -14,6 +15,7 @@
 #include <functional>
 
 #include "backend/cuda/cuda_device.h"
+#include "core/fp8.h"
 
 #define __global__
 #define __device__
@@ -44,6 +46,11 @@ constexpr size_t kLaneBytes = 64;
 using WarpValues = std::byte[32][kLaneBytes];
 const WarpValues& exchange(const void* value, size_t size);
 int lane();
+
+/// Copies `bytes` bytes and then zeros, `size` in all, when the thread waits for its group.
+void copy_later(void* to, const void* from, size_t bytes, size_t size);
+void end_group();
+void wait_groups(size_t pending);
 
 template <typename T>
 T value_of(const WarpValues& values, int of_lane) {
@@ -82,10 +89,16 @@ inline unsigned __ballot_sync(unsigned, int value) {
   }
   return bits;
 }
+inline int __popc(unsigned bits) {
+  return __builtin_popcount(bits);
+}
 inline int __ffs(unsigned bits) {
   return __builtin_ffs(static_cast<int>(bits));
 }
 using std::min;
+inline float __expf(float x) {
+  return std::exp(x);
+}
 /// The normal distribution function, exact in its tail.
 float normcdff(float x);
 
@@ -96,6 +109,25 @@ T* dynamic_shared() {
   return reinterpret_cast<T*>(emulation::shared_memory());
 }
 float bits_to_float(uint32_t bits);
+inline uint8_t float_to_fp8_bits(float value, Fp8Format format) {
+  return fp8_bits(value, format);
+}
+inline float fast_exp2(float x) {
+  return std::exp2(x);
+}
+inline void copy_async_16(void* to, const void* from, int bytes = 16) {
+  emulation::copy_later(to, from, static_cast<size_t>(bytes), 16);
+}
+inline void copy_async_4(void* to, const void* from, int bytes = 4) {
+  emulation::copy_later(to, from, static_cast<size_t>(bytes), 4);
+}
+inline void end_copy_group() {
+  emulation::end_group();
+}
+template <int kPending>
+void wait_copies() {
+  emulation::wait_groups(kPending);
+}
 uint16_t float_to_bf16_bits(float value);
 
 void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);

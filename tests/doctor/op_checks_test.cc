@@ -35,6 +35,8 @@ class IdleKernels final : public ops::Kernels {
   ops::ScratchShapes scratch(const ops::Linear&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::LinearBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::Int8Linear&) const override { return {}; }
+  ops::ScratchShapes scratch(const ops::Fp8Linear&) const override { return {}; }
+  ops::ScratchShapes scratch(const ops::Fp8LinearBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::AttentionBackward&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::CrossEntropy&) const override { return {}; }
   ops::ScratchShapes scratch(const ops::SequenceCrossEntropy&) const override { return {}; }
@@ -49,6 +51,8 @@ class IdleKernels final : public ops::Kernels {
   void run(const ops::Linear&, const ops::Scratch&) override {}
   void run(const ops::LinearBackward&, const ops::Scratch&) override {}
   void run(const ops::Int8Linear&, const ops::Scratch&) override {}
+  void run(const ops::Fp8Linear&, const ops::Scratch&) override {}
+  void run(const ops::Fp8LinearBackward&, const ops::Scratch&) override {}
   void run(const ops::Attention&) override {}
   void run(const ops::AttentionBackward&, const ops::Scratch&) override {}
   void run(const ops::CrossEntropy&, const ops::Scratch&) override {}

@@ -52,6 +52,20 @@ TEST(ZeroPartition, PartitionsDifferByABlockAtMost) {
   EXPECT_LE(std::abs(shares.bounds[1] - kSize / 2), kNormBlock);
 }
 
+/// The biases of query, key and value follow each other without a gap: a partition that began at
+/// the key's would begin at an address that kernels cannot load packs from.
+TEST(ZeroPartition, PartitionsBeginWhereViewsMay) {
+  const std::vector<ParameterSpan> spans = {{.offset = 0, .size = 312, .decay = false},
+                                            {.offset = 312, .size = 312, .decay = false},
+                                            {.offset = 624, .size = 312, .decay = false},
+                                            {.offset = 960, .size = 312, .decay = true}};
+  for (const int64_t ranks : {2, 3, 4}) {
+    const ZeroPartition shares = partition(spans, 1280, ranks, 0);
+    for (const int64_t bound : shares.bounds) EXPECT_EQ(bound % 32, 0) << ranks;
+    EXPECT_EQ(shares.block_bounds.back(), 4);
+  }
+}
+
 std::vector<float> noise(uint64_t stream) {
   PhiloxStream random(5, stream);
   std::vector<float> values(kSize, 0);

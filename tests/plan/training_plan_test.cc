@@ -43,6 +43,11 @@ TEST(TrainingPlan, MemoryIsWhatTheTrainerAllocates) {
               1e-9 * static_cast<double>(device.allocated_bytes()), 1e-12);
   EXPECT_EQ(memory.activations, 1e-9 * static_cast<double>(trainer.arena_bytes()));
   EXPECT_EQ(memory.communication, 0);
+  EXPECT_GT(memory.graphs, 0);
+  EXPECT_NEAR(memory.total(),
+              memory.parameters + memory.optimizer + memory.activations + memory.library +
+                  memory.driver + memory.graphs,
+              1e-12);
   EXPECT_GT(estimate_memory(job, find_datasheet("h100"), 2).communication, 0);
 }
 

@@ -6,6 +6,8 @@
 #include "backend/cuda/cuda_view.h"
 #include "backend/cuda/graphs.h"
 #include "backend/cuda/handles.h"
+#include "backend/cuda/launch_scope.h"
+#include "backend/cuda/launch_timer.h"
 #include "backend/cuda/products.h"
 #include "backend/cuda/staging.h"
 #include "core/free_memory.h"
@@ -75,7 +77,8 @@ struct CudaDevice::State {
         forked(make_event()),
         joined(make_event()),
         staging(stream.get()),
-        graphs(stream.get()) {
+        timer(LaunchTimer::wanted()),
+        graphs(stream.get(), timer == nullptr) {
     BERTHA_CUDA(cudaGetDeviceProperties(&card, ordinal));
   }
 
@@ -85,6 +88,7 @@ struct CudaDevice::State {
   OwnedEvent forked, joined;
   bool apart = false;  ///< work was queued on the second stream since the last join
   Staging staging;
+  std::unique_ptr<LaunchTimer> timer;
   Graphs graphs;
   std::unique_ptr<MatrixProducts> products;
   std::unordered_map<std::string, Buffer> tables;
@@ -98,7 +102,9 @@ CudaDevice::CudaDevice(int ordinal)
 CudaDevice::~CudaDevice() {
   // A destructor must not throw. The last checked call has reported a broken GPU.
   cudaStreamSynchronize(stream());
-  state_->tables.clear();  // free() waits for the stream, so the stream is destroyed later
+  // free() waits for the stream and drops graphs, so what holds buffers goes before them.
+  state_->products.reset();
+  state_->tables.clear();
 }
 
 std::string CudaDevice::description() const {
@@ -110,6 +116,10 @@ std::string CudaDevice::description() const {
 
 bool CudaDevice::has_bf16() const {
   return state_->card.major >= kLeastMajor;
+}
+
+bool CudaDevice::has_fp8() const {
+  return state_->card.major > 8 || (state_->card.major == 8 && state_->card.minor >= 9);
 }
 
 Stream CudaDevice::stream() const {
@@ -126,6 +136,14 @@ void CudaDevice::join() {
   if (!state_->apart) return;
   state_->apart = false;
   order(state_->beside.get(), state_->joined.get(), stream());
+}
+
+void CudaDevice::drop_graphs() noexcept {
+  state_->graphs.forget();
+}
+
+LaunchTimer* CudaDevice::launch_timer() const {
+  return state_->timer.get();
 }
 
 int64_t CudaDevice::multiprocessors() const {
@@ -176,12 +194,14 @@ void CudaDevice::read(const Tensor& from, void* host) {
 void CudaDevice::copy(const Tensor& from, Out to) {
   BERTHA_CHECK(from.size_bytes() == to.tensor().size_bytes(), "{} to {} bytes", from.size_bytes(),
                to.tensor().size_bytes());
+  const LaunchScope scope(*this, "copy", stream());
   BERTHA_CUDA(cudaMemcpyAsync(address(to.tensor()), address(from), bytes_of(from),
                               cudaMemcpyDeviceToDevice, stream()));
 }
 
 void CudaDevice::zero(Out to) {
   if (to.tensor().size_bytes() == 0) return;
+  const LaunchScope scope(*this, "zero", stream());
   BERTHA_CUDA(cudaMemsetAsync(address(to.tensor()), 0, bytes_of(to.tensor()), stream()));
 }
 
@@ -195,6 +215,7 @@ void CudaDevice::run(const Segment& segment, BodyRef body) {
 
 void CudaDevice::synchronize() {
   BERTHA_CUDA(cudaStreamSynchronize(stream()));
+  if (state_->timer) state_->timer->collect();
 }
 
 const std::byte* CudaDevice::table(std::span<const std::byte> bytes) {

@@ -17,6 +17,7 @@ namespace bertha::cuda {
 /// cudaStream_t.
 using Stream = CUstream_st*;
 
+class LaunchTimer;
 class MatrixProducts;
 
 /// Why the GPU of this number cannot be used, as the end of a sentence; empty when it can.
@@ -35,6 +36,8 @@ class CudaDevice : public Device {
   DeviceKind kind() const override { return DeviceKind::kCuda; }
   std::string description() const override;
   bool has_bf16() const override;
+  /// Tensor cores for 8-bit floats: compute capability 8.9 and newer.
+  bool has_fp8() const;
 
   Buffer allocate(int64_t size_bytes) override;
   void free(std::byte* base, int64_t size_bytes) noexcept override;
@@ -54,7 +57,12 @@ class CudaDevice : public Device {
   /// joins too, so that both streams are captured together.
   Stream fork();
   void join();
+  /// Drops the graphs. What they use may then be destroyed: NCCL waits for the graphs that hold its
+  /// collectives. A graph that runs is freed when it has run.
+  void drop_graphs() noexcept;
   int64_t multiprocessors() const;
+  /// Null unless launches are timed (launch_timer.h).
+  LaunchTimer* launch_timer() const;
   MatrixProducts& products();
   /// A device copy of these bytes, made at the first call with them and kept. The first call must
   /// not be in a captured run; a captured run is never the first run of a segment.

@@ -38,7 +38,8 @@ class CaptureGuard {
 
 }  // namespace
 
-Graphs::Graphs(cudaStream_t stream) : stream_(stream), enabled_(graphs_wanted()) {}
+Graphs::Graphs(cudaStream_t stream, bool wanted)
+    : stream_(stream), enabled_(wanted && graphs_wanted()) {}
 
 int64_t Graphs::count() const {
   int64_t graphs = 0;

@@ -15,10 +15,10 @@ namespace bertha::cuda {
 
 /// Calls the body of a segment the first time, captures it as a graph the second time, and replays
 /// the graph from then on. At most kMost graphs are kept; further segments run without a graph.
-/// BERTHA_CUDA_GRAPHS=0 in the environment turns graphs off.
+/// BERTHA_CUDA_GRAPHS=0 in the environment turns graphs off, and so does `wanted` false.
 class Graphs {
  public:
-  explicit Graphs(cudaStream_t stream);
+  Graphs(cudaStream_t stream, bool wanted);
 
   void run(const Segment& segment, BodyRef body);
   /// Drops all graphs. Call it when memory that graphs may use was freed.

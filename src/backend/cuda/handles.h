@@ -31,6 +31,9 @@ using OwnedProduct = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using OwnedLayout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using OwnedPreference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
+/// Memory of the GPU that is not the device's: no tensor and no graph names it.
+using OwnedMemory = Owned<void*, cudaFree>;
+
 /// Calls create(&handle, arguments...), checks its result, and owns the handle.
 template <typename OwnedHandle, typename Create, typename... Arguments>
 OwnedHandle make(const char* call, const Create& create, Arguments... arguments) {

@@ -6,6 +6,7 @@
 
 #if defined(__CUDACC__)
 #include <cuda_bf16.h>
+#include <cuda_fp8.h>
 #elif !defined(BERTHA_CUDA_EMULATION)
 #error "kernel.h is for nvcc, or for tests/cuda/emulation.h"
 #endif
@@ -13,6 +14,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/fp8.h"
 
 namespace bertha::cuda {
 
@@ -31,6 +33,18 @@ __device__ inline float bits_to_float(uint32_t bits) {
 }
 __device__ inline uint16_t float_to_bf16_bits(float value) {
   return __bfloat16_as_ushort(__float2bfloat16_rn(value));
+}
+/// fp8_bits of core/fp8.h, by the instruction of compute capability 8.9 and newer.
+__device__ inline uint8_t float_to_fp8_bits(float value, Fp8Format format) {
+  return __nv_cvt_float_to_fp8(value, __NV_SATFINITE,
+                               format == Fp8Format::kE4M3 ? __NV_E4M3 : __NV_E5M2);
+}
+/// 2^x by the special function unit, within 2 units of the last place (PTX ISA, "ex2"); a result
+/// below the normal numbers is 0.
+__device__ inline float fast_exp2(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
 }
 #endif
 

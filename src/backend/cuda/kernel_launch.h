@@ -15,6 +15,7 @@
 #include <tuple>
 
 #include "backend/cuda/check.h"
+#include "backend/cuda/launch_scope.h"
 #endif
 
 namespace bertha::cuda {
@@ -41,13 +42,14 @@ void launch(const CudaDevice& device, const Grid& grid, void (*kernel)(Parameter
                                static_cast<int>(grid.shared_bytes)),
           grid.name);
   }
+  const Stream stream = grid.stream != nullptr ? grid.stream : device.stream();
+  const LaunchScope scope(device, grid.name, stream);
   std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
   std::apply(
       [&](auto&... value) {
         void* pointers[] = {static_cast<void*>(&value)...};
         check(cudaLaunchKernel(function, grid.blocks, grid.threads, pointers,
-                               static_cast<size_t>(grid.shared_bytes),
-                               grid.stream != nullptr ? grid.stream : device.stream()),
+                               static_cast<size_t>(grid.shared_bytes), stream),
               grid.name);
       },
       values);

@@ -15,6 +15,8 @@
 
 #include "backend/cuda/cuda_view.h"
 #include "backend/cuda/handles.h"
+#include "backend/cuda/launch_scope.h"
+#include "backend/cuda/plain_products.h"
 #include "backend/cuda/product_choices.h"
 
 namespace bertha::cuda {
@@ -23,6 +25,12 @@ namespace {
 constexpr int64_t kWorkspaceBytes = int64_t{64} << 20;
 constexpr int kCandidates = 8;
 constexpr int kRounds = 5;  ///< timed runs of a candidate
+/// A larger alignment gives the library nothing, and would make more plans of one shape.
+constexpr uint32_t kMostAlignment = 16;
+
+cudaDataType_t type_of(Fp8Format format) {
+  return format == Fp8Format::kE4M3 ? CUDA_R_8F_E4M3 : CUDA_R_8F_E5M2;
+}
 
 cudaDataType_t type_of(DType dtype) {
   return dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
@@ -33,21 +41,32 @@ struct Problem {
   bool transpose_a = false;
   bool transpose_b = false;
   int64_t m = 0, n = 0, k = 0;
-  DType in = DType::kF32;
+  cudaDataType_t a = CUDA_R_32F;
+  cudaDataType_t b = CUDA_R_32F;
   DType out = DType::kF32;
   bool add = false;
-  bool has_bias = false;
-  DType bias = DType::kF32;
-  uint32_t alignment = 16;  ///< of all three addresses, in bytes
+  bool has_bias = false;                ///< of type `out`, added to each column
+  uint32_t alignment = kMostAlignment;  ///< of all addresses, in bytes
 
   auto key() const {
-    return std::tuple(transpose_a, transpose_b, m, n, k, in, out, add, has_bias, bias, alignment);
+    return std::tuple(transpose_a, transpose_b, m, n, k, a, b, out, add, has_bias, alignment);
   }
   bool operator<(const Problem& other) const { return key() < other.key(); }
+  bool is_fp8() const { return a == CUDA_R_8F_E4M3 || a == CUDA_R_8F_E5M2; }
+  static const char* name(cudaDataType_t type) {
+    switch (type) {
+      case CUDA_R_8F_E4M3:
+        return "e4m3";
+      case CUDA_R_8F_E5M2:
+        return "e5m2";
+      default:
+        return name_of(type == CUDA_R_16BF ? DType::kBF16 : DType::kF32);
+    }
+  }
   std::string to_string() const {
-    return fmt::format("{}{}:{}x{}x{}:{}>{}{}{}:{}", transpose_a ? 'T' : 'N',
-                       transpose_b ? 'T' : 'N', m, n, k, name_of(in), name_of(out), add ? "+" : "",
-                       has_bias ? std::string("b") + name_of(bias) : "", alignment);
+    return fmt::format("{}{}:{}x{}x{}:{},{}>{}{}{}:{}", transpose_a ? 'T' : 'N',
+                       transpose_b ? 'T' : 'N', m, n, k, name(a), name(b), name_of(out),
+                       add ? "+" : "", has_bias ? "b" : "", alignment);
   }
 };
 
@@ -56,17 +75,22 @@ struct Operands {
   const void* b;
   void* d;
   const void* bias;
+  const void* a_inverse = nullptr;  ///< f32 on the device: what fp8 factors are multiplied by
+  const void* b_inverse = nullptr;
 };
 
-/// The largest power of 2 up to 256 that divides every address.
-uint32_t alignment_of(std::initializer_list<const void*> addresses) {
-  uintptr_t bits = 256;
-  for (const void* address : addresses) bits |= reinterpret_cast<uintptr_t>(address);
+/// The largest power of 2 up to kMostAlignment that divides every address; null counts as aligned.
+uint32_t alignment_of(const Operands& operands) {
+  uintptr_t bits = kMostAlignment;
+  for (const void* address :
+       {operands.a, operands.b, static_cast<const void*>(operands.d), operands.bias}) {
+    bits |= reinterpret_cast<uintptr_t>(address);
+  }
   return 1U << std::countr_zero(bits);
 }
 
-OwnedLayout make_layout(DType dtype, int64_t rows, int64_t columns) {
-  return make<OwnedLayout>("cublasLtMatrixLayoutCreate", cublasLtMatrixLayoutCreate, type_of(dtype),
+OwnedLayout make_layout(cudaDataType_t type, int64_t rows, int64_t columns) {
+  return make<OwnedLayout>("cublasLtMatrixLayoutCreate", cublasLtMatrixLayoutCreate, type,
                            static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), rows);
 }
 
@@ -88,7 +112,6 @@ OwnedProduct make_product(const Problem& problem) {
   set(product.get(), CUBLASLT_MATMUL_DESC_TRANSB, operation(problem.transpose_b));
   if (problem.has_bias) {
     set(product.get(), CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    set(product.get(), CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(problem.bias));
   }
   return product;
 }
@@ -97,11 +120,11 @@ OwnedProduct make_product(const Problem& problem) {
 struct Plan {
   explicit Plan(const Problem& problem)
       : product(make_product(problem)),
-        a(make_layout(problem.in, problem.transpose_a ? problem.k : problem.m,
+        a(make_layout(problem.a, problem.transpose_a ? problem.k : problem.m,
                       problem.transpose_a ? problem.m : problem.k)),
-        b(make_layout(problem.in, problem.transpose_b ? problem.n : problem.k,
+        b(make_layout(problem.b, problem.transpose_b ? problem.n : problem.k,
                       problem.transpose_b ? problem.k : problem.n)),
-        d(make_layout(problem.out, problem.m, problem.n)) {}
+        d(make_layout(type_of(problem.out), problem.m, problem.n)) {}
 
   OwnedProduct product;
   OwnedLayout a, b, d;
@@ -132,15 +155,29 @@ struct MatrixProducts::State {
   int fastest(const Problem& problem, const Operands& operands, Plan& plan);
   double milliseconds(const Problem& problem, const Operands& operands, Plan& plan);
   void multiply(const Problem& problem, const Operands& operands, Plan& plan) const;
-  /// Finds or makes the plan, then multiplies.
-  void run(const Problem& problem, const Operands& operands);
+  /// Memory for the results of timed runs, kept for the next ones. No graph names it, so it does
+  /// not come from the device: graphs are dropped when memory of the device is freed.
+  void* trial_result(int64_t size_bytes);
+  /// Finds or makes the plan, then multiplies. False when the library has no such product.
+  bool run(Problem problem, const Operands& operands);
 
   CudaDevice& device;
   OwnedLt library;
   ProductChoices choices;
   Buffer workspace;
+  OwnedMemory trial;
+  int64_t trial_bytes = 0;
   std::map<Problem, Plan> plans;
 };
+
+namespace {
+
+void set_scales(Plan& plan, const void* a_inverse, const void* b_inverse) {
+  set(plan.product.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, a_inverse);
+  set(plan.product.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, b_inverse);
+}
+
+}  // namespace
 
 void MatrixProducts::State::list_candidates(const Problem& problem, Plan& plan) const {
   const auto preference =
@@ -152,22 +189,38 @@ void MatrixProducts::State::list_candidates(const Problem& problem, Plan& plan) 
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     set(preference.get(), attribute, problem.alignment);
   }
-  // The library proposes no algorithm for a null bias. Only multiply() uses the address.
+  // The library proposes no algorithm for a null bias. Only multiply() uses the address. The
+  // workspace is aligned as the bias of the problem is, or better.
   if (problem.has_bias) {
     set(plan.product.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
         static_cast<const void*>(workspace.base()));
   }
+  if (problem.is_fp8()) set_scales(plan, workspace.base(), workspace.base());
   std::array<cublasLtMatmulHeuristicResult_t, kCandidates> results{};
   int count = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       library.get(), plan.product.get(), plan.a.get(), plan.b.get(), plan.d.get(), plan.d.get(),
       preference.get(), kCandidates, results.data(), &count);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return;
+  // Both say that the library has no such product. The other arguments were checked when they were
+  // made.
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return;
   check(status, "cublasLtMatmulAlgoGetHeuristic");
   for (int i = 0; i < count; ++i) {
     const cublasLtMatmulHeuristicResult_t& result = results[static_cast<size_t>(i)];
     if (result.state == CUBLAS_STATUS_SUCCESS) plan.candidates.push_back(result.algo);
   }
+}
+
+void* MatrixProducts::State::trial_result(int64_t size_bytes) {
+  if (size_bytes > trial_bytes) {
+    trial.reset();
+    trial_bytes = 0;
+    void* memory = nullptr;
+    BERTHA_CUDA(cudaMalloc(&memory, static_cast<size_t>(size_bytes)));
+    trial.reset(memory);
+    trial_bytes = size_bytes;
+  }
+  return trial.get();
 }
 
 Plan& MatrixProducts::State::find(const Problem& problem) {
@@ -183,6 +236,9 @@ void MatrixProducts::State::multiply(const Problem& problem, const Operands& ope
   if (problem.has_bias) {
     set(plan.product.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.bias);
   }
+  if (problem.is_fp8()) set_scales(plan, operands.a_inverse, operands.b_inverse);
+  const LaunchScope scope(
+      device, [&] { return problem.to_string(); }, device.stream());
   check(cublasLtMatmul(library.get(), plan.product.get(), &one, operands.a, plan.a.get(),
                        operands.b, plan.b.get(), &beta, operands.d, plan.d.get(), operands.d,
                        plan.d.get(), &plan.candidates[plan.choice], workspace.base(),
@@ -206,14 +262,13 @@ double MatrixProducts::State::milliseconds(const Problem& problem, const Operand
 
 int MatrixProducts::State::fastest(const Problem& problem, const Operands& operands, Plan& plan) {
   // Results go to scratch memory, because runs that add would change the real output each time.
-  const Buffer result = device.allocate(problem.m * problem.n * size_of(problem.out));
-  Operands trial = operands;
-  trial.d = result.base();
+  Operands apart = operands;
+  apart.d = trial_result(problem.m * problem.n * size_of(problem.out));
   double best = std::numeric_limits<double>::infinity();
   int choice = 0;
   for (size_t i = 0; i < plan.candidates.size(); ++i) {
     plan.choice = i;
-    const double time = milliseconds(problem, trial, plan);
+    const double time = milliseconds(problem, apart, plan);
     if (time >= best) continue;
     best = time;
     choice = static_cast<int>(i);
@@ -223,7 +278,6 @@ int MatrixProducts::State::fastest(const Problem& problem, const Operands& opera
 
 void MatrixProducts::State::choose(const Problem& problem, const Operands& operands, Plan& plan) {
   plan.chosen = true;
-  if (plan.candidates.empty()) fail("cuBLASLt has no product {}", problem.to_string());
   if (!choices.enabled()) return;
   const std::string key = fmt::format("{};cublasLt {};{}", device.description(),
                                       cublasLtGetVersion(), problem.to_string());
@@ -235,76 +289,103 @@ void MatrixProducts::State::choose(const Problem& problem, const Operands& opera
   plan.choice = std::min(static_cast<size_t>(*known), plan.candidates.size() - 1);
 }
 
-void MatrixProducts::State::run(const Problem& problem, const Operands& operands) {
+bool MatrixProducts::State::run(Problem problem, const Operands& operands) {
+  problem.alignment = alignment_of(operands);
   Plan& plan = find(problem);
+  if (plan.candidates.empty()) return false;
   if (!plan.chosen) choose(problem, operands, plan);
   multiply(problem, operands, plan);
+  return true;
 }
 
 MatrixProducts::MatrixProducts(CudaDevice& device) : state_(std::make_unique<State>(device)) {}
 MatrixProducts::~MatrixProducts() = default;
 
-namespace {
-
-Problem forward_problem(const Tensor& x, const Tensor& w) {
-  return {.transpose_a = true,
-          .transpose_b = false,
-          .m = w.dim(0),
-          .n = x.dim(0),
-          .k = x.dim(1),
-          .in = x.dtype(),
-          .out = x.dtype()};
-}
-
-}  // namespace
-
-DType MatrixProducts::bias_dtype(const Tensor& x, const Tensor& w) {
-  if (x.dtype() == DType::kF32) return DType::kF32;
-  Problem problem = forward_problem(x, w);
-  problem.has_bias = true;
-  problem.bias = DType::kF32;
-  problem.alignment = alignment_of({address(x), address(w)});
-  return state_->find(problem).candidates.empty() ? x.dtype() : DType::kF32;
-}
-
 void MatrixProducts::forward(const Tensor& x, const Tensor& w, const Tensor& b, Out y) {
-  const Operands operands = {
+  BERTHA_CHECK(b.empty() || b.dtype() == x.dtype(), "bias is {}", name_of(b.dtype()));
+  Operands operands = {
       .a = address(w), .b = address(x), .d = address(y.tensor()), .bias = address(b)};
-  Problem problem = forward_problem(x, w);
-  problem.has_bias = !b.empty();
-  problem.bias = b.empty() ? DType::kF32 : b.dtype();
-  problem.alignment = alignment_of({operands.a, operands.b, operands.d});
-  state_->run(problem, operands);
+  Problem problem = {.transpose_a = true,
+                     .transpose_b = false,
+                     .m = w.dim(0),
+                     .n = x.dim(0),
+                     .k = x.dim(1),
+                     .a = type_of(x.dtype()),
+                     .b = type_of(x.dtype()),
+                     .out = x.dtype(),
+                     .has_bias = !b.empty()};
+  if (state_->run(problem, operands)) return;
+  problem.has_bias = false;
+  operands.bias = nullptr;
+  if (b.empty() || !state_->run(problem, operands)) {
+    plain_product(state_->device, factor(x), transposed(w), x.dim(1), false, inout(y.tensor()));
+  }
+  if (!b.empty()) add_to_rows(state_->device, b, inout(y.tensor()));
 }
 
 void MatrixProducts::backward_data(const Tensor& d_y, const Tensor& w, bool add, Out d_x) {
-  const Operands operands = {
-      .a = address(w), .b = address(d_y), .d = address(d_x.tensor()), .bias = nullptr};
-  state_->run({.transpose_a = false,
-               .transpose_b = false,
-               .m = w.dim(1),
-               .n = d_y.dim(0),
-               .k = w.dim(0),
-               .in = d_y.dtype(),
-               .out = d_x.tensor().dtype(),
-               .add = add,
-               .alignment = alignment_of({operands.a, operands.b, operands.d})},
-              operands);
+  const Problem problem = {.transpose_a = false,
+                           .transpose_b = false,
+                           .m = w.dim(1),
+                           .n = d_y.dim(0),
+                           .k = w.dim(0),
+                           .a = type_of(d_y.dtype()),
+                           .b = type_of(d_y.dtype()),
+                           .out = d_x.tensor().dtype(),
+                           .add = add};
+  if (state_->run(
+          problem,
+          {.a = address(w), .b = address(d_y), .d = address(d_x.tensor()), .bias = nullptr})) {
+    return;
+  }
+  plain_product(state_->device, factor(d_y), factor(w), w.dim(0), add, inout(d_x.tensor()));
 }
 
-void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, InOut d_w) {
-  const Operands operands = {
-      .a = address(x), .b = address(d_y), .d = address(d_w.tensor()), .bias = nullptr};
-  state_->run({.transpose_a = false,
-               .transpose_b = true,
-               .m = x.dim(1),
-               .n = d_y.dim(1),
-               .k = x.dim(0),
-               .in = x.dtype(),
-               .out = DType::kF32,
-               .add = true,
-               .alignment = alignment_of({operands.a, operands.b, operands.d})},
-              operands);
+void MatrixProducts::backward_weights(const Tensor& d_y, const Tensor& x, bool add, InOut d_w) {
+  const Problem problem = {.transpose_a = false,
+                           .transpose_b = true,
+                           .m = x.dim(1),
+                           .n = d_y.dim(1),
+                           .k = x.dim(0),
+                           .a = type_of(x.dtype()),
+                           .b = type_of(x.dtype()),
+                           .out = DType::kF32,
+                           .add = add};
+  if (state_->run(
+          problem,
+          {.a = address(x), .b = address(d_y), .d = address(d_w.tensor()), .bias = nullptr})) {
+    return;
+  }
+  plain_product(state_->device, transposed(d_y), factor(x), x.dim(0), add, d_w);
+}
+
+bool MatrixProducts::has_fp8(int64_t rows, int64_t columns, int64_t depth) const {
+  constexpr int64_t kMultiple = 16;  // of every size (cuBLAS documentation, "FP8 data types")
+  return state_->device.has_fp8() && rows % kMultiple == 0 && columns % kMultiple == 0 &&
+         depth % kMultiple == 0;
+}
+
+bool MatrixProducts::multiply_fp8(const Fp8Factor& left, const Fp8Factor& right, const Tensor& bias,
+                                  bool add, InOut c) {
+  const auto inverse = [](const Fp8Factor& factor) -> const void* {
+    return data<float>(factor.state) + kFp8Inverse;
+  };
+  const Problem problem = {.transpose_a = true,
+                           .transpose_b = false,
+                           .m = right.bytes.dim(0),
+                           .n = left.bytes.dim(0),
+                           .k = left.bytes.dim(1),
+                           .a = type_of(right.format),
+                           .b = type_of(left.format),
+                           .out = c.tensor().dtype(),
+                           .add = add,
+                           .has_bias = !bias.empty()};
+  return state_->run(problem, {.a = address(right.bytes),
+                               .b = address(left.bytes),
+                               .d = address(c.tensor()),
+                               .bias = address(bias),
+                               .a_inverse = inverse(right),
+                               .b_inverse = inverse(left)});
 }
 
 }  // namespace bertha::cuda

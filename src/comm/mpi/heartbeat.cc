@@ -10,6 +10,7 @@
 #include <numeric>
 #include <optional>
 
+#include "comm/deadline.h"
 #include "comm/mpi/mpi_library.h"
 
 namespace bertha::comm {
@@ -28,6 +29,7 @@ constexpr double kAsleep = 1;
 constexpr double kWakingUp = 2;
 constexpr std::chrono::milliseconds kTick{50};
 constexpr unsigned kAbortSeconds = 5;
+constexpr std::chrono::milliseconds kReleaseLimit{1000};
 constexpr int kTag = 1;
 
 double now_seconds() {
@@ -82,8 +84,13 @@ void Heartbeat::on_abort(std::function<void()> release) {
 }
 
 void Heartbeat::release() {
-  const std::lock_guard lock(release_mutex_);
-  if (release_) release_();
+  call_with_deadline(
+      [this] {
+        // Held over the call: a communicator that goes away meanwhile waits for it.
+        const std::lock_guard lock(release_mutex_);
+        if (release_) release_();
+      },
+      kReleaseLimit);
 }
 
 Beat Heartbeat::beat(bool leaving) const {

@@ -41,7 +41,9 @@ class Heartbeat {
 
   /// Sets the function that release() calls.
   void on_abort(std::function<void()> release);
-  /// Called on any thread before this process ends abnormally.
+  /// Called on any thread before this process ends abnormally. Waits a second at most: NCCL's abort
+  /// returns only when the graphs that hold its collectives are destroyed, and the thread that owns
+  /// them may wait for a lost rank.
   void release();
 
  private:

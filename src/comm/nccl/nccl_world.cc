@@ -29,6 +29,18 @@ size_t count_of(std::span<const int64_t> bounds, size_t rank) {
   return static_cast<size_t>(bounds[rank + 1] - bounds[rank]);
 }
 
+/// Collectives in graphs, and an end of the communicator that waits for these graphs.
+constexpr int kLeastVersion = NCCL_VERSION(2, 18, 0);
+
+void check_version() {
+  int version = 0;
+  check(ncclGetVersion(&version), "ncclGetVersion");
+  if (version < kLeastVersion) {
+    fail("NCCL {}.{}.{} is loaded; 2.18 or newer is needed", version / 10000, version / 100 % 100,
+         version % 100);
+  }
+}
+
 /// NCCL may register the memory of a captured collective, which all ranks must do together. Here
 /// one rank may capture a step while another replays it, so the registration would wait for ever.
 void forbid_registration() {
@@ -42,6 +54,7 @@ void forbid_registration() {
 #define BERTHA_NCCL(call) check((call), #call)
 
 NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host), device_(device) {
+  check_version();
   forbid_registration();
   ncclUniqueId id{};
   if (host.leads()) BERTHA_NCCL(ncclGetUniqueId(&id));
@@ -53,6 +66,9 @@ NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host)
 
 NcclWorld::~NcclWorld() {
   host_.on_abort({});
+  // Since NCCL 2.26 the end and the abort of a communicator wait until every graph that holds one
+  // of its collectives is destroyed.
+  device_.drop_graphs();
   // The normal end waits for the other ranks. A rank that leaves by an error must not wait.
   if (std::uncaught_exceptions() > exceptions_before_) release();
   if (released_.exchange(true)) return;

@@ -6,9 +6,10 @@
 namespace bertha::ops {
 
 Support CpuKernels::support(std::string_view op, DType dtype) const {
-  const bool is_product = op == Linear::kName || op == LinearBackward::kName;
+  const bool fp8 = op == Fp8Linear::kName || op == Fp8LinearBackward::kName;
+  const bool is_product = fp8 || op == Linear::kName || op == LinearBackward::kName;
   if (is_product && !has_products(dtype)) return Support::kAbsent;
-  const bool composed = op == Lamb::kName || op == EmbeddingBackward::kName;
+  const bool composed = fp8 || op == Lamb::kName || op == EmbeddingBackward::kName;
   return composed ? Support::kComposed : Support::kNative;
 }
 

@@ -22,6 +22,9 @@ class CpuKernels final : public Kernels {
   ScratchShapes scratch(const LinearBackward& op) const override;
   /// x as bytes; the scale of each token, and its byte of 0.
   ScratchShapes scratch(const Int8Linear& op) const override;
+  /// The rounded operands, and the scratch of their products.
+  ScratchShapes scratch(const Fp8Linear& op) const override;
+  ScratchShapes scratch(const Fp8LinearBackward& op) const override;
   ScratchShapes scratch(const AttentionBackward& op) const override;
   /// Loss and hit of each row or label.
   ScratchShapes scratch(const CrossEntropy& op) const override;
@@ -38,6 +41,8 @@ class CpuKernels final : public Kernels {
   void run(const Linear& op, const Scratch& scratch) override;
   void run(const LinearBackward& op, const Scratch& scratch) override;
   void run(const Int8Linear& op, const Scratch& scratch) override;
+  void run(const Fp8Linear& op, const Scratch& scratch) override;
+  void run(const Fp8LinearBackward& op, const Scratch& scratch) override;
   void run(const Attention& op) override;
   void run(const AttentionBackward& op, const Scratch& scratch) override;
   void run(const CrossEntropy& op, const Scratch& scratch) override;

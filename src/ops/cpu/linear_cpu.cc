@@ -7,6 +7,7 @@
 #include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/cpu_products.h"
+#include "ops/cpu/linear_cpu.h"
 
 namespace bertha::ops {
 namespace {
@@ -147,6 +148,11 @@ int64_t CpuKernels::panel_channels(DType dtype) const {
   return product_panel_channels(dtype);
 }
 
+void activation_backward_cpu(const LinearBackward& op) {
+  const Tensor& d_y = op.d_y.tensor();
+  (d_y.dtype() == DType::kF32 ? activation_backward<float> : activation_backward<uint16_t>)(op);
+}
+
 void CpuKernels::run(const Linear& op, const Scratch& /*scratch*/) {
   const bool keeps = !op.saved.empty();
   multiply_forward(device_, op.x, op.w, op.b, keeps ? Activation::kNone : op.activation,
@@ -171,7 +177,7 @@ void CpuKernels::run(const LinearBackward& op, const Scratch& scratch) {
     const Timed timed(
         device_, "linear, bias and activation backward",
         [&] { return Cost{.bytes = bytes_of(d_y, op.saved, op.saved)}; }, Timed::Work::kPart);
-    (d_y.dtype() == DType::kF32 ? activation_backward<float> : activation_backward<uint16_t>)(op);
+    activation_backward_cpu(op);
   }
   {
     const Timed timed(
@@ -182,6 +188,7 @@ void CpuKernels::run(const LinearBackward& op, const Scratch& scratch) {
                       .bytes = product.bytes + 2 * op.d_w.tensor().size_bytes()};
         },
         Timed::Work::kPart);
+    if (op.d_w_write == Write::kSet) device_.zero(out(op.d_w.tensor()));
     multiply_backward_weights(d_y, op.x, op.d_w, out(scratch.values));
   }
   if (op.d_x.empty()) return;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "backend/cuda/kernel_launch.h"
+#include "ops/cuda/attention_tiles.h"
 #include "ops/cuda/dropout_cuda.h"
 
 namespace bertha::ops {
@@ -16,19 +17,23 @@ struct AttentionArguments {
   const E* qkv;              ///< [T,3H]
   const int32_t* seq_start;  ///< [N+1]
   DropoutArguments dropout;
-  E* y;           ///< [T,H]
-  float* lse;     ///< [T,heads]
-  const E* d_y;   ///< [T,H]
-  float* delta;   ///< [T,heads]: Σ d_y y of a head
-  E* d_qkv;       ///< [T,3H]
-  float scale;    ///< 1 / √D
-  int tokens;     ///< T
-  int sequences;  ///< N
+  E* y;            ///< [T,H]
+  float* lse;      ///< [T,heads]
+  const E* d_y;    ///< [T,H]
+  float* delta;    ///< [T,heads]: Σ d_y y of a head
+  E* d_qkv;        ///< [T,3H]
+  uint32_t* kept;  ///< dropout's words [slot, head, tile of keys, tile]; null: drawn again
+  float scale;     ///< 1 / √D
+  int tokens;      ///< T
+  int sequences;   ///< N
   int heads;
   int head_size;
   int max_length;
 
   __host__ __device__ int hidden() const { return heads * head_size; }
+  __host__ __device__ int key_tiles() const {
+    return static_cast<int>(attention_key_tiles(tokens, max_length));
+  }
   /// Element of a probability in the dropout rule.
   __host__ __device__ int64_t element(int64_t row, int head, int key) const {
     return (row * heads + head) * max_length + key;
@@ -52,16 +57,9 @@ __host__ __device__ inline RowRange sequence_of(const int32_t* seq_start, int se
   return {seq_start[low], seq_start[low + 1]};
 }
 
-/// The head size of BERT-Base and BERT-Large, which the tensor core kernels are written for.
-inline constexpr int kTensorCoreHeadSize = 64;
-
 void attention_tensor_cores(const cuda::CudaDevice& device,
                             const AttentionArguments<BFloat16>& arguments);
 void attention_backward_tensor_cores(const cuda::CudaDevice& device,
                                      const AttentionArguments<BFloat16>& arguments);
-
-/// Writes delta: what both sets of backward kernels begin with.
-template <typename E>
-void attention_delta(const cuda::CudaDevice& device, const AttentionArguments<E>& arguments);
 
 }  // namespace bertha::ops

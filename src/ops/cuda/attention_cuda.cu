@@ -233,6 +233,7 @@ AttentionArguments<E> shared_arguments(const Op& op) {
           .d_y = nullptr,
           .delta = nullptr,
           .d_qkv = nullptr,
+          .kept = nullptr,
           .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_size))),
           .tokens = static_cast<int>(op.qkv.dim(0)),
           .sequences = static_cast<int>(op.seq_start.dim(0) - 1),
@@ -241,11 +242,16 @@ AttentionArguments<E> shared_arguments(const Op& op) {
           .max_length = static_cast<int>(op.shape.max_length)};
 }
 
+uint32_t* kept_words(const Out& kept) {
+  return reinterpret_cast<uint32_t*>(cuda::data<int32_t>(kept));
+}
+
 template <typename E>
 AttentionArguments<E> arguments_of(const Attention& op) {
   AttentionArguments<E> a = shared_arguments<E>(op);
   a.y = cuda::data<E>(op.y);
   a.lse = cuda::data<float>(op.lse);
+  a.kept = kept_words(op.kept);
   return a;
 }
 
@@ -257,6 +263,7 @@ AttentionArguments<E> arguments_of(const AttentionBackward& op, const Tensor& de
   a.d_y = cuda::data<E>(op.d_y);
   a.d_qkv = cuda::data<E>(op.d_qkv);
   a.delta = cuda::data<float>(Out(delta));
+  a.kept = kept_words(Out(op.kept));
   return a;
 }
 
@@ -268,15 +275,9 @@ void attention_any(const cuda::CudaDevice& device, const AttentionArguments<E>& 
 }
 
 template <typename E>
-void attention_delta(const cuda::CudaDevice& device, const AttentionArguments<E>& arguments) {
-  cuda::launch(device, warp_grid("attention_delta", arguments, 0, 0), delta_kernel<E>, arguments);
-}
-template void attention_delta(const cuda::CudaDevice&, const AttentionArguments<BFloat16>&);
-
-template <typename E>
 void attention_backward_any(const cuda::CudaDevice& device,
                             const AttentionArguments<E>& arguments) {
-  attention_delta(device, arguments);
+  cuda::launch(device, warp_grid("attention_delta", arguments, 0, 0), delta_kernel<E>, arguments);
   cuda::launch(device, warp_grid("attention_d_query", arguments, 3, 1), query_kernel<E>, arguments);
   cuda::launch(device, warp_grid("attention_d_key_value", arguments, 4, 2), key_value_kernel<E>,
                arguments);

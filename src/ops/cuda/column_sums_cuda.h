@@ -52,8 +52,10 @@ __device__ inline void column_partials(int64_t rows, int columns, float* partial
   }
 }
 
-/// to[c] += Σ over the blocks of partials[block * stride + c].
+/// to[c] += Σ over the blocks of partials[block, 0, c]. With `second`, partials are
+/// [blocks, 2, columns], and second[c] += Σ partials[block, 1, c]; without it, [blocks, 1,
+/// columns].
 void add_partials(const cuda::CudaDevice& device, const float* partials, int64_t blocks,
-                  int64_t stride, int64_t columns, float* to);
+                  int64_t columns, float* to, float* second = nullptr);
 
 }  // namespace bertha::ops

@@ -18,6 +18,8 @@ class CudaKernels final : public CudaScratch {
   void run(const Linear& op, const Scratch& scratch) override;
   void run(const LinearBackward& op, const Scratch& scratch) override;
   void run(const Int8Linear& op, const Scratch& scratch) override;
+  void run(const Fp8Linear& op, const Scratch& scratch) override;
+  void run(const Fp8LinearBackward& op, const Scratch& scratch) override;
   void run(const Attention& op) override;
   void run(const AttentionBackward& op, const Scratch& scratch) override;
   void run(const CrossEntropy& op, const Scratch& scratch) override;
@@ -39,6 +41,9 @@ class CudaKernels final : public CudaScratch {
   void run(const AdamW& op) override;
 
  private:
+  /// The bias of a product in x's dtype; `scratch` is that of Linear.
+  Tensor bias_as_x(const Linear& op, const Scratch& scratch);
+
   cuda::CudaDevice& device_;
 };
 

@@ -7,6 +7,9 @@
 
 namespace bertha::ops {
 
+/// Blocks that the largest magnitude of an operand is taken by, at most.
+inline constexpr int64_t kFp8Partials = 1024;
+
 /// The part of the CUDA kernels that runs nothing.
 class CudaScratch : public Kernels {
  public:
@@ -16,13 +19,18 @@ class CudaScratch : public Kernels {
   ScratchShapes scratch(const EmbeddingBackward& op) const override;
   /// Partial sums of d_gamma and d_beta.
   ScratchShapes scratch(const LayerNormBackward& op) const override;
-  /// The bias in x's dtype, for where the library takes it so alone.
+  /// The bias in x's dtype, where the caller has none.
   ScratchShapes scratch(const Linear& op) const override;
   /// Partial sums of d_b.
   ScratchShapes scratch(const LinearBackward& op) const override;
   ScratchShapes scratch(const Int8Linear& op) const override;
+  /// The rounded operands; partial maxima; and the scratch of the product alone.
+  ScratchShapes scratch(const Fp8Linear& op) const override;
+  ScratchShapes scratch(const Fp8LinearBackward& op) const override;
   /// Σ d_y y of each row and head.
   ScratchShapes scratch(const AttentionBackward& op) const override;
+  /// A bit for each probability of the tensor core kernels' tiles.
+  ScratchShape kept_dropout(const Attention& op) const override;
   /// Loss and hit of each row.
   ScratchShapes scratch(const CrossEntropy& op) const override;
   /// Loss and hit of each label.

@@ -54,13 +54,15 @@ __device__ inline uint32_t keep_bits(const DropoutArguments& dropout, int64_t fi
   return bits;
 }
 
-/// values[i] of element first + i becomes what dropout makes of it.
+/// values[i] of element first + i becomes what dropout makes of it; `first` is a multiple of
+/// kCount.
 template <int kCount>
 __device__ inline void drop(const DropoutArguments& dropout, int64_t first,
                             float (&values)[kCount]) {
-  static_assert(kCount <= 8);
+  static_assert(kCount == 1 || kCount == 8);
   if (dropout.seed == nullptr) return;
-  const uint32_t bits = keep_bits(dropout, first);
+  const uint32_t bits = kCount == 8 ? keep_bits_of_block(dropout, static_cast<uint64_t>(first) / 8)
+                                    : keep_bits(dropout, first);
 #pragma unroll
   for (int i = 0; i < kCount; ++i) {
     values[i] = (bits >> i & 1U) != 0 ? values[i] * dropout.scale : 0.0F;

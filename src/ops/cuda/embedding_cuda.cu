@@ -58,8 +58,9 @@ __global__ void __launch_bounds__(kNormThreads) forward_kernel(Arguments<E> a) {
 
 /// Partial sums of the rows of token type `type`.
 template <typename E, int kPack>
-__global__ void segment_kernel(const E* d, const int32_t* segments, int type, int64_t rows,
-                               int columns, float* partials) {
+__global__ void __launch_bounds__(kColumnThreads* kRowThreads)
+    segment_kernel(const E* d, const int32_t* segments, int type, int64_t rows, int columns,
+                   float* partials) {
   column_partials<1, kPack>(rows, columns, partials,
                             [&](int64_t row, int column, float(&sums)[1][kPack]) {
                               if (segments[row] != type) return;
@@ -112,7 +113,7 @@ void add_segments(const cuda::CudaDevice& device, const EmbeddingBackward& op,
     cuda::launch(device, column_grid("embedding_segments", d.dim(0), columns, kPack),
                  segment_kernel<E, kPack>, cuda::data<E>(d), cuda::data<int32_t>(op.ids.segment),
                  type, d.dim(0), columns, scratch);
-    add_partials(device, scratch, partial_blocks(d.dim(0)), columns, columns,
+    add_partials(device, scratch, partial_blocks(d.dim(0)), columns,
                  cuda::data<float>(op.d_tables.segment) + type * columns);
   }
 }

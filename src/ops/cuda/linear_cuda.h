@@ -1,0 +1,18 @@
+#pragma once
+
+// The parts of a product that stand around the library's products. For .cu files.
+
+#include "backend/cuda/cuda_device.h"
+#include "ops/linear.h"
+
+namespace bertha::ops {
+
+/// y = act(x); nothing for kNone, where both are one tensor.
+void activate_cuda(const cuda::CudaDevice& device, Activation activation, const Tensor& x, Out y);
+
+/// Makes d_y the gradient before the activation, and adds its column sums to d_b. `partials` is the
+/// scratch of LinearBackward.
+void activation_backward_cuda(const cuda::CudaDevice& device, const LinearBackward& op,
+                              const Tensor& partials);
+
+}  // namespace bertha::ops

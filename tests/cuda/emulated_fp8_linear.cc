@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/cuda/fp8_linear_cuda.cu"

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "backend/cuda/plain_products.cu"
