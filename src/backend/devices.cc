@@ -5,6 +5,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cuda/cuda_device.h"
+#include "backend/gaudi/gaudi_device.h"
 
 namespace bertha {
 namespace {
@@ -19,6 +20,10 @@ std::unique_ptr<Device> open_cpu(int64_t /*number*/) {
 
 constexpr std::array kDevices = {
     DeviceEntry{.name = "cpu", .accelerator = false, .absence = always_present, .open = open_cpu},
+    DeviceEntry{.name = "gaudi",
+                .accelerator = true,
+                .absence = gaudi::absence,
+                .open = gaudi::open_device},
     DeviceEntry{
         .name = "cuda", .accelerator = true, .absence = cuda::absence, .open = cuda::open_device}};
 
@@ -36,7 +41,7 @@ const DeviceEntry* find_device(std::string_view name) {
 std::string device_names() {
   std::string names;
   for (const DeviceEntry& entry : kDevices) {
-    if (!names.empty()) names += " or ";
+    if (!names.empty()) names += &entry == &kDevices.back() ? " or " : ", ";
     names += entry.name;
   }
   return names;

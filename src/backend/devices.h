@@ -26,7 +26,7 @@ struct DeviceEntry {
 std::span<const DeviceEntry> devices();
 /// The row of this name; null when there is none.
 const DeviceEntry* find_device(std::string_view name);
-/// "cpu or cuda", for messages.
+/// "cpu, gaudi or cuda", for messages.
 std::string device_names();
 
 }  // namespace bertha

@@ -12,6 +12,8 @@
 #include "core/parallel_for.h"
 #include "core/philox.h"
 #include "ops/convert.h"
+#include "ops/fp8_linear.h"
+#include "ops/kernels.h"
 
 namespace bertha::bert {
 namespace {
@@ -194,6 +196,11 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   BERTHA_CHECK(compute == DType::kF32 || compute == DType::kBF16);
   BERTHA_CHECK(products != Products::kInt8 || !trainable);
   BERTHA_CHECK(products != Products::kFp8 || trainable);
+  if (products == Products::kFp8 &&
+      ops::kernels_of(device).support(ops::Fp8Linear::kName, compute) == ops::Support::kAbsent) {
+    fail("fp8: {} has no kernel for products of 8-bit floats; use fp32 or bf16",
+         device.description());
+  }
   if (!trainable) device.expect_inference();
   if (products == Products::kInt8) {
     auto int8 = std::make_unique<Int8Parameters>(device, table_, compute);

@@ -77,13 +77,15 @@ class Communicator {
   /// late.
   virtual void wait_for_all(Stage /*stage*/) {}
 
+  /// Whether all_reduce_async() may be called while a segment of the device is recorded or runs.
+  virtual bool overlaps_segments() const { return true; }
   /// The best number of elements to all-reduce at a time, at most that of `options`.
   virtual int64_t bucket_elements(const ReduceOptions& options) const {
     return options.bucket_elements;
   }
   /// Starts the all-reduce of a piece of a flat f32 tensor in place; nothing may use its values
-  /// before wait_all_reduces(). All ranks start the same pieces in the same order. May be called
-  /// while a segment of a device is recorded or runs (between the layers of a backward pass).
+  /// before wait_all_reduces(). All ranks start the same pieces in the same order. Where
+  /// overlaps_segments(), also between the layers of a backward pass.
   virtual void all_reduce_async(InOut /*piece*/, const ReduceOptions& /*options*/) {}
   /// Lets this thread work on the pending all-reduces. Does not wait.
   virtual void progress_all_reduces() {}

@@ -1,5 +1,6 @@
 #include "comm/device_communicator.h"
 
+#include "comm/hccl/make_hccl_communicator.h"
 #include "core/error.h"
 
 namespace bertha::comm {
@@ -13,6 +14,7 @@ std::unique_ptr<Communicator> choose_device_communicator(Communicator& host, Dev
     fail("rank {} on {} has another kind of device than {}; give --device to all ranks", rank,
          host.host(static_cast<int64_t>(rank)), device.description());
   }
+  if (device.kind() == DeviceKind::kGaudi) return make_hccl_communicator(host, device);
   // The host's own communicator reads and writes the tensors where they lie.
   return device.memory() == Memory::kHost ? nullptr : make_device_communicator(host, device);
 }

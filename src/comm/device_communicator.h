@@ -1,7 +1,7 @@
 #pragma once
 
-// Collectives between ranks that have one GPU each. nccl/ has the world that NCCL makes; no_nccl/
-// replaces it when the program is built without the library.
+// Collectives between ranks that have one accelerator each. nccl/ has the world that NCCL makes;
+// no_nccl/ replaces it when the program is built without the library. hccl/ has that of Gaudi.
 
 #include <memory>
 

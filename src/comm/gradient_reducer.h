@@ -27,7 +27,9 @@ class GradientReducer {
   void fold();
 
   /// True when the last backward pass of a step may call gradients_final().
-  bool overlaps() const { return world_.ranks() > 1 && partition_.empty(); }
+  bool overlaps() const {
+    return world_.ranks() > 1 && partition_.empty() && world_.overlaps_segments();
+  }
   /// During the last backward pass: gradients from the element `from` to the end have their last
   /// value. Starts the all-reduce of those that fill buckets; the rest waits for the next call.
   void gradients_final(int64_t from);

@@ -15,7 +15,9 @@ Tensor Arena::make(const Shape& shape, DType dtype) {
   peak_bytes_ = std::max(peak_bytes_, used_bytes_);
   BERTHA_CHECK(dry() || used_bytes_ <= buffer_.size_bytes(), "arena of {} bytes needs {}",
                buffer_.size_bytes(), used_bytes_);
-  return Tensor(dry() ? nullptr : &buffer_, begin, dtype, shape);
+  const Tensor value(dry() ? nullptr : &buffer_, begin, dtype, shape);
+  if (!dry()) buffer_.device()->value_made(value);
+  return value;
 }
 
 void Arena::rewind(int64_t used_bytes) {

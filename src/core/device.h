@@ -17,7 +17,7 @@ class Kernels;
 }
 
 /// kOther: a device of a plan or of a test, which brings its kernels along (set_kernels).
-enum class DeviceKind : uint8_t { kCpu, kCuda, kOther };
+enum class DeviceKind : uint8_t { kCpu, kCuda, kGaudi, kOther };
 
 /// Where a device keeps its tensors. The program itself may read and write kHost memory at the
 /// tensor's address, at any time; all other memory is reached through the device alone.
@@ -76,6 +76,10 @@ class Device {
 
   /// Runs `body`, or replays what an equal segment did.
   virtual void run(const Segment& segment, BodyRef body) = 0;
+  /// Says that an arena made this value: its memory holds nothing yet, and nothing reads it after
+  /// the segment in which it was made. A device that compiles segments keeps such a value where it
+  /// likes.
+  virtual void value_made(const Tensor& /*value*/) {}
   /// Waits until all queued work is done.
   virtual void synchronize() = 0;
   /// Says that parameter buffers were written: prepared copies of weights are no longer valid.

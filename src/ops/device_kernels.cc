@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cuda/make_cuda_kernels.h"
+#include "ops/gaudi/gaudi_kernels.h"
 #include "ops/kernels.h"
 
 namespace bertha::ops {
@@ -16,6 +17,8 @@ std::shared_ptr<Kernels> kernels_for(Device& device) {
       return std::make_shared<CpuKernels>(static_cast<cpu::CpuDevice&>(device));
     case DeviceKind::kCuda:
       return make_cuda_kernels(static_cast<cuda::CudaDevice&>(device));
+    case DeviceKind::kGaudi:
+      return std::make_shared<GaudiKernels>(static_cast<gaudi::GraphDevice&>(device));
     case DeviceKind::kOther:
       break;
   }

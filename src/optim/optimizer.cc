@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "ops/convert.h"
+#include "ops/zero.h"
 #include "optim/step_scalars.h"
 
 namespace bertha::optim {
@@ -147,16 +148,16 @@ UpdateResult Optimizer::update(Context& context, double rate, int64_t step) {
     take_step(context);
     device_.parameters_changed();
   }
-  zero_gradients();
+  zero_gradients(context);
   return result;
 }
 
-void Optimizer::zero_gradients() {
+void Optimizer::zero_gradients(Context& context) {
   const Tensor gradients = parameters_.flat_gradients();
   if (!settings_.products_overwrite) return device_.zero(out(gradients));
   device_.run(segment("zero gradients"), [&] {
     for (const bert::FlatRange& range : outside_products_) {
-      device_.zero(out(gradients.rows(range.begin, range.size)));
+      ops::zero(context, {.to = out(gradients.rows(range.begin, range.size))});
     }
   });
 }

@@ -90,7 +90,7 @@ class Optimizer : public MomentStore {
   double gradient_norm(Context& context);
   void write_scalars(double rate, int64_t step, double gradient_norm);
   void take_step(Context& context);
-  void zero_gradients();
+  void zero_gradients(Context& context);
   void take_partitioned_step(Context& context);
   void take_partitioned_lamb_step(Context& context);
   std::vector<float> trust_ratios(std::span<const double> squares) const;

@@ -16,15 +16,6 @@ void check(ncclResult_t status, const char* call) {
   fail("NCCL: {}: {}: {}", call, ncclGetErrorString(status), ncclGetLastError(nullptr));
 }
 
-/// The number of elements of each partition if all are equal, else 0.
-int64_t equal_partition_size(std::span<const int64_t> bounds) {
-  const int64_t size = bounds[1] - bounds[0];
-  for (size_t r = 1; r + 1 < bounds.size(); ++r) {
-    if (bounds[r + 1] - bounds[r] != size) return 0;
-  }
-  return size;
-}
-
 size_t count_of(std::span<const int64_t> bounds, size_t rank) {
   return static_cast<size_t>(bounds[rank + 1] - bounds[rank]);
 }
@@ -53,7 +44,8 @@ void forbid_registration() {
 /// Evaluates an NCCL call once. Throws Error with NCCL's message unless it succeeded.
 #define BERTHA_NCCL(call) check((call), #call)
 
-NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device) : host_(host), device_(device) {
+NcclWorld::NcclWorld(Communicator& host, cuda::CudaDevice& device)
+    : DeviceWorld(host), device_(device) {
   check_version();
   forbid_registration();
   ncclUniqueId id{};

@@ -7,47 +7,19 @@
 #include <nccl.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <exception>
 
 #include "backend/cuda/cuda_device.h"
-#include "comm/communicator.h"
+#include "comm/device_world.h"
 
 namespace bertha::comm {
 
-class NcclWorld final : public Communicator {
+class NcclWorld final : public DeviceWorld {
  public:
   NcclWorld(Communicator& host, cuda::CudaDevice& device);
   ~NcclWorld() override;
 
-  int64_t rank() const override { return host_.rank(); }
-  int64_t ranks() const override { return host_.ranks(); }
-  int64_t local_rank() const override { return host_.local_rank(); }
-  std::string host(int64_t rank) const override { return host_.host(rank); }
-  void broadcast(std::span<std::byte> data, Stage stage) override { host_.broadcast(data, stage); }
-  void all_reduce(std::span<double> values, Stage stage) override {
-    host_.all_reduce(values, stage);
-  }
-  std::vector<uint64_t> all_gather(uint64_t value, Stage stage) override {
-    return host_.all_gather(value, stage);
-  }
-  void barrier(Stage stage) override { host_.barrier(stage); }
-  void wait_for_all(Stage stage) override { host_.wait_for_all(stage); }
-  void all_gather(std::span<double> values, std::span<const int64_t> bounds, Stage stage) override {
-    host_.all_gather(values, bounds, stage);
-  }
-  void gather(std::span<const float> mine, std::span<float> all, std::span<const int64_t> bounds,
-              Stage stage) override {
-    host_.gather(mine, all, bounds, stage);
-  }
-  void vote(bool stop) override { host_.vote(stop); }
-  bool stop_agreed() override { return host_.stop_agreed(); }
-  void at(int64_t step, Stage stage) override { host_.at(step, stage); }
-  [[noreturn]] void abort(int status) override {
-    host_.abort(status);
-    std::_Exit(status);
-  }
-
+  using DeviceWorld::all_gather;
   /// NCCL uses its own order of additions, which is the same on all ranks and in every run with the
   /// same number of ranks. With bf16 transfers each partial sum is rounded. Throws Error for
   /// ReduceOptions::fixed_order.
@@ -72,7 +44,6 @@ class NcclWorld final : public Communicator {
                  cuda::Stream stream) const;
   void release();
 
-  Communicator& host_;
   cuda::CudaDevice& device_;
   ncclComm_t communicator_ = nullptr;
   std::atomic<bool> released_{false};
