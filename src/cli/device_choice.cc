@@ -64,14 +64,11 @@ std::unique_ptr<Device> DeviceChoice::open(int64_t number) const {
     std::string why;
     if (const DeviceEntry* best = best_accelerator(number, why); best != nullptr) {
       entry = best;
-      spdlog::warn("--use-habana: there is no Gaudi backend; the {} device is used", entry->name);
+      if (!why.empty()) spdlog::warn("--use-habana: {}; the {} device is used", why, entry->name);
     } else if (strict) {
-      fail(
-          "--use-habana --strict-device: Gaudi is not supported yet, and no other accelerator is "
-          "present ({})",
-          why);
+      fail("--use-habana --strict-device: no accelerator can be used ({})", why);
     } else {
-      spdlog::warn("--use-habana: Gaudi is not supported yet ({}); running on the CPU", why);
+      spdlog::warn("--use-habana: no accelerator can be used ({}); running on the CPU", why);
     }
   } else if (const std::string why = entry->absence(number); !why.empty()) {
     fail("--device {}: {}", device, why);

@@ -56,9 +56,7 @@ std::string alternatives(std::span<const std::string> words) {
 void check_choice(const std::string& name, const std::string& text,
                   std::span<const std::string> words) {
   if (std::ranges::find(words, text) != words.end()) return;
-  const char* why = text.starts_with("gaudi") ? "; Gaudi is not supported yet" : "";
-  fail_usage("--{} {}: expected {}{}", name, text.empty() ? "\"\"" : text, alternatives(words),
-             why);
+  fail_usage("--{} {}: expected {}", name, text.empty() ? "\"\"" : text, alternatives(words));
 }
 
 bool is_number(const std::string& text) {

@@ -40,6 +40,14 @@ std::vector<std::string> present(const DeviceEntry& entry) {
   return descriptions;
 }
 
+/// What the machine itself shows of an accelerator that cannot be used; empty: nothing.
+std::string seen_on_machine(const DeviceEntry& entry, const std::string& driver) {
+  if (!driver.empty()) return "this machine has NVIDIA's driver " + driver;
+  const int64_t devices = entry.name == "gaudi" ? gaudi_devices() : 0;
+  if (devices == 0) return "";
+  return fmt::format("this machine has {} Gaudi device{}", devices, devices == 1 ? "" : "s");
+}
+
 Fact fact_of(const DeviceEntry& entry) {
   Fact fact{.name = std::string(entry.name)};
   const std::string driver = entry.name == "cuda" ? nvidia_driver() : "";
@@ -49,9 +57,10 @@ Fact fact_of(const DeviceEntry& entry) {
   fact.values["devices"] = nlohmann::ordered_json::array();
   if (!why.empty()) {
     fact.text = "none: " + why;
-    if (driver.empty()) return fact;
+    const std::string seen = seen_on_machine(entry, driver);
+    if (seen.empty()) return fact;
     fact.state = State::kNote;
-    fact.text += fmt::format("; this machine has NVIDIA's driver {}", driver);
+    fact.text += "; " + seen;
     return fact;
   }
   try {
@@ -63,20 +72,6 @@ Fact fact_of(const DeviceEntry& entry) {
     fact.state = State::kProblem;
     fact.text = error.what();
   }
-  return fact;
-}
-
-/// For a program that has no backend for Gaudi.
-Fact fact_of_gaudi() {
-  const int64_t devices = gaudi_devices();
-  Fact fact{.name = "gaudi"};
-  fact.values["devices"] = devices;
-  fact.text = "none: this program has no backend for Gaudi";
-  if (devices == 0) return fact;
-  fact.state = State::kNote;
-  fact.text +=
-      fmt::format("; the {} of this machine cannot be used",
-                  devices == 1 ? "Gaudi device" : fmt::format("{} Gaudi devices", devices));
   return fact;
 }
 
@@ -104,7 +99,6 @@ std::vector<Fact> facts_of_accelerators() {
   for (const DeviceEntry& entry : devices()) {
     if (entry.accelerator) facts.push_back(fact_of(entry));
   }
-  if (find_device("gaudi") == nullptr) facts.push_back(fact_of_gaudi());
   return facts;
 }
 

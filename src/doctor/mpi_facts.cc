@@ -12,7 +12,9 @@
 #include <memory>
 #include <numeric>
 #include <sstream>
+#include <vector>
 
+#include "comm/device_communicator.h"
 #include "comm/mpi/mpi_library.h"
 #include "core/error.h"
 
@@ -77,11 +79,12 @@ constexpr const char* kLaunchEnvironment =
     "MPIEXEC_TIMEOUT=60 OMP_NUM_THREADS=1";
 
 /// Starts the two ranks and adds what came of it.
-void try_two_ranks(const std::string& launcher, Fact& fact) {
+void try_two_ranks(const std::string& launcher, const std::string& device, Fact& fact) {
+  const std::string choice = device.empty() ? "" : " --device=" + device;
   const std::string program = fs::read_symlink("/proc/self/exe").string();
   const CommandResult result =
-      run_command(fmt::format("{} {} -n 2 {} doctor --{}", kLaunchEnvironment, quoted(launcher),
-                              quoted(program), kRankOption));
+      run_command(fmt::format("{} {} -n 2 {} doctor --{}{}", kLaunchEnvironment, quoted(launcher),
+                              quoted(program), kRankOption, choice));
   const size_t passed = result.output.find(kPassed);
   const bool works = result.status == 0 && passed != std::string::npos;
   fact.values["two_ranks_work"] = works;
@@ -93,9 +96,7 @@ void try_two_ranks(const std::string& launcher, Fact& fact) {
   fact.text += fmt::format("; two ranks do not work (status {}): {}", result.status, result.output);
 }
 
-}  // namespace
-
-Fact fact_of_mpi(bool test) {
+Fact fact_of_ranks(bool test, const std::string& device) {
   Fact fact{.name = "MPI"};
   const comm::MpiLibrary library = comm::load_mpi();
   // "Open MPI v4.1.4, package: ...", or several lines of MPICH.
@@ -111,11 +112,21 @@ Fact fact_of_mpi(bool test) {
   }
   fact.text = fmt::format("{}, launcher {}", version, launcher);
   if (test) {
-    try_two_ranks(launcher, fact);
+    try_two_ranks(launcher, device, fact);
   } else {
     fact.text += "; --mpi tries two ranks";
   }
   return fact;
+}
+
+}  // namespace
+
+Fact fact_of_mpi(bool test) {
+  return fact_of_ranks(test, "");
+}
+
+Fact fact_of_device_ranks(const std::string& device) {
+  return fact_of_ranks(true, device);
 }
 
 void check_ranks(comm::Communicator& world) {
@@ -143,6 +154,26 @@ void check_ranks(comm::Communicator& world) {
   if (!world.leads()) return;
   fmt::print("{}: all-reduce, all-gather and broadcast, 1 MiB in {:.2f} ms\n", kPassed,
              1e3 * seconds);
+}
+
+void check_device_ranks(comm::Communicator& world, const DeviceEntry& entry) {
+  constexpr int64_t kValues = 1 << 18;
+  const std::unique_ptr<Device> device = entry.open(world.local_rank());
+  const std::unique_ptr<comm::Communicator> own = comm::choose_device_communicator(world, *device);
+  comm::Communicator& ranks = own ? *own : world;
+  const Buffer buffer = device->allocate(kValues * 4);
+  const Tensor tensor(&buffer, 0, DType::kF32, {kValues});
+  std::vector<float> values(kValues);
+  std::iota(values.begin(), values.end(), static_cast<float>(world.rank()));
+  device->write(Out(tensor), values.data());
+  ranks.all_reduce(InOut(tensor), {});
+  device->read(tensor, values.data());
+  for (int64_t i = 0; i < kValues; ++i) {
+    const double sum = double{values[static_cast<size_t>(i)]};
+    if (sum != static_cast<double>(2 * i + 1)) {
+      fail("the all-reduce between two devices gave {} at {}", sum, i);
+    }
+  }
 }
 
 }  // namespace bertha::doctor

@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "backend/cpu/multiply_add_rate.h"
 #include "backend/devices.h"
-#include "core/context.h"
 #include "core/error.h"
 #include "core/free_memory.h"
 #include "core/strings.h"
 #include "doctor/machine_facts.h"
 #include "doctor/op_checks.h"
-#include "ops/linear.h"
+#include "doctor/product_speed.h"
 
 namespace bertha::doctor {
 namespace {
@@ -44,48 +42,15 @@ void add_ops(const DeviceEntry& entry, Fact& fact) {
   }
 }
 
-/// The best of several calls, in seconds: the time when nothing else runs.
-template <typename Body>
-double shortest(const Body& body) {
-  using Clock = std::chrono::steady_clock;
-  constexpr double kEnough = 0.25;
-  double best = 1e9;
-  double total = 0;
-  for (int i = 0; i < 3 || (total < kEnough && i < 100); ++i) {
-    const auto start = Clock::now();
-    body();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    if (i > 0) best = std::min(best, seconds);  // the first call prepares
-    total += seconds;
-  }
-  return best;
-}
-
-/// GFLOP/s of a product of square matrices.
-double product_rate(Device& device, DType dtype) {
-  constexpr int64_t kSize = 768;
-  Arena arena(device, 4 * 3 * kSize * kSize + (1 << 20));
-  Context context(device, arena);
-  const Tensor x = context.make({kSize, kSize}, dtype);
-  const Tensor w = context.make({kSize, kSize}, dtype);
-  const Tensor y = context.make({kSize, kSize}, dtype);
-  const std::vector<float> halves(static_cast<size_t>(kSize * kSize), 0.5F);
-  for (const Tensor& operand : {x, w}) {
-    // Read as bf16, the bytes of 0.5 are the numbers 0 and 0.5.
-    device.write(Out(operand), halves.data());
-  }
-  const double seconds = shortest([&] {
-    ops::linear(context, {.x = x, .w = w, .y = Out(y)});
-    device.synchronize();
-  });
-  return 2e-9 * static_cast<double>(kSize * kSize * kSize) / seconds;
-}
-
 }  // namespace
 
 Fact fact_of_ops() {
+  return fact_of_ops(devices());
+}
+
+Fact fact_of_ops(std::span<const DeviceEntry> entries) {
   Fact fact{.name = "ops"};
-  for (const DeviceEntry& entry : devices()) {
+  for (const DeviceEntry& entry : entries) {
     try {
       if (entry.absence(0).empty()) add_ops(entry, fact);
     } catch (const std::exception& error) {
@@ -101,14 +66,14 @@ Fact fact_of_speed() {
   try {
     const std::unique_ptr<Device> device = find_device("cpu")->open(0);
     const double ceiling = cpu::multiply_add_rate();
-    const double f32 = product_rate(*device, DType::kF32);
+    const double f32 = product_gflops(*device, DType::kF32);
     fact.text = fmt::format(
         "a product in f32 runs at {:.0f} GFLOP/s, {:.0f} % of the {:.0f} of multiply-adds in "
         "registers",
         f32, 100 * f32 / ceiling, ceiling);
     fact.values = {{"f32_gflops", f32}, {"ceiling_gflops", ceiling}};
     if (device->has_bf16()) {
-      const double bf16 = product_rate(*device, DType::kBF16);
+      const double bf16 = product_gflops(*device, DType::kBF16);
       fact.text += fmt::format("; in bf16 at {:.0f}", bf16);
       fact.values["bf16_gflops"] = bf16;
     }
