@@ -123,7 +123,7 @@ mpirun -np ${N_CARDS} --allow-run-as-root --bind-to core \
   --tag-output --merge-stderr-to-stdout --prefix $MPI_ROOT \
   --mca oob_tcp_keepalive_time 20 --mca oob_tcp_keepalive_intvl 5 \
   --mca oob_tcp_keepalive_probes 8 \
-  --mca odls_base_sigkill_timeout {{kill_seconds}} -x OMP_NUM_THREADS=6 -x HOME \
+  --mca odls_base_sigkill_timeout {{kill_seconds}} -x OMP_NUM_THREADS=6 -x HOME {{device_variables}}\
   $CMD
 )";
 
@@ -133,6 +133,13 @@ constexpr int64_t kKillSeconds = 4;
 
 std::string strict_option(const ManifestOptions& o) {
   return o.device == "cpu" ? "" : "--strict-device";
+}
+
+/// What SynapseAI reads on the workers: where its kernels are is set in the image, which the
+/// launcher has too.
+std::string device_variables(const ManifestOptions& o) {
+  if (o.device != "gaudi") return "";
+  return "-x LD_LIBRARY_PATH -x GC_KERNEL_PATH -x HABANA_LOGS -x BERTHA_GAUDI_RECIPES ";
 }
 
 std::string pretrain_words(const ManifestOptions& o) {
@@ -178,6 +185,7 @@ std::string launcher_script(const ManifestOptions& options) {
                         {"cards", fmt::to_string(options.cards)},
                         {"command", command_line(options)},
                         {"ranks_per_socket", fmt::to_string(ranks_per_socket)},
+                        {"device_variables", device_variables(options)},
                         {"kill_seconds", fmt::to_string(kKillSeconds)}});
 }
 

@@ -226,6 +226,11 @@ std::string environment(const ManifestOptions& o) {
   };
   variable("dataset", std::string(kDataFolder));
   if (makes_data(o)) return text;
+  if (o.device == "gaudi") {
+    // SynapseAI and the cache of compiled graphs write here: the root file system is read-only.
+    variable("HABANA_LOGS", "/scratch/habana_logs");
+    variable("BERTHA_GAUDI_RECIPES", "/scratch/recipes");
+  }
   const std::string folder = is_multi(o) ? fmt::format("{}cards", o.cards) : "1card";
   const bool infers = o.job == "inference";
   if (infers) variable("init_ckpt", "/ceph/results/bert_pytorch/8cards");

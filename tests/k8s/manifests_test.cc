@@ -225,6 +225,23 @@ TEST(Manifests, EveryAcceleratorIsRequested) {
   }
 }
 
+TEST(Manifests, SynapseAiWritesWhereTheFileSystemIsWritable) {
+  ManifestOptions options;
+  options.device = "gaudi";
+  for (const NamedManifest& manifest : recipe_manifests(options)) {
+    const std::string text = render_manifest(manifest.options);
+    const bool runs = manifest.options.job != "data_gen";
+    EXPECT_EQ(text.find("value: \"/scratch/habana_logs\"") != std::string::npos, runs)
+        << manifest.path;
+    const bool ranks = manifest.options.cards > 1;
+    EXPECT_EQ(text.find("-x GC_KERNEL_PATH -x HABANA_LOGS") != std::string::npos, ranks)
+        << manifest.path;
+  }
+  for (const NamedManifest& manifest : recipe_manifests({})) {
+    EXPECT_EQ(render_manifest(manifest.options).find("HABANA"), std::string::npos) << manifest.path;
+  }
+}
+
 TEST(Manifests, DataAreReadOnlyExceptInTheJobThatMakesThem) {
   for (const ManifestOptions& options : all_forms()) {
     const json worker = worker_of(test::PlainYaml::read(render_manifest(options)));
