@@ -27,11 +27,12 @@ TEST(Devices, AnAbsentDeviceHasARowThatSaysWhy) {
     }
   }
   EXPECT_NE(find_device("cuda"), nullptr);
+  EXPECT_NE(find_device("gaudi"), nullptr);
 }
 
 TEST(Devices, UnknownNameHasNoRow) {
   EXPECT_EQ(find_device("tpu"), nullptr);
-  EXPECT_EQ(device_names(), "cpu or cuda");
+  EXPECT_EQ(device_names(), "cpu, gaudi or cuda");
 }
 
 }  // namespace

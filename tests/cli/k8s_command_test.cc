@@ -59,7 +59,7 @@ TEST(K8sCommand, AnOptionOfAnotherJobIsAnError) {
 
 TEST(K8sCommand, AWrongValueAndAnUnknownWordAreErrors) {
   EXPECT_THROW(k8s({"render", "--job=phase3"}), Error);
-  EXPECT_THROW(k8s({"render", "--device=gaudi"}), Error) << "these jobs could only fail";
+  EXPECT_THROW(k8s({"render", "--job=serve", "--device=gaudi"}), Error);
   for (const std::vector<std::string>& words : {std::vector<std::string>{}, {"lint"}}) {
     try {
       k8s(words);

@@ -228,9 +228,11 @@ TEST_F(PipeCommands, ACommandNamesTheProgramsVersion) {
   }
 }
 
-TEST_F(PipeCommands, GaudiIsSaidNotToBeSupported) {
+TEST_F(PipeCommands, AbsentLibraryOfGaudiIsOneLine) {
+  setenv("BERTHA_LIBSYNAPSE", "/nowhere/libSynapse.so", 1);
   test::expect_one_error(run(model("fill", "bert-ForMaskedLM", {"--device=gaudi", "a [MASK]"})),
-                         {"expected cpu or cuda", "Gaudi is not supported yet"});
+                         {"--device gaudi", "SynapseAI cannot be used", "/nowhere/libSynapse.so"});
+  unsetenv("BERTHA_LIBSYNAPSE");
 }
 
 }  // namespace

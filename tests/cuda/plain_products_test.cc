@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "accelerator/pair.h"
 #include "backend/cuda/plain_products.h"
 #include "ops/linear.h"
-#include "pair.h"
 
 namespace bertha::cuda {
 namespace {

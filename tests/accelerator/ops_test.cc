@@ -1,24 +1,25 @@
-// Compares the CUDA ops with the CPU's on the same operands: on a GPU where there is one (in a
-// build with CUDA), else with the kernels emulated on the host.
+// Compares the ops of an accelerator with the CPU's on the same operands. Each accelerator has a
+// test program of its own (under_test.h).
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <tuple>
 
+#include "accelerator/pair.h"
 #include "ops/attention.h"
 #include "ops/binary_cross_entropy.h"
 #include "ops/convert.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
 #include "ops/fp8_linear.h"
+#include "ops/kernels.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/optimizer_steps.h"
 #include "ops/rows.h"
 #include "ops/sequence_cross_entropy.h"
 #include "ops/squared_error.h"
-#include "pair.h"
 #include "support/compare.h"
 
 namespace bertha::ops {
@@ -31,7 +32,7 @@ using test::Values;
 constexpr int64_t kSeed = 77;
 constexpr double kDropped = 0.2;
 
-class CudaOps : public testing::TestWithParam<DType> {
+class AcceleratorOps : public testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
     if (!DevicePair::absence().empty()) GTEST_SKIP() << DevicePair::absence();
@@ -53,12 +54,12 @@ class CudaOps : public testing::TestWithParam<DType> {
   std::unique_ptr<DevicePair> pair_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Types, CudaOps, testing::Values(DType::kF32, DType::kBF16));
+INSTANTIATE_TEST_SUITE_P(Types, AcceleratorOps, testing::Values(DType::kF32, DType::kBF16));
 
 /// Rows and columns; the second does not fit packs of eight.
 const std::vector<Shape> kShapes = {{37, 64}, {70, 1024}, {5, 13}, {1, 2000}};
 
-TEST_P(CudaOps, LayerNorm) {
+TEST_P(AcceleratorOps, LayerNorm) {
   for (const Shape& shape : kShapes) {
     for (const bool drops : {false, true}) {
       const Tensor z = random(shape, 1, 2);
@@ -91,7 +92,7 @@ TEST_P(CudaOps, LayerNorm) {
   }
 }
 
-TEST_P(CudaOps, LayerNormBackward) {
+TEST_P(AcceleratorOps, LayerNormBackward) {
   for (const Shape& shape : kShapes) {
     for (const bool drops : {false, true}) {
       const Tensor z = random(shape, 1, 2);
@@ -125,7 +126,7 @@ TEST_P(CudaOps, LayerNormBackward) {
   }
 }
 
-TEST_P(CudaOps, Embedding) {
+TEST_P(AcceleratorOps, Embedding) {
   const int64_t tokens = 150;
   for (const int64_t columns : {64, 13}) {
     const EmbeddingIds ids = {.word = pair_->indices(tokens, 11, 1),
@@ -191,7 +192,7 @@ TEST_P(CudaOps, Embedding) {
   }
 }
 
-TEST_P(CudaOps, RowsAndTheirGradients) {
+TEST_P(AcceleratorOps, RowsAndTheirGradients) {
   for (const int64_t columns : {72, 5}) {
     const Tensor x = random({40, columns}, 1);
     const Tensor rows = pair_->indices(300, 40, 2);
@@ -207,7 +208,7 @@ TEST_P(CudaOps, RowsAndTheirGradients) {
   }
 }
 
-TEST_P(CudaOps, CrossEntropy) {
+TEST_P(AcceleratorOps, CrossEntropy) {
   for (const int64_t columns : {3000, 2, 77}) {
     const Tensor logits = random({19, columns}, 1, 8);
     const Tensor labels = pair_->indices(19, static_cast<int32_t>(columns), 2, -1);
@@ -226,7 +227,7 @@ TEST_P(CudaOps, CrossEntropy) {
   }
 }
 
-TEST_P(CudaOps, SequenceCrossEntropy) {
+TEST_P(AcceleratorOps, SequenceCrossEntropy) {
   if (dtype() != DType::kF32) GTEST_SKIP() << "logits are f32";
   const Tensor logits = random({220, 2}, 1, 8);
   const Tensor start = pair_->numbers({0, 5, 155, 190});
@@ -247,7 +248,7 @@ TEST_P(CudaOps, SequenceCrossEntropy) {
   }
 }
 
-TEST_P(CudaOps, BinaryCrossEntropy) {
+TEST_P(AcceleratorOps, BinaryCrossEntropy) {
   if (dtype() != DType::kF32) GTEST_SKIP() << "logits are f32";
   const Tensor logits = random({220, 3}, 1, 8);
   const Tensor targets = random({220, 3}, 2);
@@ -265,7 +266,7 @@ TEST_P(CudaOps, BinaryCrossEntropy) {
   }
 }
 
-TEST_P(CudaOps, SquaredError) {
+TEST_P(AcceleratorOps, SquaredError) {
   if (dtype() != DType::kF32) GTEST_SKIP() << "predictions are f32";
   const Tensor predictions = random({220, 1}, 1, 8);
   const Tensor targets = random({220}, 2, 8);
@@ -288,7 +289,7 @@ struct LinearCase {
   Activation activation;
 };
 
-TEST_P(CudaOps, Linear) {
+TEST_P(AcceleratorOps, Linear) {
   const std::vector<LinearCase> cases = {
       {40, 32, 48, Activation::kNone},     {40, 32, 48, Activation::kGelu},
       {9, 16, 40, Activation::kTanh},      {70, 24, 13, Activation::kGelu},
@@ -344,7 +345,10 @@ TEST_P(CudaOps, Linear) {
 }
 
 /// Sizes of multiples of 16, which go by bytes, and others, which are rounded in their own type.
-TEST_P(CudaOps, Fp8Linear) {
+TEST_P(AcceleratorOps, Fp8Linear) {
+  if (kernels_of(pair_->device()).support(ops::Fp8Linear::kName, dtype()) == Support::kAbsent) {
+    GTEST_SKIP() << "no products of 8-bit floats";
+  }
   const std::vector<LinearCase> cases = {{48, 32, 64, Activation::kGelu},
                                          {64, 48, 32, Activation::kNone},
                                          {33, 24, 13, Activation::kGelu}};
@@ -430,7 +434,7 @@ std::vector<AttentionCase> attention_cases() {
           {2, 33, 40, {0, 33}, 33}};
 }
 
-TEST_P(CudaOps, Attention) {
+TEST_P(AcceleratorOps, Attention) {
   for (const AttentionCase& c : attention_cases()) {
     for (const bool drops : {false, true}) {
       SCOPED_TRACE(
@@ -476,7 +480,7 @@ TEST_P(CudaOps, Attention) {
 }
 
 /// The backward pass with the dropout that the forward pass kept, as the model runs it.
-TEST_P(CudaOps, AttentionKeepsItsDropout) {
+TEST_P(AcceleratorOps, AttentionKeepsItsDropout) {
   for (const AttentionCase& c : attention_cases()) {
     SCOPED_TRACE(fmt::format("{} heads of {}, {} tokens", c.heads, c.size, c.tokens));
     const int64_t hidden = c.heads * c.size;
@@ -515,7 +519,7 @@ TEST_P(CudaOps, AttentionKeepsItsDropout) {
   }
 }
 
-class CudaOptimizer : public CudaOps {
+class AcceleratorOptimizer : public AcceleratorOps {
  protected:
   static constexpr int64_t kParameters = 70000;
   const std::vector<ParameterSpan> spans_ = {{.offset = 0, .size = 66000, .decay = true},
@@ -523,9 +527,9 @@ class CudaOptimizer : public CudaOps {
                                              {.offset = 66029, .size = 18, .decay = false},
                                              {.offset = 66048, .size = 1000, .decay = true}};
 };
-INSTANTIATE_TEST_SUITE_P(Types, CudaOptimizer, testing::Values(DType::kF32));
+INSTANTIATE_TEST_SUITE_P(Types, AcceleratorOptimizer, testing::Values(DType::kF32));
 
-TEST_P(CudaOptimizer, StepsAsTheCpuDoes) {
+TEST_P(AcceleratorOptimizer, StepsAsTheCpuDoes) {
   const Tensor w = random({kParameters}, 1);
   const Tensor g = random({kParameters}, 2);
   const Tensor m = random({kParameters}, 3, 0.1F);
@@ -555,7 +559,7 @@ TEST_P(CudaOptimizer, StepsAsTheCpuDoes) {
   }
 }
 
-TEST_P(CudaOptimizer, NormsAndClipping) {
+TEST_P(AcceleratorOptimizer, NormsAndClipping) {
   const Tensor g = random({kParameters}, 1);
   const Tensor norm = random({1}, 2);
   pair_->run({g, norm}, [&](Context& context, const auto& at) {
@@ -570,7 +574,7 @@ TEST_P(CudaOptimizer, NormsAndClipping) {
   pair_->expect_same(g, 1e-6, "clipped one by one");
 }
 
-TEST_P(CudaOptimizer, Converts) {
+TEST_P(AcceleratorOptimizer, Converts) {
   for (const int64_t size : {64, 13}) {
     const Tensor wide = random({size}, 1);
     const Tensor narrow = pair_->random({size}, DType::kBF16, 2);

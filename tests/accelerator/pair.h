@@ -1,13 +1,14 @@
 #pragma once
 
-// The same operands on the CPU and on CUDA: an op runs on both, then what it wrote is compared.
+// The same operands on the CPU and on the accelerator under test: an op runs on both, then what it
+// wrote is compared.
 
 #include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
 
-#include "backend/cuda/cuda_device.h"
+#include "accelerator/under_test.h"
 #include "support/compare.h"
 #include "support/host.h"
 
@@ -17,9 +18,11 @@ using Values = std::vector<float>;
 
 class DevicePair {
  public:
-  DevicePair() : cuda_(cuda::open_device()), arena_(*cuda_, kCapacity), context_(*cuda_, arena_) {}
+  DevicePair()
+      : device_(accelerator().open(0)), arena_(*device_, kCapacity), context_(*device_, arena_) {}
 
-  static std::string absence() { return cuda::absence(); }
+  static std::string absence() { return accelerator().absence(0); }
+  Device& device() const { return *device_; }
 
   /// Operands on the CPU; run() copies them.
   Tensor random(const Shape& shape, DType dtype, uint64_t stream, float range = 1) {
@@ -48,8 +51,8 @@ class DevicePair {
     return made;
   }
 
-  /// Runs body(context, at) on copies of the operands on CUDA, then on the operands themselves on
-  /// the CPU; at(operand) is the operand on the device in question.
+  /// Runs body(context, at) on copies of the operands on the device, then on the operands
+  /// themselves on the CPU; at(operand) is the operand on the device in question.
   template <typename Body>
   void run(std::initializer_list<Tensor> operands, const Body& body) {
     arena_.rewind(0);
@@ -57,13 +60,13 @@ class DevicePair {
     for (const Tensor& operand : operands) {
       if (operand.empty()) continue;
       const Tensor copy = context_.make(operand.shape(), operand.dtype());
-      cuda_->write(out(copy), cpu::address(operand));
+      device_->write(out(copy), cpu::address(operand));
       copies_[operand.offset_bytes()] = copy;
     }
     body(context_, [&](const Tensor& operand) {
       return operand.empty() ? Tensor() : copies_.at(operand.offset_bytes());
     });
-    cuda_->synchronize();
+    device_->synchronize();
     body(host_.context(), [](const Tensor& operand) { return operand; });
   }
 
@@ -72,14 +75,14 @@ class DevicePair {
     const Tensor& copy = copies_.at(operand.offset_bytes());
     const Context::Scope scope = host_.context().scope();
     const Tensor read = host_.context().make(copy.shape(), copy.dtype());
-    cuda_->read(copy, cpu::address(read));
+    device_->read(copy, cpu::address(read));
     expect_close(Host::values(read), Host::values(operand), limit, what);
   }
 
  private:
   static constexpr int64_t kCapacity = int64_t{64} << 20;
   Host host_;
-  std::unique_ptr<Device> cuda_;
+  std::unique_ptr<Device> device_;
   Arena arena_;
   Context context_;
   std::map<int64_t, Tensor> copies_;  ///< by the operand's place in the CPU's arena
