@@ -31,9 +31,9 @@ struct DoctorOptions {
   bool mpi = false;
   bool quick = false;
   bool as_rank = false;
-  std::string device = "";
-  std::string graphs = "";
-  std::string report = "";
+  std::string device;
+  std::string graphs;
+  std::string report;
 };
 
 Options declare(DoctorOptions& o) {
