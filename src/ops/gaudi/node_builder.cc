@@ -68,9 +68,9 @@ Value NodeBuilder::cast(const Value& x, ElementType type) const {
   if (x.type == type) return x;
   // Operations on bf16 compute in f32, so a value is often cast to and fro.
   const std::string name = fmt::format("cast {} {}", x.id, gaudi::suffix(type));
-  if (const Value known = recorder_.recall(name); !known.empty()) return known;
+  if (Value known = recorder_.recall(name); !known.empty()) return known;
   const std::string guid = fmt::format("cast_{}_to_{}", gaudi::suffix(x.type), gaudi::suffix(type));
-  const Value made =
+  Value made =
       recorder_.node(guid, {x}, {{type, x.sizes}}, abi::CastParameters{.rounding = 0}).front();
   recorder_.remember(name, made);
   return made;
@@ -87,11 +87,11 @@ Value NodeBuilder::transpose(const Value& x, std::initializer_list<uint32_t> per
 
 Value NodeBuilder::constant(float value) const {
   const std::string name = fmt::format("constant {:a}", value);
-  if (const Value known = recorder_.recall(name); !known.empty()) return known;
-  const Value made = recorder_
-                         .node("constant_f32", {}, {{ElementType::kF32, {1}}},
-                               abi::ConstantParameters{.value = value})
-                         .front();
+  if (Value known = recorder_.recall(name); !known.empty()) return known;
+  Value made = recorder_
+                   .node("constant_f32", {}, {{ElementType::kF32, {1}}},
+                         abi::ConstantParameters{.value = value})
+                   .front();
   recorder_.remember(name, made);
   return made;
 }

@@ -71,8 +71,7 @@ Value adam_update(const NodeBuilder& nodes, const OptimizerBuffers& buffers,
   nodes.write(exp_avg, m);
   nodes.write(exp_avg_sq, v);
   const Value root = nodes.sqrt(nodes.mult(v, step.second_correction));
-  const Value u =
-      nodes.div(nodes.mult(m, step.first_correction), nodes.add(root, number(settings.eps)));
+  Value u = nodes.div(nodes.mult(m, step.first_correction), nodes.add(root, number(settings.eps)));
   if (!span.decay) return u;
   const Value w = nodes.read(part_of(buffers.weights, span));
   return nodes.add(u, nodes.mult(w, number(settings.weight_decay)));
