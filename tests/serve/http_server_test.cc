@@ -383,6 +383,24 @@ TEST(HttpServer, ConnectionsAboveTheLimitWait) {
   EXPECT_EQ(third.read().status, 200);
 }
 
+TEST(HttpServer, AnIdleConnectionMakesRoomForOneThatWaits) {
+  HttpServerOptions options;
+  options.limits.connections = 2;
+  EchoServer server(options);
+  RawClient idle(server.server->port());
+  EXPECT_EQ(idle.ask(get("/echo")).status, 200);
+  RawClient busy(server.server->port());
+  busy.send(post("/hold", "a"));
+  ASSERT_TRUE(eventually([&] { return server.held() == 1; }));
+  std::this_thread::sleep_for(1500ms);
+  EXPECT_EQ(server.server->connections(), 2);  // nobody waits
+  RawClient third(server.server->port());
+  EXPECT_EQ(third.ask(get("/echo")).status, 200);
+  EXPECT_TRUE(idle.closes());
+  server.release();
+  EXPECT_EQ(busy.read().status, 200);
+}
+
 TEST(HttpServer, BodiesInMemoryAreBounded) {
   HttpServerOptions options;
   options.limits.total_body_bytes = 1000;

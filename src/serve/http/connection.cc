@@ -163,8 +163,9 @@ void Connection::start(std::function<void(Connection*)> closed) {
 void Connection::enter(Phase phase, std::optional<std::chrono::milliseconds> limit) {
   if (phase_ == Phase::kClosed) return;
   phase_ = phase;
+  entered_ = Clock::now();
   deadline_.reset();
-  if (limit) deadline_ = Clock::now() + *limit;
+  if (limit) deadline_ = entered_ + *limit;
 }
 
 void Connection::check_deadline(Clock::time_point now) {
@@ -179,8 +180,13 @@ void Connection::check_deadline(Clock::time_point now) {
   }
 }
 
+std::optional<Connection::Clock::time_point> Connection::idle_since() const {
+  if (phase_ != Phase::kIdle || reader_.begun()) return std::nullopt;
+  return entered_;
+}
+
 void Connection::close_if_idle() {
-  if (phase_ == Phase::kIdle && !reader_.begun()) close();
+  if (idle_since()) close();
 }
 
 void Connection::close() {

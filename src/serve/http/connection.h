@@ -73,6 +73,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start(std::function<void(Connection*)> closed);
   /// Ends what takes longer than its limit.
   void check_deadline(Clock::time_point now);
+  /// Since when the connection waits for the first byte of a request; nothing: it does not.
+  std::optional<Clock::time_point> idle_since() const;
   /// Closes if no byte of a request has arrived.
   void close_if_idle();
   void close();
@@ -126,6 +128,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::array<char, 16 << 10> buffer_{};
 
   Phase phase_ = Phase::kHandshake;
+  Clock::time_point entered_;  ///< the phase
   std::optional<Clock::time_point> deadline_;
   Clock::time_point body_begin_;
   bool reading_ = false;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,6 +25,7 @@
 #include <boost/asio/write.hpp>
 #include <cstring>
 #include <filesystem>
+#include <unordered_set>
 
 #include "core/error.h"
 
@@ -109,6 +111,8 @@ class EventLoop::Impl {
   asio::steady_timer timer{context};
 
   bool stopping = false;
+  /// Until each is connected or has failed.
+  std::unordered_set<std::shared_ptr<stream_protocol::socket>> connecting;
 
   void arm(std::chrono::milliseconds period, const std::function<void()>& tick) {
     if (stopping) return;
@@ -134,6 +138,11 @@ void EventLoop::stop() {
   post([this] {
     impl_->stopping = true;
     impl_->timer.cancel();
+    // The system tries for minutes to reach a host that does not answer.
+    for (const auto& socket : impl_->connecting) {
+      error_code ignored;
+      socket->close(ignored);
+    }
   });
 }
 
@@ -160,7 +169,9 @@ void EventLoop::connect(const std::string& host, uint16_t port,
   if (error || found.empty()) return post([done = std::move(done)] { done(nullptr); });
   const stream_protocol::endpoint endpoint(found.begin()->endpoint());
   auto socket = std::make_shared<stream_protocol::socket>(impl_->context);
-  socket->async_connect(endpoint, [socket, done = std::move(done)](error_code failed) {
+  impl_->connecting.insert(socket);
+  socket->async_connect(endpoint, [this, socket, done = std::move(done)](error_code failed) {
+    impl_->connecting.erase(socket);
     if (failed) return done(nullptr);
     error_code ignored;
     socket->set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -353,6 +364,11 @@ bool Listener::refuse_one(const std::string& answer) {
   }
   impl_->open_spare();
   return socket >= 0;
+}
+
+bool Listener::is_awaited() const {
+  pollfd listening{impl_->acceptor.native_handle(), POLLIN, 0};
+  return ::poll(&listening, 1, 0) == 1 && (listening.revents & POLLIN) != 0;
 }
 
 void Listener::close() {

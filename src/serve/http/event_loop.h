@@ -100,6 +100,8 @@ class Listener {
   /// so that the kernel's queue does not stand still. Returns false if none waits. On the
   /// listener's loop.
   bool refuse_one(const std::string& answer);
+  /// Whether the kernel holds a connection that is to be accepted. On the listener's loop.
+  bool is_awaited() const;
   /// On the listener's loop, or when no loop runs. Removes the file of a unix socket.
   void close();
 

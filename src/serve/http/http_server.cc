@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <thread>
 #include <unordered_map>
 
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kTick = 100ms;
+constexpr auto kIdleBeforeItMakesRoom = 1s;
 constexpr int kRefusedAtOnce = 32;
 constexpr const char* kNoDescriptor =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -49,6 +51,24 @@ class IoThread {
     loop_->post([this, connection] {
       connections_.emplace(connection.get(), connection);
       connection->start([this](Connection* closed) { connections_.erase(closed); });
+    });
+  }
+
+  /// Closes an eighth of the connections, and one at least: those that have been idle for longest,
+  /// of those on which nothing has happened since `before`.
+  void make_room(Clock::time_point before) {
+    loop_->post([this, before] {
+      std::vector<std::pair<Clock::time_point, std::shared_ptr<Connection>>> idle;
+      for (const auto& [key, connection] : connections_) {
+        const auto since = connection->idle_since();
+        if (since && *since < before) idle.emplace_back(*since, connection);
+      }
+      const auto most = std::min(std::ssize(idle), std::ssize(connections_) / 8 + 1);
+      std::ranges::partial_sort(idle, idle.begin() + most, {},
+                                [](const auto& one) { return one.first; });
+      for (const auto& [since, connection] : std::span(idle).first(static_cast<size_t>(most))) {
+        connection->close();
+      }
     });
   }
 
@@ -198,8 +218,13 @@ class HttpServer::Impl {
     spdlog::warn("no file descriptor is left for connections: raise the limit (ulimit -n)");
   }
 
+  /// A client that waits at the limit has a request; one whose connection is idle has none.
   void tick() {
-    if (paused_) accept();
+    if (!paused_ || !accepting_) return;
+    if (state_->connections >= state_->options.limits.connections && listener_->is_awaited()) {
+      for (const auto& thread : threads_) thread->make_room(Clock::now() - kIdleBeforeItMakesRoom);
+    }
+    accept();
   }
 
   std::shared_ptr<ServerState> state_;
