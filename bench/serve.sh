@@ -30,7 +30,7 @@ ulimit -n 8192
 for ((round = first; round < first + rounds; ++round)); do
   for model in ${MODELS:-minilm base}; do
     plan=${PLAN:-$([[ $model == base ]] && echo short || echo full)}
-    read -ra engines <<< "${ENGINES:-bertha-fp32 bertha-bf16 onnxruntime openvino-fp32 openvino-bf16}"
+    read -ra engines <<< "${ENGINES:-bertha-fp32 bertha-bf16 onnxruntime openvino-fp32 openvino-bf16 fastembed}"
     "$python" "$here/measure.py" "$bertha" "$FOLDER" "$model" "$FOLDER/results.jsonl" --plan "$plan" \
       --round "$round" --engines "${engines[@]}"
   done

@@ -7,6 +7,7 @@ worker process; the engine uses OMP_NUM_THREADS threads. uvloop, httptools and o
 kind, are used.
 """
 
+import json
 import os
 import sys
 
@@ -83,8 +84,10 @@ def openvino_engine(folder, precision):
 def fastembed_engine(folder):
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        size = json.load(file)["hidden_size"]
     TextEmbedding.add_custom_model(model="own", pooling=PoolingType.MEAN, normalization=True,
-                                   sources=ModelSource(url="file:///none"), dim=384, model_file="model.onnx")
+                                   sources=ModelSource(url="file:///none"), dim=size, model_file="model.onnx")
     model = TextEmbedding("own", specific_model_path=folder, threads=THREADS)
     return lambda texts: numpy.stack(list(model.embed(texts)))
 

@@ -135,6 +135,7 @@ class LoadRun {
   }
 
   void send_waiting() {
+    if (ended_) return;
     while (!waiting_.empty() && !idle_.empty()) {
       const ClientRef client = idle_.back();
       idle_.pop_back();
@@ -157,6 +158,7 @@ class LoadRun {
     ++connecting_;
     loop_.connect(target_.host, target_.port, [this](std::unique_ptr<ByteStream> stream) {
       --connecting_;
+      if (ended_) return;
       if (stream == nullptr) return on_not_connected();
       const auto client = std::make_shared<Client>();
       client->stream = std::move(stream);
@@ -194,7 +196,7 @@ class LoadRun {
       if (!client->busy) return drop(client);
       record(client->shot, answer->status);
       client->busy = false;
-      finish();
+      finish(answer->status == 429 ? std::chrono::seconds(answer->retry_after_s) : 0s);
       if (!answer->keep_alive) return drop(client);
       idle_.push_back(client);
     }
@@ -222,11 +224,14 @@ class LoadRun {
     send_waiting();
   }
 
-  void finish() {
+  /// In the closed loop its client asks again after `pause`, or after a longer one if the server is
+  /// not there.
+  void finish(Clock::duration pause = 0s) {
     --open_;
-    // The closed loop: its client asks again, after a pause if the server is not there.
-    if (options_.rate > 0 || Clock::now() >= end_) return;
-    loop_.call_at(Clock::now() + (!live_.empty() ? 0ms : 10ms), [this] { schedule(Clock::now()); });
+    if (live_.empty()) pause = std::max<Clock::duration>(pause, 10ms);
+    const Clock::time_point again = Clock::now() + pause;
+    if (options_.rate > 0 || again >= end_) return;
+    loop_.call_at(again, [this] { schedule(Clock::now()); });
   }
 
   void check_end() {

@@ -16,7 +16,9 @@ namespace bertha::serve {
 
 struct LoadOptions {
   std::string url;  ///< http://HOST:PORT/PATH
-  double rate = 0;  ///< requests a second; 0: a closed loop, each client asks again at once
+  /// Requests a second; 0: a closed loop, in which each client asks again at once, or after a
+  /// refusal (429) when its Retry-After has passed.
+  double rate = 0;
   int64_t connections = 64;     ///< at most; requests above wait, and their latency grows
   double seconds = 10;          ///< of requests that count
   double warm_seconds = 1;      ///< of requests before them

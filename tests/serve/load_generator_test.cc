@@ -1,6 +1,10 @@
 #include "serve/load_generator.h"
 
+#include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -38,7 +42,10 @@ class SlowServer {
       bodies_.push_back(request.body);
       HttpResponse response;
       response.body = "[]";
-      if (request.body == "busy") response.status = 429;
+      if (request.body == "busy") {
+        response.status = 429;
+        response.headers.add("Retry-After", "1");
+      }
       respond(std::move(response));
     };
   }
@@ -102,6 +109,17 @@ TEST(LoadGenerator, TheClosedLoopAsksAgain) {
   EXPECT_LT(report.scheduled, 255);
 }
 
+TEST(LoadGenerator, TheClosedLoopWaitsWhereTheServerAsksItTo) {
+  const SlowServer server(0ms);
+  LoadOptions options = brief(server.url());
+  options.connections = 3;
+  options.seconds = 1.5;
+  options.bodies = {"busy"};
+  const LoadReport report = run_load(options);
+  EXPECT_EQ(report.scheduled, 6);
+  EXPECT_EQ(report.statuses, (std::map<int, int64_t>{{429, 6}}));
+}
+
 TEST(LoadGenerator, RefusalsAreCountedApart) {
   const SlowServer server(0ms);
   LoadOptions options = brief(server.url());
@@ -121,6 +139,25 @@ TEST(LoadGenerator, AServerThatIsNotThereIsReported) {
   const LoadReport report = run_load(options);
   EXPECT_EQ(report.not_connected, report.scheduled);
   EXPECT_TRUE(report.statuses.empty());
+}
+
+TEST(LoadGenerator, AServerThatAcceptsNobodyIsLeftInTime) {
+  // The kernel holds a few connections for such a server, and drops the attempts to make more.
+  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listening, 1), 0);
+  ASSERT_EQ(::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  LoadOptions options = brief(fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port)));
+  options.rate = 200;
+  options.timeout_seconds = 0.2;
+  const LoadReport report = run_load(options);
+  EXPECT_GT(report.scheduled, 20);
+  EXPECT_EQ(report.unanswered, report.scheduled);
+  ::close(listening);
 }
 
 TEST(LoadGenerator, AUrlThatIsNoneIsAnError) {

@@ -49,6 +49,7 @@ std::optional<AnswerReader::Answer> AnswerReader::next() {
   Answer answer;
   answer.status = static_cast<int>(number_of(head.substr(9, 3)));
   const HttpHeaders fields = fields_of(head);
+  answer.retry_after_s = std::max(int64_t{0}, number_of(fields.get("Retry-After")));
   answer.keep_alive = lower_ascii(fields.get("Connection")) != "close";
   int64_t length = 0;
   if (answer.status >= 200 && answer.status != 204 && answer.status != 304) {
