@@ -118,7 +118,7 @@ make_wheel() {
   (cd "$root" && find . -type f | sed 's|^\./||' | sort | zip -X -q -9 "$file" -@)
 }
 
-# The name of a Debian package says for which Debian: bertha_0.2.0-1+deb12_amd64.deb.
+# The name of a Debian package says for which Debian: bertha_0.3.0-1+deb12_amd64.deb.
 make_deb() {
   local revision
   revision=$version-1+deb$(. /etc/os-release && printf '%s' "${VERSION_ID:-0}")
