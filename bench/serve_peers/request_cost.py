@@ -6,6 +6,7 @@ The CPU time of the threads that are not lanes, the system's share of the socket
 start are the threads with a lower priority than the process. FOLDER is that of make_inputs.py.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from measure import Server, load
 
-RATE = 100  # requests a second
+RATES = (100, 250)  # requests a second
 
 
 def metric(server, name):
@@ -58,14 +59,14 @@ def one_layer(folder):
 def main(bertha, folder):
     folder = Path(folder)
     with Server(bertha, "bertha-bf16", one_layer(folder)) as server:
-        for length in (16, 128, 384):
+        for rate, length in itertools.product(RATES, (16, 128, 384)):
             bodies = folder / f"bodies_{length}.jsonl"
-            load(bertha, server, bodies, 1, RATE, 64)
+            load(bertha, server, bodies, 1, rate, 64)
             before = figures(server)
-            load(bertha, server, bodies, 15, RATE, 64)
+            load(bertha, server, bodies, 8, rate, 64)
             beside, lanes, tokenize, requests = (late - early for early, late in zip(before, figures(server)))
-            print(f"{length:4} tokens: {1e6 * beside / requests:6.0f} us beside the model (tokenizing, by the clock: "
-                  f"{1e6 * tokenize / requests:4.0f} us), {requests:.0f} requests")
+            print(f"{rate} a second, {length} tokens: {1e6 * beside / requests:.0f} us beside the model "
+                  f"(tokenizing, by the clock: {1e6 * tokenize / requests:.0f} us), {requests:.0f} requests")
 
 
 if __name__ == "__main__":
