@@ -13,8 +13,14 @@ readonly results=demo/results
 readonly questions=scripts/demo_questions.json
 readonly answers=demo/answers
 readonly question="What was the name of the champion?"
-readonly passage="And there went out a champion out of the camp of the Philistines, named Goliath, of Gath, \
-whose height was six cubits and a span."
+readonly passage="And there went out a champion out of the camp of the Philistines, named Goliath, of Gath, whose \
+height was six cubits and a span. And he had an helmet of brass upon his head, and he was armed with \
+a coat of mail; and the weight of the coat was five thousand shekels of brass. And he had greaves of \
+brass upon his legs, and a target of brass between his shoulders. And the staff of his spear was \
+like a weaver's beam; and his spear's head weighed six hundred shekels of iron: and one bearing a \
+shield went before him. And he stood and cried unto the armies of Israel, and said unto them, Why \
+are ye come out to set your battle in array? am not I a Philistine, and ye servants to Saul? choose \
+you a man for you, and let him come down to me."
 
 # All sizes are reduced, for ten minutes on two cores: the model, its vocabulary, and rows of 64 and 128
 # tokens for the two phases instead of 128 and 512. The initial weights have a larger deviation than
@@ -162,7 +168,7 @@ say "7/8 questions" "57 questions about 12 passages: fine-tune, score on the sam
   --train-file="$questions" --predict-file="$questions" --init-checkpoint="$last" \
   --config-file="$config" --vocab-file="$vocab" --do-lower-case --output-dir="$answers" \
   --json-summary="$answers/dllogger.json" --autocast --use-fused-adam --train-batch-size=8 \
-  --max-seq-length=128 --doc-stride=48 --num-train-epochs=120 --max-steps=840 \
+  --max-seq-length=128 --doc-stride=48 --num-train-epochs=240 --max-steps=1680 \
   --learning-rate=0.001 --log-freq=50
 "$bertha" ask --init-checkpoint="$answers" --max-seq-length=128 --question="$question" \
   --passage="$passage"
