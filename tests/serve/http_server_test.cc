@@ -534,6 +534,21 @@ TEST(HttpServer, DrainingRefusesNewConnections) {
   EXPECT_TRUE(eventually([&] { return !RawClient(server.server->port()).connected(); }));
 }
 
+TEST(HttpServer, ADrainAnswersEachRequestThatHasReachedTheSystem) {
+  for (int round = 0; round < 20; ++round) {
+    EchoServer server;
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 40; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server.server->port()));
+      if (i % 2 == 1) continue;
+      ASSERT_EQ(clients.back()->ask(get("/echo")).status, 200);
+    }
+    for (const auto& client : clients) client->send(get("/echo"));
+    server.server->begin_drain();
+    for (const auto& client : clients) EXPECT_EQ(client->read().status, 200) << round;
+  }
+}
+
 TEST(HttpServer, AnAnnouncedDrainServesOnAndClosesEachConnection) {
   EchoServer server;
   server.server->announce_drain();

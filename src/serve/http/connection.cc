@@ -185,8 +185,9 @@ std::optional<Connection::Clock::time_point> Connection::idle_since() const {
   return entered_;
 }
 
-void Connection::close_if_idle() {
-  if (idle_since()) close();
+void Connection::close_if_idle(Clock::time_point before) {
+  const auto since = idle_since();
+  if (since && *since < before && !stream_->has_pending()) close();
 }
 
 void Connection::close() {

@@ -75,8 +75,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void check_deadline(Clock::time_point now);
   /// Since when the connection waits for the first byte of a request; nothing: it does not.
   std::optional<Clock::time_point> idle_since() const;
-  /// Closes if no byte of a request has arrived.
-  void close_if_idle();
+  /// Closes if nothing has happened since `before` and no byte of a request has reached the system.
+  void close_if_idle(Clock::time_point before);
   void close();
 
  private:

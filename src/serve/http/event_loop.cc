@@ -38,6 +38,11 @@ using boost::system::error_code;
 
 constexpr int kQueue = 1024;  // connections that wait in the kernel, as net.core.somaxconn allows
 
+bool is_readable(int socket) {
+  pollfd watched{socket, POLLIN, 0};
+  return ::poll(&watched, 1, 0) == 1 && (watched.revents & POLLIN) != 0;
+}
+
 /// What plain and TLS streams share: an operation's buffers live in its handler.
 template <typename Stream>
 class AsioStream : public ByteStream {
@@ -60,6 +65,8 @@ class AsioStream : public ByteStream {
                       [texts = std::move(texts), done = std::move(done)](
                           error_code error, size_t /*bytes*/) { done(!error); });
   }
+
+  bool has_pending() override { return is_readable(stream_.lowest_layer().native_handle()); }
 
   void close() override {
     error_code ignored;
@@ -367,8 +374,7 @@ bool Listener::refuse_one(const std::string& answer) {
 }
 
 bool Listener::is_awaited() const {
-  pollfd listening{impl_->acceptor.native_handle(), POLLIN, 0};
-  return ::poll(&listening, 1, 0) == 1 && (listening.revents & POLLIN) != 0;
+  return is_readable(impl_->acceptor.native_handle());
 }
 
 void Listener::close() {

@@ -27,6 +27,8 @@ class ByteStream {
                      std::function<void(bool written)> done) = 0;
   /// Sends the end of the stream, behind what is written. Reading goes on.
   virtual void finish_writing(std::function<void()> done) = 0;
+  /// Whether the system holds bytes, or the end, that no read has taken yet.
+  virtual bool has_pending() = 0;
   /// Ends all operations.
   virtual void close() = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -19,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTick = 100ms;
 constexpr auto kIdleBeforeItMakesRoom = 1s;
+constexpr auto kQuietBeforeClosing = 250ms;
+constexpr auto kMostAccepting = 200ms;  ///< in a drain
 constexpr int kRefusedAtOnce = 32;
 constexpr const char* kNoDescriptor =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -35,9 +38,19 @@ class IoThread {
   void start(std::function<void()> tick) {
     thread_ = std::thread([this, tick = std::move(tick)] {
       loop_->run(kTick, [this, tick] {
-        each([now = Clock::now()](Connection& connection) { connection.check_deadline(now); });
+        const auto now = Clock::now();
+        each([now](Connection& connection) { connection.check_deadline(now); });
+        if (draining_) close_idle(now);
         if (tick) tick();
       });
+    });
+  }
+
+  /// From now on each connection that is idle is closed.
+  void begin_drain() {
+    loop_->post([this] {
+      draining_ = true;
+      close_idle(Clock::now());
     });
   }
 
@@ -67,7 +80,7 @@ class IoThread {
       std::ranges::partial_sort(idle, idle.begin() + most, {},
                                 [](const auto& one) { return one.first; });
       for (const auto& [since, connection] : std::span(idle).first(static_cast<size_t>(most))) {
-        connection->close();
+        connection->close_if_idle(before);
       }
     });
   }
@@ -81,6 +94,15 @@ class IoThread {
   }
 
  private:
+  /// A client that has just connected or was just answered is likely to send its next request: to
+  /// close then would lose it.
+  void close_idle(Clock::time_point now) {
+    each([before = now - kQuietBeforeClosing](Connection& connection) {
+      connection.close_if_idle(before);
+    });
+  }
+
+  bool draining_ = false;  ///< on the loop's thread
   std::shared_ptr<EventLoop> loop_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::thread thread_;
@@ -131,16 +153,9 @@ class HttpServer::Impl {
 
   void begin_drain() {
     announce_drain();
-    if (!started_) return listener_->close();
-    threads_.front()->loop()->post([this] {
-      accepting_ = false;
-      listener_->close();
-    });
-    for (const auto& thread : threads_) {
-      thread->loop()->post([io = thread.get()] {
-        io->each([](Connection& connection) { connection.close_if_idle(); });
-      });
-    }
+    if (!started_) return end_accepting(Clock::now());
+    threads_.front()->loop()->post([this] { end_accepting(Clock::now() + kMostAccepting); });
+    for (const auto& thread : threads_) thread->begin_drain();
   }
 
   bool stop(std::chrono::milliseconds grace) {
@@ -148,8 +163,11 @@ class HttpServer::Impl {
     begin_drain();
     stopped_ = true;
     const auto end = Clock::now() + grace;
-    while (state_->connections > 0 && Clock::now() < end) std::this_thread::sleep_for(5ms);
+    while ((!refusing_ || state_->connections > 0) && Clock::now() < end) {
+      std::this_thread::sleep_for(5ms);
+    }
     const bool all_answered = state_->requests == 0;
+    threads_.front()->loop()->post([this] { end_accepting(Clock::now()); });
     for (const auto& thread : threads_) thread->join();
     return all_answered;
   }
@@ -208,6 +226,20 @@ class HttpServer::Impl {
         });
   }
 
+  /// Takes the connections that the kernel has made already, until `end`: their requests would be
+  /// lost.
+  void end_accepting(Clock::time_point end) {
+    if (refusing_) return;
+    const bool full = state_->connections >= state_->options.limits.connections;
+    if (!full && listener_->is_awaited() && Clock::now() < end) {
+      return threads_.front()->loop()->call_at(Clock::now() + 1ms,
+                                               [this, end] { end_accepting(end); });
+    }
+    accepting_ = false;
+    listener_->close();
+    refusing_ = true;
+  }
+
   /// Without a descriptor: answers 503 to those that wait, and tries again at the next tick.
   void refuse_waiting() {
     paused_ = true;
@@ -235,6 +267,7 @@ class HttpServer::Impl {
   std::shared_ptr<TlsContext> tls_;
   bool started_ = false;
   bool stopped_ = false;
+  std::atomic<bool> refusing_ = false;  ///< the listener is closed
   // On the loop that accepts.
   bool accepting_ = true;
   bool paused_ = false;
