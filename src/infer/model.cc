@@ -230,7 +230,9 @@ text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::To
   text::TokenizerOptions options = file.options(casing.lower_case, files.rules);
   if (files.lower_case_first && !options.settings->lowers()) {
     auto settings = std::make_shared<text::TokenizerSettings>(*options.settings);
-    settings->normalizers.insert(settings->normalizers.begin(), text::LowercaseNormalizer{});
+    auto& normalizers = settings->normalizers;
+    normalizers.emplace_back(text::LowercaseNormalizer{});
+    std::ranges::rotate(normalizers, normalizers.end() - 1);
     options.settings = std::move(settings);
   }
   return options;
