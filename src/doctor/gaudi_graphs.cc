@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "backend/gaudi/compiling_device.h"
 #include "backend/gaudi/synapse_library.h"
@@ -38,13 +39,31 @@ void append_sequences(const BatchShape& shape, RaggedBatch& batch) {
   }
 }
 
+/// What a trainable model in bf16 takes: all of it is flat buffers of equal length.
+MemoryClasses memory_of_training(const bert::ParameterStore& store) {
+  return {.parameters = store.flat_weights().size_bytes(),
+          .gradients = store.flat_gradients().size_bytes(),
+          .moments = 2 * store.flat_weights().size_bytes(),
+          .bf16_copies = store.flat_bf16_weights().size_bytes()};
+}
+
+struct PretrainingJob {
+  BatchShape shape;
+  int64_t predictions;  ///< masked tokens of a sequence
+  bool recompute;
+};
+
 /// A step of pre-training with the micro-batch of the recipe: forward and backward, then the
 /// update.
-void compile_pretraining(Device& device, const bert::Config& config, const BatchShape& shape,
-                         int64_t predictions) {
+void compile_pretraining(Device& device, const bert::Config& config, const PretrainingJob& job,
+                         MemoryClasses& memory) {
+  const BatchShape& shape = job.shape;
+  const int64_t predictions = job.predictions;
   bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), DType::kBF16, true);
+  memory = memory_of_training(store);
   train::TrainerSettings settings;
   settings.compute = DType::kBF16;
+  settings.recompute = job.recompute;
   settings.limits = {.tokens = shape.tokens(),
                      .sequences = shape.sequences,
                      .masked = shape.sequences * predictions};
@@ -63,9 +82,11 @@ void compile_pretraining(Device& device, const bert::Config& config, const Batch
   trainer.update(1e-3, 1);
 }
 
-void compile_fine_tuning(Device& device, const bert::Config& config, const BatchShape& shape) {
+void compile_fine_tuning(Device& device, const bert::Config& config, const BatchShape& shape,
+                         MemoryClasses& memory) {
   bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, DType::kBF16,
                              true);
+  memory = memory_of_training(store);
   bert::QuestionAnsweringModel model(config, store);
   train::FineTuningSettings settings;
   settings.compute = DType::kBF16;
@@ -82,9 +103,12 @@ void compile_fine_tuning(Device& device, const bert::Config& config, const Batch
   trainer.update(1e-5, 1);
 }
 
-void compile_prediction(Device& device, const bert::Config& config, const BatchShape& shape) {
+void compile_prediction(Device& device, const bert::Config& config, const BatchShape& shape,
+                        MemoryClasses& memory) {
   bert::ParameterStore store(device, config, bert::Heads{.question_answering = true}, DType::kBF16,
                              false);
+  memory.parameters = store.weight_bytes();
+  store.weights_changed();  // as after loading them: makes the copies in bf16
   bert::QuestionAnsweringModel model(config, store);
   infer::TaskPass pass("question answering", model);
   infer::Predictor predictor(device, DType::kBF16, pass,
@@ -95,71 +119,107 @@ void compile_prediction(Device& device, const bert::Config& config, const BatchS
 }
 
 struct Job {
-  const char* name;
-  std::function<void(Device&, const bert::Config&)> compile;
+  std::string name;
+  std::function<void(Device&, const bert::Config&, MemoryClasses&)> compile;
 };
 
-const std::vector<Job>& jobs() {
-  static const std::vector<Job> all = {
-      {"phase 1, 64 x 128",
-       [](Device& d, const bert::Config& c) {
-         compile_pretraining(d, c, {64, 128}, 20);
-       }},
-      {"phase 2, 16 x 512",
-       [](Device& d, const bert::Config& c) {
-         compile_pretraining(d, c, {16, 512}, 80);
-       }},
-      {"fine-tuning, 24 x 384",
-       [](Device& d, const bert::Config& c) {
-         compile_fine_tuning(d, c, {24, 384});
-       }},
-      {"prediction, 24 x 384", [](Device& d, const bert::Config& c) {
-         compile_prediction(d, c, {24, 384});
-       }}};
-  return all;
+std::vector<Job> jobs() {
+  const auto pretraining = [](std::string name, const BatchShape& shape, int64_t predictions,
+                              bool recompute) {
+    return Job{std::move(name), [=](Device& device, const bert::Config& config, auto& memory) {
+                 compile_pretraining(device, config, {shape, predictions, recompute}, memory);
+               }};
+  };
+  constexpr BatchShape kPhase1 = {64, 128};
+  constexpr BatchShape kPhase2 = {16, 512};
+  constexpr BatchShape kSquad = {24, 384};
+  return {pretraining("phase 1, 64 x 128", kPhase1, 20, false),
+          pretraining("phase 1, 64 x 128, --checkpoint-activations", kPhase1, 20, true),
+          pretraining("phase 2, 16 x 512", kPhase2, 80, false),
+          pretraining("phase 2, 16 x 512, --checkpoint-activations", kPhase2, 80, true),
+          {"fine-tuning, 24 x 384",
+           [=](Device& device, const bert::Config& config, auto& memory) {
+             compile_fine_tuning(device, config, kSquad, memory);
+           }},
+          {"prediction, 24 x 384", [=](Device& device, const bert::Config& config, auto& memory) {
+             compile_prediction(device, config, kSquad, memory);
+           }}};
 }
 
-nlohmann::ordered_json to_json(const JobGraphs& job) {
-  nlohmann::ordered_json json = {
-      {"job", job.job}, {"error", job.error}, {"operand_bytes", job.operand_bytes}};
-  for (const gaudi::Compilation& graph : job.graphs) {
-    json["graphs"].push_back({{"name", graph.name},
-                              {"digest", graph.digest},
-                              {"nodes", graph.nodes},
-                              {"workspace_bytes", graph.workspace_bytes},
-                              {"seconds", graph.seconds}});
-  }
-  return json;
+/// Adds to what the job said of its model what its graphs use.
+void add_use(MemoryClasses& memory, const std::vector<gaudi::Compilation>& graphs,
+             const gaudi::OperandBytes& operands) {
+  memory.batches = operands.buffers -
+                   (memory.parameters + memory.gradients + memory.moments + memory.bf16_copies);
+  memory.host_operands = operands.host;
+  const auto peak_of = [](const gaudi::Compilation& graph) { return graph.live.peak_bytes; };
+  if (graphs.empty()) return;
+  const gaudi::LiveMemory& largest = std::ranges::max_element(graphs, {}, peak_of)->live;
+  memory.activations = largest.kept_bytes;
+  memory.temporaries = largest.peak_bytes - largest.kept_bytes;
 }
 
-std::string text_of(const JobGraphs& job) {
+/// Name and bytes of each class, and of the sum.
+std::vector<std::pair<const char*, int64_t>> named(const MemoryClasses& memory) {
+  return {{"parameters", memory.parameters},   {"gradients", memory.gradients},
+          {"moments", memory.moments},         {"bf16 copies", memory.bf16_copies},
+          {"batches", memory.batches},         {"operands of the host", memory.host_operands},
+          {"activations", memory.activations}, {"temporaries", memory.temporaries},
+          {"in all", memory.total()}};
+}
+
+uint64_t workspace_of(const JobGraphs& job) {
+  uint64_t most = 0;
+  for (const gaudi::Compilation& graph : job.graphs) most = std::max(most, graph.workspace_bytes);
+  return most;
+}
+
+Fact fact_of_graphs(const std::string& kind, const JobGraphs& job) {
+  Fact fact{.name = "graphs"};
   int64_t nodes = 0;
-  uint64_t workspace_bytes = 0;
   double seconds = 0;
+  std::string each;
+  fact.values = {{"device", kind}, {"job", job.job}, {"error", job.error}};
   for (const gaudi::Compilation& graph : job.graphs) {
     nodes += graph.nodes;
-    workspace_bytes = std::max(workspace_bytes, graph.workspace_bytes);
     seconds += graph.seconds;
+    each += fmt::format("; \"{}\" {}, {} nodes", graph.name, graph.digest, graph.nodes);
+    fact.values["graphs"].push_back({{"name", graph.name},
+                                     {"digest", graph.digest},
+                                     {"nodes", graph.nodes},
+                                     {"workspace_bytes", graph.workspace_bytes},
+                                     {"live_bytes", graph.live.peak_bytes},
+                                     {"kept_bytes", graph.live.kept_bytes},
+                                     {"seconds", graph.seconds}});
   }
-  std::string text = fmt::format(
-      "{}: {} graphs that no job before had, {} nodes, memory {} and a workspace of {}, compiled "
-      "in "
-      "{:.1f} s",
-      job.job, job.graphs.size(), nodes, format_bytes(static_cast<double>(job.operand_bytes)),
-      format_bytes(static_cast<double>(workspace_bytes)), seconds);
-  if (!job.error.empty()) text += "; then " + job.error;
-  return text;
+  fact.text =
+      fmt::format("{}, {}: {} graphs that no job before had, {} nodes, compiled in {:.1f} s{}",
+                  kind, job.job, job.graphs.size(), nodes, seconds, each);
+  if (!job.error.empty()) {
+    fact.state = State::kProblem;
+    fact.text += "; then " + job.error;
+  }
+  return fact;
 }
 
-Fact fact_of_kind(const GaudiGraphs& graphs) {
-  Fact fact{.name = "graphs", .text = graphs.kind};
-  for (const JobGraphs& job : graphs.jobs) {
-    if (!job.error.empty()) fact.state = State::kProblem;
-    fact.text += "; " + text_of(job);
-    fact.values["jobs"].push_back(to_json(job));
+Fact fact_of_footprint(const std::string& kind, const JobGraphs& job) {
+  Fact fact{.name = "footprint", .text = fmt::format("{}, {}: ", kind, job.job)};
+  fact.values = {{"device", kind}, {"job", job.job}};
+  for (const auto& [what, bytes] : named(job.memory)) {
+    if (bytes == 0) continue;
+    fact.text += fmt::format("{} {}, ", what, format_bytes(static_cast<double>(bytes)));
+    fact.values[what] = bytes;
   }
-  fact.values["device"] = graphs.kind;
-  fact.values["candidates"] = graphs.candidates;
+  const uint64_t workspace = workspace_of(job);
+  fact.text += fmt::format("in the order of recording; the compiler plans a workspace of {}",
+                           format_bytes(static_cast<double>(workspace)));
+  fact.values["workspace"] = workspace;
+  return fact;
+}
+
+Fact fact_of_candidates(const GaudiGraphs& graphs) {
+  Fact fact{.name = "kernels", .text = graphs.kind};
+  fact.values = {{"device", graphs.kind}, {"candidates", graphs.candidates}};
   for (const auto& [what, chosen] : graphs.candidates) {
     fact.text += fmt::format("; {} by {}", what, chosen);
   }
@@ -168,6 +228,11 @@ Fact fact_of_kind(const GaudiGraphs& graphs) {
 
 }  // namespace
 
+int64_t MemoryClasses::total() const {
+  return parameters + gradients + moments + bf16_copies + batches + host_operands + activations +
+         temporaries;
+}
+
 GaudiGraphs compile_bert(gaudi::SynapseLibrary& library, gaudi::abi::DeviceType type,
                          const bert::Config& config, const std::string& dump_folder) {
   gaudi::CompilingDevice device(library, type, dump_folder);
@@ -175,17 +240,17 @@ GaudiGraphs compile_bert(gaudi::SynapseLibrary& library, gaudi::abi::DeviceType 
   device.set_kernels(kernels);
   GaudiGraphs result{.kind = gaudi::name_of(type), .jobs = {}, .candidates = {}};
   for (const Job& job : jobs()) {
-    JobGraphs graphs{.job = job.name, .graphs = {}, .error = {}};
-    device.take_peak_bytes();
+    JobGraphs graphs{.job = job.name, .graphs = {}, .memory = {}, .error = {}};
+    device.take_operand_bytes();
     const size_t before = device.compilations().size();
     try {
-      job.compile(device, config);
+      job.compile(device, config, graphs.memory);
     } catch (const Error& error) {
       graphs.error = error.what();
     }
-    graphs.operand_bytes = device.take_peak_bytes();
     const std::vector<gaudi::Compilation>& all = device.compilations();
     graphs.graphs.assign(all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
+    add_use(graphs.memory, graphs.graphs, device.take_operand_bytes());
     result.jobs.push_back(std::move(graphs));
   }
   result.candidates = kernels->candidates().chosen();
@@ -202,7 +267,12 @@ std::vector<Fact> facts_of_gaudi_graphs(const bert::Config& config,
   std::vector<Fact> facts;
   for (const auto type : {gaudi::abi::kGaudi, gaudi::abi::kGaudi2, gaudi::abi::kGaudi3}) {
     const std::string folder = dump_folder.empty() ? "" : dump_folder + "/" + gaudi::name_of(type);
-    facts.push_back(fact_of_kind(compile_bert(*library, type, config, folder)));
+    const GaudiGraphs graphs = compile_bert(*library, type, config, folder);
+    facts.push_back(fact_of_candidates(graphs));
+    for (const JobGraphs& job : graphs.jobs) {
+      facts.push_back(fact_of_graphs(graphs.kind, job));
+      if (job.error.empty()) facts.push_back(fact_of_footprint(graphs.kind, job));
+    }
   }
   return facts;
 }

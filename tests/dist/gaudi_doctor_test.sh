@@ -8,7 +8,7 @@ export BERTHA_LIBSYNAPSE=$library BERTHA_GAUDI_RECIPES=0
 
 # has NAME FILE PATTERN: the fact of that name has the pattern in its line of the report.
 has() {
-  tr -d '\n' < "$2" | grep -oE "\"name\": *\"$1\".{0,400}" | grep -qE "$3" || die "$1: no $3"
+  tr -d '\n' < "$2" | grep -oE "\"name\": *\"$1\".{0,400}" | grep -E "$3" > /dev/null || die "$1: no $3"
 }
 
 # The graphs of BERT-Large need no device.
@@ -16,8 +16,9 @@ BERTHA_STANDIN_DEVICES=0 "$bertha" doctor --device=gaudi --report="$work/graphs.
   --dump-graphs="$work/graphs" > "$work/graphs.log" 2>&1 || die "no device: status $?"
 has device "$work/graphs.json" 'reports no Gaudi device'
 has graphs "$work/graphs.json" 'phase 1, 64 x 128: 4 graphs'
+has footprint "$work/graphs.json" 'phase 2, 16 x 512, --checkpoint-activations: parameters 1.3 GiB'
 for kind in Gaudi Gaudi2 Gaudi3; do
-  [[ $(find "$work/graphs/$kind" -name 'first_micro_batch-*.json' | wc -l) -eq 2 ]] || die "$kind: two micro-batches"
+  [[ $(find "$work/graphs/$kind" -name 'first_micro_batch-*.json' | wc -l) -eq 4 ]] || die "$kind: four micro-batches"
 done
 rm -r "$work/graphs"
 

@@ -42,11 +42,12 @@ TEST(CompiledGraphs, EveryJobCompilesWithoutADevice) {
   run_in_child({{"BERTHA_STANDIN_DEVICES", "0"}}, [] {
     const test::TemporaryFolder folder;
     const GaudiGraphs graphs = compile_tiny(gaudi::abi::kGaudi2, folder.path().string());
-    ASSERT_EQ(graphs.jobs.size(), 4U);
+    ASSERT_EQ(graphs.jobs.size(), 6U);
     for (const JobGraphs& job : graphs.jobs) {
       EXPECT_EQ(job.error, "") << job.job;
       ASSERT_FALSE(job.graphs.empty()) << job.job;
-      EXPECT_GT(job.operand_bytes, 0) << job.job;
+      EXPECT_GT(job.memory.batches, 0) << job.job;
+      EXPECT_LT(job.memory.batches, job.memory.parameters) << job.job;
       for (const gaudi::Compilation& graph : job.graphs) {
         EXPECT_GT(graph.nodes, 0) << graph.name;
         const std::string file = graph.digest + ".json";
@@ -83,11 +84,42 @@ TEST(CompiledGraphs, OtherWaysAreTakenWhereAKernelIsMissing) {
 TEST(CompiledGraphs, AGraphThatIsRefusedIsAProblem) {
   run_in_child({{"BERTHA_STANDIN_WITHOUT", "gemm,batch_gemm"}}, [] {
     const std::vector<Fact> facts = facts_of_gaudi_graphs(bert::config_of_size("tiny", 1000), "");
-    ASSERT_EQ(facts.size(), 3U);
+    int64_t problems = 0;
     for (const Fact& fact : facts) {
+      if (fact.name != "graphs") continue;
+      ++problems;
       EXPECT_EQ(fact.state, State::kProblem);
       EXPECT_NE(fact.text.find("is refused by the compiler"), std::string::npos) << fact.text;
+      EXPECT_NE(fact.text.find("alone it refuses node "), std::string::npos) << fact.text;
+      EXPECT_NE(fact.text.find(", gemm of \"linear\", with the operands bf16 [128,"),
+                std::string::npos)
+          << fact.text;
     }
+    EXPECT_EQ(problems, 3 * 6) << "each job on each kind of device";
+  });
+}
+
+TEST(CompiledGraphs, MemoryIsListedByClass) {
+  run_in_child({}, [] {
+    const GaudiGraphs graphs = compile_tiny(gaudi::abi::kGaudi2);
+    for (const JobGraphs& job : graphs.jobs) {
+      const MemoryClasses& memory = job.memory;
+      const bool trains = job.job.find("prediction") == std::string::npos;
+      EXPECT_GT(memory.parameters, 0) << job.job;
+      EXPECT_EQ(memory.moments, trains ? 2 * memory.parameters : 0) << job.job;
+      EXPECT_EQ(memory.gradients, trains ? memory.parameters : 0) << job.job;
+      EXPECT_EQ(memory.bf16_copies, trains ? memory.parameters / 2 : 0) << job.job;
+      EXPECT_EQ(memory.activations > 0, trains) << job.job;
+      EXPECT_GT(memory.temporaries, 0) << job.job;
+    }
+    for (const size_t job : {0U, 2U}) {
+      EXPECT_LT(graphs.jobs[job + 1].memory.activations, graphs.jobs[job].memory.activations / 2)
+          << graphs.jobs[job + 1].job;
+    }
+    // A mask of dropout has a byte for each score.
+    const auto config = bert::config_of_size("tiny", 1000);
+    EXPECT_GT(graphs.jobs[2].memory.host_operands,
+              config.num_hidden_layers * config.num_attention_heads * 16 * 512 * 512);
   });
 }
 

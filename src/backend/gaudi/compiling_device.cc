@@ -109,28 +109,22 @@ void CompilingDevice::compile_recording(std::string_view name, BodyRef body) {
 }
 
 void CompilingDevice::note_operands(const Recording& recording) {
-  int64_t own_bytes = 0;  // of memory that ends with the recording
   for (const Allocation* section : recording.sections) {
-    if (section == recording.host_memory.get()) {
-      own_bytes += section->size_bytes;
-    } else if (operands_.emplace(section, section->size_bytes).second) {
+    if (section == recording.host_memory.get()) continue;
+    if (operands_.emplace(section, section->size_bytes).second) {
       operand_bytes_ += section->size_bytes;
     }
   }
-  peak_bytes_ = std::max(peak_bytes_, operand_bytes_ + own_bytes);
+  peak_.buffers = std::max(peak_.buffers, operand_bytes_);
+  peak_.host = std::max(peak_.host, recording.host_memory->size_bytes);
 }
 
-int64_t CompilingDevice::take_peak_bytes() {
-  return std::exchange(peak_bytes_, operand_bytes_);
+OperandBytes CompilingDevice::take_operand_bytes() {
+  return std::exchange(peak_, {.buffers = operand_bytes_, .host = 0});
 }
 
 bool CompilingDevice::compiles(const NodeGraph& graph, std::string_view name) const {
-  try {
-    library_->synRecipeDestroy(compile(library_, type_, graph, name));
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
+  return gaudi::compiles(library_, type_, graph, name);
 }
 
 }  // namespace bertha::gaudi

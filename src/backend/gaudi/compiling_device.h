@@ -15,6 +15,12 @@
 
 namespace bertha::gaudi {
 
+/// Memory of a device that graphs use, in bytes.
+struct OperandBytes {
+  int64_t buffers = 0;  ///< of the caller, the most at the same time
+  int64_t host = 0;     ///< what the host computes for a launch, of the graph with the most of it
+};
+
 class CompilingDevice final : public GraphDevice {
  public:
   /// Graphs are also written as JSON to `dump_folder`, unless it is empty. The library must outlive
@@ -24,8 +30,8 @@ class CompilingDevice final : public GraphDevice {
   /// The graphs so far, in the order in which they were compiled.
   const std::vector<Compilation>& compilations() const { return recipes_.compilations(); }
 
-  /// The most memory, in bytes, that operands of graphs took at the same time since the last call.
-  int64_t take_peak_bytes();
+  /// What graphs used since the last call.
+  OperandBytes take_operand_bytes();
 
   std::string description() const override;
   /// Memory has a size and no content, except integers, by which the program places tokens.
@@ -56,7 +62,7 @@ class CompilingDevice final : public GraphDevice {
   GraphRecorder recorder_;
   std::map<const Allocation*, int64_t> operands_;  ///< bytes of those that graphs use
   int64_t operand_bytes_ = 0;
-  int64_t peak_bytes_ = 0;
+  OperandBytes peak_;
 };
 
 }  // namespace bertha::gaudi

@@ -124,10 +124,11 @@ struct GaudiDevice::State {
   void give_back(abi::Address& address) noexcept;
   void back(Allocation& allocation);
   void reserve_workspace(uint64_t bytes);
+  void lend_host_memory(GaudiProgram& program);
   void copy_in(Allocation& to, int64_t offset, std::span<const std::byte> bytes);
   std::unique_ptr<GaudiProgram> build(std::string_view name);
   void launch(GaudiProgram& program);
-  void drop(GaudiProgram& program) noexcept;
+  void drop(const GaudiProgram& program) noexcept;
   void forget(const Allocation& allocation) noexcept;
 
   SynapseLibrary& library;
@@ -140,6 +141,9 @@ struct GaudiDevice::State {
   std::map<Key, Programs> programs;
   abi::Address workspace = 0;
   uint64_t workspace_bytes = 0;
+  abi::Address host_memory = 0;
+  int64_t host_memory_bytes = 0;
+  const GaudiProgram* borrower = nullptr;  ///< whose operands lie in host_memory
 };
 
 GaudiDevice::GaudiDevice(SynapseLibrary& library, uint32_t module)
@@ -148,16 +152,15 @@ GaudiDevice::GaudiDevice(SynapseLibrary& library, uint32_t module)
 GaudiDevice::~GaudiDevice() {
   // A destructor must not throw. The last checked call has reported a broken device.
   state_->library->synStreamSynchronize(state_->stream.get());
-  for (auto& [key, programs] : state_->programs) {
-    for (const auto& program : programs) state_->drop(*program);
-  }
+  state_->give_back(state_->host_memory);
   state_->give_back(state_->workspace);
 }
 
 std::string GaudiDevice::description() const {
   const abi::DeviceInfo& info = state_->device.info();
-  return fmt::format("{}, module {}, {:.0f} GB, SynapseAI {}", name_of(info.type), state_->module,
-                     static_cast<double>(info.dram_bytes) * 1e-9, state_->library.version());
+  return fmt::format("{}, module {}, {:.0f} GB, SynapseAI {}{}{}", name_of(info.type),
+                     state_->module, static_cast<double>(info.dram_bytes) * 1e-9,
+                     state_->library.version(), remark().empty() ? "" : ", ", remark());
 }
 
 abi::Address GaudiDevice::State::take(int64_t size_bytes) {
@@ -199,6 +202,23 @@ void GaudiDevice::State::reserve_workspace(uint64_t bytes) {
   workspace_bytes = bytes;
 }
 
+/// One buffer serves all programs for what the host computes, masks of dropout above all, because
+/// they run one after the other. A program that finds another's operands there writes its own.
+void GaudiDevice::State::lend_host_memory(GaudiProgram& program) {
+  const int64_t bytes = program.host_memory().size_bytes;
+  if (bytes == 0) return;
+  if (bytes > host_memory_bytes) {
+    give_back(host_memory);
+    host_memory_bytes = 0;
+    borrower = nullptr;
+    host_memory = take(bytes);
+    host_memory_bytes = bytes;
+  }
+  if (borrower == &program) return;
+  program.place_host_memory(host_memory);
+  borrower = &program;
+}
+
 void GaudiDevice::State::copy_in(Allocation& to, int64_t offset, std::span<const std::byte> bytes) {
   back(to);
   staging.write(to.address + static_cast<uint64_t>(offset), bytes);
@@ -213,6 +233,7 @@ std::unique_ptr<GaudiProgram> GaudiDevice::State::build(std::string_view name) {
 }
 
 void GaudiDevice::State::launch(GaudiProgram& program) {
+  lend_host_memory(program);
   program.renew_host_inputs([&](int64_t offset, std::span<const std::byte> bytes) {
     copy_in(program.host_memory(), offset, bytes);
   });
@@ -224,8 +245,9 @@ void GaudiDevice::State::launch(GaudiProgram& program) {
   program.forget_mirrors();
 }
 
-void GaudiDevice::State::drop(GaudiProgram& program) noexcept {
-  give_back(program.host_memory().address);
+/// Before the program's end: another may be made at its address.
+void GaudiDevice::State::drop(const GaudiProgram& program) noexcept {
+  if (borrower == &program) borrower = nullptr;
 }
 
 /// Drops the programs that use memory which is freed.
@@ -395,13 +417,7 @@ const RecipeCache& GaudiDevice::recipes() const {
 }
 
 bool GaudiDevice::compiles(const NodeGraph& graph, std::string_view name) const {
-  try {
-    const abi::Recipe recipe = compile(state_->library, state_->device.info().type, graph, name);
-    state_->library->synRecipeDestroy(recipe);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
+  return gaudi::compiles(state_->library, state_->device.info().type, graph, name);
 }
 
 void GaudiDevice::synchronize() {

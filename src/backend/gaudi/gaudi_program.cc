@@ -24,6 +24,12 @@ bool GaudiProgram::uses(const Allocation& allocation) const {
          std::ranges::any_of(recording_.host_shapes, from);
 }
 
+void GaudiProgram::place_host_memory(abi::Address address) {
+  host_memory().address = address;
+  filled_once_.assign(filled_once_.size(), false);
+  tensors_.clear();
+}
+
 bool GaudiProgram::renew(size_t input) {
   std::vector<std::byte> sources = recording_.host_inputs[input].sources.bytes();
   if (filled_once_[input] && sources == known_sources_[input]) return false;

@@ -20,6 +20,8 @@ class GaudiProgram {
   /// Whether a launch reads or writes this allocation, or computes from it.
   bool uses(const Allocation& allocation) const;
   Allocation& host_memory() const { return *recording_.host_memory; }
+  /// What the host computes lies at this address from now on, and nothing of it is there yet.
+  void place_host_memory(abi::Address address);
   const std::vector<Allocation*>& sections() const { return recording_.sections; }
   const CompiledRecipe& recipe() const { return *recipe_; }
 

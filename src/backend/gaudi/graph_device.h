@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "backend/gaudi/synapse_abi.h"
 #include "core/device.h"
@@ -26,6 +27,13 @@ class GraphDevice : public Device {
   virtual GraphRecorder& recorder() = 0;
   /// Whether the compiler takes this graph, of one node or a few.
   virtual bool compiles(const NodeGraph& graph, std::string_view name) const = 0;
+
+  /// What description() says beside the device: how operations are done on it.
+  void set_remark(std::string remark) { remark_ = std::move(remark); }
+  const std::string& remark() const { return remark_; }
+
+ private:
+  std::string remark_;
 };
 
 /// "Gaudi2".

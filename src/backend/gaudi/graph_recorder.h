@@ -110,7 +110,12 @@ class GraphRecorder {
   void abandon();
 
   /// What nodes are made for, until the next call.
-  void begin_op(std::string_view name) { op_ = name; }
+  void begin_op(std::string_view name) {
+    op_ = name;
+    ++ops_;
+  }
+  /// How many operations began before the one under way.
+  int64_t op_number() const { return ops_; }
 
   /// The value of a tensor, with the tensor's extents, or with `sizes` of as many elements.
   Value read(const bertha::Tensor& tensor);
@@ -184,6 +189,7 @@ class GraphRecorder {
 
   std::unique_ptr<State> recording_;
   std::string op_;
+  int64_t ops_ = 0;
 };
 
 }  // namespace bertha::gaudi

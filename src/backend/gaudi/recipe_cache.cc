@@ -9,6 +9,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "backend/gaudi/refused_node.h"
 #include "core/error.h"
 
 namespace bertha::gaudi {
@@ -37,15 +38,16 @@ abi::ElementType abi_type(ElementType type) {
 /// A graph of the library, made from ours.
 class GraphBuilder {
  public:
-  GraphBuilder(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph)
-      : library_(library), from_(graph) {
+  GraphBuilder(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph,
+               std::string_view name)
+      : library_(library), from_(graph), name_(name) {
     BERTHA_SYNAPSE(library_, synGraphCreate, &graph_, type);
   }
   ~GraphBuilder() { library_->synGraphDestroy(graph_); }
   GraphBuilder(const GraphBuilder&) = delete;
   GraphBuilder& operator=(const GraphBuilder&) = delete;
 
-  abi::Recipe compile(std::string_view name) {
+  abi::Recipe compile() {
     add_sections();
     for (size_t i = 0; i < from_.values.size(); ++i) add_value(i);
     for (size_t i = 0; i < from_.nodes.size(); ++i) add_node(i);
@@ -54,16 +56,17 @@ class GraphBuilder {
                      &nodes_[static_cast<size_t>(second)], 1, 1);
     }
     abi::Recipe recipe = nullptr;
-    const abi::Status status =
-        library_->synGraphCompile(&recipe, graph_, std::string(name).c_str(), nullptr);
-    if (status != abi::kSuccess) {
-      fail("Gaudi: \"{}\", a graph of {} nodes, is refused by the compiler of {}: {}", name,
-           from_.nodes.size(), library_.version(), library_.describe(status, "synGraphCompile"));
-    }
+    const abi::Status status = library_->synGraphCompile(&recipe, graph_, name_.c_str(), nullptr);
+    if (status != abi::kSuccess) refuse(status, "synGraphCompile");
     return recipe;
   }
 
  private:
+  [[noreturn]] void refuse(abi::Status status, const char* function) const {
+    fail("Gaudi: \"{}\", a graph of {} nodes, is refused by the compiler of {}: {}", name_,
+         from_.nodes.size(), library_.version(), library_.describe(status, function));
+  }
+
   void add_sections() {
     sections_.resize(static_cast<size_t>(from_.sections));
     for (abi::Section& section : sections_) {
@@ -114,15 +117,13 @@ class GraphBuilder {
         static_cast<uint32_t>(outputs.size()), parameters,
         static_cast<unsigned>(node.parameters.size()), node.guid.c_str(), name.c_str(), &id,
         nullptr, nullptr);
-    if (status != abi::kSuccess) {
-      fail("Gaudi: {} has no node {} that takes the operands of \"{}\": {}", library_.version(),
-           node.guid, node.op, library_.describe(status, "synNodeCreateWithId"));
-    }
+    if (status != abi::kSuccess) refuse(status, "synNodeCreateWithId");
     nodes_.push_back(id);
   }
 
   const SynapseLibrary& library_;
   const NodeGraph& from_;
+  std::string name_;
   abi::Graph graph_ = nullptr;
   std::vector<abi::Section> sections_;
   std::vector<abi::Tensor> tensors_;
@@ -189,7 +190,17 @@ CompiledRecipe::~CompiledRecipe() {
 
 abi::Recipe compile(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph,
                     std::string_view name) {
-  return GraphBuilder(library, type, graph).compile(name);
+  return GraphBuilder(library, type, graph, name).compile();
+}
+
+bool compiles(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph,
+              std::string_view name) {
+  try {
+    library->synRecipeDestroy(compile(library, type, graph, name));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 RecipeCache::RecipeCache(const SynapseLibrary& library, abi::DeviceType type, std::string folder,
@@ -219,7 +230,7 @@ std::shared_ptr<const CompiledRecipe> RecipeCache::find_or_compile(const NodeGra
   if (is_loaded) {
     ++loaded_;
   } else {
-    recipe = compile(library_, type_, graph, name);
+    recipe = compile_or_name_node(graph, name);
     store(path, whole, recipe);
   }
   auto made = std::make_shared<const CompiledRecipe>(library_, recipe, graph);
@@ -228,11 +239,23 @@ std::shared_ptr<const CompiledRecipe> RecipeCache::find_or_compile(const NodeGra
     compilations_.push_back({.name = std::string(name),
                              .digest = digest(key),
                              .nodes = std::ssize(graph.nodes),
+                             .live = live_memory(graph),
                              .workspace_bytes = made->workspace_bytes(),
                              .seconds = taken.count()});
   }
   recipes_.emplace(key, made);
   return made;
+}
+
+abi::Recipe RecipeCache::compile_or_name_node(const NodeGraph& graph, std::string_view name) const {
+  try {
+    return compile(library_, type_, graph, name);
+  } catch (const Error& error) {
+    const auto accepts = [&](const NodeGraph& part) {
+      return compiles(library_, type_, part, name);
+    };
+    fail("{}; {}", error.what(), find_refused_node(graph, accepts));
+  }
 }
 
 /// Null where the folder has no recipe of exactly this graph, or one that the library cannot read.

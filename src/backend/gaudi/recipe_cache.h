@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backend/gaudi/live_memory.h"
 #include "backend/gaudi/node_graph.h"
 #include "backend/gaudi/synapse_library.h"
 
@@ -46,13 +47,17 @@ class CompiledRecipe {
 /// graph; `name` says what it is.
 abi::Recipe compile(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph,
                     std::string_view name);
+/// Whether the compiler takes the graph.
+bool compiles(const SynapseLibrary& library, abi::DeviceType type, const NodeGraph& graph,
+              std::string_view name);
 
 /// What it took to compile a graph.
 struct Compilation {
   std::string name;    ///< of the segment or the op
   std::string digest;  ///< of NodeGraph::key()
   int64_t nodes = 0;
-  uint64_t workspace_bytes = 0;
+  LiveMemory live;               ///< of values without a place, in the order of recording
+  uint64_t workspace_bytes = 0;  ///< as the compiler plans it
   double seconds = 0;
 };
 
@@ -63,6 +68,7 @@ class RecipeCache {
   RecipeCache(const SynapseLibrary& library, abi::DeviceType type, std::string folder,
               std::string dump_folder);
 
+  /// Throws Error when the compiler refuses the graph, and names the node if one can be found.
   std::shared_ptr<const CompiledRecipe> find_or_compile(const NodeGraph& graph,
                                                         std::string_view name);
   /// Graphs that this process compiled, and those that it read from the folder.
@@ -71,6 +77,7 @@ class RecipeCache {
   int64_t loaded() const { return loaded_; }
 
  private:
+  abi::Recipe compile_or_name_node(const NodeGraph& graph, std::string_view name) const;
   abi::Recipe load(const std::string& path, const std::string& key) const;
   void store(const std::string& path, const std::string& key, abi::Recipe recipe) const;
   void dump(const NodeGraph& graph, std::string_view name, const std::string& key) const;

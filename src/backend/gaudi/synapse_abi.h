@@ -119,6 +119,13 @@ struct LayerNormParameters {
 };
 static_assert(sizeof(LayerNormParameters) == 8);
 
+/// dropout_fwd. An operand takes the place of the seed.
+struct DropoutParameters {
+  float ratio;  ///< of the elements that are dropped
+  uint32_t seed;
+};
+static_assert(sizeof(DropoutParameters) == 8);
+
 /// gelu_fwd.
 struct GeluParameters {
   bool approximation;
