@@ -18,12 +18,13 @@ namespace {
 class RowAttention {
  public:
   RowAttention(const NodeBuilder& nodes, const Tensor& qkv, const Tensor& seq_start,
-               const AttentionShape& shape, const Dropout& dropout)
+               const AttentionShape& shape, const Dropout& dropout, MaskSource masks)
       : nodes_(nodes),
         rows_(nodes, seq_start, qkv.dim(0)),
         seq_start_(seq_start),
         shape_(shape),
         dropout_(dropout),
+        masks_(masks),
         hidden_(qkv.dim(1) / 3),
         type_(gaudi::layout_of(qkv.dtype()).type) {
     const Value slots = rows_.to_slots(nodes.read(qkv));
@@ -51,7 +52,7 @@ class RowAttention {
   }
   /// Probabilities or their gradients after dropout; f32.
   Value dropped(const Value& x) const {
-    return dropout_.active() ? nodes_.mult(x, mask_factors(nodes_, dropout_, mask())) : x;
+    return dropout_.active() ? drop(nodes_, masks_, dropout_, x, host_mask()) : x;
   }
   /// x {D,S,A,R} by tokens: {H,T}.
   Value to_tokens(const Value& x) const {
@@ -81,11 +82,9 @@ class RowAttention {
     return nodes_.transpose(of_heads, {0, 2, 1, 3});
   }
 
-  /// i8 {S,S,A,R}: 1 where dropout keeps the probability of a key.
-  Value mask() const {
+  /// Of {S,S,A,R}: 1 where dropout keeps the probability of a key.
+  HostMask host_mask() const {
     const RowShape& r = rows_.shape();
-    const Sizes sizes = {r.length, r.length, shape_.heads, r.rows};
-    const std::array<Tensor, 2> sources = {dropout_.seed, seq_start_};
     const auto fill = [dropout = dropout_, shape = shape_](gaudi::HostBytes bytes,
                                                            std::span<std::byte> mask) {
       std::array<int64_t, 2> seed_and_draw{};
@@ -93,8 +92,10 @@ class RowAttention {
       draw_attention_mask(dropout, shape, seed_and_draw,
                           integers_of(bytes.subspan(sizeof(seed_and_draw))), mask);
     };
-    const std::string name = mask_name(dropout_, sizes) + " of " + rows_.name();
-    return nodes_.recorder().host_input(name, {ElementType::kI8, sizes}, sources, fill);
+    const Sizes sizes = {r.length, r.length, shape_.heads, r.rows};
+    return {.name = mask_name(dropout_, sizes) + " of " + rows_.name(),
+            .sources = {dropout_.seed, seq_start_},
+            .fill = fill};
   }
 
   static void draw_attention_mask(const Dropout& dropout, const AttentionShape& shape,
@@ -125,6 +126,7 @@ class RowAttention {
   Tensor seq_start_;
   AttentionShape shape_;
   Dropout dropout_;
+  MaskSource masks_;
   int64_t hidden_;
   ElementType type_;
   Value query_, key_, value_;
@@ -145,7 +147,7 @@ Value log_sums(const NodeBuilder& nodes, const RowAttention& attention, const Va
 
 void GaudiKernels::run(const Attention& op) {
   record(op, [&](const NodeBuilder& nodes) {
-    const RowAttention of(nodes, op.qkv, op.seq_start, op.shape, op.dropout);
+    const RowAttention of(nodes, op.qkv, op.seq_start, op.shape, op.dropout, masks_);
     const Value scores = of.scores();
     const Value probabilities = nodes.softmax(scores, 0);
     const Value weights = nodes.cast(of.dropped(probabilities), of.type());
@@ -156,7 +158,7 @@ void GaudiKernels::run(const Attention& op) {
 
 void GaudiKernels::run(const AttentionBackward& op, const Scratch& /*scratch*/) {
   record(op, [&](const NodeBuilder& nodes) {
-    const RowAttention of(nodes, op.qkv, op.seq_start, op.shape, op.dropout);
+    const RowAttention of(nodes, op.qkv, op.seq_start, op.shape, op.dropout, masks_);
     const Value probabilities = nodes.softmax(of.scores(), 0);
     const Value weights = nodes.cast(of.dropped(probabilities), of.type());
     const Value d_y = of.to_rows(nodes.read(op.d_y));

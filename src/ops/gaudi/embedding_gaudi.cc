@@ -16,7 +16,7 @@ void GaudiKernels::run(const Embedding& op) {
     const Value z = nodes.cast(sum, gaudi::layout_of(op.z.tensor().dtype()).type);
     nodes.write(op.z.tensor(), z);
     const Normalised made = normalise(nodes, candidates_, z, op.gamma, op.beta, op.eps);
-    nodes.write(op.y.tensor(), after_dropout(nodes, op.dropout, made.y));
+    nodes.write(op.y.tensor(), after_dropout(nodes, masks_, op.dropout, made.y));
     nodes.write(op.mean.tensor(), made.mean);
     nodes.write(op.rstd.tensor(), made.rstd);
   });
@@ -26,7 +26,7 @@ void GaudiKernels::run(const EmbeddingBackward& op, const Scratch& /*scratch*/) 
   record(op, [&](const NodeBuilder& nodes) {
     const Value z = nodes.read(op.z);
     const Value d_y =
-        nodes.cast(after_dropout(nodes, op.dropout, nodes.read(op.d.tensor())), z.type);
+        nodes.cast(after_dropout(nodes, masks_, op.dropout, nodes.read(op.d.tensor())), z.type);
     const NormalisedGradients made = normalise_backward(nodes, candidates_,
                                                         {.x = z,
                                                          .mean = nodes.read(op.mean),

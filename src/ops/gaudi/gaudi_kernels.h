@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backend/gaudi/graph_device.h"
+#include "ops/gaudi/dropout_gaudi.h"
 #include "ops/gaudi/kernel_candidates.h"
 #include "ops/gaudi/node_builder.h"
 #include "ops/kernels.h"
@@ -12,7 +13,7 @@ namespace bertha::ops {
 class GaudiKernels final : public Kernels {
  public:
   /// The device must outlive them.
-  explicit GaudiKernels(gaudi::GraphDevice& device) : device_(device), candidates_(device) {}
+  explicit GaudiKernels(gaudi::GraphDevice& device);
 
   Support support(std::string_view op, DType dtype) const override;
   /// The ways that were chosen among several (kernel_candidates.h).
@@ -71,6 +72,7 @@ class GaudiKernels final : public Kernels {
 
   gaudi::GraphDevice& device_;
   KernelCandidates candidates_;
+  MaskSource masks_;
 };
 
 }  // namespace bertha::ops

@@ -155,7 +155,7 @@ void GaudiKernels::run(const LayerNorm& op) {
     Value z = nodes.read(op.z.tensor());
     const bool changes = op.dropout.active() || !op.residual.empty();
     if (changes) {
-      Value sum = after_dropout(nodes, op.dropout, z);
+      Value sum = after_dropout(nodes, masks_, op.dropout, z);
       if (!op.residual.empty()) sum = nodes.add(nodes.f32(sum), nodes.f32(nodes.read(op.residual)));
       z = nodes.cast(sum, z.type);
       nodes.write(op.z.tensor(), z);
@@ -176,7 +176,8 @@ void GaudiKernels::run(const LayerNormBackward& op, const Scratch& /*scratch*/) 
                                                          .d_y = nodes.read(op.d.tensor()),
                                                          .gamma = op.gamma});
     nodes.write(op.d.tensor(), made.x);
-    if (!op.d_x.empty()) nodes.write(op.d_x.tensor(), after_dropout(nodes, op.dropout, made.x));
+    if (!op.d_x.empty())
+      nodes.write(op.d_x.tensor(), after_dropout(nodes, masks_, op.dropout, made.x));
     nodes.add_to(op.d_gamma.tensor(), made.gamma);
     nodes.add_to(op.d_beta.tensor(), made.beta);
   });

@@ -11,12 +11,48 @@ namespace {
 
 namespace abi = gaudi::abi;
 
+/// 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, of f32.
+Value sigmoid(const NodeBuilder& nodes, const Value& x) {
+  const Value half = nodes.constant(0.5F);
+  return nodes.mult(nodes.add(nodes.tanh(nodes.mult(x, half)), nodes.constant(1)), half);
+}
+
+Value positive(const NodeBuilder& nodes, const Value& x) {
+  return nodes.greater(x, nodes.constant(0));
+}
+
+/// exp(-x² / 2) and the normal distribution function, of f32.
+struct Normal {
+  Value bell;
+  Value distribution;
+};
+
+/// exp(a) = s / (1 - s) with s the sigmoid of a. The distribution is (1 + erf(x / √2)) / 2, with
+/// erf by formula 7.1.26 of Abramowitz and Stegun, which is off by up to 1.5e-7.
+Normal normal_by_arithmetic(const NodeBuilder& nodes, const Value& x) {
+  const Value one = nodes.constant(1);
+  const Value half = nodes.constant(0.5F);
+  const Value square = nodes.mult(x, x);
+  const Value s = sigmoid(nodes, nodes.mult(square, nodes.constant(-0.5F)));
+  const Value bell = nodes.div(s, nodes.sub(one, s));
+  const Value size =
+      nodes.mult(nodes.sqrt(square), nodes.constant(0.3275911F / std::numbers::sqrt2_v<float>));
+  const Value t = nodes.div(one, nodes.add(one, size));
+  Value sum = nodes.constant(1.061405429F);
+  for (const float factor : {-1.453152027F, 1.421413741F, -0.284496736F, 0.254829592F}) {
+    sum = nodes.add(nodes.mult(sum, t), nodes.constant(factor));
+  }
+  const Value tail = nodes.mult(nodes.mult(nodes.mult(sum, t), bell), half);
+  return {.bell = bell,
+          .distribution = nodes.where(positive(nodes, x), nodes.sub(one, tail), tail)};
+}
+
 struct Gelu {
   Value y;
   Value retained;  ///< what the kernel of the backward pass takes
 };
 
-Gelu gelu(const NodeBuilder& nodes, const Value& x) {
+Gelu gelu_by_kernel(const NodeBuilder& nodes, const Value& x) {
   const std::string name = fmt::format("gelu of {}", x.id);
   if (const Value retained = nodes.recorder().recall(name); !retained.empty()) {
     return {.y = nodes.recorder().recall(name + ", y"), .retained = retained};
@@ -29,9 +65,30 @@ Gelu gelu(const NodeBuilder& nodes, const Value& x) {
   return {.y = made[0], .retained = made[1]};
 }
 
+Value gelu_by_arithmetic(const NodeBuilder& nodes, const Value& x) {
+  const Value wide = nodes.f32(x);
+  return nodes.mult(wide, normal_by_arithmetic(nodes, wide).distribution);
+}
+
+Value gelu(const NodeBuilder& nodes, KernelCandidates& candidates, const Value& x) {
+  const auto probe = [&](const auto& way) {
+    return [&way, type = x.type](const NodeBuilder& on) {
+      on.recorder().keep(way(on, probe_operand(on, "x", type, {128, 64})));
+    };
+  };
+  const auto by_kernel = [](const NodeBuilder& on, const Value& of) {
+    return gelu_by_kernel(on, of).y;
+  };
+  const int way = candidates.choose(
+      fmt::format("GELU in {}", gaudi::suffix(x.type)),
+      {{"gelu_fwd", probe(by_kernel)}, {"arithmetic", probe(gelu_by_arithmetic)}});
+  return way == 0 ? by_kernel(nodes, x) : nodes.cast(gelu_by_arithmetic(nodes, x), x.type);
+}
+
 Value gelu_backward(const NodeBuilder& nodes, const Value& x, const Value& d) {
   return nodes.recorder()
-      .node(kernel_name("gelu_bwd", x.type), {d, x, gelu(nodes, x).retained}, {{x.type, x.sizes}})
+      .node(kernel_name("gelu_bwd", x.type), {d, x, gelu_by_kernel(nodes, x).retained},
+            {{x.type, x.sizes}})
       .front();
 }
 
@@ -42,6 +99,14 @@ Value gelu_backward_complex(const NodeBuilder& nodes, const Value& x, const Valu
       .front();
 }
 
+/// d times the derivative Φ(x) + x exp(-x² / 2) / √(2π), of f32.
+Value gelu_backward_by_arithmetic(const NodeBuilder& nodes, const Value& x, const Value& d) {
+  const Normal normal = normal_by_arithmetic(nodes, x);
+  const auto factor = static_cast<float>(1 / std::sqrt(2 * std::numbers::pi));
+  const Value density = nodes.mult(normal.bell, nodes.constant(factor));
+  return nodes.mult(d, nodes.add(normal.distribution, nodes.mult(x, density)));
+}
+
 /// The inner part of the tanh form: tanh(√(2/π) (x + 0.044715 x³)), of f32.
 Value gelu_tanh(const NodeBuilder& nodes, const Value& x) {
   const Value cubic = nodes.mult(nodes.mult(nodes.mult(x, x), x), nodes.constant(0.044715F));
@@ -49,23 +114,14 @@ Value gelu_tanh(const NodeBuilder& nodes, const Value& x) {
   return nodes.tanh(nodes.mult(nodes.add(x, cubic), nodes.constant(factor)));
 }
 
-/// 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, of f32.
-Value sigmoid(const NodeBuilder& nodes, const Value& x) {
-  const Value half = nodes.constant(0.5F);
-  return nodes.mult(nodes.add(nodes.tanh(nodes.mult(x, half)), nodes.constant(1)), half);
-}
-
-Value positive(const NodeBuilder& nodes, const Value& x) {
-  return nodes.greater(x, nodes.constant(0));
-}
-
-/// The activation of x. GELU and tanh are kernels; the others are composed in f32.
-Value activate(const NodeBuilder& nodes, Activation activation, const Value& x) {
+/// The activation of x. tanh is a kernel, and GELU if it can be; the others are composed in f32.
+Value activate(const NodeBuilder& nodes, KernelCandidates& candidates, Activation activation,
+               const Value& x) {
   switch (activation) {
     case Activation::kNone:
       return x;
     case Activation::kGelu:
-      return gelu(nodes, x).y;
+      return gelu(nodes, candidates, x);
     case Activation::kTanh:
       return nodes.tanh(x);
     case Activation::kGeluTanh: {
@@ -115,9 +171,12 @@ Value chosen_gelu_backward(const NodeBuilder& nodes, KernelCandidates& candidate
           way(on, probe_operand(on, "x", type, sizes), probe_operand(on, "d", type, sizes)));
     };
   };
-  const int way = candidates.choose(
-      fmt::format("the gradient of GELU in {}", gaudi::suffix(x.type)),
-      {{"gelu_bwd", probe(gelu_backward)}, {"cgelu_bwd", probe(gelu_backward_complex)}});
+  const int way =
+      candidates.choose(fmt::format("the gradient of GELU in {}", gaudi::suffix(x.type)),
+                        {{"gelu_bwd", probe(gelu_backward)},
+                         {"cgelu_bwd", probe(gelu_backward_complex)},
+                         {"arithmetic", probe(gelu_backward_by_arithmetic)}});
+  if (way == 2) return gelu_backward_by_arithmetic(nodes, x, d);
   return way == 0 ? gelu_backward(nodes, x, d) : gelu_backward_complex(nodes, x, d);
 }
 
@@ -161,7 +220,7 @@ void GaudiKernels::run(const Linear& op, const Scratch& /*scratch*/) {
     if (!op.b.empty()) sum = nodes.add(sum, nodes.read(op.b, {op.b.size(), 1}));
     sum = nodes.cast(sum, x.type);
     if (!op.saved.empty()) nodes.write(op.saved.tensor(), sum);
-    nodes.write(op.y.tensor(), activate(nodes, op.activation, sum));
+    nodes.write(op.y.tensor(), activate(nodes, candidates_, op.activation, sum));
   });
 }
 

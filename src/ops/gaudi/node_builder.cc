@@ -66,8 +66,11 @@ Value NodeBuilder::where(const Value& condition, const Value& a, const Value& b)
 
 Value NodeBuilder::cast(const Value& x, ElementType type) const {
   if (x.type == type) return x;
-  // Operations on bf16 compute in f32, so a value is often cast to and fro.
-  const std::string name = fmt::format("cast {} {}", x.id, gaudi::suffix(type));
+  // Operations on bf16 compute in f32, so a value is often cast to and fro in one. Another
+  // operation casts it again: kept until the backward pass, f32 masks would take more than all
+  // activations.
+  const std::string name =
+      fmt::format("cast {} {} in {}", x.id, gaudi::suffix(type), recorder_.op_number());
   if (Value known = recorder_.recall(name); !known.empty()) return known;
   const std::string guid = fmt::format("cast_{}_to_{}", gaudi::suffix(x.type), gaudi::suffix(type));
   Value made =
