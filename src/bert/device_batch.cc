@@ -7,6 +7,12 @@
 #include "core/error.h"
 
 namespace bertha::bert {
+namespace {
+
+/// Rows behind the largest bucket, of which empty sequences need one.
+constexpr int64_t kSpareRows = 32;
+
+}  // namespace
 
 int64_t bucket_of(int64_t count, Memory memory) {
   // The CPU's products take 8 rows at a time. An accelerator keeps a graph for each bucket.
@@ -17,20 +23,28 @@ int64_t bucket_of(int64_t count, Memory memory) {
   return std::max<int64_t>((count + step - 1) / step, 1) * step;
 }
 
+int64_t coarse_bucket_of(int64_t count) {
+  const auto power =
+      static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(count, 1))));
+  const int64_t step = std::max<int64_t>(kSpareRows, power / 8);
+  return std::max<int64_t>((count + step - 1) / step, 1) * step;
+}
+
 DeviceBatch::DeviceBatch(Device& device, const BatchLimits& limits)
-    : device_(device), limits_(limits) {
+    : device_(device), has_few_shapes_(device.kind() == DeviceKind::kGaudi), limits_(limits) {
   BERTHA_CHECK(limits.tokens > 0 && limits.sequences > 0);
   limits_.tokens = bucket_of(limits.tokens, device.memory());
   limits_.masked = bucket_of(limits.masked, device.memory());
+  const int64_t most_tokens = limits_.tokens + (has_few_shapes_ ? kSpareRows : 0);
   int64_t end = 0;
   const auto place = [&end](int64_t count, DType dtype) {
     const int64_t begin = end;
     end += align_up(count * size_of(dtype));
     return begin;
   };
-  layout_.words = place(limits_.tokens, DType::kI32);
-  layout_.positions = place(limits_.tokens, DType::kI32);
-  layout_.segments = place(limits_.tokens, DType::kI32);
+  layout_.words = place(most_tokens, DType::kI32);
+  layout_.positions = place(most_tokens, DType::kI32);
+  layout_.segments = place(most_tokens, DType::kI32);
   layout_.seq_start = place(limits_.sequences + 1, DType::kI32);
   layout_.rows = place(limits_.masked, DType::kI32);
   layout_.labels = place(limits_.masked, DType::kI32);
@@ -40,11 +54,29 @@ DeviceBatch::DeviceBatch(Device& device, const BatchLimits& limits)
   layout_.seed = place(2, DType::kI64);
   layout_.end = end;
   buffer_ = device.allocate(end);
-  staging_.reserve(static_cast<size_t>(std::max(limits_.tokens, limits_.masked)));
+  staging_.reserve(static_cast<size_t>(std::max(most_tokens, limits_.masked)));
 }
 
 Tensor DeviceBatch::view(int64_t slot_offset, DType dtype, int64_t count) const {
   return Tensor(&buffer_, slot_offset, dtype, {count});
+}
+
+int64_t DeviceBatch::token_count(int64_t tokens, bool needs_spare_row) const {
+  if (!has_few_shapes_) return bucket_of(tokens, device_.memory());
+  const int64_t needed = tokens + (needs_spare_row ? 1 : 0);
+  return std::min(coarse_bucket_of(needed),
+                  needed <= limits_.tokens ? limits_.tokens : limits_.tokens + kSpareRows);
+}
+
+int64_t DeviceBatch::sequence_count(int64_t sequences) const {
+  if (!has_few_shapes_ || !limits_.fills_sequences) return sequences;
+  const auto rounded =
+      static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(sequences, 1))));
+  return std::min(rounded, limits_.sequences);
+}
+
+int64_t DeviceBatch::masked_count(int64_t masked) const {
+  return has_few_shapes_ ? limits_.masked : bucket_of(masked, device_.memory());
 }
 
 Tensor DeviceBatch::write_padded(int64_t slot_offset, const std::vector<int32_t>& values,
@@ -57,31 +89,35 @@ Tensor DeviceBatch::write_padded(int64_t slot_offset, const std::vector<int32_t>
 }
 
 bert::EncoderInputs DeviceBatch::upload_tokens(const RaggedBatch& batch) {
-  const int64_t bucket = bucket_of(batch.tokens(), device_.memory());
-  BERTHA_CHECK(
-      batch.tokens() > 0 && bucket <= limits_.tokens && batch.sequences() <= limits_.sequences,
-      "batch of {} tokens in {} sequences", batch.tokens(), batch.sequences());
+  const int64_t tokens = batch.tokens();
+  BERTHA_CHECK(tokens > 0 && bucket_of(tokens, device_.memory()) <= limits_.tokens &&
+                   batch.sequences() <= limits_.sequences,
+               "batch of {} tokens in {} sequences", tokens, batch.sequences());
+  const int64_t sequences = sequence_count(batch.sequences());
+  const int64_t bucket = token_count(tokens, sequences > batch.sequences());
   bert::EncoderInputs inputs;
   inputs.ids.word = write_padded(layout_.words, batch.ids, bucket, 0);
   inputs.ids.position = write_padded(layout_.positions, batch.positions, bucket, 0);
   const std::vector<int32_t> none;
   inputs.ids.segment =
       write_padded(layout_.segments, limits_.token_types ? batch.segments : none, bucket, 0);
-  inputs.seq_start = write_padded(layout_.seq_start, batch.seq_start, batch.sequences() + 1, 0);
+  inputs.seq_start =
+      write_padded(layout_.seq_start, batch.seq_start, sequences + 1, batch.seq_start.back());
   return inputs;
 }
 
 bert::PretrainingInputs DeviceBatch::upload_labels(const PretrainingBatch& batch) {
   const auto masked = static_cast<int64_t>(batch.masked_rows.size());
-  const int64_t bucket = bucket_of(masked, device_.memory());
-  BERTHA_CHECK(bucket <= limits_.masked && masked == std::ssize(batch.masked_labels) &&
+  const int64_t bucket = masked_count(masked);
+  BERTHA_CHECK(masked <= bucket && bucket <= limits_.masked &&
+               masked == std::ssize(batch.masked_labels) &&
                batch.sequences() == std::ssize(batch.next_sentence));
   bert::PretrainingInputs inputs;
   inputs.encoder = upload_tokens(batch);
   inputs.masked_rows = write_padded(layout_.rows, batch.masked_rows, bucket, 0);
   inputs.masked_labels = write_padded(layout_.labels, batch.masked_labels, bucket, -1);
   inputs.next_sentence =
-      write_padded(layout_.next_sentence, batch.next_sentence, batch.sequences(), -1);
+      write_padded(layout_.next_sentence, batch.next_sentence, inputs.encoder.sequences(), -1);
   return inputs;
 }
 
@@ -104,9 +140,10 @@ bert::PretrainingInputs DeviceBatch::upload(const PretrainingBatch& batch, const
 
 bert::PretrainingInputs DeviceBatch::largest(bool training) const {
   bert::PretrainingInputs inputs;
-  inputs.encoder.ids.word = view(layout_.words, DType::kI32, limits_.tokens);
-  inputs.encoder.ids.position = view(layout_.positions, DType::kI32, limits_.tokens);
-  inputs.encoder.ids.segment = view(layout_.segments, DType::kI32, limits_.tokens);
+  const int64_t tokens = limits_.tokens + (has_few_shapes_ ? kSpareRows : 0);
+  inputs.encoder.ids.word = view(layout_.words, DType::kI32, tokens);
+  inputs.encoder.ids.position = view(layout_.positions, DType::kI32, tokens);
+  inputs.encoder.ids.segment = view(layout_.segments, DType::kI32, tokens);
   inputs.encoder.seq_start = view(layout_.seq_start, DType::kI32, limits_.sequences + 1);
   inputs.masked_rows = view(layout_.rows, DType::kI32, limits_.masked);
   inputs.masked_labels = view(layout_.labels, DType::kI32, limits_.masked);

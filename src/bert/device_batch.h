@@ -13,6 +13,10 @@ namespace bertha::bert {
 /// the size, so filling up costs under 1.6 %, and never under 8 in host memory, 32 elsewhere.
 int64_t bucket_of(int64_t count, Memory memory);
 
+/// The same on a device that compiles a graph for each shape, which takes minutes: eight sizes for
+/// each power of two, none under 32.
+int64_t coarse_bucket_of(int64_t count);
+
 /// The largest micro-batch a run can meet.
 struct BatchLimits {
   int64_t tokens = 0;
@@ -21,10 +25,15 @@ struct BatchLimits {
   /// False for a model with one type of tokens: all segments become 0, as transformers does for
   /// inputs without token types.
   bool token_types = true;
+  /// Whether a sequence without tokens may follow the batch's own. False for labels that are
+  /// numbers: each of them weighs.
+  bool fills_sequences = true;
 };
 
 /// Device memory of one micro-batch, made once and written again and again. Rows up to the bucket
-/// are filled with token 0 and label -1; they belong to no sequence and weigh nothing.
+/// are filled with token 0 and label -1; they belong to no sequence and weigh nothing. On a device
+/// that compiles a graph for each shape, sequences are filled up, too, with empty ones of label -1
+/// that begin at the first row behind the batch's own, and masked rows up to their limit.
 class DeviceBatch {
  public:
   DeviceBatch(Device& device, const BatchLimits& limits);
@@ -47,12 +56,17 @@ class DeviceBatch {
 
  private:
   Tensor view(int64_t slot_offset, DType dtype, int64_t count) const;
+  /// Extents of the views of a batch.
+  int64_t token_count(int64_t tokens, bool needs_spare_row) const;
+  int64_t sequence_count(int64_t sequences) const;
+  int64_t masked_count(int64_t masked) const;
   Tensor write_padded(int64_t slot_offset, const std::vector<int32_t>& values, int64_t bucket,
                       int32_t filler);
   bert::PretrainingInputs upload_labels(const PretrainingBatch& batch);
 
   Device& device_;
-  BatchLimits limits_;
+  bool has_few_shapes_;
+  BatchLimits limits_;  ///< tokens and masked rows as buckets
   Buffer buffer_;
   std::vector<int32_t> staging_;
   /// Byte offsets of the parts in the buffer.

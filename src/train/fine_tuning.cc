@@ -41,7 +41,8 @@ FineTuningTrainer::FineTuningTrainer(Device& device, bert::ParameterStore& param
       tokens_(device, {.tokens = settings.max_tokens,
                        .sequences = settings.max_sequences,
                        .masked = 1,
-                       .token_types = parameters.table().has_token_types()}),
+                       .token_types = parameters.table().has_token_types(),
+                       .fills_sequences = model.label_type() == DType::kI32}),
       optimizer_(parameters, trained_spans(parameters.table(), settings.train_pooler),
                  settings.optimizer, world),
       reducer_(device, parameters.flat_gradients(), settings.parts, settings.sums, world),
@@ -66,13 +67,13 @@ int64_t FineTuningTrainer::arena_size() {
   });
 }
 
-/// Labels of tokens get -1 up to the `tokens` of the bucket.
-Tensor FineTuningTrainer::upload_labels(const TaskBatch& batch, int64_t tokens) {
+/// Labels of tokens and sequences that fill the batch up are -1.
+Tensor FineTuningTrainer::upload_labels(const TaskBatch& batch, const bert::EncoderInputs& on) {
   const bool numbers = model_.label_type() == DType::kF32;
   const int64_t given = numbers ? std::ssize(batch.targets) : std::ssize(batch.labels);
   BERTHA_CHECK(given == model_.labels_shape(batch.tokens(), batch.sequences()).size());
   const Tensor labels(&labels_, 0, model_.label_type(),
-                      model_.labels_shape(tokens, batch.sequences()));
+                      model_.labels_shape(on.tokens(), on.sequences()));
   if (numbers) {
     device_.write(out(labels), batch.targets.data());
   } else {
@@ -86,7 +87,7 @@ Tensor FineTuningTrainer::upload_labels(const TaskBatch& batch, int64_t tokens) 
 bert::TaskInputs FineTuningTrainer::upload(const TaskBatch& batch, int64_t labels, uint32_t draw) {
   bert::TaskInputs inputs;
   inputs.encoder = tokens_.upload_tokens(batch);
-  inputs.labels = upload_labels(batch, inputs.encoder.tokens());
+  inputs.labels = upload_labels(batch, inputs.encoder);
   inputs.scale = slots_.view(kScale, 1);
   const auto scale = static_cast<float>(1 / static_cast<double>(labels * settings_.accumulation));
   device_.write(out(inputs.scale), &scale);
@@ -114,7 +115,7 @@ void FineTuningTrainer::part(const TaskBatch& batch, int64_t labels, uint32_t dr
     device_.run({.name = "fine-tuning micro-batch",
                  .bucket = inputs.encoder.tokens(),
                  .dtype = settings_.compute,
-                 .sequences = batch.sequences()},
+                 .sequences = inputs.encoder.sequences()},
                 [&] { model_.train(context_, inputs, settings_.recompute, out(result)); });
   } else {
     device_.zero(out(result));

@@ -91,7 +91,7 @@ class FineTuningTrainer {
  private:
   int64_t arena_size();
   bert::TaskInputs upload(const TaskBatch& batch, int64_t labels, uint32_t draw);
-  Tensor upload_labels(const TaskBatch& batch, int64_t tokens);
+  Tensor upload_labels(const TaskBatch& batch, const bert::EncoderInputs& on);
   void begin_micro_batch();
   void read_pending();
   void check_finite(double value);

@@ -24,5 +24,13 @@ TEST(Bucket, StepsAreASixtyFourthOfLargeSizes) {
   }
 }
 
+TEST(Bucket, DevicesThatCompileHaveEightForEachPowerOfTwo) {
+  EXPECT_EQ(coarse_bucket_of(0), 32);
+  EXPECT_EQ(coarse_bucket_of(33), 64);
+  EXPECT_EQ(coarse_bucket_of(4096), 4096);
+  EXPECT_EQ(coarse_bucket_of(4097), 4608);
+  EXPECT_EQ(coarse_bucket_of(8192), 8192);
+}
+
 }  // namespace
 }  // namespace bertha::bert

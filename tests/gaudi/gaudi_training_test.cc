@@ -1,124 +1,77 @@
 // Training and prediction on the Gaudi backend beside the CPU: a hundred steps, batches of changing
-// shapes, a run that is stopped and continued, recipes on disk.
+// shapes and how many graphs they take, a run that is stopped and continued, recipes on disk.
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <tuple>
 #include <vector>
 
+#include "accelerator/tiny_run.h"
 #include "accelerator/under_test.h"
 #include "backend/cpu/cpu_device.h"
 #include "backend/gaudi/gaudi_device.h"
 #include "backend/gaudi/recipe_cache.h"
 #include "bert/question_answering.h"
-#include "core/philox.h"
 #include "infer/predictor.h"
 #include "support/compare.h"
 #include "support/files.h"
-#include "train/pretraining_trainer.h"
 
 namespace bertha::train {
 namespace {
 
-bert::Config tiny_config() {
-  return {.vocab_size = 32,
-          .hidden_size = 16,
-          .num_hidden_layers = 1,
-          .num_attention_heads = 2,
-          .intermediate_size = 32,
-          .max_position_embeddings = 24};
-}
+using test::TinyRun;
 
-/// Two sequences, or three in each third batch, of lengths that change from batch to batch. A
-/// masked token is the one before it plus 1, which a model can learn.
+/// One to three sequences, of lengths that change from batch to batch.
 PretrainingBatch make_batch(uint64_t number) {
-  PhiloxStream random(5, number);
-  PretrainingBatch batch;
-  batch.clear();
-  for (uint64_t s = 0; s < (number % 3 == 0 ? 3 : 2); ++s) {
-    const auto begin = static_cast<int32_t>(batch.tokens());
-    const auto length = static_cast<int32_t>(6 + random.below(5));
-    for (int32_t i = 0; i < length; ++i) {
-      batch.ids.push_back(static_cast<int32_t>(random.below(31)));
-      batch.segments.push_back(i < length / 2 ? 0 : 1);
-      batch.positions.push_back(i);
-      if (i % 4 != 2) continue;
-      batch.masked_rows.push_back(begin + i);
-      batch.masked_labels.push_back(batch.ids[static_cast<size_t>(begin + i - 1)] + 1);
-    }
-    batch.seq_start.push_back(begin + length);
-    batch.next_sentence.push_back(static_cast<int32_t>(random.below(2)));
-  }
-  return batch;
+  return test::ragged_batch(number, 3, 6, 16);
 }
 
-/// A trainer with its weights.
-class TinyRun {
- public:
-  explicit TinyRun(Device& device, bool recompute = false)
-      : store_(device, config_, bert::Heads::for_pretraining(), DType::kF32, true) {
-    store_.initialise(bert::InitStyle::kRecipe, config_, 3);
-    TrainerSettings settings;
-    settings.accumulation = 1;
-    settings.seed = 11;
-    settings.recompute = recompute;
-    settings.limits = {.tokens = 64, .sequences = 3, .masked = 32};
-    trainer_ = std::make_unique<PretrainingTrainer>(device, config_, store_, settings);
-  }
-
-  /// Loss and gradient norm of each of the steps [first, end).
-  std::vector<double> train(int64_t first, int64_t end) {
-    std::vector<double> record;
-    for (int64_t step = first; step < end; ++step) {
-      trainer_->micro_batch(make_batch(static_cast<uint64_t>(step)), static_cast<uint32_t>(step));
-      record.push_back(trainer_->losses().front().total());
-      record.push_back(trainer_->update(2e-3, step + 1).gradient_norm);
-    }
-    return record;
-  }
-
-  /// Weights and moments of all parameters.
-  std::vector<std::vector<float>> state() const {
-    std::vector<std::vector<float>> state;
-    for (size_t i = 0; i < store_.table().parameters().size(); ++i) {
-      const auto size = static_cast<size_t>(store_.table().parameters()[i].size());
-      for (int which = 0; which < 3; ++which) state.emplace_back(size);
-      const auto at = state.end() - 3;
-      store_.read(static_cast<int>(i), at[0].data());
-      trainer_->optimizer().read_moments(static_cast<int>(i), at[1].data(), at[2].data());
-    }
-    return state;
-  }
-  void set_state(const std::vector<std::vector<float>>& state) {
-    for (size_t i = 0; i < store_.table().parameters().size(); ++i) {
-      store_.write(static_cast<int>(i), state[3 * i].data());
-      trainer_->optimizer().write_moments(static_cast<int>(i), state[3 * i + 1].data(),
-                                          state[3 * i + 2].data());
-    }
-    store_.weights_changed();
-  }
-
- private:
-  bert::Config config_ = tiny_config();
-  bert::ParameterStore store_;
-  std::unique_ptr<PretrainingTrainer> trainer_;
-};
+const gaudi::RecipeCache& recipes_of(Device& device) {
+  return static_cast<gaudi::GaudiDevice&>(device).recipes();
+}
 
 TEST(GaudiTraining, HundredStepsFollowTheCpu) {
   constexpr int64_t kSteps = 100;
   cpu::CpuDevice host;
-  const std::vector<double> expected = TinyRun(host).train(0, kSteps);
+  const std::vector<double> expected = TinyRun(host).train(0, kSteps, make_batch);
   const std::unique_ptr<Device> device = test::accelerator().open(0);
-  const std::vector<double> actual = TinyRun(*device).train(0, kSteps);
+  const std::vector<double> actual = TinyRun(*device).train(0, kSteps, make_batch);
   test::expect_each_close(actual, expected, 0, 2e-3, "losses and norms");
+}
+
+/// An epoch of batches of one to eight sequences of 3 to 24 tokens. Hardly two have the same
+/// counts of tokens, sequences and masked rows.
+TEST(GaudiTraining, AnEpochOfRaggedBatchesTakesFewGraphs) {
+  constexpr int64_t kSteps = 60;
+  constexpr bert::BatchLimits kLimits = {.tokens = 8 * 24, .sequences = 8, .masked = 8 * 6};
+  const auto batch = [](uint64_t number) { return test::ragged_batch(number, 8, 3, 24); };
+  std::set<std::tuple<int64_t, int64_t, size_t>> counts;
+  for (uint64_t number = 0; number < kSteps; ++number) {
+    const PretrainingBatch made = batch(number);
+    counts.emplace(made.tokens(), made.sequences(), made.masked_rows.size());
+  }
+  EXPECT_GT(counts.size(), 55U);
+  cpu::CpuDevice host;
+  const std::vector<double> expected = TinyRun(host, {}, false, kLimits).train(0, kSteps, batch);
+  const std::unique_ptr<Device> device = test::accelerator().open(0);
+  const std::vector<double> actual = TinyRun(*device, {}, false, kLimits).train(0, kSteps, batch);
+  test::expect_each_close(actual, expected, 0, 2e-3, "losses and norms");
+  int64_t of_micro_batches = 0;
+  for (const gaudi::Compilation& graph : recipes_of(*device).compilations()) {
+    if (graph.name == "first micro-batch") ++of_micro_batches;
+  }
+  EXPECT_LE(of_micro_batches, 20);
+  EXPECT_LE(recipes_of(*device).compiled() - of_micro_batches, 6) << "the update, and zeroing";
 }
 
 TEST(GaudiTraining, ActivationsMadeAgainGiveTheSame) {
   const std::unique_ptr<Device> device = test::accelerator().open(0);
-  const std::vector<double> kept = TinyRun(*device, false).train(0, 3);
-  const std::vector<double> again = TinyRun(*device, true).train(0, 3);
+  const std::vector<double> kept = TinyRun(*device).train(0, 3, make_batch);
+  const std::vector<double> again = TinyRun(*device, {}, true).train(0, 3, make_batch);
   test::expect_each_close(again, kept, 0, 1e-6, "losses and norms");
 }
 
@@ -128,21 +81,21 @@ TEST(GaudiTraining, ContinuedRunHasTheSameBits) {
   {
     const std::unique_ptr<Device> device = test::accelerator().open(0);
     TinyRun whole(*device);
-    whole.train(0, 3);
+    whole.train(0, 3, make_batch);
     halfway = whole.state();
-    whole.train(3, 6);
+    whole.train(3, 6, make_batch);
     expected = whole.state();
   }
   const std::unique_ptr<Device> device = test::accelerator().open(0);
   TinyRun continued(*device);
   continued.set_state(halfway);
-  continued.train(3, 6);
+  continued.train(3, 6, make_batch);
   EXPECT_EQ(continued.state(), expected);
 }
 
 /// Logits of question answering of a few batches, each of another shape.
 std::vector<float> logits_on(Device& device) {
-  const bert::Config config = tiny_config();
+  const bert::Config config = test::tiny_config();
   bert::Heads heads;
   heads.question_answering = true;
   bert::ParameterStore store(device, config, heads, DType::kF32, false);
@@ -170,7 +123,7 @@ TEST(GaudiPrediction, RecipesOnDiskTakeThePlaceOfCompiling) {
   const auto predict = [] {
     const std::unique_ptr<Device> device = test::accelerator().open(0);
     const std::vector<float> logits = logits_on(*device);
-    const auto& recipes = static_cast<gaudi::GaudiDevice&>(*device).recipes();
+    const gaudi::RecipeCache& recipes = recipes_of(*device);
     return std::tuple(logits, recipes.compiled(), recipes.loaded());
   };
   const auto [first, first_compiled, first_loaded] = predict();

@@ -16,10 +16,10 @@ int64_t rounded_length(int64_t longest) {
   return (longest + 511) / 512 * 512;
 }
 
-/// At most 8 counts for each power of two.
+/// At most 4 counts for each power of two: the rows that this adds cost time in attention alone.
 int64_t rounded_rows(int64_t rows) {
   const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(rows)));
-  const int64_t step = std::max<int64_t>(power / 8, 1);
+  const int64_t step = std::max<int64_t>(power / 4, 1);
   return (rows + step - 1) / step * step;
 }
 
@@ -38,6 +38,10 @@ TokenRows pack_rows(std::span<const int32_t> seq_start) {
   size_t first_open = 0;        // rows before it are full
   for (size_t i = 0; i + 1 < seq_start.size(); ++i) {
     const int64_t length = seq_start[i + 1] - seq_start[i];
+    if (length == 0) {
+      packed.first_slot.push_back(0);
+      continue;
+    }
     size_t row = first_open;
     while (row < filled.size() && filled[row] + length > packed.shape.length) ++row;
     if (row == filled.size()) filled.push_back(0);
