@@ -69,8 +69,7 @@ int64_t Predictor::measure(const BatchSize& size) {
   if (size.rows > 0) inputs.rows = measured(size.rows);
   Arena arena;
   Context context(device_, arena);
-  const Tensor result = context.make(pass_.result_shape(size), DType::kF32);
-  pass_.run(context, inputs, out(result));
+  pass_.run(context, inputs, out(Tensor(nullptr, 0, DType::kF32, pass_.result_shape(size))));
   return arena.peak_bytes();
 }
 
@@ -84,8 +83,10 @@ void Predictor::reserve(const BatchSize& size) {
   const int64_t bytes = measure(needed);
   if (!arena_ || arena_->capacity_bytes() < bytes) {
     arena_.reset();
-    arena_.emplace(device_, bytes);
+    arena_.emplace(device_, std::max(bytes, kAlignmentBytes));
   }
+  const int64_t result_bytes = pass_.result_shape(needed).size() * size_of(DType::kF32);
+  if (device_result_.size_bytes() < result_bytes) device_result_ = device_.allocate(result_bytes);
   reserved_ = needed;
 }
 
@@ -98,7 +99,7 @@ std::span<const float> Predictor::run(const RaggedBatch& batch, std::span<const 
   reserve(size);
   Context context(device_, *arena_);
   const Context::Scope scope(context);
-  const Tensor result = context.make(pass_.result_shape(size), DType::kF32);
+  const Tensor result(&device_result_, 0, DType::kF32, pass_.result_shape(size));
   device_.run({.name = segment_,
                .bucket = size.tokens,
                .dtype = compute_,

@@ -102,8 +102,10 @@ class Predictor {
   bert::DeviceBatch batch_;
   Buffer rows_;
   std::vector<int32_t> staging_;
-  BatchSize reserved_;  ///< the sizes for which the arena is large enough
+  BatchSize reserved_;  ///< the sizes for which the arena and the buffer are large enough
   std::optional<Arena> arena_;
+  /// Beside the arena, which takes no memory where a device keeps the values of a segment itself.
+  Buffer device_result_;
   std::vector<float> result_;
   std::atomic<std::thread::id> owner_;
 };
