@@ -25,8 +25,11 @@ void check_sizes(const ParameterTable& table) {
 Int8Parameters::Int8Parameters(Device& device, const ParameterTable& table, DType compute)
     : EncoderProducts(device, table) {
   if (ops::kernels_of(device).support(ops::Int8Linear::kName, compute) == ops::Support::kAbsent) {
-    fail("int8: {} has no kernel for products of 8-bit integers; use fp32 or bf16",
-         device.description());
+    fail(
+        "--precision int8: {} has no kernel for products of 8-bit integers; use --precision bf16 "
+        "or "
+        "fp32",
+        device.description());
   }
   check_sizes(table);
   int64_t bytes = 0;

@@ -198,8 +198,10 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   BERTHA_CHECK(products != Products::kFp8 || trainable);
   if (products == Products::kFp8 &&
       ops::kernels_of(device).support(ops::Fp8Linear::kName, compute) == ops::Support::kAbsent) {
-    fail("fp8: {} has no kernel for products of 8-bit floats; use fp32 or bf16",
-         device.description());
+    fail(
+        "--precision fp8: {} has no kernel for products of 8-bit floats; use --precision bf16 or "
+        "fp32",
+        device.description());
   }
   if (!trainable) device.expect_inference();
   if (products == Products::kInt8) {
