@@ -10,6 +10,7 @@
 #include "ops/attention.h"
 #include "ops/binary_cross_entropy.h"
 #include "ops/convert.h"
+#include "ops/copy.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
 #include "ops/fp8_linear.h"
@@ -20,6 +21,7 @@
 #include "ops/rows.h"
 #include "ops/sequence_cross_entropy.h"
 #include "ops/squared_error.h"
+#include "ops/zero.h"
 #include "support/compare.h"
 
 namespace bertha::ops {
@@ -559,6 +561,44 @@ TEST_P(AcceleratorOptimizer, StepsAsTheCpuDoes) {
   }
 }
 
+/// The two halves of LAMB and the norm, as ranks with partitions of the weights call them.
+TEST_P(AcceleratorOptimizer, PartsOfAStepAreThoseOfTheCpu) {
+  const Tensor w = random({kParameters}, 1);
+  const Tensor g = random({kParameters}, 2);
+  const Tensor m = random({kParameters}, 3, 0.1F);
+  const Tensor v = pair_->filled({kParameters}, 0.01F);
+  const Tensor scalars = pair_->values({4}, {0.01F, 0.7F, 1.5F, 2.5F});
+  const Tensor ratios = pair_->values({std::ssize(spans_)}, {0.5F, 1, 1.25F, 2});
+  std::vector<std::vector<double>> squares;  // of the device, then of the CPU
+  pair_->run({w, g, m, v, scalars, ratios}, [&](Context& context, const auto& at) {
+    const OptimizerBuffers buffers = {.weights = inout(at(w)),
+                                      .gradients = inout(at(g)),
+                                      .exp_avg = inout(at(m)),
+                                      .exp_avg_sq = inout(at(v))};
+    const int64_t blocks = norm_blocks(spans_);
+    const Tensor of_gradients = context.make({blocks}, DType::kF64);
+    const Tensor of_both = context.make({blocks, 2}, DType::kF64);
+    square_blocks(context, {.values = at(g), .spans = spans_, .squares = out(of_gradients)});
+    lamb_update(context, {.buffers = buffers,
+                          .spans = spans_,
+                          .settings = {},
+                          .scalars = at(scalars),
+                          .squares = out(of_both)});
+    lamb_apply(context,
+               {.buffers = buffers, .spans = spans_, .scalars = at(scalars), .ratios = at(ratios)});
+    for (const Tensor& read : {of_gradients, of_both}) {
+      squares.emplace_back(static_cast<size_t>(read.size()));
+      context.device().read(read, squares.back().data());
+    }
+  });
+  test::expect_each_close(squares[0], squares[2], 0, 1e-6, "squares of gradients");
+  test::expect_each_close(squares[1], squares[3], 0, 1e-5, "squares of weights and updates");
+  pair_->expect_same(w, 1e-6, "weights");
+  pair_->expect_same(g, 1e-5, "updates");
+  pair_->expect_same(m, 1e-6, "exp_avg");
+  pair_->expect_same(v, 1e-6, "exp_avg_sq");
+}
+
 TEST_P(AcceleratorOptimizer, NormsAndClipping) {
   const Tensor g = random({kParameters}, 1);
   const Tensor norm = random({1}, 2);
@@ -574,14 +614,20 @@ TEST_P(AcceleratorOptimizer, NormsAndClipping) {
   pair_->expect_same(g, 1e-6, "clipped one by one");
 }
 
-TEST_P(AcceleratorOptimizer, Converts) {
+TEST_P(AcceleratorOptimizer, ConvertsAndCopies) {
   for (const int64_t size : {64, 13}) {
     const Tensor wide = random({size}, 1);
     const Tensor narrow = pair_->random({size}, DType::kBF16, 2);
-    pair_->run({wide, narrow}, [&](Context& context, const auto& at) {
+    const Tensor copied = random({size}, 3);
+    const Tensor zeroed = pair_->random({size}, DType::kBF16, 4);
+    pair_->run({wide, narrow, copied, zeroed}, [&](Context& context, const auto& at) {
+      copy(context, {.from = at(wide), .to = out(at(copied))});
+      zero(context, {.to = out(at(zeroed))});
       convert(context, {.from = at(wide), .to = out(at(narrow))});
       convert(context, {.from = at(narrow), .to = out(at(wide))});
     });
+    pair_->expect_same(copied, 0, "copied");
+    pair_->expect_same(zeroed, 0, "zeroed");
     pair_->expect_same(wide, 0, "rounded and widened");
   }
 }
