@@ -32,7 +32,7 @@ while read -r name fault pattern; do
   pretrain 1 "$name" "${steps[@]}" --steps_this_run=6 || die "$name: it does not go on"
   "$tiny_job" same "$work/whole/ckpt_6.pt" "$work/$name/ckpt_6.pt" || die "$name: other bits"
 done << 'END'
-launch launch=9 synLaunch failed
+launch launch=9 Gaudi: "[a-z -]+": synLaunch failed
 copy copy=40 failed
 lost device-lost=9 failed
 refused compile=11 is refused by the compiler of .*asked again, it takes the graph

@@ -13,7 +13,7 @@ pretrain 1 whole --device=gaudi "${steps[@]}" --steps_this_run=6 || die "pre-tra
 pretrain 1 parts --device=gaudi "${steps[@]}" --steps_this_run=3 || die "the first part failed"
 pretrain 1 parts --device=gaudi "${steps[@]}" --steps_this_run=6 || die "the second part failed"
 "$tiny_job" same "$work/whole/ckpt_6.pt" "$work/parts/ckpt_6.pt" || die "two parts gave other bits"
-grep -q "dropout's masks from the host" "$work/whole.log" || die "nothing is said about dropout"
+grep -q "dropout's masks from the host" "$work/whole.log" || die "the log does not name who draws masks"
 
 # Rows of several sequences.
 "$bertha" prepare pack --input-dir="$work/data" --output-dir="$work/packed" --max-sequence-length=64 \

@@ -101,7 +101,7 @@ void CompilingDevice::compile_recording(std::string_view name, BodyRef body) {
     if (recording.graph.nodes.empty()) return;
     note_operands(recording);
     auto recipe = recipes_.find_or_compile(recording.graph, name);
-    GaudiProgram(std::move(recording), std::move(recipe)).forget_mirrors();
+    GaudiProgram(name, std::move(recording), std::move(recipe)).forget_mirrors();
   } catch (...) {
     recorder_.abandon();
     throw;

@@ -229,7 +229,7 @@ std::unique_ptr<GaudiProgram> GaudiDevice::State::build(std::string_view name) {
   Recording recording = recorder.end();
   if (recording.graph.nodes.empty()) return nullptr;
   auto recipe = recipes.find_or_compile(recording.graph, name);
-  return std::make_unique<GaudiProgram>(std::move(recording), std::move(recipe));
+  return std::make_unique<GaudiProgram>(name, std::move(recording), std::move(recipe));
 }
 
 void GaudiDevice::State::launch(GaudiProgram& program) {
@@ -240,8 +240,12 @@ void GaudiDevice::State::launch(GaudiProgram& program) {
   for (Allocation* section : program.sections()) back(*section);
   reserve_workspace(program.recipe().workspace_bytes());
   const std::vector<abi::LaunchTensor>& tensors = program.launch_tensors();
-  BERTHA_SYNAPSE(library, synLaunch, stream.get(), tensors.data(),
-                 static_cast<uint32_t>(tensors.size()), workspace, program.recipe().handle(), 0);
+  const abi::Status status =
+      library->synLaunch(stream.get(), tensors.data(), static_cast<uint32_t>(tensors.size()),
+                         workspace, program.recipe().handle(), 0);
+  if (status != abi::kSuccess) {
+    fail("Gaudi: \"{}\": {}", program.name(), library.describe(status, "synLaunch"));
+  }
   program.forget_mirrors();
 }
 

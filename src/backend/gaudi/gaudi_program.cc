@@ -5,8 +5,10 @@
 
 namespace bertha::gaudi {
 
-GaudiProgram::GaudiProgram(Recording recording, std::shared_ptr<const CompiledRecipe> recipe)
-    : recording_(std::move(recording)),
+GaudiProgram::GaudiProgram(std::string_view name, Recording recording,
+                           std::shared_ptr<const CompiledRecipe> recipe)
+    : name_(name),
+      recording_(std::move(recording)),
       recipe_(std::move(recipe)),
       known_sources_(recording_.host_inputs.size()),
       filled_once_(recording_.host_inputs.size()) {}

@@ -4,6 +4,8 @@
 // the host computes for it.
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/gaudi/graph_recorder.h"
@@ -13,7 +15,11 @@ namespace bertha::gaudi {
 
 class GaudiProgram {
  public:
-  GaudiProgram(Recording recording, std::shared_ptr<const CompiledRecipe> recipe);
+  /// `name` is that of the segment or of the op.
+  GaudiProgram(std::string_view name, Recording recording,
+               std::shared_ptr<const CompiledRecipe> recipe);
+
+  const std::string& name() const { return name_; }
 
   /// Whether the shapes that depend on what the host wrote are still those of the recording.
   bool fits() const;
@@ -44,6 +50,7 @@ class GaudiProgram {
  private:
   bool renew(size_t input);
 
+  std::string name_;
   Recording recording_;
   std::shared_ptr<const CompiledRecipe> recipe_;
   std::vector<std::vector<std::byte>> known_sources_;  ///< of each host input, at its last fill
