@@ -23,6 +23,7 @@ constexpr int64_t kAlignment = 64;
 
 constexpr int64_t kFp8Operands = 3;
 constexpr int64_t kFp8StateBytes = align_up(kFp8State * int64_t{sizeof(float)});
+constexpr int64_t kFp8Stride = kFp8StateBytes / int64_t{sizeof(float)};
 
 /// The recipe's rule: no decay for names with `bias`, `gamma`, `beta` or `LayerNorm`. The one place
 /// where a name decides anything.
@@ -232,6 +233,37 @@ Fp8States ParameterStore::fp8_states(int64_t layer, LayerProduct product) const 
     return Tensor(&fp8_states_, (first + operand) * kFp8StateBytes, DType::kF32, {kFp8State});
   };
   return {.x = state(0), .w = state(1), .d_y = state(2)};
+}
+
+Tensor ParameterStore::flat_fp8_states() const {
+  if (fp8_states_.size_bytes() == 0) return {};
+  return Tensor(&fp8_states_, 0, DType::kF32, {fp8_operands(), kFp8Stride});
+}
+
+int64_t ParameterStore::fp8_operands() const {
+  return fp8_states_.size_bytes() / kFp8StateBytes;
+}
+
+std::vector<float> ParameterStore::read_fp8_histories() const {
+  const Tensor states = flat_fp8_states();
+  std::vector<float> values(static_cast<size_t>(states.size()));
+  device_.read(states, values.data());
+  std::vector<float> histories;
+  for (auto state = values.begin(); state != values.end(); state += kFp8Stride) {
+    histories.insert(histories.end(), state, state + kFp8History);
+  }
+  return histories;
+}
+
+void ParameterStore::write_fp8_histories(std::span<const float> histories) {
+  BERTHA_CHECK(std::ssize(histories) == fp8_operands() * kFp8History);
+  const Tensor states = flat_fp8_states();
+  std::vector<float> values(static_cast<size_t>(states.size()));
+  for (auto state = values.begin(); state != values.end(); state += kFp8Stride) {
+    std::ranges::copy(histories.first(kFp8History), state);
+    histories = histories.subspan(kFp8History);
+  }
+  device_.write(out(states), values.data());
 }
 
 /// The table's layout, or one without what is kept apart.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -188,8 +189,16 @@ class ParameterStore {
   /// A product's weight in the form that the store keeps.
   ProductWeight product_weight(int index) const;
   ProductWeight qkv_weight(const LayerIndices& layer) const;
-  /// They start at zero and are in no checkpoint: the first step after a restart finds them again.
+  /// They start at zero. The first use of an operand gives it a scale.
   Fp8States fp8_states(int64_t layer, LayerProduct product) const;
+  /// All of them as one tensor, f32; absent but for Products::kFp8.
+  Tensor flat_fp8_states() const;
+  /// The number of operands that have a state: 0 but for Products::kFp8.
+  int64_t fp8_operands() const;
+  /// The largest magnitudes of each operand's last uses [fp8_operands(), kFp8History], as
+  /// core/fp8.h keeps them. Scales follow from them.
+  std::vector<float> read_fp8_histories() const;
+  void write_fp8_histories(std::span<const float> histories);
   Tensor gradient(int index) const;
   /// [3H, H] in compute dtype, [3H] f32, and their gradients.
   Tensor qkv_matrix(const LayerIndices& layer) const;

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <span>
@@ -8,6 +9,7 @@
 
 #include "bert/export.h"
 #include "core/error.h"
+#include "core/fp8.h"
 #include "io/file_status.h"
 #include "io/weights/carried_texts.h"
 #include "io/weights/checkpoint_names.h"
@@ -20,6 +22,7 @@ using io::PickleTree;
 using io::PickleValue;
 
 constexpr int64_t kRecordVersion = 1;
+constexpr const char* kFp8HistoriesKey = "fp8_histories";
 
 /// Parameters in the order in which the optimizer's state numbers them: first those that decay.
 std::vector<int> optimizer_order(const bert::ParameterTable& table) {
@@ -130,7 +133,7 @@ const PickleValue& files_tree(PickleTree& tree, const CheckpointState& state) {
   return files;
 }
 
-const PickleValue& record_tree(PickleTree& tree, const CheckpointState& state) {
+PickleValue& record_tree(PickleTree& tree, const CheckpointState& state) {
   const RunRecord& record = *state.run;
   PickleValue& settings = tree.dict();
   for (const auto& [name, value] : record.settings) tree.set(settings, name, tree.string(value));
@@ -148,6 +151,15 @@ const PickleValue& record_tree(PickleTree& tree, const CheckpointState& state) {
     tree.set(entry, io::kVocabularyKey, tree.string(state.vocabulary));
   }
   return entry;
+}
+
+/// f32 [ranks, operands, kFp8History]
+const PickleValue& histories_tensor(io::TorchWriter& writer, std::span<const float> histories,
+                                    int64_t operands) {
+  const int64_t ranks = std::ssize(histories) / (operands * kFp8History);
+  const Shape shape = {ranks, operands, kFp8History};
+  BERTHA_CHECK(shape.size() == std::ssize(histories));
+  return writer.tensor(DType::kF32, extents_of(shape), std::as_bytes(histories));
 }
 
 // ---- reading -------------------------------------------------------------------------------
@@ -253,7 +265,14 @@ void save_checkpoint(const std::string& path, const bert::ParameterStore& parame
   tree.set(root, "files", files_tree(tree, state));
   tree.set(root, "epoch", tree.integer(state.epoch));
   tree.set(root, "data_loader", tree.none());
-  if (state.run) tree.set(root, io::kRunEntry, record_tree(tree, state));
+  if (state.run) {
+    PickleValue& entry = record_tree(tree, state);
+    if (!state.fp8_histories.empty()) {
+      tree.set(entry, kFp8HistoriesKey,
+               histories_tensor(writer, state.fp8_histories, parameters.fp8_operands()));
+    }
+    tree.set(root, io::kRunEntry, entry);
+  }
   writer.save(path, root);
 }
 
@@ -302,6 +321,29 @@ MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& par
   }
   if (!report.taken && root.find(io::kRunEntry) != nullptr) fail("{}: {}", path, report.fault);
   return report;
+}
+
+std::vector<float> load_fp8_histories(const std::string& path, int64_t ranks, int64_t operands) {
+  const io::TorchFile file(path);
+  const PickleValue* const run = root_of(file).find(io::kRunEntry);
+  const PickleValue* const value = run == nullptr ? nullptr : run->find(kFp8HistoriesKey);
+  if (value == nullptr) return {};
+  const io::TensorData tensor = file.tensor(*value, kFp8HistoriesKey);
+  std::vector<int64_t> expected = {ranks, operands, kFp8History};
+  if (tensor.shape.size() == expected.size()) expected[0] = tensor.shape[0];
+  if (tensor.shape != expected || expected[0] < 1) {
+    fail("{}: {} has shape {}, the run needs {}", path, kFp8HistoriesKey,
+         io::shape_string(tensor.shape), Shape{ranks, operands, kFp8History}.to_string());
+  }
+  if (expected[0] != ranks) return {};
+  std::vector<float> histories(static_cast<size_t>(ranks * operands * kFp8History));
+  io::convert_to_f32(tensor, histories);
+  for (const float magnitude : histories) {
+    if (!(magnitude >= 0 && std::isfinite(magnitude))) {
+      fail("{}: {} holds {}, which is no magnitude", path, kFp8HistoriesKey, magnitude);
+    }
+  }
+  return histories;
 }
 
 MomentsReport load_moments(const std::string& path, const bert::ParameterTable& table,

@@ -36,6 +36,9 @@ struct CheckpointState {
   std::optional<RunRecord> run;  ///< absent in a file of the recipe
   /// Contents of vocab.txt, which a checkpoint with `run` carries; empty: not known.
   std::string vocabulary{};
+  /// Of a run in fp8, for writing: the histories of all ranks [ranks, operands, kFp8History]
+  /// (ParameterStore::read_fp8_histories); empty: none. load_fp8_histories() reads them.
+  std::vector<float> fp8_histories{};
 };
 
 /// The optimizer's settings that a checkpoint's groups carry.
@@ -72,6 +75,11 @@ struct MomentsReport {
 /// run cannot continue exactly.
 MomentsReport load_checkpoint(const std::string& path, bert::ParameterStore& parameters,
                               optim::MomentStore& moments);
+
+/// The histories that a checkpoint of `ranks` ranks holds for `operands` operands of each. Empty
+/// where it has none or those of another number of ranks. Throws Error for another shape, and for a
+/// value that is no magnitude.
+std::vector<float> load_fp8_histories(const std::string& path, int64_t ranks, int64_t operands);
 
 /// Loads the moments of a checkpoint, if it has any in the form of the recipe.
 MomentsReport load_moments(const std::string& path, const bert::ParameterTable& table,

@@ -202,6 +202,7 @@ void PretrainingRun::start() {
     take_carried_vocabulary();
   }
   broadcast_state(world_, *parameters_, trainer_->optimizer());
+  scatter_fp8_histories(world_, load_histories(), *parameters_);
   if (plan_.kind == StartKind::kContinue) record_ = *plan_.state.run;
   seek_data();
   saved_step_ = plan_.kind == StartKind::kContinue ? step_ : -1;
@@ -228,6 +229,21 @@ void PretrainingRun::load_start() {
       load_moments(plan_.path, parameters_->table(), trainer_->optimizer());
   if (moments.taken) spdlog::info("{}: the optimizer's moments are taken over", plan_.path);
   warn_of_fresh_moments(plan_.path, moments);
+}
+
+/// Of this very run, on rank 0. A run that starts otherwise finds its scales at the first step.
+std::vector<float> PretrainingRun::load_histories() const {
+  const bool known = options_.fp8 && plan_.kind == StartKind::kContinue && world_.leads();
+  if (!known) return {};
+  std::vector<float> histories =
+      load_fp8_histories(plan_.path, world_.ranks(), parameters_->fp8_operands());
+  if (histories.empty()) {
+    spdlog::warn(
+        "{}: it holds no fp8 histories of {}: the scales are found again, and the results may "
+        "differ from those of a run that was not stopped",
+        plan_.path, counted(world_.ranks(), "rank"));
+  }
+  return histories;
 }
 
 /// The weights that this run starts from may carry the vocabulary that no option names.
@@ -374,8 +390,8 @@ const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
     return loader_->next();
   } catch (const Error&) {
     rewind(step_begin);
-    // The other ranks do not see this failure, so with ZeRO-1 the state cannot be gathered.
-    if (steps_done_here_ > 0 && !trainer_->optimizer().partitioned()) save();
+    // The other ranks do not see this failure, so a state that they share cannot be gathered.
+    if (steps_done_here_ > 0 && !saves_together()) save();
     throw;
   }
 }
@@ -383,6 +399,7 @@ const PretrainingBatch& PretrainingRun::next_batch(int64_t step_begin) {
 void PretrainingRun::rewind(int64_t step_begin) {
   loader_->seek(step_begin);
   record_.rows_consumed = step_begin;
+  trainer_->drop_micro_batches();
 }
 
 void PretrainingRun::guard_finite(const optim::UpdateResult& result) {
@@ -460,10 +477,15 @@ void PretrainingRun::log_averages(bool last) {
   window_ = {.start = runlog::wall_now()};
 }
 
-/// Rank 0 writes; with ZeRO-1 the other ranks send it their moments.
+/// Whether other ranks have a part of the state: moments with ZeRO-1, the histories of fp8.
+bool PretrainingRun::saves_together() const {
+  return trainer_->optimizer().partitioned() || (options_.fp8 && world_.ranks() > 1);
+}
+
+/// Rank 0 writes; the other ranks send it their part of the state.
 void PretrainingRun::save() {
   if (options_.skip_checkpoint || saved_step_ == step_) return;
-  if (!world_.leads() && !trainer_->optimizer().partitioned()) return;
+  if (!world_.leads() && !saves_together()) return;
   world_.at(step_, comm::Stage::kSave);
   if (!trainer_->state_is_finite()) {
     fail(
@@ -472,12 +494,13 @@ void PretrainingRun::save() {
         step_);
   }
   trainer_->optimizer().gather_moments();
+  std::vector<float> histories = gather_fp8_histories(world_, *parameters_);
   saved_step_ = step_;
-  if (world_.leads()) write_checkpoint();
+  if (world_.leads()) write_checkpoint(std::move(histories));
   trainer_->optimizer().drop_gathered_moments();
 }
 
-void PretrainingRun::write_checkpoint() {
+void PretrainingRun::write_checkpoint(std::vector<float> fp8_histories) {
   log_.checkpoint(step_);
   const std::string name = fmt::format("ckpt_{}.pt", options_.step_offset() + step_);
   const dataset::LoaderState data = loader_->state();
@@ -488,7 +511,8 @@ void PretrainingRun::write_checkpoint() {
                                  .file_index = data.file_index + 1,
                                  .epoch = data.epoch,
                                  .run = record_,
-                                 .vocabulary = vocabulary_};
+                                 .vocabulary = vocabulary_,
+                                 .fp8_histories = std::move(fp8_histories)};
   const OptimizerRecord optimizer = {.rate = last_rate_,
                                      .initial_rate = options_.learning_rate,
                                      .warmup = options_.warmup_proportion,

@@ -48,6 +48,7 @@ class PretrainingRun {
   void build(Device& device);
   void start();
   void load_start();
+  std::vector<float> load_histories() const;
   void seek_data();
   void read_vocabulary();
   void take_carried_vocabulary();
@@ -63,8 +64,9 @@ class PretrainingRun {
   void after_step(const std::atomic<bool>& stop);
   void guard_finite(const optim::UpdateResult& result);
   void log_averages(bool last);
+  bool saves_together() const;
   void save();
-  void write_checkpoint();
+  void write_checkpoint(std::vector<float> fp8_histories);
   void prune_checkpoints();
   void evaluate(const std::atomic<bool>& stop);
   void finish(bool stopped);

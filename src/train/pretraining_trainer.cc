@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/copy.h"
+
 namespace bertha::train {
 namespace {
 
@@ -51,6 +53,9 @@ PretrainingTrainer::PretrainingTrainer(Device& device, const bert::Config& confi
                scatter_bounds(optimizer_)),
       slots_(device, kSlots),
       pending_(device, settings.accumulation, kResults),
+      fp8_states_(parameters.fp8_operands() == 0
+                      ? Buffer()
+                      : device.allocate(parameters.flat_fp8_states().size_bytes())),
       arena_(device, arena_size(config)),
       context_(device, arena_),
       model_(config, parameters) {}
@@ -107,6 +112,17 @@ Segment PretrainingTrainer::segment(std::string_view name,
           .rows = inputs.masked_rows.dim(0)};
 }
 
+void PretrainingTrainer::copy_fp8_states(const Tensor& from, const Tensor& to) {
+  device_.run({.name = "fp8 states", .bucket = 0, .dtype = DType::kF32},
+              [&] { ops::copy(context_, {.from = from, .to = out(to)}); });
+}
+
+void PretrainingTrainer::drop_micro_batches() {
+  const Tensor states = parameters_.flat_fp8_states();
+  if (states.empty() || micro_batches_ == 0) return;
+  copy_fp8_states(Tensor(&fp8_states_, 0, DType::kF32, states.shape()), states);
+}
+
 void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t draw) {
   const double share = 1 / static_cast<double>(settings_.accumulation * world_.ranks());
   const size_t masked = std::max<size_t>(batch.masked_rows.size(), 1);
@@ -114,6 +130,10 @@ void PretrainingTrainer::micro_batch(const PretrainingBatch& batch, uint32_t dra
       .masked = static_cast<float>(share / static_cast<double>(masked)),
       .next_sentence = static_cast<float>(share / static_cast<double>(batch.sequences()))};
   const bert::PretrainingInputs inputs = batch_.upload(batch, scales, settings_.seed, draw);
+  const Tensor states = parameters_.flat_fp8_states();
+  if (!states.empty() && micro_batches_ == 0) {
+    copy_fp8_states(states, Tensor(&fp8_states_, 0, DType::kF32, states.shape()));
+  }
   const bool sets = micro_batches_ == 0 && overwrites(settings_);
   const bool overlaps = ++micro_batches_ == settings_.accumulation && reducer_.overlaps();
   bert::GradientRules rules;

@@ -69,6 +69,10 @@ class PretrainingTrainer {
   /// all-reduces of gradients that are final.
   void micro_batch(const PretrainingBatch& batch, uint32_t draw);
 
+  /// Puts the histories of fp8 operands back to what they were after the last update. A step that
+  /// is dropped in its midst must leave no trace in a checkpoint. Gradients stay: no step follows.
+  void drop_micro_batches();
+
   /// The sums of every micro-batch since the last update, in order. Waits for the device: called
   /// once a step, it lets the host prepare the next batch while this one computes.
   const std::vector<LossSums>& losses();
@@ -97,6 +101,7 @@ class PretrainingTrainer {
 
  private:
   int64_t arena_size(const bert::Config& config) const;
+  void copy_fp8_states(const Tensor& from, const Tensor& to);
   void read_pending();
   void queue_results(const PretrainingBatch& batch);
   Segment segment(std::string_view name, const bert::PretrainingInputs& inputs) const;
@@ -111,6 +116,7 @@ class PretrainingTrainer {
   comm::GradientReducer reducer_;
   ScalarSlots slots_;
   PendingResults pending_;  ///< a row a micro-batch: masked loss, right ones; the same of sentences
+  Buffer fp8_states_;       ///< of the parameters, as they were before the step's micro-batches
   Arena arena_;             // sized by a dry run of what stands above
   Context context_;
   bert::PretrainingModel model_;

@@ -7,6 +7,7 @@
 
 #include "bert/encoder_products.h"
 #include "core/error.h"
+#include "core/fp8.h"
 #include "core/strings.h"
 #include "io/archive/crc32.h"
 
@@ -127,6 +128,27 @@ void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters
                      optim::MomentStore& moments) {
   broadcast_weights(world, parameters);
   moments.broadcast_moments();
+}
+
+std::vector<float> gather_fp8_histories(comm::Communicator& world,
+                                        const bert::ParameterStore& parameters) {
+  if (parameters.fp8_operands() == 0) return {};
+  const std::vector<float> mine = parameters.read_fp8_histories();
+  std::vector<int64_t> bounds;
+  for (int64_t rank = 0; rank <= world.ranks(); ++rank) bounds.push_back(rank * std::ssize(mine));
+  std::vector<float> all(world.leads() ? static_cast<size_t>(bounds.back()) : 0);
+  world.gather(mine, all, bounds, comm::Stage::kSave);
+  return all;
+}
+
+void scatter_fp8_histories(comm::Communicator& world, std::vector<float> all,
+                           bert::ParameterStore& parameters) {
+  if (parameters.fp8_operands() == 0) return;
+  const auto size = static_cast<size_t>(parameters.fp8_operands() * kFp8History);
+  all.resize(size * static_cast<size_t>(world.ranks()));
+  world.broadcast(std::as_writable_bytes(std::span(all)), comm::Stage::kStart);
+  parameters.write_fp8_histories(
+      std::span<const float>(all).subspan(size * static_cast<size_t>(world.rank()), size));
 }
 
 StepSums all_reduce_sums(comm::Communicator& world, const StepSums& mine) {

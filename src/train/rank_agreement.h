@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "bert/parameters.h"
 #include "comm/communicator.h"
@@ -22,6 +23,15 @@ void broadcast_weights(comm::Communicator& world, bert::ParameterStore& paramete
 /// Copies rank 0's weights and moments to every rank.
 void broadcast_state(comm::Communicator& world, bert::ParameterStore& parameters,
                      optim::MomentStore& moments);
+
+/// The histories of fp8 operands of all ranks, as a checkpoint holds them, on rank 0; empty on the
+/// others and without fp8. All ranks call it.
+std::vector<float> gather_fp8_histories(comm::Communicator& world,
+                                        const bert::ParameterStore& parameters);
+/// Gives each rank its own part of rank 0's `all`. An empty `all` leaves every rank without a
+/// history. All ranks call it.
+void scatter_fp8_histories(comm::Communicator& world, std::vector<float> all,
+                           bert::ParameterStore& parameters);
 
 /// Sums over the micro-batches of a step.
 struct StepSums {

@@ -35,6 +35,14 @@ for optimizer in lamb adamw; do
     die "ZeRO with $optimizer gave other bits"
 done
 
+# 8-bit floats: each rank has histories of its own, which one checkpoint holds for all.
+fp8=(--deterministic --precision=fp8 "${steps[@]}")
+pretrain 2 fp8 "${fp8[@]}" || die "2 ranks in fp8 failed"
+pretrain 2 fp8_parts "${fp8[@]}" --steps_this_run=30 || die "30 steps in fp8 failed"
+pretrain 2 fp8_parts "${fp8[@]}" || die "going on in fp8 failed"
+"$tiny_job" same "$work/fp8/ckpt_100.pt" "$work/fp8_parts/ckpt_100.pt" ||
+  die "a run in fp8 that was stopped gave other bits"
+
 pretrain 2 free "${steps[@]}" --steps_this_run=20 || die "2 ranks failed"
 pretrain 1 alone "${steps[@]}" --steps_this_run=20 || die "one rank failed"
 "$tiny_job" close "$work/alone/losses.tsv" "$work/free/losses.tsv" 1e-5 ||

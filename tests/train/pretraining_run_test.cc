@@ -13,6 +13,7 @@
 
 #include "bert/export.h"
 #include "bert/weights.h"
+#include "core/fp8.h"
 #include "dataset/packing/pack_shards.h"
 #include "dataset/packing/packing.h"
 #include "infer/model.h"
@@ -67,6 +68,29 @@ class PretrainingRunTest : public TinyRun {
     std::filesystem::copy(path(checkpoint), path("alone/ckpt_1.pt"));
     return path("alone/ckpt_1.pt");
   }
+  /// The operands of two layers' products.
+  static constexpr int64_t kFp8Operands = 2 * bert::kLayerProducts * 3;
+  PretrainingOptions in_fp8(const std::string& output = "out") const {
+    PretrainingOptions result = options(output);
+    result.fp8 = true;
+    return result;
+  }
+  /// Writes a checkpoint again with other histories.
+  static void rewrite(const std::string& checkpoint, const std::vector<float>& histories) {
+    cpu::CpuDevice device;
+    const bert::Config config = tiny_config();
+    bert::ParameterStore store(device, config, bert::Heads::for_pretraining(), DType::kF32, true,
+                               bert::Products::kFp8);
+    TrainerSettings settings;
+    settings.limits = {.tokens = 32, .sequences = 2, .masked = 6};
+    PretrainingTrainer trainer(device, config, store, settings);
+    load_checkpoint(checkpoint, store, trainer.optimizer());
+    CheckpointState state = read_checkpoint_state(checkpoint);
+    state.fp8_histories = histories;
+    save_checkpoint(checkpoint, store, trainer.optimizer(), state, {});
+  }
+  /// As a program wrote it that did not keep histories.
+  static void without_histories(const std::string& checkpoint) { rewrite(checkpoint, {}); }
   /// Values of a dllogger record's field, in order.
   std::vector<nlohmann::json> logged(const std::string& output, const std::string& field) const {
     std::vector<nlohmann::json> values;
@@ -117,6 +141,17 @@ TEST_P(StopInMicroBatch, ResumedRunEndsWithTheSameBits) {
   expect_same_end("whole", "parts");
 }
 
+TEST_P(StopInMicroBatch, ResumedRunInFp8EndsWithTheSameBits) {
+  train(in_fp8("whole"));
+  MeddlingDevice device;
+  device.stop_in = GetParam();
+  EXPECT_EQ(train(in_fp8("parts"), device), RunEnd::kStopped);
+  EXPECT_EQ(train(in_fp8("parts")), RunEnd::kFinished);
+  expect_same_end("whole", "parts");
+  EXPECT_EQ(load_fp8_histories(path("parts/ckpt_8.pt"), 1, kFp8Operands),
+            load_fp8_histories(path("whole/ckpt_8.pt"), 1, kFp8Operands));
+}
+
 INSTANTIATE_TEST_SUITE_P(Places, StopInMicroBatch, testing::Values(0, 2, 3, 7, 8, 10, 13, 22));
 
 TEST_F(PretrainingRunTest, RunStoppedAfterEveryStepEndsWithTheSameBits) {
@@ -138,6 +173,31 @@ TEST_F(PretrainingRunTest, StepsThisRunEndsThereAndTheNextRunContinues) {
   EXPECT_EQ(checkpoints("parts"), (Numbers{3, 4}));
   EXPECT_EQ(train(options("parts")), RunEnd::kFinished);
   expect_same_end("whole", "parts");
+}
+
+TEST_F(PretrainingRunTest, HistoriesOfFp8DecideTheBits) {
+  train(in_fp8("whole"));
+  PretrainingOptions part = in_fp8("parts");
+  part.steps_this_run = 6;
+  train(part);
+  without_histories(path("parts/ckpt_6.pt"));
+  EXPECT_EQ(train(in_fp8("parts")), RunEnd::kFinished) << "an older checkpoint goes on";
+  EXPECT_FALSE(state_of(path("whole/ckpt_8.pt")) == state_of(path("parts/ckpt_8.pt")))
+      << "the other tests of fp8 cannot fail";
+}
+
+TEST_F(PretrainingRunTest, HistoriesThatDoNotFitAreRefused) {
+  train(in_fp8());
+  const std::string saved = path("out/ckpt_8.pt");
+  EXPECT_EQ(load_fp8_histories(saved, 1, kFp8Operands).size(), kFp8Operands * kFp8History);
+  EXPECT_TRUE(load_fp8_histories(saved, 2, kFp8Operands).empty());
+  EXPECT_NE(error_of([&] { load_fp8_histories(saved, 1, kFp8Operands + 1); }).find("has shape"),
+            std::string::npos);
+  for (const float value : {-1.0F, std::numeric_limits<float>::infinity()}) {
+    rewrite(saved, std::vector<float>(kFp8Operands * kFp8History, value));
+    EXPECT_NE(error_of([&] { load_fp8_histories(saved, 1, kFp8Operands); }).find("no magnitude"),
+              std::string::npos);
+  }
 }
 
 TEST_F(PretrainingRunTest, FinishedRunTrainsNoFurther) {
