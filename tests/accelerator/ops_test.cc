@@ -410,6 +410,54 @@ TEST_P(AcceleratorOps, Fp8Linear) {
   }
 }
 
+/// The largest magnitude of a tensor on its device.
+float largest_of(Device& device, const Tensor& tensor) {
+  const auto largest = [&](auto values) {
+    device.read(tensor, values.data());
+    float most = 0;
+    for (const auto value : values) most = std::max(most, std::abs(static_cast<float>(value)));
+    return most;
+  };
+  const auto size = static_cast<size_t>(tensor.size());
+  return tensor.dtype() == DType::kF32 ? largest(std::vector<float>(size))
+                                       : largest(std::vector<BFloat16>(size));
+}
+
+/// A device may take the magnitudes in the kernel that makes the gradient: they must be those of
+/// the gradient as it is stored. Sizes of several blocks both ways.
+TEST_P(AcceleratorOps, Fp8NotesTheLargestGradient) {
+  if (kernels_of(pair_->device()).support(ops::Fp8Linear::kName, dtype()) == Support::kAbsent) {
+    GTEST_SKIP() << "no products of 8-bit floats";
+  }
+  for (const LinearCase& c :
+       {LinearCase{100, 16, 528, Activation::kGelu}, LinearCase{70, 16, 300, Activation::kNone},
+        LinearCase{33, 8, 13, Activation::kGelu}}) {
+    const bool saves = needs_input(c.activation);
+    const Tensor x = random({c.tokens, c.inner}, 1);
+    const Tensor w = random({c.outer, c.inner}, 2);
+    const Tensor saved = random({c.tokens, c.outer}, 3, 2);
+    const Tensor d_y = random({c.tokens, c.outer}, 4);
+    const Tensor d_w = random_f32({c.outer, c.inner}, 5);
+    const Tensor state = pair_->filled({kFp8State}, 0);
+    const Tensor of_x = pair_->filled({kFp8State}, 1);
+    pair_->run({x, w, saved, d_y, d_w, state, of_x}, [&](Context& context, const auto& at) {
+      fp8_linear_backward(context, {.linear = {.x = at(x),
+                                               .w = at(w),
+                                               .saved = saves ? at(saved) : Tensor(),
+                                               .activation = c.activation,
+                                               .d_y = inout(at(d_y)),
+                                               .d_w = inout(at(d_w))},
+                                    .x_state = at(of_x),
+                                    .w_state = at(of_x),
+                                    .d_y_state = inout(at(state))});
+      std::vector<float> noted(kFp8State);
+      context.device().read(at(state), noted.data());
+      EXPECT_EQ(noted[0], largest_of(context.device(), at(d_y)));
+      EXPECT_GT(noted[0], 0);
+    });
+  }
+}
+
 struct AttentionCase {
   int64_t heads, size, max_length;
   std::vector<int32_t> seq_start;

@@ -10,20 +10,31 @@
 namespace bertha::cuda {
 
 /// The file is text, one line a choice: a key, a space, the index in the library's list of
-/// candidates. Keys name the GPU, the library's version and the product.
+/// candidates. Keys name the GPU, the library's version and the product. One process at a time
+/// measures and writes: the first that opens the file. Ranks that share it take the choices that it
+/// had, and for other products the library's first candidate.
 class ProductChoices {
  public:
   /// With an empty `path`, no choice is known and none is kept. Throws Error naming the line for a
-  /// file that is not of this form; a file that does not exist is empty.
-  explicit ProductChoices(std::string path);
+  /// file that is not of this form, and for a file that cannot be written; one that does not exist
+  /// is made.
+  explicit ProductChoices(const std::string& path);
+  ProductChoices(const ProductChoices&) = delete;
+  ProductChoices& operator=(const ProductChoices&) = delete;
+  ~ProductChoices();
 
-  bool enabled() const { return !path_.empty(); }
+  /// Whether this process may measure and add().
+  bool measures() const { return measures_; }
   std::optional<int> find(const std::string& key) const;
   /// Remembers and appends to the file. Throws Error when it cannot be written.
   void add(const std::string& key, int choice);
 
  private:
+  void read();
+
   std::string path_;
+  int file_ = -1;
+  bool measures_ = false;
   std::map<std::string, int> choices_;
 };
 

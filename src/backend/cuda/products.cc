@@ -278,15 +278,14 @@ int MatrixProducts::State::fastest(const Problem& problem, const Operands& opera
 
 void MatrixProducts::State::choose(const Problem& problem, const Operands& operands, Plan& plan) {
   plan.chosen = true;
-  if (!choices.enabled()) return;
   const std::string key = fmt::format("{};cublasLt {};{}", device.description(),
                                       cublasLtGetVersion(), problem.to_string());
   std::optional<int> known = choices.find(key);
-  if (!known) {
+  if (!known && choices.measures()) {
     known = fastest(problem, operands, plan);
     choices.add(key, *known);
   }
-  plan.choice = std::min(static_cast<size_t>(*known), plan.candidates.size() - 1);
+  plan.choice = std::min(static_cast<size_t>(known.value_or(0)), plan.candidates.size() - 1);
 }
 
 bool MatrixProducts::State::run(Problem problem, const Operands& operands) {

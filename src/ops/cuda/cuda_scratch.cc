@@ -5,6 +5,13 @@
 
 namespace bertha::ops {
 
+int64_t gradient_blocks(int64_t rows, int64_t columns) {
+  constexpr int64_t kThreads = 32;
+  constexpr int64_t kPack = 8;
+  const int64_t of_block = kThreads * (columns % kPack == 0 ? kPack : 1);
+  return (columns + of_block - 1) / of_block * partial_blocks(rows);
+}
+
 Support CudaScratch::support(std::string_view op, DType /*dtype*/) const {
   if (op == Int8Linear::kName) return Support::kAbsent;
   const bool fp8 = op == Fp8Linear::kName || op == Fp8LinearBackward::kName;
@@ -46,7 +53,7 @@ ScratchShapes CudaScratch::scratch(const Fp8LinearBackward& op) const {
   return {.values = {.shape = {fp8_rounded_elements(op.linear.x, op.linear.w, true) +
                                2 * kAlignmentBytes},
                      .dtype = op.linear.x.dtype()},
-          .factors = {.shape = {kFp8Partials}},
+          .factors = {.shape = {gradient_blocks(op.linear.x.dim(0), op.linear.w.dim(0))}},
           .products = scratch(op.linear).values};
 }
 

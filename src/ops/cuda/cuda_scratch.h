@@ -10,6 +10,9 @@ namespace bertha::ops {
 /// Blocks that the largest magnitude of an operand is taken by, at most.
 inline constexpr int64_t kFp8Partials = 1024;
 
+/// Blocks of the kernel that makes a gradient [rows, columns] the one before the activation.
+int64_t gradient_blocks(int64_t rows, int64_t columns);
+
 /// The part of the CUDA kernels that runs nothing.
 class CudaScratch : public Kernels {
  public:

@@ -86,6 +86,12 @@ __global__ void __launch_bounds__(kSide* kTileRows)
   }
 }
 
+void note_maxima(const cuda::CudaDevice& device, const float* maxima, int64_t count,
+                 Fp8Format format, InOut state) {
+  cuda::launch(device, {.name = "fp8_note", .blocks = {1}, .threads = {kThreads}}, note_kernel,
+               maxima, count, format, cuda::data<float>(state));
+}
+
 template <typename E>
 void note_of(const cuda::CudaDevice& device, const Tensor& values, Fp8Format format,
              const Tensor& partials, InOut state) {
@@ -99,8 +105,7 @@ void note_of(const cuda::CudaDevice& device, const Tensor& values, Fp8Format for
       {.name = "fp8_magnitude", .blocks = {static_cast<unsigned>(blocks)}, .threads = {kThreads}},
       fits ? magnitude_kernel<E, kPack> : magnitude_kernel<E, 1>, cuda::data<E>(values), packs,
       parts);
-  cuda::launch(device, {.name = "fp8_note", .blocks = {1}, .threads = {kThreads}}, note_kernel,
-               parts, blocks, format, cuda::data<float>(state));
+  note_maxima(device, parts, blocks, format, state);
 }
 
 void note(const cuda::CudaDevice& device, const Tensor& values, Fp8Format format,
@@ -233,8 +238,9 @@ void CudaKernels::run(const Fp8Linear& op, const Scratch& scratch) {
 void CudaKernels::run(const Fp8LinearBackward& op, const Scratch& scratch) {
   const LinearBackward& linear = op.linear;
   const Tensor& d_y = linear.d_y.tensor();
-  activation_backward_cuda(device_, linear, scratch.products);
-  note(device_, d_y, Fp8Format::kE5M2, scratch.factors, op.d_y_state);
+  activation_backward_cuda(device_, linear, scratch.products, scratch.factors);
+  note_maxima(device_, cuda::data<float>(scratch.factors), scratch.factors.size(), Fp8Format::kE5M2,
+              op.d_y_state);
   if (backward_by_bytes(device_, op, scratch.values)) return;
   const auto rounded = fp8_rounded_operands(scratch.values, linear.x, linear.w, true);
   round_by(device_, op.x_state, linear.x, Fp8Format::kE4M3, rounded.x);

@@ -106,10 +106,24 @@ __global__ void __launch_bounds__(kThreads) activate_kernel(const E* x, E* y, in
   cuda::store(y + pack * kPack, values);
 }
 
-/// d *= the derivative; partial sums of the columns of the result, as it is stored.
-template <typename E, int kPack, typename Function>
+/// The block's largest value, for blocks of kColumnThreads x kRowThreads.
+__device__ float largest_of_block(float value) {
+  __shared__ float of_warp[kRowThreads];
+  static_assert(kColumnThreads == cuda::kWarp);
+  value = cuda::warp_reduce(value, cuda::Larger());
+  if (threadIdx.x == 0) of_warp[threadIdx.y] = value;
+  __syncthreads();
+  for (int y = 0; y < kRowThreads; ++y) value = fmaxf(value, of_warp[y]);
+  return value;
+}
+
+/// d *= the derivative; partial sums of the columns of the result, as it is stored. With kMaxima
+/// also each block's largest magnitude of it; infinity where an element is not finite.
+template <typename E, int kPack, typename Function, bool kMaxima>
 __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
-    gradient_kernel(E* d, const E* saved, int64_t rows, int columns, float* partials) {
+    gradient_kernel(E* d, const E* saved, int64_t rows, int columns, float* partials,
+                    float* maxima) {
+  float largest = 0;
   column_partials<1, kPack>(
       rows, columns, partials, [&](int64_t row, int column, float(&sums)[1][kPack]) {
         float values[kPack];
@@ -122,8 +136,20 @@ __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
           }
           cuda::store(d + row * columns + column, values);
         }
-        for (int i = 0; i < kPack; ++i) sums[0][i] += values[i];
+        for (int i = 0; i < kPack; ++i) {
+          sums[0][i] += values[i];
+          if constexpr (kMaxima) {
+            const float magnitude = fabsf(values[i]);
+            largest = fmaxf(largest, magnitude < INFINITY ? magnitude : INFINITY);
+          }
+        }
       });
+  if constexpr (kMaxima) {
+    largest = largest_of_block(largest);
+    if (threadIdx.x == 0 && threadIdx.y == 0) {
+      maxima[int64_t{blockIdx.y} * gridDim.x + blockIdx.x] = largest;
+    }
+  }
 }
 
 template <typename E, typename Function>
@@ -143,22 +169,35 @@ void activate_any(const cuda::CudaDevice& device, const Tensor& x, const Tensor&
                             : activate<BFloat16, Function>)(device, x, y);
 }
 
+/// What the kernel of a gradient writes beside it; null: not wanted.
+struct GradientParts {
+  float* sums;
+  float* maxima;
+};
+
+template <typename E, int kPack, typename Function>
+void gradient_by(const cuda::CudaDevice& device, const Tensor& d, const Tensor& saved,
+                 const GradientParts& parts) {
+  const auto kernel = parts.maxima == nullptr ? gradient_kernel<E, kPack, Function, false>
+                                              : gradient_kernel<E, kPack, Function, true>;
+  cuda::launch(device, column_grid("activation_gradient", d.dim(0), d.dim(1), kPack), kernel,
+               cuda::data<E>(Out(d)), cuda::data<E>(saved), d.dim(0), d.dim(1), parts.sums,
+               parts.maxima);
+}
+
 template <typename E, typename Function>
 void gradient(const cuda::CudaDevice& device, const Tensor& d, const Tensor& saved,
-              float* partials) {
-  const int64_t rows = d.dim(0);
-  const int64_t columns = d.dim(1);
-  const bool fits = columns % kElementPack == 0;
-  cuda::launch(device, column_grid("activation_gradient", rows, columns, fits ? kElementPack : 1),
-               fits ? gradient_kernel<E, kElementPack, Function> : gradient_kernel<E, 1, Function>,
-               cuda::data<E>(Out(d)), cuda::data<E>(saved), rows, columns, partials);
+              const GradientParts& parts) {
+  const bool fits = d.dim(1) % kElementPack == 0;
+  (fits ? gradient_by<E, kElementPack, Function> : gradient_by<E, 1, Function>)(device, d, saved,
+                                                                                parts);
 }
 
 template <typename Function>
 void gradient_any(const cuda::CudaDevice& device, const Tensor& d, const Tensor& saved,
-                  float* partials) {
+                  const GradientParts& parts) {
   (d.dtype() == DType::kF32 ? gradient<float, typename OnF32<Function>::Type>
-                            : gradient<BFloat16, Function>)(device, d, saved, partials);
+                            : gradient<BFloat16, Function>)(device, d, saved, parts);
 }
 
 }  // namespace
@@ -169,15 +208,17 @@ void activate_cuda(const cuda::CudaDevice& device, Activation activation, const 
 }
 
 void activation_backward_cuda(const cuda::CudaDevice& device, const LinearBackward& op,
-                              const Tensor& partials) {
+                              const Tensor& partials, const Tensor& maxima) {
   const Tensor& d = op.d_y.tensor();
-  auto* const parts = cuda::data<float>(Out(partials));
+  const GradientParts parts = {.sums = cuda::data<float>(Out(partials)),
+                               .maxima = cuda::data<float>(Out(maxima))};
   with_function(op.activation, [&](auto function) {
     gradient_any<decltype(function)>(device, d, op.saved, parts);
   });
+  const bool needed = !op.d_b.empty() || !maxima.empty();
+  if (op.activation == Activation::kNone && needed) gradient_any<None>(device, d, Tensor(), parts);
   if (op.d_b.empty()) return;
-  if (op.activation == Activation::kNone) gradient_any<None>(device, d, Tensor(), parts);
-  add_partials(device, parts, partial_blocks(d.dim(0)), d.dim(1), cuda::data<float>(op.d_b));
+  add_partials(device, parts.sums, partial_blocks(d.dim(0)), d.dim(1), cuda::data<float>(op.d_b));
 }
 
 /// cuBLASLt adds a bias of the type of y alone (its CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE).

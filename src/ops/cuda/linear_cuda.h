@@ -11,8 +11,9 @@ namespace bertha::ops {
 void activate_cuda(const cuda::CudaDevice& device, Activation activation, const Tensor& x, Out y);
 
 /// Makes d_y the gradient before the activation, and adds its column sums to d_b. `partials` is the
-/// scratch of LinearBackward.
+/// scratch of LinearBackward. `maxima`, f32 [gradient_blocks(T, N)] or absent, gets the largest
+/// magnitudes of parts of d_y; infinity for a part with an element that is not finite.
 void activation_backward_cuda(const cuda::CudaDevice& device, const LinearBackward& op,
-                              const Tensor& partials);
+                              const Tensor& partials, const Tensor& maxima = {});
 
 }  // namespace bertha::ops

@@ -9,6 +9,9 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / cuda::kWarp;
+/// Rows that a thread loads before it adds them: a word such as [MASK] names hundreds of rows, and
+/// each load alone would wait for the one before.
+constexpr int kLoads = 4;
 
 template <typename E, int kPack>
 __global__ void __launch_bounds__(kThreads)
@@ -27,11 +30,19 @@ template <typename From, int kPack>
 __device__ void add_rows(unsigned bits, const From* d, int64_t first, int columns,
                          float (&values)[kPack]) {
   while (bits != 0) {
-    const int64_t row = first + __ffs(bits) - 1;
-    bits &= bits - 1;
-    float of_row[kPack];
-    cuda::load(d + row * columns, of_row);
-    for (int i = 0; i < kPack; ++i) values[i] += of_row[i];
+    const int count = min(__popc(bits), kLoads);
+    float of_row[kLoads][kPack] = {};
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      if (j >= count) continue;
+      cuda::load(d + (first + __ffs(bits) - 1) * columns, of_row[j]);
+      bits &= bits - 1;
+    }
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      if (j >= count) continue;
+      for (int i = 0; i < kPack; ++i) values[i] += of_row[j][i];
+    }
   }
 }
 
