@@ -333,6 +333,14 @@ pretraining() {
     --batches 1 --warmup "$repeats" --steps "$steps"
 }
 
+by_cudnn() {  # KEY SECONDS ARGUMENTS…: squad_bench with cuDNN's attention
+  local key=$1 limit=$2
+  shift 2
+  if row "$key" "$limit" env BERTHA_LIBCUDNN=libcudnn.so.9 "${start[@]}" "$(program squad_bench)" "$@"; then
+    figure "$key" bertha "$key"
+  fi
+}
+
 question_answering() {
   timed "squad train $window" 1300 seq/s 45 squad_bench "${common[@]}" --length "$window" --batch "$some" \
     --lengths real --warmup "$repeats" --steps "$steps" --save-lengths "$work/train.json"
@@ -341,6 +349,10 @@ question_answering() {
   timed "latency $short" 0.85 ms 30 squad_bench --mode predict "${common[@]}" --length "$short" --batch 1 \
     --batches 1 --warmup "$repeats" --steps $((steps * 6))
   timed "latency $window" 1.5 ms 30 squad_bench --mode predict "${common[@]}" --length "$window" --batch 1 \
+    --batches 1 --warmup "$repeats" --steps $((steps * 6))
+  by_cudnn "squad predict $window, cuDNN" 45 --mode predict "${common[@]}" --length "$window" \
+    --batch "$many" --lengths real --warmup "$repeats" --steps "$steps"
+  by_cudnn "latency $window, cuDNN" 30 --mode predict "${common[@]}" --length "$window" --batch 1 \
     --batches 1 --warmup "$repeats" --steps $((steps * 6))
 }
 

@@ -53,7 +53,7 @@ has 'on a stand-in' \
   '^ran +pretrain 40, first ' '^ran +pretrain 40, no graphs ' '^(pass|below) +pretrain 40 full .* 100 ' '^ran +pretrain 40, 8 a step ' \
   '^(pass|below) +pretrain 40, mean 30.5 ' '^ran +pretrain 40, as shards ' '^(pass|below) +pretrain 48, mean 20 ' \
   '^ran +pretrain 48 full ' '^(pass|below) +squad train 44 .* 100 ' '^(pass|below) +squad predict 44 .* 100 ' \
-  '^(pass|below) +latency 40 ' '^(pass|below) +latency 44 ' \
+  '^(pass|below) +latency 40 ' '^(pass|below) +latency 44 ' '^ran +squad predict 44, cuDNN ' '^ran +latency 44, cuDNN ' \
   '^pass +fp32 as the CPU, first steps +steps 1 to 5' '^pass +fp32 as the CPU, later ' '^pass +bf16 beside fp32 ' \
   '^pass +one seed twice ' '^FAIL +torch compile, latency 40 +status 3: no compiler' \
   '^pass +memcheck ' '^pass +racecheck ' '^pass +initcheck '

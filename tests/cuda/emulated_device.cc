@@ -7,10 +7,17 @@
 
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/cuda_view.h"
+#include "backend/cuda/fused_attention.h"
 #include "backend/cuda/products.h"
 #include "core/error.h"
+#include "emulation.h"
 
 namespace bertha::cuda {
+
+std::function<void()>& emulation::on_drop_graphs() {
+  static std::function<void()> hook;
+  return hook;
+}
 
 std::string absence(int64_t) {
   return "";
@@ -23,12 +30,16 @@ std::unique_ptr<Device> open_device(int64_t) {
 struct CudaDevice::State {
   std::map<std::string, std::unique_ptr<std::string>> tables;  ///< nodes stay where they are
   std::unique_ptr<MatrixProducts> products;
+  std::unique_ptr<FusedAttention> attention;
 };
 
 CudaDevice::CudaDevice(int) : Device(Memory::kDevice), state_(std::make_unique<State>()) {
   state_->products = std::make_unique<MatrixProducts>(*this);
+  state_->attention = FusedAttention::wanted(*this);
 }
-CudaDevice::~CudaDevice() = default;
+CudaDevice::~CudaDevice() {
+  state_->attention.reset();
+}
 
 std::string CudaDevice::description() const {
   return "CUDA kernels run by the host";
@@ -69,11 +80,21 @@ bool CudaDevice::has_fp8() const {
 Stream CudaDevice::stream() const {
   return nullptr;
 }
+Stream CudaDevice::fork() {
+  return nullptr;
+}
+void CudaDevice::join() {}
+void CudaDevice::drop_graphs() noexcept {
+  if (const auto& dropped = emulation::on_drop_graphs()) dropped();
+}
 int64_t CudaDevice::multiprocessors() const {
   return 1;
 }
 MatrixProducts& CudaDevice::products() {
   return *state_->products;
+}
+FusedAttention* CudaDevice::fused_attention() {
+  return state_->attention.get();
 }
 const std::byte* CudaDevice::table(std::span<const std::byte> bytes) {
   const std::string key(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/dtype.h"
@@ -155,6 +156,9 @@ void run_block(const dim3& threads) {
 
 void run(const dim3& blocks, const dim3& threads, int64_t shared_bytes,
          const std::function<void()>& body) {
+  // Ranks that are threads take turns.
+  static std::mutex one_kernel;
+  const std::lock_guard lock(one_kernel);
   BERTHA_CHECK(threads.x * threads.y * threads.z <= 1024 && shared_bytes <= 227 << 10);
   block().body = &body;
   gridDim = blocks;

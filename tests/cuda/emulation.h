@@ -39,6 +39,9 @@ void run(const dim3& blocks, const dim3& threads, int64_t shared_bytes,
          const std::function<void()>& body);
 std::byte* shared_memory();
 
+/// Called by CudaDevice::drop_graphs(). The emulated device has no graphs of its own.
+std::function<void()>& on_drop_graphs();
+
 /// Waits for the block; the number of threads with `value` is returned.
 int block_barrier(bool value);
 /// Gives `value` (size bytes) to the warp and returns the 32 values; they stay until the next call.

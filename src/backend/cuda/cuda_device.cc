@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "backend/cuda/cuda_view.h"
+#include "backend/cuda/fused_attention.h"
 #include "backend/cuda/graphs.h"
 #include "backend/cuda/handles.h"
 #include "backend/cuda/launch_scope.h"
@@ -91,18 +92,21 @@ struct CudaDevice::State {
   std::unique_ptr<LaunchTimer> timer;
   Graphs graphs;
   std::unique_ptr<MatrixProducts> products;
+  std::unique_ptr<FusedAttention> attention;
   std::unordered_map<std::string, Buffer> tables;
 };
 
 CudaDevice::CudaDevice(int ordinal)
     : Device(Memory::kDevice), state_(std::make_unique<State>(ordinal)) {
   state_->products = std::make_unique<MatrixProducts>(*this);
+  state_->attention = FusedAttention::wanted(*this);
 }
 
 CudaDevice::~CudaDevice() {
   // A destructor must not throw. The last checked call has reported a broken GPU.
   cudaStreamSynchronize(stream());
   // free() waits for the stream and drops graphs, so what holds buffers goes before them.
+  state_->attention.reset();
   state_->products.reset();
   state_->tables.clear();
 }
@@ -152,6 +156,10 @@ int64_t CudaDevice::multiprocessors() const {
 
 MatrixProducts& CudaDevice::products() {
   return *state_->products;
+}
+
+FusedAttention* CudaDevice::fused_attention() {
+  return state_->attention.get();
 }
 
 Buffer CudaDevice::allocate(int64_t size_bytes) {

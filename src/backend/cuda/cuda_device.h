@@ -17,6 +17,7 @@ namespace bertha::cuda {
 /// cudaStream_t.
 using Stream = CUstream_st*;
 
+class FusedAttention;
 class LaunchTimer;
 class MatrixProducts;
 
@@ -64,6 +65,8 @@ class CudaDevice : public Device {
   /// Null unless launches are timed (launch_timer.h).
   LaunchTimer* launch_timer() const;
   MatrixProducts& products();
+  /// Null unless the environment names cuDNN (fused_attention.h).
+  FusedAttention* fused_attention();
   /// A device copy of these bytes, made at the first call with them and kept. The first call must
   /// not be in a captured run; a captured run is never the first run of a segment.
   const std::byte* table(std::span<const std::byte> bytes);

@@ -6,6 +6,7 @@
 
 #include "ops/cuda/attention_arguments_cuda.h"
 #include "ops/cuda/cuda_kernels.h"
+#include "ops/cuda/fused_attention_cuda.h"
 
 namespace bertha::ops {
 namespace {
@@ -285,9 +286,12 @@ void attention_backward_any(const cuda::CudaDevice& device,
 
 void CudaKernels::run(const Attention& op) {
   if (op.qkv.dtype() == DType::kF32) return attention_any(device_, arguments_of<float>(op));
-  const auto arguments = arguments_of<BFloat16>(op);
-  const bool fits = arguments.head_size == kTensorCoreHeadSize;
-  (fits ? attention_tensor_cores : attention_any<BFloat16>)(device_, arguments);
+  const auto own = [&] {
+    const auto arguments = arguments_of<BFloat16>(op);
+    const bool fits = arguments.head_size == kTensorCoreHeadSize;
+    (fits ? attention_tensor_cores : attention_any<BFloat16>)(device_, arguments);
+  };
+  if (!run_fused_attention(device_, op, own)) own();
 }
 
 void CudaKernels::run(const AttentionBackward& op, const Scratch& scratch) {

@@ -1,0 +1,3 @@
+#include "emulation.h"
+//
+#include "ops/cuda/fused_attention_cuda.cu"
