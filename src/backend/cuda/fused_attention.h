@@ -2,8 +2,8 @@
 
 // The forward pass of attention by cuDNN's fused kernels (its SDPA operation, on Hopper by wgmma
 // and bulk copies), without dropout: cuDNN draws dropout by a rule of its own, and this program's
-// masks must be those of its reference. Sequences lie one after the other, as ops/attention.h says:
-// lengths and ragged offsets tell cuDNN where.
+// masks must be those of its reference. Sequences lie one after the other, as ops/attention.h says;
+// their lengths and ragged offsets are operands.
 
 #include <compare>
 #include <cstdint>
