@@ -5,11 +5,11 @@
 // masks must be those of its reference. Sequences lie one after the other, as ops/attention.h says;
 // their lengths and ragged offsets are operands.
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "backend/cuda/cuda_device.h"
@@ -25,7 +25,8 @@ struct AttentionProblem {
   int64_t head_size = 0;
 
   int64_t hidden() const { return heads * head_size; }
-  auto operator<=>(const AttentionProblem&) const = default;
+  auto key() const { return std::tuple(sequences, length, heads, head_size); }
+  bool operator<(const AttentionProblem& other) const { return key() < other.key(); }
 };
 
 /// Addresses in device memory.
