@@ -56,14 +56,18 @@ std::string FineTuningRecord::in_short() const {
   return fmt::format("{} {:.2f}", scores.back().first, scores.back().second);
 }
 
-/// The losses, and of each evaluation the last of its scores.
-LossPlot FineTuningRecord::plot(std::span<const FineTuningRecord> records) {
-  LossCurve losses{.kind = LossKind::kTraining, .points = {}};
-  LossPlot plot{.title = "Fine-tuning", .subtitle = "", .curves = {}, .phases = {}};
-  for (const FineTuningRecord& record : records) {
+void FineTuningCurves::add(const FineTuningRecord& record) {
+  if (record.loss) losses_.add(static_cast<double>(record.step), *record.loss);
+  if (!record.scores.empty()) evaluations_.push_back(record);
+}
+
+LossPlot FineTuningCurves::plot() const {
+  LossPlot plot{.title = "Fine-tuning",
+                .subtitle = "",
+                .curves = {{.kind = LossKind::kTraining, .points = losses_.points()}},
+                .phases = {}};
+  for (const FineTuningRecord& record : evaluations_) {
     const auto step = static_cast<double>(record.step);
-    if (record.loss) losses.points.push_back({step, *record.loss});
-    if (record.scores.empty()) continue;
     const auto& [name, value] = record.scores.back();
     // Records read from losses.tsv hold one score each.
     std::vector<LossPoint>& points = plot.scores.points;
@@ -71,13 +75,12 @@ LossPlot FineTuningRecord::plot(std::span<const FineTuningRecord> records) {
     plot.scores.name = name;
     points.push_back({step, value});
   }
-  plot.curves = {losses};
   return plot;
 }
 
-ReportTable FineTuningRecord::evaluations(std::span<const FineTuningRecord> records) {
+ReportTable FineTuningCurves::evaluations() const {
   ReportTable table{.title = "Evaluations", .header = {"step", "score", "value"}, .rows = {}};
-  for (const FineTuningRecord& r : records) {
+  for (const FineTuningRecord& r : evaluations_) {
     for (const auto& [name, value] : r.scores) {
       table.rows.insert(table.rows.begin(),
                         {format_count(r.step), name, fmt::format("{:.4f}", value)});

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,11 +10,14 @@
 #include "runlog/loss_plot.h"
 #include "runlog/run_report_page.h"
 #include "runlog/tensorboard.h"
+#include "runlog/thinned_curve.h"
 
 namespace bertha::runlog {
 
 /// Names and values of an evaluation, the most important one last.
 using Scores = std::vector<std::pair<std::string, double>>;
+
+class FineTuningCurves;
 
 /// What an update or an evaluation of a fine-tuning gave. losses.tsv has one row for an update and
 /// one row for each score. For the members see PretrainingRecord.
@@ -25,6 +27,7 @@ struct FineTuningRecord {
   double rate = 0;             ///< learning rate of an update
   Scores scores = {};          ///< of an evaluation
 
+  using Curves = FineTuningCurves;
   static constexpr const char* kFilePrefix = "fine_tuning_";
   static constexpr const char* kHeader = "step\twhat\tvalue\tlearning_rate";
   static std::optional<FineTuningRecord> parse(const std::string& row);
@@ -32,9 +35,19 @@ struct FineTuningRecord {
   TensorBoardWriter::Scalars scalars() const;
   LogData evaluation() const;
   std::string in_short() const;
-  static LossPlot plot(std::span<const FineTuningRecord> records);
-  /// The evaluations of a run, the newest first.
-  static ReportTable evaluations(std::span<const FineTuningRecord> records);
+};
+
+/// See PretrainingCurves.
+class FineTuningCurves {
+ public:
+  void add(const FineTuningRecord& record);
+  /// The losses, and of each evaluation the last of its scores.
+  LossPlot plot() const;
+  ReportTable evaluations() const;
+
+ private:
+  ThinnedCurve losses_;
+  std::vector<FineTuningRecord> evaluations_;
 };
 
 }  // namespace bertha::runlog

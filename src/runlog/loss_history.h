@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "io/atomic_file.h"
 #include "runlog/append_file.h"
@@ -31,13 +30,13 @@ class LossHistory {
     file_ = continue_lines(table(), Record::kHeader, [&](const std::string& row) {
       const std::optional<Record> record = Record::parse(row);
       if (!record || record->step > last_step) return false;
-      records_.push_back(*record);
+      curves_.add(*record);
       return true;
     });
   }
 
   void add(const Record& record) {
-    records_.push_back(record);
+    curves_.add(record);
     file_->write(record.rows());
   }
 
@@ -48,7 +47,7 @@ class LossHistory {
   void write_report(RunReportPage page) const {
     page.subtitle = folder_;
     page.picture = svg();
-    page.tables.insert(page.tables.begin(), Record::evaluations(records_));
+    page.tables.insert(page.tables.begin(), curves_.evaluations());
     io::write_file(report(), report_html(page));
   }
 
@@ -59,14 +58,14 @@ class LossHistory {
 
  private:
   std::string svg() const {
-    LossPlot plot = Record::plot(records_);
+    LossPlot plot = curves_.plot();
     plot.subtitle = folder_;
     return loss_svg(plot);
   }
 
   std::string folder_;
   std::string prefix_;
-  std::vector<Record> records_;
+  typename Record::Curves curves_;
   std::unique_ptr<AppendFile> file_;
 };
 

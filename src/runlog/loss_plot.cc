@@ -86,7 +86,7 @@ std::vector<double> ticks_between(double low, double high, double step) {
 }
 
 bool drawable(const LossPoint& point, bool log) {
-  return std::isfinite(point.step) && std::isfinite(point.loss) && (!log || point.loss > 0);
+  return std::isfinite(point.step) && std::isfinite(point.loss) && (!log || point.least > 0);
 }
 
 struct Range {
@@ -96,6 +96,10 @@ struct Range {
   void add(double value) {
     low = std::min(low, value);
     high = std::max(high, value);
+  }
+  void add(const LossPoint& point) {
+    add(point.least);
+    add(point.greatest);
   }
 };
 
@@ -137,7 +141,7 @@ Axis loss_axis(const LossPlot& plot) {
   Range range;
   for (const LossCurve& curve : plot.curves) {
     for (const LossPoint& point : curve.points) {
-      if (drawable(point, plot.log_axis)) range.add(point.loss);
+      if (drawable(point, plot.log_axis)) range.add(point);
     }
   }
   if (range.low > range.high) range = {0.5, 1};
@@ -173,11 +177,12 @@ std::vector<std::vector<Section>> sections_of(const LossCurve& curve, bool log) 
     Range range;
     double count = 0;
     for (size_t i = begin; i < end; ++i) {
-      if (!drawable(curve.points[i], log)) continue;
-      section.step += curve.points[i].step;
-      section.mean += curve.points[i].loss;
-      range.add(curve.points[i].loss);
-      ++count;
+      const LossPoint& point = curve.points[i];
+      if (!drawable(point, log)) continue;
+      section.step += point.step * point.steps;
+      section.mean += point.loss * point.steps;
+      range.add(point);
+      count += point.steps;
     }
     if (count == 0) {
       if (!runs.back().empty()) runs.emplace_back();

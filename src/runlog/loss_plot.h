@@ -10,9 +10,13 @@ namespace bertha::runlog {
 
 enum class LossKind : uint8_t { kTraining, kMaskedWords, kNextSentence };
 
+/// A step, or several that follow one another: then `step` and `loss` are means.
 struct LossPoint {
   double step = 0;
   double loss = 0;  ///< a value that is not finite leaves a gap
+  double least = loss;
+  double greatest = loss;
+  double steps = 1;
 };
 
 struct LossCurve {

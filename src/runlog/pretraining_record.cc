@@ -52,36 +52,38 @@ std::string PretrainingRecord::in_short() const {
   return fmt::format("held-out {:.3f}", masked);
 }
 
-LossPlot PretrainingRecord::plot(std::span<const PretrainingRecord> records) {
-  LossCurve masked{.kind = LossKind::kMaskedWords, .points = {}};
-  LossCurve next_sentence{.kind = LossKind::kNextSentence, .points = {}};
-  LossCurve held_out{.kind = LossKind::kMaskedWords, .held_out = true, .points = {}};
-  LossPlot plot{.title = "Pre-training", .subtitle = "", .curves = {}, .phases = {}};
-  for (const PretrainingRecord& r : records) {
-    const auto step = static_cast<double>(r.step);
-    if (r.held_out) {
-      held_out.points.push_back({step, r.masked});
-      continue;
-    }
-    masked.points.push_back({step, r.masked});
-    next_sentence.points.push_back({step, r.next_sentence});
-    const std::string label = fmt::format("phase {}", r.phase);
-    if (plot.phases.empty() || plot.phases.back().label != label) {
-      plot.phases.push_back({label, step, step});
-    }
-    plot.phases.back().end_step = step;
+void PretrainingCurves::add(const PretrainingRecord& record) {
+  if (record.held_out) {
+    evaluations_.push_back(record);
+    return;
   }
-  plot.curves = {masked, next_sentence, held_out};
-  return plot;
+  const auto step = static_cast<double>(record.step);
+  masked_.add(step, record.masked);
+  next_sentence_.add(step, record.next_sentence);
+  const std::string label = fmt::format("phase {}", record.phase);
+  if (phases_.empty() || phases_.back().label != label) phases_.push_back({label, step, step});
+  phases_.back().end_step = step;
 }
 
-ReportTable PretrainingRecord::evaluations(std::span<const PretrainingRecord> records) {
+LossPlot PretrainingCurves::plot() const {
+  LossCurve held_out{.kind = LossKind::kMaskedWords, .held_out = true, .points = {}};
+  for (const PretrainingRecord& r : evaluations_) {
+    held_out.points.push_back({static_cast<double>(r.step), r.masked});
+  }
+  return {.title = "Pre-training",
+          .subtitle = "",
+          .curves = {{.kind = LossKind::kMaskedWords, .points = masked_.points()},
+                     {.kind = LossKind::kNextSentence, .points = next_sentence_.points()},
+                     held_out},
+          .phases = phases_};
+}
+
+ReportTable PretrainingCurves::evaluations() const {
   ReportTable table{.title = "Evaluations on held-out data",
                     .header = {"phase", "step", "loss of masked words", "masked words right",
                                "loss of next sentences", "next sentences right"},
                     .rows = {}};
-  for (const PretrainingRecord& r : records) {
-    if (!r.held_out) continue;
+  for (const PretrainingRecord& r : evaluations_) {
     table.rows.insert(
         table.rows.begin(),
         {std::to_string(r.phase), format_count(r.step), fmt::format("{:.4f}", r.masked),

@@ -2,15 +2,18 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "runlog/dllogger.h"
 #include "runlog/loss_plot.h"
 #include "runlog/run_report_page.h"
 #include "runlog/tensorboard.h"
+#include "runlog/thinned_curve.h"
 
 namespace bertha::runlog {
+
+class PretrainingCurves;
 
 /// What a step of pre-training, or an evaluation on held-out data, gave. losses.tsv has one row for
 /// it. Losses are means in nats.
@@ -25,6 +28,7 @@ struct PretrainingRecord {
   double rate = 0;           ///< learning rate; 0 for an evaluation
   double gradient_norm = 0;  ///< not in losses.tsv
 
+  using Curves = PretrainingCurves;
   static constexpr const char* kFilePrefix = "pretraining_";
   /// The first line of losses.tsv.
   static constexpr const char* kHeader =
@@ -39,10 +43,23 @@ struct PretrainingRecord {
   LogData evaluation() const;
   /// The evaluation as the status line shows it.
   std::string in_short() const;
-  /// The picture of a run's records, without its subtitle.
-  static LossPlot plot(std::span<const PretrainingRecord> records);
-  /// The evaluations of a run, the newest first.
-  static ReportTable evaluations(std::span<const PretrainingRecord> records);
+};
+
+/// What the picture and the page of a run show of its records. Memory grows with the evaluations,
+/// not with the steps.
+class PretrainingCurves {
+ public:
+  void add(const PretrainingRecord& record);
+  /// The picture, without its subtitle.
+  LossPlot plot() const;
+  /// The evaluations, the newest first.
+  ReportTable evaluations() const;
+
+ private:
+  ThinnedCurve masked_;
+  ThinnedCurve next_sentence_;
+  std::vector<PhaseSpan> phases_;
+  std::vector<PretrainingRecord> evaluations_;
 };
 
 }  // namespace bertha::runlog
