@@ -37,9 +37,11 @@ inline uint64_t keep_64(const DropoutStream& stream, uint64_t block) {
   const __m512i first = _mm512_mask_blend_epi32(0xAAAA, c0, _mm512_slli_epi64(c1, 32));
   const __m512i second = _mm512_mask_blend_epi32(0xAAAA, c2, _mm512_slli_epi64(c3, 32));
   const __m512i threshold = _mm512_set1_epi16(static_cast<int16_t>(stream.dropped_of_65536));
-  const uint64_t low = _mm512_cmpge_epu16_mask(_mm512_unpacklo_epi64(first, second), threshold);
-  const uint64_t high = _mm512_cmpge_epu16_mask(_mm512_unpackhi_epi64(first, second), threshold);
-  return low | high << 32;
+  const __mmask32 low = _mm512_cmpge_epu16_mask(_mm512_unpacklo_epi64(first, second), threshold);
+  const __mmask32 high = _mm512_cmpge_epu16_mask(_mm512_unpackhi_epi64(first, second), threshold);
+  // Joined in a mask register. Of a mask that is widened to 64 bits first, gcc 12 stores 32 bits
+  // where it lacks a register, and loads 64.
+  return _mm512_kunpackd(high, low);
 }
 
 }  // namespace
