@@ -575,10 +575,10 @@ TEST(HttpServer, SeveralThreadsServeManyClients) {
   EchoServer server(options);
   std::vector<std::thread> clients;
   std::atomic<int> served = 0;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 64; ++i) {
     clients.emplace_back([&, i] {
       RawClient client(server.server->port());
-      for (int k = 0; k < 200; ++k) {
+      for (int k = 0; k < 25; ++k) {
         const std::string body = fmt::format("{}-{}", i, k);
         served += client.ask(post("/echo", body)).body == "POST /echo " + body ? 1 : 0;
       }
