@@ -31,7 +31,7 @@ int64_t coarse_bucket_of(int64_t count) {
 }
 
 DeviceBatch::DeviceBatch(Device& device, const BatchLimits& limits)
-    : device_(device), has_few_shapes_(device.kind() == DeviceKind::kGaudi), limits_(limits) {
+    : device_(device), has_few_shapes_(device.compiles_each_shape()), limits_(limits) {
   BERTHA_CHECK(limits.tokens > 0 && limits.sequences > 0);
   limits_.tokens = bucket_of(limits.tokens, device.memory());
   limits_.masked = bucket_of(limits.masked, device.memory());

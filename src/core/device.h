@@ -74,6 +74,9 @@ class Device {
   /// Sets every byte of the tensor to zero.
   virtual void zero(Out to) = 0;
 
+  /// True where a segment is compiled for each of its shapes, which takes minutes: batches are then
+  /// filled up to few shapes.
+  virtual bool compiles_each_shape() const { return false; }
   /// Runs `body`, or replays what an equal segment did.
   virtual void run(const Segment& segment, BodyRef body) = 0;
   /// Says that an arena made this value: its memory holds nothing yet, and nothing reads it after

@@ -20,6 +20,7 @@ class GraphDevice : public Device {
 
   DeviceKind kind() const override { return DeviceKind::kGaudi; }
   bool has_bf16() const override { return true; }
+  bool compiles_each_shape() const override { return true; }
 
   /// Records `body`, which makes nodes for `op`: into the segment under way, else as a segment of
   /// its own.
