@@ -10,6 +10,7 @@
 #include <deque>
 #include <future>
 #include <map>
+#include <memory>
 #include <random>
 
 #include "backend/devices.h"
@@ -47,6 +48,8 @@ class ServiceTest : public testing::Test {
     options.models.push_back(parse_model_spec("tags=" + path("tags")));
     options.open_device = [] { return find_device("cpu")->open(0); };
     options.arithmetic = [](const Device&) { return infer::Arithmetic(); };
+    // Under a sanitizer, requests wait for long.
+    options.limits.max_queue_time = std::chrono::minutes(5);
     service_ = make_model_service(std::move(options));
     service_->load();
   }
@@ -238,23 +241,23 @@ TEST_F(ServiceTest, EveryMixtureOfRequestsGivesTheResultsOfLoneOnes) {
     std::promise<Result<EmbedResult>> vector;
     std::promise<Result<AnswerResult>> answer;
   };
-  std::deque<Asked> asked;
-  const size_t together = 64;  // requests in the queue
+  std::deque<std::shared_ptr<Asked>> asked;  // with their callbacks, which may come after this test
+  const size_t together = 64;                // requests in the queue
   double largest = 0;
   for (size_t i = 0; i < texts.size() + together; ++i) {
     if (i < texts.size()) {
-      Asked& one = asked.emplace_back();
+      const auto& one = asked.emplace_back(std::make_shared<Asked>());
       service_->embed("", {.inputs = {texts[i]}}, {},
-                      [&one](auto result) { one.vector.set_value(std::move(result)); });
+                      [one](auto result) { one->vector.set_value(std::move(result)); });
       AnswerRequest request = {.questions = {"which house?"}, .passage = texts[i]};
       request.no_answer = false;
       service_->answer("", std::move(request), {},
-                       [&one](auto result) { one.answer.set_value(std::move(result)); });
+                       [one](auto result) { one->answer.set_value(std::move(result)); });
     }
     if (i < together) continue;
     const std::string& text = texts[i - together];
-    const auto vector = asked.front().vector.get_future().get();
-    const auto answer = asked.front().answer.get_future().get();
+    const auto vector = asked.front()->vector.get_future().get();
+    const auto answer = asked.front()->answer.get_future().get();
     asked.pop_front();
     ASSERT_TRUE(vector.ok() && answer.ok());
     const infer::EmbedRequest alone = {.text = text};
