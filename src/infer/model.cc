@@ -232,7 +232,7 @@ text::TokenizerOptions tokenizer_options(const ModelFiles& files, const text::To
     auto settings = std::make_shared<text::TokenizerSettings>(*options.settings);
     auto& normalizers = settings->normalizers;
     normalizers.emplace_back(text::LowercaseNormalizer{});
-    std::ranges::rotate(normalizers, normalizers.end() - 1);
+    std::rotate(normalizers.begin(), normalizers.end() - 1, normalizers.end());
     options.settings = std::move(settings);
   }
   return options;
