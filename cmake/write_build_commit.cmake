@@ -1,4 +1,5 @@
 # cmake -DSOURCE=folder -DOUTPUT=header [-DCOMMIT=text] -DBUILD_TYPE=text -P write_build_commit.cmake
+cmake_policy(VERSION 3.25)
 if(NOT COMMIT)
   # --exclude=*: no tag, only the commit. Changes that are not committed are marked.
   execute_process(COMMAND git -C ${SOURCE} describe --always --dirty --abbrev=12 --exclude=*
