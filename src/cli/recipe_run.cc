@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/stop.h"
+#include "comm/launch.h"
 #include "core/error.h"
 #include "cpython/literals.h"
 
@@ -40,7 +41,9 @@ void RecipeRun::settle_precision(const Options& table) {
 }
 
 std::function<void(const std::string&)> RecipeRun::record_printer() const {
-  if (!log_to_stdout && ::isatty(STDOUT_FILENO) == 1) return {};
+  // Open MPI gives each rank a pseudo terminal, also where its own output goes to a file.
+  const bool launched = !comm::from_environment("OMPI_COMM_WORLD_SIZE").empty();
+  if (!log_to_stdout && !launched && ::isatty(STDOUT_FILENO) == 1) return {};
   return print_line;
 }
 
