@@ -65,6 +65,7 @@ newest=$(ls -v "$work"/launcher/ckpt_*.pt | tail -n 1)
 number=$(basename "$newest" .pt)
 number=${number#ckpt_}
 pretrain 4 launcher "${forever[@]}" --steps_this_run=$((number + 3)) || die "it does not go on"
+grep -q '^DLL .*final_loss : ' "$work/launcher.log" || die "the log records are not in the job's standard output"
 grep -q "continuing" "$work/launcher.log" || die "it started anew"
 
 # SIGTERM to the script that starts mpirun.
