@@ -26,9 +26,8 @@ Int8Parameters::Int8Parameters(Device& device, const ParameterTable& table, DTyp
     : EncoderProducts(device, table) {
   if (ops::kernels_of(device).support(ops::Int8Linear::kName, compute) == ops::Support::kAbsent) {
     fail(
-        "--precision int8: {} has no kernel for products of 8-bit integers; use --precision bf16 "
-        "or "
-        "fp32",
+        "--precision int8: {} has no kernel for products of 8-bit integers; use --precision "
+        "bf16 or fp32",
         device.description());
   }
   check_sizes(table);

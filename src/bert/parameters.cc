@@ -200,8 +200,8 @@ ParameterStore::ParameterStore(Device& device, const Config& config, const Heads
   if (products == Products::kFp8 &&
       ops::kernels_of(device).support(ops::Fp8Linear::kName, compute) == ops::Support::kAbsent) {
     fail(
-        "--precision fp8: {} has no kernel for products of 8-bit floats; use --precision bf16 or "
-        "fp32",
+        "--precision fp8: {} has no kernel for products of 8-bit floats; use --precision bf16 "
+        "or fp32",
         device.description());
   }
   if (!trainable) device.expect_inference();

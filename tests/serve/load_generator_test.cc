@@ -186,6 +186,15 @@ TEST(AnswerReader, AnswersComeOneAfterTheOtherByteByByte) {
   EXPECT_FALSE(answers[1].keep_alive);
 }
 
+TEST(AnswerReader, ARetryAfterIsBounded) {
+  for (const auto& [field, seconds] : std::vector<std::pair<std::string, int64_t>>{
+           {"3", 3}, {"9223372036854775807", 86'400}, {"-1", 0}, {"Wed, 21 Oct 2026", 0}}) {
+    AnswerReader reader;
+    reader.append("HTTP/1.1 429 Busy\r\nContent-Length: 0\r\nRetry-After: " + field + "\r\n\r\n");
+    EXPECT_EQ(reader.next().value().retry_after_s, seconds) << field;
+  }
+}
+
 TEST(AnswerReader, WhatIsNoAnswerIsAnError) {
   for (const char* bytes : {"hello\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
                             "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"}) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kLongestHead = 64 << 10;
 constexpr int64_t kLongestBody = int64_t{1} << 30;
+constexpr int64_t kLongestRetryAfter = 86'400;  // seconds
 
 int64_t number_of(std::string_view text) {
   int64_t value = -1;
@@ -49,7 +50,8 @@ std::optional<AnswerReader::Answer> AnswerReader::next() {
   Answer answer;
   answer.status = static_cast<int>(number_of(head.substr(9, 3)));
   const HttpHeaders fields = fields_of(head);
-  answer.retry_after_s = std::max(int64_t{0}, number_of(fields.get("Retry-After")));
+  answer.retry_after_s =
+      std::clamp(number_of(fields.get("Retry-After")), int64_t{0}, kLongestRetryAfter);
   answer.keep_alive = lower_ascii(fields.get("Connection")) != "close";
   int64_t length = 0;
   if (answer.status >= 200 && answer.status != 204 && answer.status != 304) {

@@ -17,7 +17,7 @@ class AnswerReader {
   struct Answer {
     int status = 0;
     bool keep_alive = true;
-    int64_t retry_after_s = 0;  ///< of the field Retry-After
+    int64_t retry_after_s = 0;  ///< of the field Retry-After, a day at most; 0 for a date
     std::string body{};
   };
   /// The next whole answer, without interim ones (1xx); nothing: more bytes are needed. Throws

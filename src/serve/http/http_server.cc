@@ -163,7 +163,7 @@ class HttpServer::Impl {
     begin_drain();
     stopped_ = true;
     const auto end = Clock::now() + grace;
-    while ((!refusing_ || state_->connections > 0) && Clock::now() < end) {
+    while ((accepting_ || state_->connections > 0) && Clock::now() < end) {
       std::this_thread::sleep_for(5ms);
     }
     const bool all_answered = state_->requests == 0;
@@ -229,15 +229,14 @@ class HttpServer::Impl {
   /// Takes the connections that the kernel has made already, until `end`: their requests would be
   /// lost.
   void end_accepting(Clock::time_point end) {
-    if (refusing_) return;
+    if (!accepting_) return;
     const bool full = state_->connections >= state_->options.limits.connections;
     if (!full && listener_->is_awaited() && Clock::now() < end) {
       return threads_.front()->loop()->call_at(Clock::now() + 1ms,
                                                [this, end] { end_accepting(end); });
     }
-    accepting_ = false;
     listener_->close();
-    refusing_ = true;
+    accepting_ = false;
   }
 
   /// Without a descriptor: answers 503 to those that wait, and tries again at the next tick.
@@ -267,9 +266,8 @@ class HttpServer::Impl {
   std::shared_ptr<TlsContext> tls_;
   bool started_ = false;
   bool stopped_ = false;
-  std::atomic<bool> refusing_ = false;  ///< the listener is closed
+  std::atomic<bool> accepting_ = true;  ///< the listener is open; written on the loop that accepts
   // On the loop that accepts.
-  bool accepting_ = true;
   bool paused_ = false;
   size_t next_ = 0;
   Clock::time_point next_warning_;
