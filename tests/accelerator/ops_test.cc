@@ -53,6 +53,12 @@ class AcceleratorOps : public testing::TestWithParam<DType> {
     return make_dropout(kDropped, site, pair_->numbers64({kSeed, 5}));
   }
 
+  /// The same dropout, with its seed where `at` says.
+  static Dropout placed(Dropout dropout, const auto& at) {
+    dropout.seed = at(dropout.seed);
+    return dropout;
+  }
+
   std::unique_ptr<DevicePair> pair_;
 };
 
@@ -74,14 +80,12 @@ TEST_P(AcceleratorOps, LayerNorm) {
       const Dropout none_or = drops ? dropout() : Dropout();
       pair_->run({z, residual, gamma, beta, y, mean, rstd, none_or.seed},
                  [&](Context& context, const auto& at) {
-                   Dropout local = none_or;
-                   local.seed = at(none_or.seed);
                    layer_norm(context, {.z = inout(at(z)),
                                         .residual = drops ? at(residual) : Tensor(),
                                         .gamma = at(gamma),
                                         .beta = at(beta),
                                         .eps = 1e-12F,
-                                        .dropout = local,
+                                        .dropout = placed(none_or, at),
                                         .y = out(at(y)),
                                         .mean = out(at(mean)),
                                         .rstd = out(at(rstd))});
@@ -108,13 +112,11 @@ TEST_P(AcceleratorOps, LayerNormBackward) {
       const Dropout none_or = drops ? dropout() : Dropout();
       pair_->run({z, mean, rstd, gamma, d, d_x, d_gamma, d_beta, none_or.seed},
                  [&](Context& context, const auto& at) {
-                   Dropout local = none_or;
-                   local.seed = at(none_or.seed);
                    layer_norm_backward(context, {.z = at(z),
                                                  .mean = at(mean),
                                                  .rstd = at(rstd),
                                                  .gamma = at(gamma),
-                                                 .dropout = local,
+                                                 .dropout = placed(none_or, at),
                                                  .d = inout(at(d)),
                                                  .d_x = drops ? out(at(d_x)) : Out(),
                                                  .d_gamma = inout(at(d_gamma)),
@@ -153,14 +155,12 @@ TEST_P(AcceleratorOps, Embedding) {
       return std::decay_t<decltype(three)>{at(three.word), at(three.position), at(three.segment)};
     };
     pair_->run(operands, [&](Context& context, const auto& at) {
-      Dropout local = drop;
-      local.seed = at(drop.seed);
       embedding(context, {.ids = of(at, ids),
                           .tables = of(at, tables),
                           .gamma = at(gamma),
                           .beta = at(beta),
                           .eps = 1e-12F,
-                          .dropout = local,
+                          .dropout = placed(drop, at),
                           .z = out(at(z)),
                           .y = out(at(y)),
                           .mean = out(at(mean)),
@@ -170,14 +170,12 @@ TEST_P(AcceleratorOps, Embedding) {
     pair_->expect_same(y, limit(), "y");
     // y stands for the gradient, the tables for theirs.
     pair_->run(operands, [&](Context& context, const auto& at) {
-      Dropout local = drop;
-      local.seed = at(drop.seed);
       embedding_backward(context, {.ids = of(at, ids),
                                    .z = at(z),
                                    .mean = at(mean),
                                    .rstd = at(rstd),
                                    .gamma = at(gamma),
-                                   .dropout = local,
+                                   .dropout = placed(drop, at),
                                    .d = inout(at(y)),
                                    .d_tables = {.word = inout(at(tables.word)),
                                                 .position = inout(at(tables.position)),
@@ -498,16 +496,11 @@ TEST_P(AcceleratorOps, Attention) {
       const Tensor d_qkv = random({c.tokens, 3 * hidden}, 5);
       const Dropout none_or = drops ? dropout() : Dropout();
       const AttentionShape shape = {.heads = c.heads, .max_length = c.max_length};
-      const auto local = [&](const auto& at) {
-        Dropout made = none_or;
-        made.seed = at(none_or.seed);
-        return made;
-      };
       pair_->run({qkv, start, y, lse, none_or.seed}, [&](Context& context, const auto& at) {
         attention(context, {.qkv = at(qkv),
                             .seq_start = at(start),
                             .shape = shape,
-                            .dropout = local(at),
+                            .dropout = placed(none_or, at),
                             .y = out(at(y)),
                             .lse = out(at(lse))});
       });
@@ -518,7 +511,7 @@ TEST_P(AcceleratorOps, Attention) {
                    attention_backward(context, {.qkv = at(qkv),
                                                 .seq_start = at(start),
                                                 .shape = shape,
-                                                .dropout = local(at),
+                                                .dropout = placed(none_or, at),
                                                 .y = at(y),
                                                 .lse = at(lse),
                                                 .d_y = at(d_y),

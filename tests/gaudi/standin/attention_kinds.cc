@@ -116,16 +116,22 @@ void multiply_values(Call& call, const Heads& heads, const std::vector<double>& 
   }
 }
 
-/// q, k, v, mask?, seed?, then nulls -> o, P.
-void check_attention(const Call& call) {
-  call.expect_inputs(3, 12);
-  call.expect_outputs(2, 2);
+/// What both forward passes share: q, k, v, mask?, then nulls -> o. Returns the extents of q.
+const Sizes& expect_forward(const Call& call) {
   expect_attention_parameters(call);
   expect_attention_inputs(call, 0);
   const Sizes& q = call.in(0).sizes;
   expect_mask(call, 3, q);
   expect_null_inputs(call, 4);
   call.expect_output(0, call.type, q);
+  return q;
+}
+
+/// q, k, v, mask?, seed?, then nulls -> o, P.
+void check_attention(const Call& call) {
+  call.expect_inputs(3, 12);
+  call.expect_outputs(2, 2);
+  const Sizes& q = expect_forward(call);
   call.expect_output(1, call.type, probability_sizes(q));
 }
 
@@ -198,12 +204,7 @@ void expect_sums(const Call& call, const Operand& operand, const Sizes& q) {
 void check_recomputing(const Call& call) {
   call.expect_inputs(3, 5);
   call.expect_outputs(4, 4);
-  expect_attention_parameters(call);
-  expect_attention_inputs(call, 0);
-  const Sizes& q = call.in(0).sizes;
-  expect_mask(call, 3, q);
-  expect_null_inputs(call, 4);
-  call.expect_output(0, call.type, q);
+  const Sizes& q = expect_forward(call);
   expect_sums(call, call.out(1), q);
   expect_sums(call, call.out(2), q);
   call.expect_output(3, kI32, {1});
