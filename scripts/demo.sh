@@ -121,7 +121,8 @@ serve_one_question() {
     kill -0 "$server" 2> /dev/null || { cat "$folder/log" >&2; return 1; }
     sleep 0.1
   done
-  local body="{\"question\": \"$question\", \"passage\": \"$passage\"}"
+  # Windows as in the fine-tuning: the model has seen no longer ones.
+  local body="{\"question\": \"$question\", \"passage\": \"$passage\", \"windows\": {\"tokens\": 128, \"step\": 48}}"
   echo "POST /v1/answer $body"
   "${ask[@]}" --header 'Content-Type: application/json' --data "$body" http://localhost/v1/answer
   echo
